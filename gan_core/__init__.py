@@ -1,0 +1,39 @@
+"""A GAN that learns live: the public names, each imported the moment it is first used.
+
+    from gan_core import DCGAN, course_discriminator, course_generator
+
+Lazy on purpose: the page's process must be able to read a run folder without importing torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "DCGAN": "dcgan",
+    "course_discriminator": "networks.course",
+    "course_generator": "networks.course",
+    "TrainConfig": "config",
+    "ConfigError": "config",
+    "PRESETS": "config",
+    "Trainer": "trainer",
+    "Run": "run",
+    "list_runs": "run",
+}
+__all__ = list(_HOME)  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from .config import PRESETS, ConfigError, TrainConfig
+    from .dcgan import DCGAN
+    from .networks.course import course_discriminator, course_generator
+    from .run import Run, list_runs
+    from .trainer import Trainer
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gan_core' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

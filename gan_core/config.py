@@ -1,0 +1,109 @@
+"""Every number a run depends on, in one frozen table with its range, unit and help, and the presets.
+
+This file trains nothing and imports no torch: the page, the worker and a notebook all read it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from . import registry
+
+
+class ConfigError(ValueError):
+    """A value outside what is allowed; the message is one sentence for a person."""
+
+
+def knob(default: Any, help: str, *, low: float | None = None, high: float | None = None, unit: str = "",
+         choices: tuple[str, ...] | None = None, advanced: bool = True) -> Any:
+    """A config field that carries its own range and help."""
+    about = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "advanced": advanced}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What is trained, on what, and how. Frozen: a run's config never changes under it.
+
+    Every field is checked on construction; a bad one raises ConfigError and says what is allowed.
+    """
+
+    dataset: str = knob("digits", "The real pictures to learn from.", choices=tuple(registry.DATASETS), advanced=False)
+    networks: str = knob("quick", "The pair of networks.", choices=tuple(registry.NETWORKS), advanced=False)
+    loss: str = knob("non-saturating", "What the two players minimise.", choices=tuple(registry.LOSSES), advanced=False)
+    seed: int = knob(0, "Where every random draw starts; the same seed gives the same run.", low=0, high=2**31 - 1)
+    batch_size: int = knob(64, "Real images per step.", low=1, high=4096, unit="images")
+    latent_dim: int = knob(64, "How many numbers the generator starts from.", low=1, high=1024, unit="numbers")
+    lr_d: float = knob(1e-3, "Learning rate of the discriminator.", low=0.0, high=1.0)
+    lr_g: float = knob(1e-3, "Learning rate of the generator.", low=0.0, high=1.0)
+    betas_d: tuple[float, float] = knob((0.5, 0.99), "Adam's two memories, discriminator.", low=0.0, high=0.999999)
+    betas_g: tuple[float, float] = knob((0.5, 0.99), "Adam's two memories, generator.", low=0.0, high=0.999999)
+    d_steps: int = knob(1, "Discriminator updates for each generator update.", low=1, high=20, unit="updates")
+    label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", low=0.0, high=0.5)
+    ema_half_life: float = knob(500.0, "Half-life of the averaged generator that is shown; 0 shows the raw one.",
+                                low=0.0, high=1e6, unit="steps")
+    max_steps: int = knob(0, "The run finishes after this many steps; 0 goes on until it is stopped.", low=0, high=10**9, unit="steps")
+    device: str = knob("auto", "Where the networks live.", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = knob("auto", "Number format of the heavy products.", choices=("auto", "fp32", "bf16"))
+    threads: int = knob(0, "Processor threads of the training; 0 leaves one core free for the page.", low=0, high=256, unit="threads")
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; `TrainConfig.from_dict` reads it back."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        """Build from plain values; unknown names are refused by name."""
+        if not isinstance(values, dict):
+            raise ConfigError(f"a config is an object with named fields, not {type(values).__name__}.")
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"unknown field {unknown[0]!r}; the fields are: {', '.join(sorted(known))}.")
+        return cls(**values)
+
+    def replace(self, **overrides: Any) -> TrainConfig:
+        """A copy with some fields changed; unknown names are refused in words."""
+        return TrainConfig.from_dict({**self.to_dict(), **overrides})
+
+
+def _checked(f: Any, value: Any) -> Any:
+    """The value in its field's own type, or ConfigError."""
+    about = f.metadata
+    if about["choices"] is not None:
+        if value not in about["choices"]:
+            raise ConfigError(f"{f.name} is {value!r}; choose one of: {', '.join(about['choices'])}.")
+        return value
+    if f.type.startswith("tuple"):
+        if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+            raise ConfigError(f"{f.name} is {value!r}; give two numbers from {about['low']:g} to {about['high']:g}.")
+        return tuple(_number(f, v) for v in value)
+    return _number(f, value)
+
+
+def _number(f: Any, value: Any) -> int | float:
+    about, whole = f.metadata, f.type == "int"
+    kind = "a whole number" if whole else "a number"
+    allowed = f"{kind} from {about['low']:g} to {about['high']:g}" + (f" {about['unit']}" if about["unit"] else "")
+    try:
+        number = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or not about["low"] <= number <= about["high"] or (whole and number != int(number)):
+        raise ConfigError(f"{f.name} is {value!r}; give {allowed}.")
+    return int(number) if whole else number
+
+
+# The presets, first the default. Their names and sentences for people are in gan_core/ui/words.
+PRESETS: dict[str, TrainConfig] = {
+    "quick": TrainConfig(),
+    "course": TrainConfig(networks="course", loss="course", latent_dim=128, batch_size=32, lr_d=1e-4, lr_g=1e-4,
+                          betas_d=(0.9, 0.999), betas_g=(0.9, 0.999), label_noise=0.05),
+}

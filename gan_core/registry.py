@@ -21,14 +21,14 @@ class Entry:
 
 # A networks entry is a function (latent_dim) -> (generator, discriminator), both NCHW, see gan_core/networks.
 NETWORKS: dict[str, Entry] = {
-    "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey images in [0, 1], 1,176,578 parameters"),
-    "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN with transposed convolutions: 28x28 grey images, made for two cores"),
+    "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters"),
+    "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN with transposed convolutions: 28x28 grey, made for two cores"),
 }
 
 # A losses entry is a gan_core.losses.Loss: the two players' functions on logits, and which side of zero means "real".
 LOSSES: dict[str, Entry] = {
     "non-saturating": Entry("gan_core.losses:NON_SATURATING", "softplus(-D(x)) + softplus(D(g)) against softplus(-D(g))"),
-    "course": Entry("gan_core.losses:COURSE", "the course's binary cross-entropy: fakes labelled 1, reals 0, noise added to the labels"),
+    "course": Entry("gan_core.losses:COURSE", "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }
 
 # A dataset entry is a function () -> (images uint8 (N, C, H, W), labels int64 (N,) or None).

@@ -1,0 +1,310 @@
+"""A run is a folder: create it, open it, list it, read it, send it commands.
+
+The only file that knows the names inside a run folder. It imports no torch, starts no process and draws nothing:
+the worker writes through it, the page and everybody else read through it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+import unicodedata
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .config import TrainConfig
+from .files import atomic_write
+from .status import ACTIVE, SCHEMA, Status, controls
+
+__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "list_runs"]
+
+COMMANDS = ("pause", "resume", "step", "save", "stop")
+_RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))}
+
+
+class RunError(ValueError):
+    """A folder that is not a run, or cannot be one; one sentence."""
+
+
+class CommandError(RuntimeError):
+    """The worker refused a command or did not answer; one sentence."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One sample grid on disk."""
+
+    seq: int
+    step: int
+    path: Path
+
+
+def folder_name(name: str) -> str:
+    """Any text as a safe folder name of at most 60 characters: letters, digits, dashes. May be empty."""
+    plain = unicodedata.normalize("NFKD", str(name)).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()[:60].strip("-")
+    return f"run-{plain}" if plain in _RESERVED else plain
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a file that others replace; Windows may refuse for a moment, so try for half a second."""
+    for attempt in range(10):
+        try:
+            value = json.loads(path.read_bytes())
+            break
+        except PermissionError:
+            if attempt == 9:
+                raise
+            time.sleep(0.05)
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} holds {type(value).__name__}, not an object")
+    return value
+
+
+class Run:
+    """One run folder. Make it with `Run.create` or `Run.open`."""
+
+    def __init__(self, path: Path, info: dict[str, Any]) -> None:
+        self.path, self.info = path, info
+        self.id: str = path.name
+        self.kind: str = info.get("kind", "run")
+        self.name: str = str(info.get("name") or path.name)
+        self.preset: str = info.get("preset", "")
+
+    # Create and open.
+
+    @classmethod
+    def create(cls, config: TrainConfig, folder: Path | str, *, preset: str = "", name: str = "",
+               parent: dict[str, Any] | None = None, kind: str = "run") -> Run:
+        """A new run folder inside `folder`, with its config and a first status (state "stopped", life 0)."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        stem = folder_name(name) or folder_name(preset) or "run"
+        path = Path(folder) / (stem if kind == "starter" else f"{stem}-{stamp}-{uuid.uuid4().hex[:4]}")
+        try:
+            for part in ("control", "metrics", "frames", "live", "checkpoint"):
+                (path / part).mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"cannot make the run folder {path}: {error.strerror or error}; choose another with --checkpoints.") \
+                from error
+        info = {"schema": SCHEMA, "id": path.name, "name": name or path.name, "kind": kind, "created": time.time(),
+                "preset": preset, "config": config.to_dict(), "parent": parent}
+        atomic_write(path / "config.json", json.dumps(info, indent=1).encode())
+        run = cls(path, info)
+        run.write_status(Status())
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """An existing run folder. Raises RunError where there is none."""
+        path = Path(path)
+        try:
+            info = read_json(path / "config.json")
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} is not a run folder: its config.json cannot be read ({error}).") from error
+        if info.get("schema") != SCHEMA:
+            raise RunError(f"{path} was written with schema {info.get('schema')!r}; this version reads schema {SCHEMA}.")
+        return cls(path, info)
+
+    @property
+    def config(self) -> TrainConfig:
+        """What is trained here; raises ConfigError for a config that this version cannot run."""
+        return TrainConfig.from_dict(self.info["config"])
+
+    # Status.
+
+    def write_status(self, status: Status, durable: bool = True) -> None:
+        """Replace status.json; only the worker, or whoever holds the run before one has it, may call this."""
+        atomic_write(self.path / "status.json", json.dumps(status.to_dict()).encode(), durable=durable)
+
+    def stored_status(self) -> Status:
+        """status.json as it stands, believed as it is."""
+        try:
+            return Status.from_dict(read_json(self.path / "status.json"))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"{self.path}: its status.json cannot be read ({error}).") from error
+
+    def status(self) -> Status:
+        """The truth: a run that says it is active but has no living worker has failed."""
+        status = self.stored_status()
+        if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
+            status = self.stored_status()  # it may have ended properly between the two looks
+        if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
+            status.state = "failed"
+            status.error = {"kind": "killed", "step": status.step, "message":
+                            f"The training process ended without a word at step {status.step:,}; "
+                            "it may have been killed or run out of memory."}
+        return status
+
+    def is_alive(self) -> bool:
+        """Whether this run's worker process exists."""
+        status = self.stored_status()
+        return process_exists(status.pid, status.pid_started)
+
+    def touched(self) -> float:
+        """When the status last changed, in unix seconds."""
+        try:
+            return (self.path / "status.json").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    # Commands.
+
+    def send(self, command: str, **args: Any) -> str:
+        """Put a command in front of the worker; returns its id."""
+        if command not in COMMANDS:
+            raise CommandError(f"{command!r} is no command; the commands are: {', '.join(COMMANDS)}.")
+        identity = uuid.uuid4().hex
+        body = {"schema": SCHEMA, "id": identity, "command": command, "args": args}
+        atomic_write(self.path / "control" / f"{time.time_ns():020d}-{identity}.json", json.dumps(body).encode(), durable=False)
+        return identity
+
+    def wait(self, identity: str, timeout: float = 3.0) -> Status:
+        """The status after the worker has acknowledged this command. Raises CommandError (refused, gone, no answer)."""
+        deadline = time.monotonic() + timeout
+        while True:
+            status = self.status()
+            answer = next((a for a in status.acknowledged if a.get("id") == identity), None)
+            if answer is not None:
+                if not answer["ok"]:
+                    raise CommandError(answer["message"])
+                return status
+            if status.state not in ACTIVE:
+                raise CommandError(f"The run is {status.state}; no worker is there to obey.")
+            if time.monotonic() > deadline:
+                raise CommandError(f"The worker has not answered for {timeout:g} s; it may be busy or stuck.")
+            time.sleep(0.02)
+
+    def pending(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Commands that wait, oldest first (for the worker). A file that cannot be read comes with an empty dict."""
+        found = []
+        for path in sorted((self.path / "control").glob("*.json")):
+            try:
+                found.append((path, read_json(path)))
+            except (OSError, ValueError):
+                found.append((path, {}))
+        return found
+
+    def forget_commands(self) -> None:
+        """Delete what was asked of an earlier life."""
+        for path in (self.path / "control").glob("*.json"):
+            path.unlink(missing_ok=True)
+
+    # What the worker leaves behind.
+
+    def metrics_path(self, life: int) -> Path:
+        return self.path / "metrics" / f"{life:04d}.jsonl"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All records, every life joined, oldest first."""
+        return MetricsReader(self).new()[0]
+
+    def frames(self) -> list[Frame]:
+        """The kept sample grids, oldest first."""
+        frames = []
+        for path in (self.path / "frames").glob("*-*.png"):
+            seq, _, step = path.stem.partition("-")
+            if seq.isdigit() and step.isdigit():
+                frames.append(Frame(int(seq), int(step), path))
+        return sorted(frames, key=lambda frame: frame.seq)
+
+    def frame_path(self, seq: int, step: int) -> Path:
+        return self.path / "frames" / f"{seq:08d}-{step}.png"
+
+    def newest_frame(self) -> Frame | None:
+        frames = self.frames()
+        return frames[-1] if frames else None
+
+    def live_file(self, number: int) -> Path:
+        return self.path / "live" / f"{number}.safetensors"
+
+    def live_path(self) -> Path | None:
+        """The newest EMA generator and discriminator, or None."""
+        number = self.stored_status().live
+        path = self.live_file(number)
+        return path if number and path.exists() else None
+
+    @property
+    def real_path(self) -> Path:
+        return self.path / "real.png"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "worker.log"
+
+
+class MetricsReader:
+    """Follows a run's metrics across worker lives without reading a line twice."""
+
+    def __init__(self, run: Run) -> None:
+        self._folder = run.path / "metrics"
+        self._segment: Path | None = None
+        self._offset = 0
+        self._records: list[dict[str, Any]] = []
+
+    def new(self) -> tuple[list[dict[str, Any]], bool]:
+        """(records since the last call, rewound). Rewound means: forget what you had, these are all of them."""
+        fresh: list[dict[str, Any]] = []
+        rewound = False
+        for segment in sorted(self._folder.glob("*.jsonl")):
+            if self._segment is not None and segment.name < self._segment.name:
+                continue
+            if segment != self._segment:
+                self._segment, self._offset = segment, 0
+            for record in self._lines():
+                if "start_step" in record:
+                    kept = [r for r in self._records if r["step"] <= record["start_step"]]
+                    rewound = rewound or len(kept) < len(self._records)
+                    self._records = kept
+                elif "step" in record:
+                    self._records.append(record)
+                    fresh.append(record)
+        return (list(self._records), True) if rewound else (fresh, False)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Whole new lines of the current segment; a line still being written waits for the next call."""
+        assert self._segment is not None
+        with contextlib.suppress(OSError), open(self._segment, "rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+            end = data.rfind(b"\n") + 1
+            self._offset += end
+            records = []
+            for line in data[:end].splitlines():
+                with contextlib.suppress(ValueError):  # a line torn by a full disk is skipped, not fatal
+                    value = json.loads(line)
+                    if isinstance(value, dict):
+                        records.append(value)
+            return records
+        return []
+
+
+def list_runs(folder: Path | str) -> list[Run]:
+    """Every readable run in a folder, newest touched first; broken folders are skipped."""
+    runs = []
+    for config in Path(folder).glob("*/config.json"):
+        with contextlib.suppress(RunError):
+            run = Run.open(config.parent)
+            run.stored_status()
+            runs.append(run)
+    return sorted(runs, key=lambda run: run.touched(), reverse=True)
+
+
+def process_exists(pid: int, started: float) -> bool:
+    """Whether this very process lives: pid and start time must both agree; a zombie does not count."""
+    if pid <= 0:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

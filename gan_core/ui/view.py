@@ -1,0 +1,72 @@
+"""The parts of the page that move: their empty containers, and the style and script that the page's head carries.
+
+Everything that changes while a run trains is drawn by the scripts in `assets/` from one event stream. This file
+only hands them to gradio: it knows no run, opens no file but its own assets, and puts no user's text in a page.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gradio as gr
+
+from . import words
+from .theme import theme
+
+__all__ = ["CSS", "HEAD", "bar", "curves", "flow", "latent", "real", "samples", "theme"]
+
+ASSETS = Path(__file__).parent / "assets"
+# In this order: the first decides language and colours before gradio boots, the last starts the stream.
+SCRIPTS = ("core.js", "bar.js", "samples.js", "curves.js", "latent.js", "controls.js", "stream.js")
+STYLES = ("page.css", "parts.css")
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _head() -> str:
+    """Everything in one piece, so that the page needs no second request to be alive."""
+    tables = json.dumps({lang: words.table(lang) for lang in words.LANGUAGES}, ensure_ascii=False).replace("<", "\\u003c")
+    scripts = "\n".join(f"<script>{_asset(name)}</script>" for name in SCRIPTS)
+    return f"<script>window.GAN_WORDS = {tables};</script>\n{scripts}\n"
+
+
+HEAD = _head()
+CSS = "\n".join(_asset(name) for name in STYLES)
+
+
+def _part(name: str) -> gr.HTML:
+    """An empty container; the script of the same name fills it as soon as it is in the page."""
+    return gr.HTML(f'<div class="gan-part" data-gan="{name}"></div>', elem_id=f"gan-{name}", container=False, padding=False)
+
+
+def bar() -> gr.HTML:
+    """State, step and facts of the shown run, banners, language and colours."""
+    return _part("bar")
+
+
+def flow() -> gr.HTML:
+    """Noise, Counterfeiter, fake, Expert, verdict, in one line."""
+    return _part("flow")
+
+
+def samples() -> gr.HTML:
+    """The 8x8 grid of fakes with its history."""
+    return _part("grid")
+
+
+def real() -> gr.HTML:
+    """A strip of 16 real pictures."""
+    return _part("real")
+
+
+def curves() -> gr.HTML:
+    """Both losses, and how real the discriminator finds real and generated images."""
+    return _part("curves")
+
+
+def latent() -> gr.HTML:
+    """The slider bank, the image it drives and the discriminator's verdict on it."""
+    return _part("latent")

@@ -1,0 +1,18 @@
+"""Every test runs torch on one thread and keeps Keras' settings out of the home folder."""
+
+import os
+import tempfile
+
+# Before anything imports torch or Keras; worker processes started by tests inherit them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ["KERAS_BACKEND"] = "torch"
+os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras-home-")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from hypothesis import settings
+
+# Timing on a loaded machine says nothing about the code.
+settings.register_profile("default", deadline=None, max_examples=50, print_blob=True)
+settings.load_profile("default")

@@ -30,16 +30,18 @@ def _head() -> str:
     """Everything in one piece, so that the page needs no second request to be alive."""
     tables = json.dumps({lang: words.table(lang) for lang in words.LANGUAGES}, ensure_ascii=False).replace("<", "\\u003c")
     scripts = "\n".join(f"<script>{_asset(name)}</script>" for name in SCRIPTS)
-    return f"<script>window.GAN_WORDS = {tables};</script>\n{scripts}\n"
+    styles = "\n".join(f"<style>{_asset(name)}</style>" for name in STYLES)
+    return f"{styles}\n<script>window.GAN_WORDS = {tables};</script>\n{scripts}\n"
 
 
 HEAD = _head()
-CSS = "\n".join(_asset(name) for name in STYLES)
+CSS = ""  # for `launch(css=...)`; ours is in the head, because gradio rewrites its own so that `:root` and `body` miss
 
 
 def _part(name: str) -> gr.HTML:
     """An empty container; the script of the same name fills it as soon as it is in the page."""
-    return gr.HTML(f'<div class="gan-part" data-gan="{name}"></div>', elem_id=f"gan-{name}", container=False, padding=False)
+    return gr.HTML(f'<div class="gan-part" data-gan="{name}"></div>', elem_id=f"gan-{name}", js_on_load=None,
+                   apply_default_css=False)
 
 
 def bar() -> gr.HTML:

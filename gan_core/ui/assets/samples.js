@@ -1,0 +1,128 @@
+// The line noise -> Counterfeiter -> Expert, the grid of fakes with its history, and the strip of real pictures.
+(() => {
+  "use strict";
+  const { h, t, say, swap, fit, store, on, url, last, number, percent, parts, frameShown } = window.gan;
+  const NATIVE = 224; // 8 cells of 28 pixels
+
+  parts.flow = (root) => {
+    const verdict = h("b", {}, t("flow.verdict_none"));
+    const box = (kind, help, ...inner) => h("span", { class: `gan-box ${kind}`, title: t(help) }, ...inner);
+    const arrow = (word) => h("span", { class: "gan-arrow" }, word ? `\u2192 ${word} \u2192` : "\u2192");
+    root.append(h("div", { class: "gan-flow", role: "img", "aria-label": t("flow.label") },
+      box("", "flow.help_noise", t("flow.noise")), arrow(), box("g", "flow.help_counterfeiter", t("flow.counterfeiter")),
+      arrow(t("flow.fake")), box("d", "flow.help_expert", t("flow.expert")), arrow(), box("v", "flow.help_verdict", verdict)));
+    // The mean of the last few steps: a single batch jumps too much to be read.
+    function draw() {
+      const recent = ((store.series || {}).d_fake || []).slice(-20).filter((p) => p !== null);
+      const mean = recent.length ? recent.reduce((a, b) => a + b, 0) / recent.length : last((store.series || {}).d_fake);
+      say(verdict, mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
+    }
+    on("snapshot metrics", draw, root);
+    draw();
+  };
+
+  parts.grid = (root) => {
+    let image = h("img", { class: "gan-fakes", alt: "", width: NATIVE, height: NATIVE, hidden: true, draggable: "false" });
+    const empty = h("p", { class: "gan-empty" }, t("empty.server"));
+    const holder = h("div", { id: "sample-grid", class: "gan-holder" }, image, empty);
+    const slider = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": t("samples.history"), disabled: true });
+    const at = h("span", { class: "gan-at" });
+    const live = h("button", { type: "button", class: "gan-btn gan-small", "aria-pressed": "true" }, h("i", { class: "gan-dot" }), t("samples.live"));
+    root.append(h("div", { class: "gan-stage" }, holder,
+      h("div", { class: "gan-under" },
+        h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", t("samples.caption")),
+        h("span", { class: "gan-scrub" }, at, slider, live))));
+
+    let looking = null, wanted = null, busy = false, drawn = null; // looking: an entry of the history, null = the newest
+    function size() {
+      const side = fit(Math.min(holder.clientWidth, holder.clientHeight || Infinity) - 4, NATIVE);
+      root.style.setProperty("--side", `${side}px`);
+    }
+    new ResizeObserver(size).observe(holder);
+
+    async function pump() { // one at a time, the newest wish wins
+      if (busy) return;
+      busy = true;
+      while (wanted) {
+        const wish = wanted;
+        wanted = null;
+        try {
+          image = await swap(image, wish.src, t("samples.alt", { step: number(wish.step) }));
+          drawn = wish;
+          empty.hidden = true;
+          if (wish.live) frameShown();
+          say(at, t("samples.at_step", { step: number(wish.step) }));
+        } catch { // a picture of the history that has been thinned away, or a torn connection: keep the old one
+          if (!wish.live) store.history = store.history.filter((entry) => entry.seq !== wish.seq);
+        }
+      }
+      busy = false;
+    }
+    function newest() {
+      const { frame } = store;
+      if (looking || !frame) return;
+      if (drawn && drawn.live && drawn.seq === frame.seq && drawn.run === store.run) return;
+      wanted = { src: frame.src, seq: frame.seq, step: frame.step, run: store.run, live: true };
+      pump();
+    }
+    function marks() {
+      const top = Math.max(0, store.history.length - 1);
+      slider.max = top;
+      slider.disabled = top < 1;
+      const place = looking ? store.history.findIndex((entry) => entry.seq === looking.seq) : top;
+      if (document.activeElement !== slider || !looking) slider.value = place < 0 ? top : place;
+      live.setAttribute("aria-pressed", String(!looking));
+      root.classList.toggle("gan-past", Boolean(looking));
+    }
+    function look() {
+      const place = Number(slider.value);
+      looking = place >= store.history.length - 1 ? null : store.history[place];
+      if (looking) {
+        wanted = { src: url("frame", { run: store.run, seq: looking.seq }), seq: looking.seq, step: looking.step, run: store.run, live: false };
+        pump();
+      } else { drawn = null; newest(); }
+      slider.setAttribute("aria-valuetext", t("samples.at_step", { step: number((looking || store.frame || { step: 0 }).step) }));
+      marks();
+    }
+    slider.addEventListener("input", look);
+    live.addEventListener("click", () => { slider.value = slider.max; look(); });
+    on("snapshot", () => {
+      looking = null;
+      drawn = null;
+      if (!store.frame) { image.hidden = true; empty.hidden = false; say(at, ""); }
+      words();
+      marks();
+      newest();
+    }, root);
+    function words() {
+      const waiting = store.status && ["starting", "running"].includes(store.status.state);
+      say(empty, t(!store.status && store.connection !== "open" ? "empty.server" : waiting ? "samples.waiting" : "samples.empty"));
+    }
+    on("status connection", words, root);
+    on("frame", () => { marks(); newest(); }, root);
+    words();
+    marks();
+    newest();
+  };
+
+  parts.real = (root) => {
+    let image = h("img", { class: "gan-reals", alt: "", width: NATIVE, height: 56, hidden: true, draggable: "false" });
+    const empty = h("p", { class: "gan-empty" }, t("samples.real_empty"));
+    const holder = h("div", { class: "gan-strip" }, image, empty);
+    root.append(holder, h("p", { class: "gan-caption" }, h("b", { class: "r" }, t("samples.real")), " ", t("samples.real_caption")));
+    new ResizeObserver(() => root.style.setProperty("--side", `${fit(holder.clientWidth - 4, NATIVE)}px`)).observe(holder);
+    let drawn = "";
+    async function draw() {
+      const src = store.real || "";
+      if (src === drawn) return;
+      drawn = src;
+      if (!src) { image.hidden = true; empty.hidden = false; return; }
+      try {
+        image = await swap(image, src, t("samples.real_alt"));
+        empty.hidden = true;
+      } catch { drawn = ""; }
+    }
+    on("snapshot", draw, root);
+    draw();
+  };
+})();

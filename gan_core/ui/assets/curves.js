@@ -49,20 +49,19 @@
       output_backend: "canvas", background_fill_color: null, border_fill_color: null, outline_line_color: null,
       min_border_left: 42, min_border_right: 8, min_border_top: 6, min_border_bottom: 22,
     });
-    const faint = css("--line"), mute = css("--mut");
-    for (const axis of [...p.xaxis, ...p.yaxis]) {
+    const faint = css("--line"), mute = css("--mut"), below = p.below[0], left = p.left[0];
+    for (const axis of [below, left]) {
       Object.assign(axis, { axis_line_color: null, major_tick_line_color: null, minor_tick_line_color: null,
-                            major_label_text_color: mute, major_label_text_font_size: "11px", major_label_text_font: css("--font") || "sans-serif" });
+                            major_label_text_color: mute, major_label_text_font_size: "11px", major_label_text_font: "system-ui, sans-serif" });
     }
-    for (const grid of p.xgrid) grid.visible = false;
-    for (const grid of p.ygrid) Object.assign(grid, { grid_line_color: faint, ticker: p.yaxis[0].ticker });
-    p.xaxis[0].formatter = new (B.Models.get("NumeralTickFormatter"))({ format: "0,0" });
-    p.yaxis[0].ticker.desired_num_ticks = 3;
+    for (const grid of p.center) grid.grid_line_color = grid.axis === left ? faint : null;
+    below.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: "0,0" });
+    below.ticker.desired_num_ticks = 5;
+    if (!log_losses) left.ticker.desired_num_ticks = 3;
     if (kind === "beliefs") {
       const Range = B.Models.get("Range1d"), Span = B.Models.get("Span");
       p.y_range = new Range({ start: -0.02, end: 1.02 });
-      p.yaxis[0].ticker = new (B.Models.get("FixedTicker"))({ ticks: [0, 0.5, 1] });
-      p.ygrid[0].ticker = p.yaxis[0].ticker;
+      left.ticker = new (B.Models.get("FixedTicker"))({ ticks: [0, 0.5, 1] });
       p.add_layout(new Span({ location: 0.5, dimension: "width", line_dash: [3, 4], line_color: mute, line_width: 1 }));
     } else Object.assign(p.y_range, { default_span: log_losses ? 1 : 2, range_padding: 0.08 });
     p.x_range.range_padding = 0.01;
@@ -89,8 +88,8 @@
 
   parts.curves = (root) => {
     const hidden = new Set();
-    let log = remember("gan.log") === "1", weight = Number(remember("gan.smooth") ?? 0.9), B = null, source = null, charts = {}, due = 0, drawnAt = 0, built = 0;
-    if (!(weight >= 0 && weight < 1)) weight = 0.9;
+    let log = remember("gan.log") === "1", weight = Number(remember("gan.smooth") ?? 0.94), B = null, charts = {}, due = 0, drawnAt = 0, built = 0;
+    if (!(weight >= 0 && weight < 1)) weight = 0.94;
     const smooth = h("input", { type: "range", min: 0, max: 0.98, step: 0.02, "aria-label": t("curves.smooth") });
     smooth.value = weight;
     smooth.addEventListener("input", () => { weight = Number(smooth.value); remember("gan.smooth", weight); ask(); });
@@ -133,7 +132,8 @@
         note.hidden = Boolean(B) && some;
         if (B) say(note, t("curves.empty"));
       }
-      if (source) source.data = columns(weight, log);
+      const data = Object.keys(charts).length ? columns(weight, log) : null;
+      for (const { source } of Object.values(charts)) source.data = data;
     }
     function ask() {
       if (due) return;
@@ -142,19 +142,19 @@
     async function build() {
       if (!B) return;
       const mine = ++built, box = plots.losses.parentNode;
-      charts = {};
-      source = new (B.Models.get("ColumnDataSource"))({ data: columns(weight, log) });
+      const data = columns(weight, log), made = {};
       for (const kind of Object.keys(LINES)) {
         const height = Math.max(110, Math.floor((kind === "losses" ? box : plots.beliefs.parentNode).clientHeight));
-        const made = chart(B, source, kind, { log, hidden, height });
+        const source = new (B.Models.get("ColumnDataSource"))({ data }); // a bokeh model lives in one document only
+        made[kind] = { source, ...chart(B, source, kind, { log, hidden, height }) };
         const fresh = h("div", { class: "gan-plot", role: "img", "aria-label": t(`curves.${kind}_alt`) });
         plots[kind].after(fresh); // the old chart stays until the new one stands
-        await B.Plotting.show(made.p, fresh);
+        await B.Plotting.show(made[kind].p, fresh);
         if (mine !== built) { fresh.remove(); return; }
         plots[kind].remove();
         plots[kind] = fresh;
-        charts[kind] = made;
       }
+      charts = made;
       draw();
     }
     let wide = 0;
@@ -162,7 +162,7 @@
       clearTimeout(wide);
       wide = setTimeout(() => { if (B && Math.abs(plots.losses.parentNode.clientHeight - ((charts.losses || { p: {} }).p.height || 0)) > 8) build(); }, 150);
     }).observe(plots.losses.parentNode);
-    on("snapshot", () => (source ? build() : ask()), root);
+    on("snapshot", () => (B ? build() : ask()), root);
     on("metrics", ask, root);
     on("colours", build, root);
     numbers();

@@ -1,0 +1,69 @@
+"""The two networks of the course's notebook, exactly: same shapes, padding, order of weights and initial distribution.
+
+Images are NCHW in [0, 1]. The discriminator returns logits: the sigmoid is the loss's business, and so is their sign. Trained
+with the course's loss it answers "fake?", above 0 for fake.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .layers import Dropout, glorot_
+
+
+class CourseDiscriminator(nn.Module):
+    """(N, 1, 28, 28) -> logits (N,) float32; 396,609 parameters. What the sign means is the loss's business."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 64, 4, stride=2, padding=1)
+        self.conv2 = nn.Conv2d(64, 128, 4, stride=2, padding=1)
+        self.conv3 = nn.Conv2d(128, 128, 4, stride=2)
+        self.dropout = Dropout(0.2)
+        self.dense = nn.Linear(4 * 4 * 128, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.leaky_relu(self.conv1(x), 0.2)  # (N, 64, 14, 14)
+        x = F.leaky_relu(self.conv2(x), 0.2)  # (N, 128, 7, 7)
+        # Keras' "same" of an odd size at stride 2 pads one before and two after.
+        x = F.leaky_relu(self.conv3(F.pad(x, (1, 2, 1, 2))), 0.2)  # (N, 128, 4, 4)
+        # Keras flattens height, width, channel: in that order the dense weights are the notebook's own.
+        x = self.dropout(x.permute(0, 2, 3, 1).flatten(1))  # (N, 2048)
+        return self.dense(x).squeeze(1).float()  # (N,)
+
+
+class CourseGenerator(nn.Module):
+    """z (N, latent_dim) -> images (N, 1, 28, 28) float32 in [0, 1]; 779,969 parameters for latent_dim 128."""
+
+    def __init__(self, latent_dim: int = 128) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.dense = nn.Linear(latent_dim, 7 * 7 * 64)
+        self.conv1 = nn.Conv2d(64, 128, 3, padding=1)
+        self.conv2 = nn.Conv2d(128, 256, 3, padding=1)
+        self.conv3 = nn.Conv2d(256, 1, 5, padding=2)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        # Keras reshapes to height, width, channel; seen as NCHW that is channels_last already.
+        x = self.dense(z).view(-1, 7, 7, 64).permute(0, 3, 1, 2)  # (N, 64, 7, 7), no activation here
+        x = F.relu(self.conv1(F.interpolate(x, scale_factor=2)))  # (N, 128, 14, 14)
+        x = F.relu(self.conv2(F.interpolate(x, scale_factor=2)))  # (N, 256, 28, 28)
+        # The sigmoid is taken in float32: bfloat16 near 1 has steps as large as one grey level.
+        return torch.sigmoid(self.conv3(x).float())  # (N, 1, 28, 28)
+
+
+def course_discriminator() -> nn.Module:
+    """The notebook's discriminator: (N, 1, 28, 28) in [0, 1] -> logits (N,), above 0 for "fake" under the course's loss."""
+    return glorot_(CourseDiscriminator())
+
+
+def course_generator(latent_dim: int = 128) -> nn.Module:
+    """The notebook's generator: z (N, latent_dim), z ~ N(0, 1) -> (N, 1, 28, 28) in [0, 1]."""
+    return glorot_(CourseGenerator(latent_dim))
+
+
+def build(latent_dim: int = 128) -> tuple[nn.Module, nn.Module]:
+    """(generator, discriminator), as the registry wants them."""
+    return course_generator(latent_dim), course_discriminator()

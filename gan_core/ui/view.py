@@ -50,7 +50,7 @@ def bar() -> gr.HTML:
 
 
 def flow() -> gr.HTML:
-    """Noise, Counterfeiter, fake, Expert, verdict, in one line."""
+    """Noise, generator, fake, discriminator, verdict, in one line."""
     return _part("flow")
 
 

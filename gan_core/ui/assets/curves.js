@@ -1,7 +1,7 @@
-// The curves: losses, and how real the Expert finds both kinds of pictures. Drawn by BokehJS, loaded after the first paint.
+// The curves: losses, and how real the discriminator finds both kinds of pictures. Drawn by BokehJS, loaded after the first paint.
 (() => {
   "use strict";
-  const { h, t, say, store, on, url, remember, parts } = window.gan;
+  const { h, t, say, store, on, url, last, remember, parts } = window.gan;
   const LINES = { losses: ["d_loss", "g_loss"], beliefs: ["d_real", "d_fake"] };
   const COLOUR = { d_loss: "--dis", g_loss: "--gen", d_real: "--real", d_fake: "--gen" };
   const REDRAW_MS = 250; // the machine that draws is often the machine that trains
@@ -55,7 +55,7 @@
                             major_label_text_color: mute, major_label_text_font_size: "11px", major_label_text_font: "system-ui, sans-serif" });
     }
     for (const grid of p.center) grid.grid_line_color = grid.axis === left ? faint : null;
-    below.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: "0,0" });
+    below.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: last((store.series || {}).step) >= 100000 ? "0.[0]a" : "0,0" });
     below.ticker.desired_num_ticks = 5;
     if (!log_losses) left.ticker.desired_num_ticks = 3;
     if (kind === "beliefs") {

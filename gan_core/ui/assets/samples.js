@@ -1,4 +1,4 @@
-// The line noise -> Counterfeiter -> Expert, the grid of fakes with its history, and the strip of real pictures.
+// The line noise -> generator -> discriminator, the grid of fakes with its history, and the strip of real pictures.
 (() => {
   "use strict";
   const { h, t, say, swap, fit, store, on, url, last, number, percent, parts, frameShown } = window.gan;
@@ -7,7 +7,7 @@
   parts.flow = (root) => {
     const verdict = h("b", {}, t("flow.verdict_none"));
     const box = (kind, help, ...inner) => h("span", { class: `gan-box ${kind}`, title: t(help) }, ...inner);
-    const arrow = (word) => h("span", { class: "gan-arrow" }, word ? `\u2192 ${word} \u2192` : "\u2192");
+    const arrow = (word) => h("span", { class: "gan-arrow" }, "\u2192", word ? h("span", { class: "gan-word" }, ` ${word} \u2192`) : null);
     root.append(h("div", { class: "gan-flow", role: "img", "aria-label": t("flow.label") },
       box("", "flow.help_noise", t("flow.noise")), arrow(), box("g", "flow.help_counterfeiter", t("flow.counterfeiter")),
       arrow(t("flow.fake")), box("d", "flow.help_expert", t("flow.expert")), arrow(), box("v", "flow.help_verdict", verdict)));

@@ -1,7 +1,7 @@
 // The curves: losses, and how real the discriminator finds both kinds of pictures. Drawn by BokehJS, loaded after the first paint.
 (() => {
   "use strict";
-  const { h, t, say, store, on, url, last, remember, parts } = window.gan;
+  const { h, t, say, lang, decimal, store, on, url, last, remember, parts } = window.gan;
   const LINES = { losses: ["d_loss", "g_loss"], beliefs: ["d_real", "d_fake"] };
   const COLOUR = { d_loss: "--dis", g_loss: "--gen", d_real: "--real", d_fake: "--gen" };
   const REDRAW_MS = 250; // the machine that draws is often the machine that trains
@@ -55,15 +55,16 @@
                             major_label_text_color: mute, major_label_text_font_size: "11px", major_label_text_font: "system-ui, sans-serif" });
     }
     for (const grid of p.center) grid.grid_line_color = grid.axis === left ? faint : null;
-    below.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: last((store.series || {}).step) >= 100000 ? "0.[0]a" : "0,0" });
+    below.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: last((store.series || {}).step) >= 100000 ? "0.[0]a" : "0,0", language: lang });
     below.ticker.desired_num_ticks = 5;
+    left.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: "0.[00]", language: lang });
     if (!log_losses) left.ticker.desired_num_ticks = 3;
     if (kind === "beliefs") {
       const Range = B.Models.get("Range1d"), Span = B.Models.get("Span");
       p.y_range = new Range({ start: -0.02, end: 1.02 });
       left.ticker = new (B.Models.get("FixedTicker"))({ ticks: [0, 0.5, 1] });
       p.add_layout(new Span({ location: 0.5, dimension: "width", line_dash: [3, 4], line_color: mute, line_width: 1 }));
-    } else Object.assign(p.y_range, { default_span: log_losses ? 1 : 2, range_padding: 0.08 });
+    } else Object.assign(p.y_range, { default_span: log_losses ? 1 : 2, range_padding: 0.08, only_visible: true });
     p.x_range.range_padding = 0.01;
     const drawn = {};
     for (const name of LINES[kind]) {
@@ -119,7 +120,7 @@
     function numbers() {
       for (const name of Object.keys(values)) {
         const list = smoothed(((store.series || {})[name] || []).filter((v) => v !== null).slice(-200), weight);
-        say(values[name], list.length ? list[list.length - 1].toFixed(2) : "");
+        say(values[name], list.length ? decimal(list[list.length - 1], 2) : "");
       }
     }
     function draw() {

@@ -2,7 +2,7 @@
 // One request is on its way at a time; when it is back, the newest position is asked for.
 (() => {
   "use strict";
-  const { h, t, say, swap, store, on, url, remember, percent, parts, playground } = window.gan;
+  const { h, t, say, swap, store, on, url, remember, percent, decimal, parts, playground } = window.gan;
   const REACH = { directions: 6, raw: 4 };
 
   parts.latent = (root) => {
@@ -15,7 +15,7 @@
     const about = h("span", { class: "gan-mute" });
     const seedBox = h("input", { type: "number", min: 0, max: 2147483647, step: 1, value: seed, id: "latent-seed", class: "gan-seed" });
     const psi = h("input", { type: "range", min: 0, max: 1.5, step: 0.05, value: 1, id: "latent-psi" });
-    const psiValue = h("b", { class: "w4" }, "1.00");
+    const psiValue = h("b", { class: "w4" }, decimal(1, 2));
     const button = (id, key, action) => h("button", { type: "button", class: "gan-btn", id, onclick: action }, t(key));
     const mode = button("latent-mode", "latent.to_raw", () => { raw = !raw; fold(); build(); });
     root.append(h("div", { class: "gan-latent" },
@@ -32,7 +32,7 @@
     // Sliders.
     const name = (k) => remember(`gan.name.${run}.${k}`) || String(k + 1);
     const at = (k) => (raw ? base[k] : pushes[k]) || 0;
-    const signed = (v) => (v > 0 ? "+" : v < 0 ? "\u2212" : "") + Math.abs(v).toFixed(1);
+    const signed = (v) => (v > 0 ? "+" : v < 0 ? "\u2212" : "") + decimal(Math.abs(v), 1);
     function put(row, k) {
       row.input.value = at(k);
       say(row.value, signed(Math.abs(at(k)) < 0.05 ? 0 : at(k)));
@@ -107,7 +107,7 @@
       ask(when);
     }
     seedBox.addEventListener("change", () => plant(seedBox.value));
-    psi.addEventListener("input", (event) => { say(psiValue, Number(psi.value).toFixed(2)); ask(event.timeStamp); });
+    psi.addEventListener("input", (event) => { say(psiValue, decimal(Number(psi.value), 2)); ask(event.timeStamp); });
 
     // One request at a time.
     let busy = false, wish = 0, again = 0;

@@ -62,6 +62,8 @@ def read_json(path: Path) -> dict[str, Any]:
             if attempt == 9:
                 raise
             time.sleep(0.05)
+        except RecursionError as error:
+            raise ValueError("it is nested too deep") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} holds {type(value).__name__}, not an object")
     return value

@@ -1,0 +1,302 @@
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan_core.config import PRESETS, ConfigError, TrainConfig
+from gan_core.run import CommandError, MetricsReader, Run, RunError, folder_name, list_runs, process_exists
+from gan_core.status import Status
+
+ME = psutil.Process()
+
+
+def make(folder: Path, **changes: object) -> Run:
+    return Run.create(TrainConfig(seed=7), folder, **changes)
+
+
+def alive(run: Run, **changes: object) -> Status:
+    """A status whose worker exists: this very process."""
+    status = Status(**{"state": "running", "pid": ME.pid, "pid_started": ME.create_time(), **changes})
+    run.write_status(status)
+    return status
+
+
+# Create, open, list.
+
+
+def test_a_run_is_opened_as_it_was_created(tmp_path: Path) -> None:
+    run = Run.create(PRESETS["course"], tmp_path, preset="course", parent={"run": "old", "step": 5})
+    again = Run.open(run.path)
+    assert again.config == PRESETS["course"] and again.info == run.info and again.preset == "course" and again.kind == "run"
+    assert again.info["parent"] == {"run": "old", "step": 5}
+    assert again.status() == Status() and again.status().state == "stopped" and again.status().life == 0
+    assert not again.is_alive() and again.metrics() == [] and again.frames() == [] and again.live_path() is None
+
+
+@given(st.one_of(st.text(max_size=400), st.sampled_from([
+    "", "CON", "con.txt", "nul", "COM1", "../../etc", "/", "a/b", "\\", ".", "..", "-rf", "é" * 300, "🐑" * 100, "\0", "a\nb", " ",
+    "x" * 300, "LPT9 "])))
+def test_any_name_becomes_a_safe_folder(name: str) -> None:
+    safe = folder_name(name)
+    assert len(safe) <= 64 and all(c.isascii() and (c.isalnum() or c == "-") for c in safe)
+    assert safe not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
+    assert not safe.startswith("-") and safe == safe.lower()
+
+
+@pytest.mark.parametrize("name", ["", "CON", "../up", "mouton 🐑", "a/b", "x" * 300, "\0", "Été"])
+def test_odd_names_make_runs_inside_the_folder_that_keep_what_they_were_called(tmp_path: Path, name: str) -> None:
+    run = make(tmp_path, name=name)
+    assert run.path.parent == tmp_path and len(os.fsencode(run.id)) < 100
+    again = Run.open(run.path)
+    assert again.name == (name or run.id) and [r.id for r in list_runs(tmp_path)] == [run.id]
+
+
+def test_twenty_runs_made_at_once_are_twenty_folders(tmp_path: Path) -> None:
+    barrier, made = threading.Barrier(20), []
+
+    def go() -> None:
+        barrier.wait()
+        made.append(make(tmp_path).id)
+
+    threads = [threading.Thread(target=go) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(made)) == 20 == len(list_runs(tmp_path))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"null", b'{"schema": 2}', b"\xff\xfe", b"[" * 100_000],
+                         ids=["missing", "empty", "torn", "list", "null", "schema 2", "not text", "deep"])
+def test_a_folder_that_is_no_run_is_refused_in_words_and_left_out_of_the_list(tmp_path: Path, content: bytes | None) -> None:
+    good, broken = make(tmp_path), make(tmp_path)
+    (broken.path / "config.json").unlink()
+    if content is not None:
+        (broken.path / "config.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"is not a run folder|schema 2; this version reads schema 1"):
+        Run.open(broken.path)
+    assert [run.id for run in list_runs(tmp_path)] == [good.id]
+
+
+def test_a_config_from_another_version_is_refused_by_its_field(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    info = json.loads((run.path / "config.json").read_text())
+    (run.path / "config.json").write_text(json.dumps({**info, "config": {**info["config"], "wings": 2}}))
+    with pytest.raises(ConfigError, match="unknown field 'wings'"):
+        _ = Run.open(run.path).config
+
+
+def test_a_folder_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(RunError, match="choose another with --checkpoints"):
+        make(tmp_path / "file")
+    assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_the_newest_touched_run_comes_first(tmp_path: Path) -> None:
+    runs = [make(tmp_path) for _ in range(3)]
+    for age, run in enumerate((runs[1], runs[2], runs[0])):
+        os.utime(run.path / "status.json", (1e9 - age, 1e9 - age))
+    assert [run.id for run in list_runs(tmp_path)] == [runs[1].id, runs[2].id, runs[0].id]
+
+
+# Status.
+
+
+def test_a_status_survives_its_file_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    status = alive(run, step=10, speed=123.5, acknowledged=[{"id": "x", "ok": True}], notice="é")
+    assert run.status() == status and run.is_alive()
+    (run.path / "status.json").write_bytes(b'{"state": "run')
+    with pytest.raises(RunError, match=r"status\.json cannot be read"):
+        run.status()
+
+
+@pytest.mark.parametrize("state", ["starting", "running", "paused"])
+def test_an_active_run_without_its_worker_has_failed_and_nobody_writes_that_down(tmp_path: Path, state: str) -> None:
+    run = make(tmp_path)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = psutil.Process(child.pid).create_time()
+    alive(run, state=state, pid=child.pid, pid_started=started, step=42)
+    assert run.status().state == state
+    child.kill()
+    # A zombie, not yet waited for, is dead already.
+    deadline = time.monotonic() + 10
+    while run.status().state == state and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert run.status().state == "failed" and not run.is_alive()
+    assert run.status().error["kind"] == "killed" and run.status().error["step"] == 42 and "42" in run.status().error["message"]
+    child.communicate()
+    assert run.status().state == "failed" and run.stored_status().state == state
+
+
+def test_a_reused_pid_is_another_process() -> None:
+    assert process_exists(ME.pid, ME.create_time())
+    assert not process_exists(ME.pid, ME.create_time() - 100)
+    assert not process_exists(0, 0) and not process_exists(-1, 0) and not process_exists(2**31 - 1, 0)
+
+
+def test_an_ended_run_stays_as_it_ended_whoever_lives(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for state in ("finished", "stopped", "failed"):
+        alive(run, state=state, pid=0)
+        assert run.status().state == state and run.status().error is None
+
+
+def test_the_clock_may_jump_and_nothing_is_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(tmp_path)
+    alive(run)
+    now = time.time()
+    for jump in (86_400, -86_400):
+        monkeypatch.setattr(time, "time", lambda jump=jump: now + jump)
+        assert run.status().state == "running"
+        with pytest.raises(CommandError, match="has not answered"):
+            run.wait(run.send("pause"), timeout=0.05)
+
+
+def test_a_reader_never_sees_half_a_status(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    done = threading.Event()
+
+    def write() -> None:
+        for step in range(2000):
+            run.write_status(Status(step=step, notice="x" * (step % 977)), durable=False)
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    last = -1
+    while not done.is_set():
+        status = run.stored_status()
+        assert status.step >= last and len(status.notice) == status.step % 977
+        last = status.step
+    writer.join()
+
+
+# Commands.
+
+
+def test_commands_wait_in_order_and_a_broken_one_is_an_empty_one(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    first, second = run.send("step", network="both", count=3), run.send("stop")
+    assert [body["id"] for _, body in run.pending()] == [first, second]
+    assert run.pending()[0][1]["args"] == {"network": "both", "count": 3}
+    (run.path / "control" / "0-x.json").write_bytes(b"{")
+    assert [body.get("command") for _, body in run.pending()] == [None, "step", "stop"]
+    run.forget_commands()
+    assert run.pending() == []
+
+
+def test_an_unknown_command_is_not_sent(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    with pytest.raises(CommandError, match="'fly' is no command; the commands are: pause, resume"):
+        run.send("fly")
+    assert run.pending() == []
+
+
+def test_waiting_ends_with_the_acknowledgement_the_refusal_or_the_end_of_the_worker(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    alive(run, acknowledged=[{"id": "a", "command": "pause", "ok": True, "message": "", "step": 3},
+                             {"id": "b", "command": "step", "ok": False, "message": "Pause first.", "step": 3}])
+    assert run.wait("a").state == "running"
+    with pytest.raises(CommandError, match="Pause first"):
+        run.wait("b")
+    with pytest.raises(CommandError, match="has not answered"):
+        run.wait("c", timeout=0.05)
+    alive(run, state="stopped", pid=0)
+    with pytest.raises(CommandError, match="is stopped; no worker"):
+        run.wait("c", timeout=60)
+
+
+# Metrics.
+
+
+def segment(run: Run, life: int, start: int, steps: range, tail: str = "") -> None:
+    lines = [{"life": life, "start_step": start}, *({"step": step, "d_loss": life} for step in steps)]
+    run.metrics_path(life).write_text("".join(json.dumps(line) + "\n" for line in lines) + tail)
+
+
+def test_a_new_life_replaces_what_the_old_one_did_beyond_its_checkpoint(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    segment(run, 1, 0, range(1, 61))
+    segment(run, 2, 50, range(51, 56))
+    records = run.metrics()
+    assert [r["step"] for r in records] == list(range(1, 56))
+    assert [r["d_loss"] for r in records] == [1] * 50 + [2] * 5
+
+
+def test_a_follower_is_told_to_forget_when_the_run_was_set_back(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    reader = MetricsReader(run)
+    assert reader.new() == ([], False)
+    segment(run, 1, 0, range(1, 11))
+    assert [r["step"] for r in reader.new()[0]] == list(range(1, 11))
+    segment(run, 1, 0, range(1, 13))
+    assert [r["step"] for r in reader.new()[0]] == [11, 12] and reader.new() == ([], False)
+    segment(run, 2, 10, range(11, 14))
+    records, rewound = reader.new()
+    assert rewound and [r["step"] for r in records] == list(range(1, 14)) and records[-1]["d_loss"] == 2
+    segment(run, 3, 13, range(14, 15))
+    assert reader.new() == ([{"step": 14, "d_loss": 3}], False)
+
+
+def test_half_a_line_waits_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    reader = MetricsReader(run)
+    segment(run, 1, 0, range(1, 3), tail='{"step": 3, "d_lo')
+    assert [r["step"] for r in reader.new()[0]] == [1, 2]
+    with open(run.metrics_path(1), "a") as file:
+        file.write('ss": 1}\n{"torn\n[1]\n{"step": 4}\n')
+    assert [r["step"] for r in reader.new()[0]] == [3, 4]
+
+
+lives = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 30)), min_size=1, max_size=6)
+
+
+@given(lives, st.integers(1, 7))
+def test_however_it_is_followed_the_curve_is_what_happened_last_at_each_step(tmp_path_factory, lives: list, every: int) -> None:
+    run = make(tmp_path_factory.mktemp("run"))
+    truth: dict[int, int] = {}
+    reader, followed = MetricsReader(run), []
+    end = 0
+    for life, (start, count) in enumerate(lives, start=1):
+        start = min(start, end)
+        truth = {step: by for step, by in truth.items() if step <= start} | {s: life for s in range(start + 1, start + count + 1)}
+        end = start + count
+        segment(run, life, start, range(start + 1, end + 1))
+        if life % every == 0 or life == len(lives):
+            records, rewound = reader.new()
+            followed = records if rewound else followed + records
+    assert [(r["step"], r["d_loss"]) for r in followed] == sorted(truth.items())
+    assert run.metrics() == followed
+
+
+# Frames and live files.
+
+
+def test_frames_are_found_by_their_names_and_strangers_are_passed_over(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for seq, step in ((2, 20), (1, 10), (100_000_000, 30)):
+        run.frame_path(seq, step).write_bytes(b"png")
+    for stranger in ("x-1.png", "1-x.png", ".tmp.png", "5.png", "1-2-3.png"):
+        (run.path / "frames" / stranger).write_bytes(b"")
+    assert [(f.seq, f.step) for f in run.frames()] == [(1, 10), (2, 20), (100_000_000, 30)]
+    assert run.newest_frame().step == 30
+
+
+def test_the_live_file_is_the_one_the_status_names(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.live_file(3).write_bytes(b"x")
+    assert run.live_path() is None
+    run.write_status(Status(live=3))
+    assert run.live_path() == run.live_file(3)
+    run.write_status(Status(live=4))
+    assert run.live_path() is None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from . import words
 from .theme import theme
 
-__all__ = ["CSS", "HEAD", "bar", "curves", "flow", "latent", "real", "samples", "theme"]
+__all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "flow", "latent", "real", "samples", "theme"]
 
 ASSETS = Path(__file__).parent / "assets"
 # In this order: the first decides language and colours before gradio boots, the last starts the stream.
@@ -36,6 +37,39 @@ def _head() -> str:
 
 HEAD = _head()
 CSS = ""  # for `launch(css=...)`; ours is in the head, because gradio rewrites its own so that `:root` and `body` miss
+
+
+class HeadFirst:
+    """ASGI middleware that writes HEAD into the page itself: `launch(app_kwargs={"middleware": [Middleware(HeadFirst)]})`.
+
+    `launch(head=...)` adds its tags by a script once gradio has started: too late to choose language and colours.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "").removeprefix(scope.get("root_path", "")).strip("/")
+        if scope["type"] != "http" or scope["method"] != "GET" or path:
+            await self.app(scope, receive, send)
+            return
+        start: dict[str, Any] = {}
+        body = b""
+
+        async def hold(message: dict[str, Any]) -> None:
+            nonlocal body
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            body = body.replace(b"</head>", HEAD.encode() + b"</head>", 1)
+            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+            await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+            await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, hold)
 
 
 def _part(name: str) -> gr.HTML:

@@ -1,0 +1,177 @@
+"""The whole story in a real browser: start, pause, single steps, save, reset, reload, a second viewer, a killed worker."""
+
+import os
+import signal
+
+import pytest
+
+from gan_core.run import list_runs
+from gan_core.ui.words import text
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+ALL_STEPS = {"btn-step", "btn-step-d", "btn-step-g"}
+
+
+def test_the_page_is_alive_before_anything_is_pressed(standing, visit):
+    person = visit(standing.url)
+    page = person.page
+    page.wait_for_selector("#sample-grid img[src]:not([hidden])")
+    assert person.step() > 0, "the starter run is on the page"
+    person.until("() => gan.store.series.step.length > 10")
+    page.wait_for_selector("#latent-image[src]:not([hidden])")
+    before = page.locator("#latent-image").get_attribute("src")
+    slider = page.locator("#latent-sliders input").first
+    assert page.locator("#latent-sliders input").count() == 16
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    person.until("before => document.getElementById('latent-image').src !== before", before)
+    assert page.locator("#latent-image").evaluate("image => image.naturalWidth") == 28
+    assert text("latent.verdict", n="").strip() in page.locator(".gan-share").inner_text()
+    assert person.enabled() == {"btn-start", *ALL_STEPS}
+    assert person.errors == []
+
+
+def test_every_slider_of_raw_z_is_there_and_the_middle_is_zero(standing, visit):
+    person = visit(standing.url)
+    page = person.page
+    page.wait_for_selector("#latent-sliders input")
+    page.click("#latent-mode")
+    assert page.locator("#latent-sliders input").count() == page.evaluate("gan.store.latent.latent_dim")
+    assert any(float(v) for v in page.locator("#latent-sliders input").evaluate_all("all => all.map(one => one.value)"))
+    page.click("#latent-middle")
+    assert {float(v) for v in page.locator("#latent-sliders input").evaluate_all("all => all.map(one => one.value)")} == {0.0}
+
+
+def test_start_pause_step_save_reset(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    assert person.enabled() == {"btn-pause", "btn-reset", "btn-save"}
+    assert page.locator("#btn-pause").is_visible() and not page.locator("#btn-start").is_visible()
+    first = person.step()
+    person.until_step(first + 5)
+
+    held = person.pause()
+    page.wait_for_timeout(800)
+    assert person.step() == held, "pause holds"
+    assert person.enabled() == {"btn-resume", "btn-reset", "btn-save", *ALL_STEPS}
+    for i, name in enumerate(["btn-step", "btn-step-d", "btn-step-g"], start=1):
+        person.click(name)
+        person.until_step(held + i)
+        assert person.step() == held + i, f"{name} makes one step"
+
+    person.click("btn-save")
+    person.until("step => gan.store.status.checkpoint_step === step", held + 3)
+
+    old = page.evaluate("ganPlayground.run")
+    person.click("btn-reset")
+    page.get_by_role("button", name=text("dialog.cancel")).click()
+    assert page.evaluate("ganPlayground.run") == old
+    person.click("btn-reset")
+    page.get_by_role("button", name=text("dialog.reset_go")).click()
+    person.until("old => ganPlayground.run !== old && ganPlayground.state === 'running' && ganPlayground.step > 0", old)
+    assert old in {run.id for run in list_runs(playground.folder)}, "the old run stays"
+    assert person.errors == []
+
+
+def test_keyboard_works_except_where_keys_are_typed(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    page.keyboard.press("Space")
+    person.wait_state("paused")
+    held = person.step()
+    page.keyboard.press("s")
+    person.until_step(held + 1)
+    page.locator("#latent-seed").focus()
+    for key in ("Space", "s", "r"):
+        page.keyboard.press(key)
+    page.locator("#latent-sliders input").first.focus()
+    page.keyboard.press("Space")
+    assert page.locator("dialog[open]").count() == 0 and person.state() == "paused" and person.step() == held + 1
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("r")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("s")  # not through a dialog
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
+    assert person.step() == held + 1
+    page.keyboard.press("Space")
+    person.wait_state("running")
+
+
+def test_reloads_lose_nothing_and_a_second_browser_sees_the_same(playground, visit):
+    first = visit(playground.url)
+    first.start()
+    first.until("() => gan.store.series.step.length > 3")
+    run, step, points = first.page.evaluate("[ganPlayground.run, ganPlayground.step, gan.store.series.step[0]]")
+    for _ in range(5):
+        first.page.reload()
+        first.wait_state("running", seconds=15)
+        now = first.page.evaluate("[ganPlayground.run, ganPlayground.step, gan.store.series.step[0]]")
+        assert now[0] == run and now[1] >= step and now[2] == points, "the same run, further on, its whole curve"
+        step = now[1]
+        first.page.wait_for_selector("#sample-grid img[src]:not([hidden])")
+
+    second = visit(playground.url)
+    assert second.page.evaluate("ganPlayground.run") == run
+    assert second.enabled() == first.enabled() == {"btn-pause", "btn-reset", "btn-save"}
+    second.pause()
+    first.wait_state("paused")
+    assert first.enabled() == second.enabled()
+    assert first.step() == second.step()
+
+
+def test_the_samples_never_blink(playground, visit):
+    person = visit(playground.url)
+    person.start()
+    person.page.evaluate("""() => {
+        window.watched = { looks: 0, blank: 0, faces: new Set() };
+        (function look() {
+            const image = document.querySelector('#sample-grid img');
+            watched.looks += 1;
+            if (image && image.complete && image.naturalWidth > 0 && image.offsetWidth > 0) watched.faces.add(image.src);
+            else watched.blank += 1;
+            requestAnimationFrame(look);
+        })();
+    }""")
+    person.until("() => watched.faces.size >= 6")
+    looks, blank = person.page.evaluate("[watched.looks, watched.blank]")
+    assert looks > 20 and blank == 0
+
+
+def test_a_killed_worker_is_told_and_resume_goes_on(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    saved = page.evaluate("gan.store.status.checkpoint_step")
+    person.click("btn-save")
+    person.until("saved => gan.store.status.checkpoint_step > saved", saved)
+    saved, run, pid = page.evaluate("[gan.store.status.checkpoint_step, ganPlayground.run, gan.store.status.pid]")
+    os.kill(pid, signal.SIGKILL)
+    person.wait_state("failed")
+    banner = page.locator(".gan-banner")
+    assert text("banner.killed") in banner.inner_text()
+    assert {"btn-start", "btn-resume", "btn-reset"} == person.enabled()
+    person.click("btn-resume")
+    person.wait_state("running")
+    person.until_step(saved + 1)
+    assert page.evaluate("ganPlayground.run") == run
+    assert not banner.is_visible()
+
+
+def test_a_lost_server_is_told_and_found_again(playground, visit):
+    person = visit(playground.url)
+    person.start()
+    run = person.page.evaluate("ganPlayground.run")
+    playground.process.kill()
+    playground.process.wait()
+    person.wait_state("gone", seconds=15)
+    assert text("banner.gone") in person.page.locator(".gan-banner").inner_text()
+    assert person.enabled() == set()
+    step = person.step()
+    playground.start()
+    person.wait_state("running", seconds=30)
+    assert person.page.evaluate("ganPlayground.run") == run
+    person.until_step(step + 1)  # the training process never noticed

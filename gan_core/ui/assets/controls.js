@@ -79,6 +79,7 @@
     const button = event.target.closest && event.target.closest("button[id^=btn-], [id^=btn-] button");
     const id = button && (button.id || button.closest("[id^=btn-]").id);
     if (!id) return;
+    if (event.detail > 0) button.blur(); // after the mouse the keys are the page's again; who came by Tab keeps the focus
     if (id === "btn-reset" && find("btn-reset-confirm")) {
       event.stopImmediatePropagation();
       event.preventDefault();

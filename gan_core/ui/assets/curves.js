@@ -77,8 +77,9 @@
     }
     // One tooltip for all lines: it hangs on a line that is always there.
     const anchor = p.line({ field: "step" }, { field: `${LINES[kind][0]}_smooth` }, { source, line_alpha: 0, line_width: 1 });
-    const tooltips = [[t("curves.step"), "@step{0,0}"]];
-    for (const name of LINES[kind]) tooltips.push([t(`curves.${name}`), `@${name}_smooth{0.000} (${t("curves.raw")} @${name}{0.000})`]);
+    const row = (label, value) => `<span style="opacity:.75">${label}</span><b style="text-align:right">${value}</b>`;
+    const tooltips = `<div style="display:grid;grid-template-columns:auto auto;gap:2px 10px">${row(t("curves.step"), "@step{0,0}")}${
+      LINES[kind].map((name) => row(t(`curves.${name}`), `@${name}_smooth{0.000}`) + row(t("curves.raw"), `@${name}{0.000}`)).join("")}</div>`;
     const M = (name, values = {}) => new (B.Models.get(name))(values);
     const wheel = M("WheelZoomTool", { dimensions: "width" }), box = M("BoxZoomTool"), hover = M("HoverTool", { mode: "vline", renderers: [anchor], tooltips, line_policy: "nearest", point_policy: "follow_mouse" });
     p.add_tools(hover, wheel, box, M("ResetTool"));

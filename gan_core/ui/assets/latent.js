@@ -188,6 +188,6 @@
     }
     on("snapshot latent", refresh, root);
     on("status", describe, root);
-    if (store.status) refresh();
+    if (store.connection === "open") refresh();
   };
 })();

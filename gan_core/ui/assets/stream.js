@@ -48,7 +48,8 @@
         if (name !== "snapshot" && !current(event.lastEventId)) return;
         heard();
         take[name](data);
-        if (store.status) { playground.state = store.status.state; playground.step = store.status.step; }
+        playground.state = store.status ? store.status.state : "none";
+        playground.step = store.status ? store.status.step : 0;
         emit(name, data);
       });
     }

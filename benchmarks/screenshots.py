@@ -1,0 +1,73 @@
+"""docs/train.png: the page while a GAN learns, photographed in a real browser. It measures nothing.
+
+    python -m benchmarks.screenshots [--seconds 40] [--dark] [--out docs/train.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parent.parent
+LIMIT = 300_000  # bytes; a README is read on slow lines too
+
+
+def shoot(url: str, seconds: float, dark: bool) -> bytes:
+    """Start a run, let it learn, and return the page as PNG."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US",
+                                   color_scheme="dark" if dark else "light").new_page()
+        page.goto(url)
+        page.wait_for_selector("#btn-start:enabled", timeout=60_000)
+        page.click("#btn-start")
+        page.wait_for_selector("#run-state[data-state=running]", timeout=60_000)
+        page.wait_for_timeout(seconds * 1000)
+        return page.screenshot()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=40, help="how long the GAN learns before the picture is taken")
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "train.png")
+    asked = parser.parse_args()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(ROOT / "playground.py"), "--host", "127.0.0.1", "--port", str(port), "--checkpoints", folder]
+        server = subprocess.Popen(command, cwd=ROOT)
+        try:
+            for _ in range(600):
+                with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+                    break
+                time.sleep(0.1)
+            shot = shoot(url, asked.seconds, asked.dark)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(20)
+    picture = Image.open(io.BytesIO(shot)).convert("RGB")
+    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(asked.out, optimize=True)
+    size = asked.out.stat().st_size
+    print(f"{asked.out}: {picture.width}x{picture.height}, {size:,} bytes")
+    if size > LIMIT:
+        sys.exit(f"that is more than {LIMIT:,} bytes.")
+
+
+if __name__ == "__main__":
+    main()

@@ -50,7 +50,8 @@ def main() -> None:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(ROOT / "playground.py"), "--host", "127.0.0.1", "--port", str(port), "--checkpoints", folder]
+        command = [sys.executable, str(ROOT / "playground.py"), "--host", "127.0.0.1", "--port", str(port),
+                   "--checkpoints", folder]
         server = subprocess.Popen(command, cwd=ROOT)
         try:
             for _ in range(600):

@@ -35,8 +35,8 @@
 
     let looking = null, wanted = null, busy = false, drawn = null; // looking: an entry of the history, null = the newest
     function size() {
-      const stacked = matchMedia("(max-width: 1099.9px)").matches; // then the page scrolls and only the width is given
-      const side = fit(Math.min(holder.clientWidth, stacked ? 0.75 * innerHeight : holder.clientHeight) - 4, NATIVE);
+      const stacked = matchMedia("(max-width: 1269.9px)").matches; // then the page scrolls and only the width is given
+      const side = fit(Math.min(holder.clientWidth, stacked ? 0.55 * innerHeight : holder.clientHeight) - 4, NATIVE);
       root.style.setProperty("--side", `${side}px`);
     }
     new ResizeObserver(size).observe(holder);

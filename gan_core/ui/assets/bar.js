@@ -33,7 +33,7 @@
         ? " " + t("banner.failed_resume", { step: number(status.checkpoint_step) }) : "";
       return { look: "failed", text: t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume };
     }
-    if (active && silent > 3) return { look: "wait", text: t("banner.silent", { n: Math.round(silent) }) };
+    if (active && silent > 3) return { look: "wait", text: t("banner.silent", { n: Math.round(silent) }), stop: true };
     if (status.notice) return { look: "wait", text: t("banner.notice", { message: status.notice }) };
     return null;
   }
@@ -53,7 +53,9 @@
     const pill = h("span", { id: "run-state", class: "gan-pill", role: "status", "data-state": "loading" }, h("i", { class: "gan-dot" }), word);
     const images = h("b", { class: "w7" }, "0"), speed = h("b", { class: "w5" }, "0"), elapsed = h("b", { class: "w5" }, "00:00");
     const facts = h("span", { class: "gan-machine" });
-    const notice = h("div", { class: "gan-banner", role: "status", hidden: true });
+    const sentence = h("span"), native = () => document.getElementById("btn-stop"); // gradio's, out of sight
+    const stop = h("button", { type: "button", class: "gan-btn gan-small", hidden: true, onclick: () => native().click() }, t("banner.stop"));
+    const notice = h("div", { class: "gan-banner", role: "status", hidden: true }, sentence, stop);
     const toggle = h("button", { type: "button", class: "gan-btn gan-icon", onclick: () => {
       remember("gan.theme", isDark() ? "light" : "dark");
       paint();
@@ -83,7 +85,8 @@
       const shown = banner();
       notice.hidden = !shown;
       notice.dataset.look = shown ? shown.look : "";
-      say(notice, shown ? shown.text : "");
+      say(sentence, shown ? shown.text : "");
+      stop.hidden = !(shown && shown.stop && native());
     }
     function colours() {
       const wish = t(isDark() ? "bar.theme_light" : "bar.theme_dark");

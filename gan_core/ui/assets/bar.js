@@ -93,7 +93,7 @@
       toggle.title = wish;
       toggle.setAttribute("aria-label", wish);
     }
-    on("snapshot status connection pending", draw, root);
+    on("snapshot status connection pending page", draw, root);
     on("colours", colours, root);
     draw();
     colours();

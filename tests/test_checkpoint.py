@@ -301,6 +301,30 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path, monkeypatch
     assert sorted(p.name for p in tmp_path.iterdir()) == ["latest.json", "step-1.safetensors"]
 
 
+@pytest.fixture
+def tiny_disk(tmp_path: Path):
+    """A real file system of 1 MB; only root may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if not sys.platform.startswith("linux") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_really_is_full_keeps_the_last_good_checkpoint_and_no_rubbish(tiny_disk: Path) -> None:
+    save(tiny_disk, 1)
+    (tiny_disk / "ballast").write_bytes(bytes(900_000))
+    with pytest.raises(OSError, match="No space"):
+        write(step_path(tiny_disk, 2), {"w": torch.ones(100_000)}, {"step": 2})
+    assert newest_valid(tiny_disk).step == 1
+    assert sorted(p.name for p in tiny_disk.iterdir()) == ["ballast", "latest.json", "step-1.safetensors"]
+    (tiny_disk / "ballast").unlink()
+    save(tiny_disk, 3)
+    assert newest_valid(tiny_disk).step == 3
+
+
 WRITER = """
 import sys, torch
 from gan_core.checkpoint import *

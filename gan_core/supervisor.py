@@ -139,11 +139,11 @@ class Supervisor:
             if run is None:
                 return None
             status = run.stored_status()
-            with contextlib.suppress(OSError, CommandError):
-                run.send("stop")
+            asked = ""
             deadline = time.monotonic() + timeout
             child = self._current[1] if self._current is not None and self._current[0].id == run.id else None
             while _lives(child, status.pid, status.pid_started) and time.monotonic() < deadline:
+                asked = self._ask_to_stop(run, asked)
                 time.sleep(0.02)
             if _lives(child, status.pid, status.pid_started):
                 with contextlib.suppress(psutil.Error):
@@ -151,6 +151,15 @@ class Supervisor:
                 if child is not None:
                     child.wait()
             return run
+
+    def _ask_to_stop(self, run: Run, asked: str) -> str:
+        """The id of a stop command that is on its way. A worker throws away what was asked before its life began: ask again."""
+        with contextlib.suppress(OSError, CommandError, RunError):
+            known = [command.get("id") for _, command in run.pending()]
+            known += [answer["id"] for answer in run.stored_status().acknowledged]
+            if asked not in known:
+                return run.send("stop")
+        return asked
 
     def close(self, timeout: float = 6.0) -> None:
         """End everything this supervisor started; the active run is saved and stopped."""

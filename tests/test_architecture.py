@@ -28,7 +28,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trainer": {"config", "registry"} | LEAVES,
     "run": {"config"} | GROUND,
     "supervisor": {"run"} | GROUND,
-    "worker": {"trainer", "run", "config"} | GROUND | LEAVES,
+    "recorder": {"trainer", "run"} | LEAVES,
+    "life": {"recorder", "trainer", "run", "config"} | GROUND | LEAVES,
+    "worker": {"life", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
     "ui": {"ui", "run", "supervisor", "config", "registry"} | GROUND,
 }

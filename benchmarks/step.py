@@ -1,0 +1,172 @@
+"""How fast the course's GAN learns here, against Keras and a tutorial's loop: python -m benchmarks.step
+
+The same two networks, the same two updates a step, the same data, the same number of threads; the contestants take turns
+within one run (A B C A B C ...), so that a change in the machine's mood meets them all. Medians over rounds are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+# Before Keras is imported anywhere.
+os.environ["KERAS_BACKEND"] = "torch"
+os.environ.setdefault("KERAS_HOME", tempfile.mkdtemp(prefix="keras-home-"))
+
+import numpy as np
+import torch
+from torch import nn
+
+from gan_core.config import PRESETS
+from gan_core.trainer import Trainer
+
+LATENT = 128
+Contestant = Callable[[], object]  # one round: a fixed number of whole GAN steps
+
+
+def playground(images: np.ndarray, batch: int, steps: int, threads: int, precision: str) -> tuple[str, Contestant]:
+    """This project's Trainer. images: uint8 (N, 1, 28, 28)."""
+    config = PRESETS["course"].replace(batch_size=batch, threads=threads, precision=precision)
+    trainer = Trainer(config, images=torch.from_numpy(images))
+
+    def run() -> float:
+        for _ in range(steps):
+            metrics = trainer.step()
+        return float(metrics["d_loss"])
+
+    return f"this project, {precision if precision != 'auto' else 'auto: ' + trainer.resolved.precision}", run
+
+
+def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestant]:
+    """Keras on the torch backend, written as a Keras user writes a GAN: a Model with its own train_step, run by fit."""
+    import keras
+    from keras import layers
+
+    discriminator = keras.Sequential([
+        keras.Input((28, 28, 1)),
+        layers.Conv2D(64, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
+        layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
+        layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
+        # The labels go above 1, which this backend's cross-entropy takes on logits only: no sigmoid.
+        layers.Flatten(), layers.Dropout(0.2), layers.Dense(1)])
+    generator = keras.Sequential([
+        keras.Input((LATENT,)),
+        layers.Dense(7 * 7 * 64), layers.Reshape((7, 7, 64)),
+        layers.UpSampling2D(), layers.Conv2D(128, kernel_size=3, padding="same", activation="relu"),
+        layers.UpSampling2D(), layers.Conv2D(256, kernel_size=3, padding="same", activation="relu"),
+        layers.Conv2D(1, kernel_size=5, padding="same", activation="sigmoid")])
+
+    class GAN(keras.Model):
+        """Two updates a step: the discriminator on one labelled batch of both kinds, then the generator through it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.built = True  # both parts are; the whole is never called
+            self.discriminator, self.generator = discriminator, generator
+            self.loss_function = keras.losses.BinaryCrossentropy(from_logits=True)
+            self.d_optimizer, self.g_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
+
+        def train_step(self, data):
+            real = data[0] if isinstance(data, tuple) else data
+            n = len(real)
+            with torch.no_grad():
+                fake = self.generator(keras.random.normal((n, LATENT)), training=True)
+            labels = torch.cat([torch.ones(n, 1), torch.zeros(n, 1)])
+            labels = labels + 0.05 * torch.rand_like(labels)
+            d_loss = self.loss_function(labels, self.discriminator(torch.cat([fake, real]), training=True))
+            self.update(d_loss, self.discriminator.trainable_weights, self.d_optimizer)
+
+            self.discriminator.trainable = False
+            logits = self.discriminator(self.generator(keras.random.normal((n, LATENT)), training=True), training=True)
+            g_loss = self.loss_function(torch.zeros(n, 1), logits)
+            self.update(g_loss, self.generator.trainable_weights, self.g_optimizer)
+            self.discriminator.trainable = True
+            return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
+
+        def update(self, loss, weights, optimizer):
+            self.zero_grad()
+            loss.backward()
+            with torch.no_grad():
+                optimizer.apply([w.value.grad for w in weights], weights)
+
+    gan = GAN()
+    gan.compile()
+    data = (images[:steps * batch].transpose(0, 2, 3, 1) / 255).astype("float32")
+    return f"Keras {keras.__version__} on torch", lambda: gan.fit(data, batch_size=batch, epochs=1, verbose=0)
+
+
+def tutorial(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestant]:
+    """A loop as PyTorch's tutorials write it: NCHW, float32, Adam, a DataLoader; no care for speed."""
+    G = nn.Sequential(
+        nn.Linear(LATENT, 7 * 7 * 64), nn.Unflatten(1, (64, 7, 7)),
+        nn.Upsample(scale_factor=2), nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(),
+        nn.Upsample(scale_factor=2), nn.Conv2d(128, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 1, 5, padding=2), nn.Sigmoid())
+    D = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(64, 128, 4, 2, 1), nn.LeakyReLU(0.2),
+        nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(128, 128, 4, 2), nn.LeakyReLU(0.2),
+        nn.Flatten(), nn.Dropout(0.2), nn.Linear(2048, 1))
+    opt_G, opt_D = torch.optim.Adam(G.parameters(), 1e-4), torch.optim.Adam(D.parameters(), 1e-4)
+    criterion = nn.BCEWithLogitsLoss()
+    data = torch.from_numpy(images[:steps * batch]).float() / 255
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(data), batch_size=batch, shuffle=True)
+
+    def run() -> float:
+        for (real,) in loader:
+            n = len(real)
+            opt_D.zero_grad()
+            fake = G(torch.randn(n, LATENT)).detach()
+            labels = torch.cat([torch.ones(n, 1), torch.zeros(n, 1)])
+            d_loss = criterion(D(torch.cat([fake, real])), labels + 0.05 * torch.rand_like(labels))
+            d_loss.backward()
+            opt_D.step()
+
+            opt_G.zero_grad()
+            g_loss = criterion(D(G(torch.randn(n, LATENT))), torch.zeros(n, 1))
+            g_loss.backward()
+            opt_G.step()
+        return g_loss.item()
+
+    return "PyTorch, tutorial loop", run
+
+
+def compare(threads: int, batch: int, steps: int, rounds: int) -> list[tuple[str, list[float]]]:
+    """(name, images/s of each round) of every contestant, all on `threads` threads."""
+    images = np.random.default_rng(0).integers(0, 256, (steps * batch, 1, 28, 28), np.uint8)
+    contestants = [playground(images, batch, steps, threads, "auto"), playground(images, batch, steps, threads, "fp32"),
+                   keras_model(images, batch, steps), tutorial(images, batch, steps)]
+    speeds: list[list[float]] = [[] for _ in contestants]
+    for turn in range(rounds + 1):
+        for (_, run), found in zip(contestants, speeds, strict=True):
+            torch.set_num_threads(threads)
+            start = time.perf_counter()
+            run()
+            if turn:  # the first turn warms up
+                found.append(steps * batch / (time.perf_counter() - start))
+    return [(name, found) for (name, _), found in zip(contestants, speeds, strict=True)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of every contestant, one table each")
+    parser.add_argument("--batch", type=int, default=64, help="real images per step")
+    parser.add_argument("--steps", type=int, default=2, help="steps per turn")
+    parser.add_argument("--rounds", type=int, default=5, help="turns that count, after one that warms up")
+    args = parser.parse_args()
+    print(f"torch {torch.__version__}, {os.cpu_count()} cores, batch {args.batch}, {args.rounds} rounds of {args.steps} steps\n")
+    print("| contestant | threads | images/s, median | min - max | x Keras | x tutorial |\n|---|---|---|---|---|---|")
+    for threads in args.threads:
+        results = compare(threads, args.batch, args.steps, args.rounds)
+        keras_speed, tutorial_speed = (statistics.median(found) for _, found in results[-2:])
+        for name, found in results:
+            speed = statistics.median(found)
+            print(f"| {name} | {threads} | {speed:.0f} | {min(found):.0f} - {max(found):.0f} "
+                  f"| {speed / keras_speed:.2f} | {speed / tutorial_speed:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

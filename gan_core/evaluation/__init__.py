@@ -1,0 +1,1 @@
+"""Measures of generated pictures: plain functions on tensors, which know nothing of runs or training."""

@@ -1,0 +1,288 @@
+"""One life of one run: show, train, obey, report, save, until somebody or something ends it.
+
+It knows the run and its trainer, not the process it lives in: locks, logs and how a failure is told are the worker's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import torch
+
+from . import checkpoint
+from .acceleration import Resolved, resolve
+from .config import TrainConfig
+from .recorder import Diverged, Recorder
+from .run import Run
+from .status import ACTIVE
+from .trainer import Trainer
+
+BEAT = 0.3  # seconds between heartbeats when nothing else writes the status
+REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
+POLL = 0.02  # seconds between looks for commands while paused
+INLINE = 1.0  # seconds of single steps before their command is acknowledged and they go on as a running run
+SPEED_WINDOW = 4.0  # seconds of training over which images per second are measured
+# What a single step may move -> the trainer's method for it.
+NETWORKS = {"discriminator": "discriminator_step", "generator": "generator_step", "both": "step"}
+
+
+class Board:
+    """The status on the disk. A thread of its own beats the heart, so that a long step does not look like a dead process."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.status = run, run.stored_status()
+        status, process = self.status, psutil.Process()
+        if status.state in ACTIVE:
+            status.state = "failed"  # left by a worker that died; its story ends here
+        status.move_to("starting")
+        status.life, status.error, status.notice = status.life + 1, None, ""
+        status.pid, status.pid_started = process.pid, process.create_time()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._written = 0.0
+        self.write()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def write(self, state: str = "", **fields: Any) -> None:
+        """Change fields and put them on the disk as one act. A full disk is survived: the next write tries again."""
+        with self._lock:
+            for name, value in fields.items():
+                setattr(self.status, name, value)
+            if state and state != self.status.state:
+                self.status.move_to(state)
+            self._put()
+
+    def _put(self) -> None:
+        self.status.heartbeat += 1
+        with contextlib.suppress(OSError):
+            self.run.write_status(self.status, durable=False)
+        self._written = time.monotonic()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            with self._lock:
+                if not self._ended.is_set() and time.monotonic() - self._written >= BEAT:
+                    self._put()
+
+    def close(self) -> None:
+        """No heartbeat after this; the last status is made durable."""
+        with self._lock:
+            self._ended.set()
+            with contextlib.suppress(OSError):
+                self.run.write_status(self.status)
+
+
+class Life:
+    """One worker life of one run: everything from the first look at the folder to the last status."""
+
+    def __init__(self, run: Run, board: Board, threads: int, paused: bool) -> None:
+        self.run, self.board, self.paused = run, board, paused
+        self.stop_asked = False
+        self.budget: tuple[str, int] | None = None  # single steps still to make: (network, count)
+        self.elapsed = 0.0
+        self.trainer = self._restored(run.config, threads)
+        seqs = [frame.seq for frame in run.frames()]
+        status = board.status
+        self.recorder = Recorder(run, self.trainer, status.life, max([status.seq, *seqs]), status.live)
+        self._recent: deque[tuple[float, int]] = deque()
+        self._reported = 0.0
+
+    def _restored(self, config: TrainConfig, threads: int) -> Trainer:
+        """A new trainer, or the last checkpoint's with the very choices it was made with: nothing is probed again."""
+        notice = ""
+        kept = checkpoint.newest_valid(self.run.checkpoint_folder)
+        resolved = resolve(config.device, config.precision, config.threads or threads)
+        if kept is not None:
+            before = Resolved(**kept.metadata["resolved"])
+            if before.device == resolved.device:
+                resolved = before
+            else:
+                notice = (f"This run was trained on {before.device}, which is not here; it goes on on {resolved.device}, "
+                          "no longer bit for bit.")
+        torch.set_num_threads(resolved.threads)
+        trainer = Trainer(config, resolved=resolved)
+        if kept is not None:
+            trainer.load_state_dict(kept.tensors)
+            self.elapsed = float(kept.metadata["elapsed"])
+            if kept.skipped:
+                notice = f"The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken."
+        self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed, notice=notice,
+                         device=resolved.device, precision=resolved.precision, memory_format=resolved.memory_format,
+                         threads=resolved.threads, checkpoint_step=-1 if kept is None else kept.step)
+        return trainer
+
+    def stop(self) -> None:
+        """Save and end after the step at hand; may be called from a signal handler."""
+        self.stop_asked = True
+
+    # The story, in order.
+
+    def live(self) -> None:
+        """Show, train and obey until the end, whatever end it is."""
+        # Once: what the page shows first, and a checkpoint to come back to.
+        if not self.run.real_path.exists():
+            self._try("showing the real pictures", self.recorder.write_real)
+        self._show()
+        self._publish("paused" if self.paused else "running")
+        if self.board.status.checkpoint_step < 0:
+            self.save()
+        max_steps = self.run.config.max_steps
+        while not self.stop_asked:
+            # Obey.
+            for path, command in self.run.pending():
+                self._obey(command)
+                path.unlink(missing_ok=True)
+            if self.stop_asked:
+                break
+            if self.paused:
+                time.sleep(POLL)
+                continue
+            # Train.
+            self._step(self.budget[0] if self.budget else "both")
+            if self.budget:
+                self.budget = (self.budget[0], self.budget[1] - 1) if self.budget[1] > 1 else None
+                if self.budget is None:
+                    self.pause()
+                    continue
+            if max_steps and self.trainer.step_count >= max_steps:
+                self._finish("finished")
+                return
+            # Once in a while: report, show, save.
+            self._report()
+        self._finish("stopped")
+
+    def _step(self, network: str) -> None:
+        started = time.monotonic()
+        metrics = getattr(self.trainer, NETWORKS[network])()
+        self.elapsed += time.monotonic() - started
+        self.recorder.add(metrics, self.elapsed)
+
+    def _report(self) -> None:
+        """Everything that is due. What it costs counts as training time: a person waits for it too."""
+        started = time.monotonic()
+        if started - self._reported < REPORT:
+            return
+        self._recent.append((started, self.trainer.images_seen))
+        while started - self._recent[0][0] > SPEED_WINDOW:
+            self._recent.popleft()
+        then, before = self._recent[0]
+        span = started - then
+        speed = (self.trainer.images_seen - before) / span if span > 0 else self.board.status.speed
+        self._try("writing the curves", self.recorder.flush)
+        if self.recorder.frames.due():
+            self._try("showing samples", self.recorder.write_frame)
+        if self.recorder.live.due():
+            self._try("showing samples", self.recorder.write_live)
+        if self.recorder.checkpoints.due():
+            self.save()
+        self.elapsed += time.monotonic() - started
+        self._publish(speed=speed)
+        self._reported = time.monotonic()
+
+    def _publish(self, state: str = "", **fields: Any) -> None:
+        self.board.write(state, step=self.trainer.step_count, images=self.trainer.images_seen, elapsed=round(self.elapsed, 3),
+                         seq=self.recorder.seq, live=self.recorder.live_number, **fields)
+
+    def _try(self, what: str, action: Callable[[], None]) -> None:
+        """A disk that refuses is a notice, never the end of training."""
+        try:
+            action()
+        except OSError as error:
+            self.board.write(notice=f"Not enough disk for {what}: {error.strerror or error}. Training goes on.")
+        except checkpoint.CheckpointError as error:
+            raise Diverged(self.trainer.step_count) from error
+
+    def _show(self) -> None:
+        """Everything up to this step into the folder, whatever its pace: somebody is about to look. Publish after it."""
+        for what, action in (("writing the curves", lambda: self.recorder.flush(everything=True)),
+                             ("showing samples", self.recorder.write_frame), ("showing samples", self.recorder.write_live)):
+            self._try(what, action)
+
+    def save(self) -> str:
+        """A checkpoint now; returns "" or the sentence that says why there is none."""
+        good = self.board.status.checkpoint_step
+        try:
+            step = self.recorder.save(self.elapsed)
+        except OSError as error:
+            kept = f"the last good checkpoint is of step {good:,}" if good >= 0 else "there is no checkpoint yet"
+            notice = f"Saving failed: {error.strerror or error}. Training goes on; {kept}."
+            self.recorder.checkpoints.spent(time.monotonic())
+            self.board.write(notice=notice)
+            return notice
+        self.board.write(checkpoint_step=step, notice="")
+        return ""
+
+    def pause(self) -> None:
+        """Hold here; the page gets this very step's pictures together with the state."""
+        self.paused, self.budget = True, None
+        self._recent.clear()
+        self._show()
+        self._publish("paused")
+
+    def _finish(self, state: str) -> None:
+        self._show()
+        if self.board.status.checkpoint_step != self.trainer.step_count:
+            self.save()
+        self._publish(state)
+
+    # Commands.
+
+    def _obey(self, command: dict[str, Any]) -> None:
+        """Do it and say so; what cannot be done is answered with a sentence."""
+        name, args, identity = command.get("command"), command.get("args"), command.get("id")
+        if not isinstance(identity, str) or not isinstance(args, dict):
+            return  # not written by this program: there is nobody to answer
+        action = {"pause": self._pause, "resume": self._resume, "step": self._steps, "save": self._save,
+                  "stop": self._stop}.get(name) if isinstance(name, str) else None
+        message = f"{str(name)[:40]!r} is no command of this worker." if action is None else action(args)
+        answer = {"id": identity, "command": str(name)[:40], "ok": not message, "message": message,
+                  "step": self.trainer.step_count}
+        self.board.write(acknowledged=[*self.board.status.acknowledged, answer][-16:])
+
+    def _pause(self, args: dict[str, Any]) -> str:
+        if self.paused:
+            return "It is paused already."
+        self.pause()
+        return ""
+
+    def _resume(self, args: dict[str, Any]) -> str:
+        if not self.paused:
+            return "It is running already."
+        self.paused = False
+        self._publish("running")
+        return ""
+
+    def _steps(self, args: dict[str, Any]) -> str:
+        """Single steps of a paused run: here and now for a second, the rest as a running run that pauses itself."""
+        network, count = args.get("network", "both"), args.get("count", 1)
+        if network not in NETWORKS:
+            return f"There is no network {str(network)[:40]!r}; choose one of: {', '.join(NETWORKS)}."
+        if type(count) is not int or not 1 <= count <= 10_000:
+            return f"The count is {str(count)[:40]!r}; give a whole number from 1 to 10,000."
+        if not self.paused:
+            return "Single steps are for a paused run; pause it first."
+        started, made = time.monotonic(), 0
+        while made < count and time.monotonic() - started < INLINE:
+            self._step(network)
+            made += 1
+        if made < count:
+            self.paused, self.budget = False, (network, count - made)
+            self._publish("running")
+        else:
+            self.pause()
+        return ""
+
+    def _save(self, args: dict[str, Any]) -> str:
+        message = self.save()
+        self._publish()
+        return message
+
+    def _stop(self, args: dict[str, Any]) -> str:
+        self.stop()
+        return ""

@@ -1,0 +1,193 @@
+"""What a worker leaves behind for others to see: metrics, sample grids, live networks, checkpoints, each at its own pace.
+
+It writes through the run and never decides when training stops. What is shown may take at most 5% of the time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+import torch
+
+from . import checkpoint
+from .images import grid, png
+from .run import Frame, Run
+from .trainer import Trainer
+
+COLUMNS, CELLS = 8, 64  # of a sample grid
+REAL = 16  # real pictures beside it
+SERIES = ("d_loss", "g_loss", "d_real", "d_fake")
+DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
+MOST_RECORDS = 16  # in one report
+HISTORY = 1.08  # a grid is kept when its step is this much larger than the last kept one's
+KEPT_CHECKPOINTS = 2
+
+
+class Diverged(ArithmeticError):
+    """A loss or a weight is no longer a number; `step` is the first at which it showed."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"The training diverged at step {step:,}: a loss or a weight is no longer a number.")
+        self.step = step
+
+
+class Pace:
+    """When something is due again: at most every `interval` seconds and for at most `share` of the time."""
+
+    def __init__(self, interval: float, share: float) -> None:
+        self.interval, self.share = interval, share
+        self._due = 0.0
+
+    def due(self) -> bool:
+        return time.monotonic() >= self._due
+
+    def spent(self, started: float) -> None:
+        """It was done just now, begun at `started` (monotonic)."""
+        now = time.monotonic()
+        self._due = now + max(self.interval, (now - started) / self.share)
+
+
+class Recorder:
+    """One life's writing into a run folder. `status` fields it keeps: seq, live, checkpoint_step."""
+
+    def __init__(self, run: Run, trainer: Trainer, life: int, seq: int, live: int) -> None:
+        self.run, self.trainer, self.seq, self.live_number = run, trainer, seq, live
+        self.frames, self.live, self.checkpoints = Pace(0.25, 0.035), Pace(1.0, 0.01), Pace(30.0, 0.005)
+        self.checkpoints.spent(time.monotonic())  # a life begins from a checkpoint, or makes its first one itself
+        self._waiting: list[tuple[int, int, float, dict[str, torch.Tensor]]] = []
+        self._values: list[dict[str, Any]] = []
+        self._metrics_path = run.metrics_path(life)
+        self._torn = False
+        start = trainer.step_count
+        self._append([{"life": life, "start_step": start}])
+        for frame in run.frames():  # pictures of steps that are lost and will be made again
+            if frame.step > start:
+                frame.path.unlink(missing_ok=True)
+        self._history = self._thinned(run.frames())
+
+    # Metrics.
+
+    def add(self, metrics: dict[str, torch.Tensor], elapsed: float) -> None:
+        """The metrics of the step just made, tensors as they are: nothing waits for the device here."""
+        self._waiting.append((self.trainer.step_count, self.trainer.images_seen, elapsed, metrics))
+
+    def flush(self, everything: bool = False) -> None:
+        """Look at what was added and write it. Raises Diverged at the first loss that is not finite."""
+        if self._waiting:
+            flat = torch.stack([value.float() for _, _, _, metrics in self._waiting for value in metrics.values()])
+            values = iter(flat.tolist())  # the one moment that waits for the device
+            bad = None
+            for step, images, elapsed, metrics in self._waiting:
+                found = {name: next(values) for name in metrics}
+                if not all(map(math.isfinite, found.values())):
+                    bad = bad or step
+                elif bad is None:
+                    self._values.append({"step": step, "images": images, "t": elapsed, **found})
+            self._waiting = []
+            if bad is not None:
+                self._write_values(everything=True)
+                raise Diverged(bad)
+        self._write_values(everything)
+
+    def _write_values(self, everything: bool) -> None:
+        size = max(1 + self.trainer.step_count // DENSE, math.ceil(len(self._values) / MOST_RECORDS))
+        records, group = [], []
+        for value in self._values:
+            if group and group[0].keys() != value.keys():  # a single network's step is not averaged with a whole one
+                records.append(_mean(group))
+                group = []
+            group.append(value)
+            if len(group) == size:
+                records.append(_mean(group))
+                group = []
+        if everything and group:
+            records.append(_mean(group))
+            group = []
+        self._values = group
+        self._append(records)
+
+    def _append(self, records: list[dict[str, Any]]) -> None:
+        """Whole lines; a line torn by a full disk is closed before the next one."""
+        if not records:
+            return
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        try:
+            with open(self._metrics_path, "ab", buffering=0) as file:
+                file.write((("\n" if self._torn else "") + text).encode())
+            self._torn = False
+        except OSError:
+            self._torn = True
+            raise
+
+    # Pictures and networks for the page.
+
+    def write_real(self) -> None:
+        """real.png: 16 of the real pictures, drawn by the seed."""
+        images = self.trainer.images
+        order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))[:REAL]
+        (self.run.real_path).write_bytes(png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
+
+    def write_frame(self) -> None:
+        """The newest grid; older ones are thinned to a history at growing distances."""
+        started, step = time.monotonic(), self.trainer.step_count
+        picture = png(grid(self.trainer.sample(CELLS).numpy(), COLUMNS))
+        path = self.run.frame_path(self.seq + 1, step)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(picture)
+        temporary.replace(path)
+        self.seq += 1
+        self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
+        self.frames.spent(started)
+
+    def _thinned(self, frames: list[Frame]) -> list[Frame]:
+        kept: list[Frame] = []
+        newest = frames[-2:]
+        for frame in frames:
+            if not kept or frame.step > max(kept[-1].step * HISTORY, kept[-1].step + 1) or frame in newest:
+                kept.append(frame)
+            else:
+                frame.path.unlink(missing_ok=True)
+        return kept
+
+    def write_live(self) -> None:
+        """The averaged generator and the discriminator in float16, for sliders and verdicts; the newest two are kept."""
+        started, trainer, config = time.monotonic(), self.trainer, self.trainer.config
+        tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t
+                   for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
+                   for name, t in network.state_dict().items()}
+        notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss}
+        checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)
+        self.live_number += 1
+        for path in self.run.path.glob("live/*.safetensors"):
+            if path.stem.isdigit() and int(path.stem) < self.live_number - 1:
+                path.unlink(missing_ok=True)
+        self.live.spent(started)
+
+    # Checkpoints.
+
+    def save(self, elapsed: float) -> int:
+        """The whole state of training on the disk; returns its step. Raises OSError, or Diverged where a weight is no number."""
+        started, trainer = time.monotonic(), self.trainer
+        self.flush(everything=True)
+        notes = {"config": trainer.config.to_dict(), "resolved": trainer.resolved.to_dict(), "step": trainer.step_count,
+                 "images": trainer.images_seen, "elapsed": elapsed}
+        path = checkpoint.step_path(self.run.checkpoint_folder, trainer.step_count)
+        try:
+            sha256 = checkpoint.write(path, trainer.state_dict(), notes)
+        except checkpoint.CheckpointError as error:
+            raise Diverged(trainer.step_count) from error
+        checkpoint.write_pointer(self.run.checkpoint_folder, path.name, sha256, trainer.step_count)
+        checkpoint.prune(self.run.checkpoint_folder, KEPT_CHECKPOINTS)
+        self.checkpoints.spent(started)
+        return trainer.step_count
+
+
+def _mean(group: list[dict[str, Any]]) -> dict[str, Any]:
+    """One record for a group of steps: the last one's counts, the mean of everything else, and how many there were."""
+    last = group[-1]
+    record: dict[str, Any] = {"step": last["step"], "images": last["images"], "t": round(last["t"], 3)}
+    record |= {name: float(f"{sum(r[name] for r in group) / len(group):.6g}") for name in SERIES if name in last}
+    return record | ({"n": len(group)} if len(group) > 1 else {})

@@ -1,0 +1,132 @@
+"""The training process: one run, commands in, frames, metrics and checkpoints out. `python -m gan_core.worker RUN`
+
+It knows neither the page nor who asked: it reads the run folder's commands and writes what it finds. With --idle it warms
+up first and waits for one line on stdin, {"run": path, "paused": bool}; the end of stdin while idle ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import filelock
+import psutil
+import torch
+
+from . import checkpoint
+from .acceleration import resolve
+from .config import PRESETS, ConfigError
+from .data.digits import DataError
+from .files import atomic_write
+from .life import Board, Life
+from .recorder import Diverged
+from .run import Run, RunError
+from .status import Status
+from .trainer import Trainer
+
+
+class Refused(Exception):
+    """The run cannot be trained here; one sentence."""
+
+
+def work(path: Path, paused: bool, threads: int) -> int:
+    """Train the run in this folder until its end; returns the exit status, 0 for an end that was asked for."""
+    run = Run.open(path)
+    log = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    lock = filelock.FileLock(run.path.parent / ".worker.lock")
+    run.forget_commands()
+    board = Board(run)
+    try:
+        _take(lock, run)
+        life = Life(run, board, threads, paused)
+        signal.signal(signal.SIGTERM, lambda *_: life.stop())
+        signal.signal(signal.SIGINT, lambda *_: life.stop())
+        life.live()
+        return 0
+    except Exception as error:
+        traceback.print_exc()
+        kind, message, step = _told(error, board.status)
+        board.write("failed", error={"kind": kind, "message": message, "step": step})
+        return 1
+    finally:
+        board.close()
+        lock.release()
+
+
+def _take(lock: filelock.BaseFileLock, run: Run) -> None:
+    """At most one worker trains per folder; the lock dies with its owner, whatever kills it."""
+    holder = run.path.parent / ".worker.json"
+    try:
+        lock.acquire(timeout=1.0)
+    except filelock.Timeout as error:
+        name = "another run"
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
+            name = Run.open(run.path.parent / json.loads(holder.read_bytes())["run"]).name
+        raise Refused(f"In this folder {name} is being trained already; stop it first.") from error
+    note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time()}
+    atomic_write(holder, json.dumps(note).encode(), durable=False)
+
+
+def _told(error: Exception, status: Status) -> tuple[str, str, int]:
+    """(kind, one sentence for a person, step) of what ended a life."""
+    step, text = status.step, (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    if isinstance(error, Diverged):
+        good = status.checkpoint_step
+        hint = f" Resume goes back to step {good:,}; lower learning rates are steadier." if good >= 0 else ""
+        return "diverged", f"{error}{hint}", error.step
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or ("alloc" in text.lower() and "memory" in text.lower()):
+        return "out_of_memory", f"There was not enough memory at step {step:,}. Start again with a smaller batch.", step
+    if isinstance(error, Refused | ConfigError | RunError | DataError | checkpoint.CheckpointError) or type(error) is ValueError:
+        return "refused", text if text.endswith(".") else f"{text}.", step
+    return "crashed", f"The training failed at step {step:,} ({type(error).__name__}: {text}). See worker.log.", step
+
+
+def warm_up(threads: int) -> None:
+    """Everything that is slow the first time: the data, the networks, one whole step, one grid. Draws nothing a run would see."""
+    config = PRESETS["quick"]
+    resolved = resolve(config.device, config.precision, threads)
+    torch.set_num_threads(resolved.threads)
+    trainer = Trainer(config, resolved=resolved)
+    for _ in range(2):
+        trainer.step()
+    trainer.sample(64)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m gan_core.worker", description=__doc__.splitlines()[0])
+    parser.add_argument("run", nargs="?", type=Path, help="the run's folder")
+    parser.add_argument("--paused", action="store_true", help="begin paused")
+    parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')
+    parser.add_argument("--threads", type=int, default=0, help="threads for runs that leave it open; 0 leaves one core free")
+    args = parser.parse_args(argv)
+    if args.idle == (args.run is not None):
+        parser.error("give a run folder, or --idle.")
+    try:
+        if args.idle:
+            try:
+                warm_up(args.threads)
+            except Exception:
+                traceback.print_exc()  # whatever it is, the run will meet it too, and has a place to tell it
+            print("ready", flush=True)
+            line = sys.stdin.readline()
+            if not line.strip():
+                return 0  # the server is gone, or has no use for a spare any more
+            request = json.loads(line)
+            args.run, args.paused = Path(request["run"]), bool(request.get("paused"))
+        return work(args.run, args.paused, args.threads)
+    except RunError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,377 @@
+"""The training process as it is: started, commanded, killed, resumed. Every test waits for a condition, never for a time."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+
+from gan_core import checkpoint, registry
+from gan_core.config import PRESETS, TrainConfig
+from gan_core.latent import load_live
+from gan_core.run import CommandError, Run
+from gan_core.status import ACTIVE, Status
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 90.0  # seconds; only a broken worker needs them
+SMALL = {"batch_size": 4, "latent_dim": 8, "threads": 1}
+
+
+def until(condition: Callable[[], object], what: str, worker: subprocess.Popen | None = None) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for: {what}"
+        assert worker is None or worker.poll() is None or condition(), f"the worker ended ({worker.returncode}) before: {what}"
+        time.sleep(0.01)
+
+
+class Worker:
+    """A real worker process with one run."""
+
+    def __init__(self, run: Run, paused: bool = False, code: str = "") -> None:
+        self.run = run
+        how = ["-c", code] if code else ["-m", "gan_core.worker"]
+        self.life = run.stored_status().life + 1
+        self.process = subprocess.Popen([sys.executable, *how, str(run.path), *(["--paused"] if paused else [])], cwd=ROOT,
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def until_state(self, *states: str) -> Status:
+        until(lambda: self.run.stored_status().life == self.life and self.run.stored_status().state in states, f"state {states}",
+              None if not set(states) & set(ACTIVE) else self.process)
+        return self.run.stored_status()
+
+    def ask(self, command: str, **args: object) -> Status:
+        return self.run.wait(self.run.send(command, **args), timeout=PATIENCE)
+
+    def steps(self, count: int, network: str = "both") -> Status:
+        """`count` single steps of a paused run, waited for."""
+        goal = self.run.stored_status().step + count
+        self.ask("step", network=network, count=count)
+        until(lambda: self.run.stored_status().step >= goal, f"step {goal}", self.process)
+        status = self.run.stored_status()
+        assert status.step == goal and status.state == "paused"
+        return status
+
+    def save(self) -> checkpoint.Loaded:
+        status = self.ask("save")
+        until(lambda: self.run.stored_status().checkpoint_step == status.step, "the checkpoint", self.process)
+        return checkpoint.newest_valid(self.run.checkpoint_folder)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts workers, and leaves none behind."""
+    workers: list[Worker] = []
+
+    def go(run: Run | None = None, paused: bool = False, code: str = "", **config: object) -> Worker:
+        if run is None:
+            run = Run.create(PRESETS["quick"].replace(**{**SMALL, **config}), tmp_path, preset="quick")
+        workers.append(Worker(run, paused, code))
+        return workers[-1]
+
+    yield go
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.process.send_signal(signal.SIGCONT)
+            worker.kill()
+
+
+def same(a: checkpoint.Tensors, b: checkpoint.Tensors, prefix: str = "") -> bool:
+    names = {name for name in a if name.startswith(prefix)}
+    assert names and names == {name for name in b if name.startswith(prefix)}
+    return all(torch.equal(a[name], b[name]) for name in names)
+
+
+# Obedience.
+
+
+def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start) -> None:
+    worker = start()
+    run = worker.run
+    until(lambda: run.stored_status().step >= 3 and run.newest_frame() and run.live_path(), "the first frame", worker.process)
+    status = run.status()
+    assert status.state == "running" and status.pid == worker.process.pid and run.is_alive()
+    assert status.images >= 3 * 4 and status.device and status.precision in {"fp32", "bf16"} and status.threads == 1
+
+    paused = worker.ask("pause")
+    assert paused.state == "paused" and paused.acknowledged[-1]["ok"] and paused.acknowledged[-1]["command"] == "pause"
+    # It holds: the heart beats on, the step does not.
+    beat = run.stored_status().heartbeat
+    until(lambda: run.stored_status().heartbeat > beat + 2, "a heartbeat while paused", worker.process)
+    assert run.stored_status().step == paused.step
+
+    kept = worker.save()
+    assert kept.step == paused.step == kept.metadata["step"]
+    assert worker.ask("resume").state == "running"
+    until(lambda: run.stored_status().step > paused.step, "more steps", worker.process)
+    run.send("stop")
+    ended = worker.until_state("stopped")
+    assert worker.process.wait(PATIENCE) == 0
+    assert checkpoint.newest_valid(run.checkpoint_folder).step == ended.step == ended.checkpoint_step
+    assert run.status().state == "stopped" and not run.is_alive()
+
+    assert np.asarray(Image.open(run.newest_frame().path)).shape == (224, 224)
+    assert np.asarray(Image.open(run.real_path)).shape == (56, 224)
+    records = run.metrics()
+    assert records[-1]["step"] <= ended.step and [r["step"] for r in records] == sorted({r["step"] for r in records})
+    assert all(0 <= r["d_real"] <= 1 and 0 <= r["d_fake"] <= 1 and r["t"] >= 0 for r in records)
+
+
+def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_in_words(start) -> None:
+    worker = start(paused=True)
+    worker.until_state("paused")
+    before = worker.save()
+    for network, moved, still in (("discriminator", "D", "G"), ("generator", "G", "D")):
+        worker.steps(1, network)
+        after = worker.save()
+        assert after.step == before.step + 1
+        assert same(before.tensors, after.tensors, f"{still}."), f"the step of {network} moved {still}"
+        assert not same(before.tensors, after.tensors, f"{moved}.")
+        before = after
+    worker.steps(3)
+    after = worker.save()
+    assert not same(before.tensors, after.tensors, "G.") and not same(before.tensors, after.tensors, "D.")
+
+    step = worker.run.stored_status().step
+    for command, args in (("step", {"network": "referee"}), ("step", {"network": "both", "count": 0}),
+                          ("step", {"count": 10_001}), ("step", {"count": "many"}), ("pause", {})):
+        with pytest.raises(CommandError) as caught:
+            worker.ask(command, **args)
+        assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
+    (worker.run.path / "control" / "00-x.json").write_bytes(b"{torn")
+    (worker.run.path / "control" / "01-x.json").write_text('{"schema": 1, "id": "odd", "command": ["fly"], "args": 5}')
+    until(lambda: not worker.run.pending(), "strange commands to be thrown away", worker.process)
+    assert worker.run.status().state == "paused" and worker.run.status().step == step
+    assert len(worker.run.status().acknowledged) <= 16
+
+
+def test_commands_from_before_a_workers_life_are_thrown_away_unread(start, tmp_path: Path) -> None:
+    run = Run.create(PRESETS["quick"].replace(**SMALL), tmp_path)
+    run.send("stop")
+    worker = start(run, paused=True)
+    worker.until_state("paused")
+    until(lambda: not run.pending(), "an empty control folder", worker.process)
+    assert run.status().state == "paused"
+
+
+def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None:
+    worker = start(max_steps=7)
+    status = worker.until_state("finished")
+    assert worker.process.wait(PATIENCE) == 0
+    assert status.step == 7 and status.images == 28 and worker.run.metrics()[-1]["step"] == 7
+    view = load_live(worker.run.live_path(), lambda name, dim: registry.resolve(registry.NETWORKS, name)(dim))
+    picture, verdict = view.image(np.zeros(8))
+    assert view.step == 7 and picture.shape == (28, 28) and 0 <= verdict <= 1
+    assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7
+
+
+# Death and exact resume.
+
+
+def trained_in_one_life(start, steps: int, **config: object) -> checkpoint.Loaded:
+    worker = start(paused=True, **config)
+    worker.until_state("paused")
+    worker.steps(steps)
+    kept = worker.save()
+    worker.kill()
+    return kept
+
+
+def trained_in_two_lives(start, steps: int, **config: object) -> checkpoint.Loaded:
+    """Half, save, a few steps more that are lost, kill -9, resume, the other half."""
+    first = start(paused=True, **config)
+    first.until_state("paused")
+    first.steps(steps // 2)
+    first.save()
+    first.steps(3)
+    first.kill()
+    assert first.run.status().state == "failed" and first.run.status().error["kind"] == "killed"
+    second = start(first.run, paused=True)
+    status = second.until_state("paused")
+    assert status.step == steps // 2 and status.life == 2 and status.error is None
+    second.steps(steps - steps // 2)
+    kept = second.save()
+    second.kill()
+    records = first.run.metrics()
+    assert [r["step"] for r in records] == sorted({r["step"] for r in records}) and records[-1]["step"] == steps
+    return kept
+
+
+# Fused Adam, channels_last, bf16 and dropout (the course's discriminator has it), on one thread and on two.
+@pytest.mark.parametrize(("preset", "precision", "threads", "steps"),
+                         [("course", "bf16", 2, 10), ("quick", "bf16", 1, 100),
+                          pytest.param("course", "bf16", 1, 100, marks=pytest.mark.slow),
+                          pytest.param("course", "bf16", 2, 100, marks=pytest.mark.slow),
+                          pytest.param("quick", "fp32", 2, 100, marks=pytest.mark.slow)])
+def test_resume_after_a_kill_is_exact_bit_for_bit(start, preset: str, precision: str, threads: int, steps: int) -> None:
+    config = {**PRESETS[preset].to_dict(), "batch_size": 4, "precision": precision, "threads": threads}
+    whole, halves = trained_in_one_life(start, steps, **config), trained_in_two_lives(start, steps, **config)
+    assert whole.step == halves.step == steps
+    assert same(whole.tensors, halves.tensors)
+    optimizers = [name for name in whole.tensors if "exp_avg" in name]
+    assert len(optimizers) > 8, "the optimizers are part of what was compared"
+
+
+def kill_at_random_moments(start, times: int, seed: int) -> None:
+    """Each life saves as fast as it can until it is killed; the next one goes on from what is there."""
+    dice, run, last = random.Random(seed), None, 0
+    for _ in range(times):
+        worker = start(run, paused=True)
+        run = worker.run
+        status = worker.until_state("paused")
+        assert status.step >= last, "a resumed run begins at its last checkpoint"
+        saves = dice.randrange(1, 6)
+        for _ in range(saves):
+            worker.steps(1)
+            last = worker.save().step
+        run.send("step", network="both", count=2)
+        run.send("save")
+        time.sleep(dice.uniform(0, 0.08))  # not a wait: the moment of death is drawn
+        worker.kill()
+        assert run.status().state == "failed" and run.status().error["kind"] == "killed"
+        kept = checkpoint.newest_valid(run.checkpoint_folder)
+        assert kept.step >= last and kept.skipped == ()
+
+
+def test_kill_9_while_saving_always_leaves_a_run_that_resumes(start) -> None:
+    kill_at_random_moments(start, 5, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_kill_9_while_saving_always_leaves_a_run_that_resumes_50_times(start) -> None:
+    kill_at_random_moments(start, 50, seed=2)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
+def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> None:
+    worker = start(paused=True)
+    worker.until_state("paused")
+    worker.process.send_signal(signal.SIGSTOP)
+    until(lambda: psutil.Process(worker.process.pid).status() == psutil.STATUS_STOPPED, "the worker to freeze")
+    assert worker.run.status().state == "paused" and worker.run.is_alive()
+    with pytest.raises(CommandError, match="has not answered"):
+        worker.run.wait(worker.run.send("resume"), timeout=0.3)
+    worker.process.send_signal(signal.SIGCONT)
+    worker.until_state("running")
+
+
+# Faults.
+
+
+def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) -> None:
+    worker = start(paused=True, lr_d=1.0, lr_g=1.0, networks="course", loss="non-saturating", precision="fp32")
+    worker.until_state("paused")
+    good = worker.save()
+    # A weight that is not a number, put where a real fault would: the saved file itself stays what it was.
+    worker.kill()
+    code = ("import sys, torch; from gan_core import trainer, worker\n"
+            "step = trainer.Trainer.step\n"
+            "def poisoned(self, *a, **k):\n"
+            "    if self.step_count == 4: next(self.D.parameters()).data.fill_(float('nan'))\n"
+            "    return step(self, *a, **k)\n"
+            "trainer.Trainer.step = poisoned\n"
+            "sys.exit(worker.main(sys.argv[1:]))")
+    second = start(worker.run, code=code)
+    status = second.until_state("failed")
+    second.process.wait(PATIENCE)
+    assert status.error["kind"] == "diverged" and 4 <= status.error["step"] <= 6
+    assert str(status.error["step"]) in status.error["message"]
+    kept = checkpoint.newest_valid(worker.run.checkpoint_folder)
+    assert kept.step == good.step and same(kept.tensors, good.tensors) and kept.skipped == ()
+
+
+def test_an_absurd_learning_rate_fails_as_diverged_or_trains_on_with_numbers(start) -> None:
+    """lr is at most 1 by its range; with it, the course's networks in fp32 either blow up or saturate, never hang or lie."""
+    worker = start(lr_d=1.0, lr_g=1.0, betas_d=(0.0, 0.0), betas_g=(0.0, 0.0), max_steps=60)
+    status = worker.until_state("failed", "finished")
+    worker.process.wait(PATIENCE)
+    assert status.state == "finished" or status.error["kind"] == "diverged"
+    assert all(np.isfinite(v) for r in worker.run.metrics() for v in r.values())
+
+
+FULL = """
+import os, sys, errno
+from gan_core import files, worker
+fsync = os.fsync
+def full(descriptor):
+    if os.path.exists(sys.argv[-1]): raise OSError(errno.ENOSPC, "No space left on device")
+    fsync(descriptor)
+files.os.fsync = full
+sys.exit(worker.main(sys.argv[1:-1]))
+"""
+
+
+def test_a_full_disk_is_a_notice_and_training_goes_on_with_the_last_good_kept(start, tmp_path: Path) -> None:
+    switch = tmp_path / "disk-is-full"
+    worker = start(paused=True, code=FULL.replace("sys.argv[-1]", repr(str(switch))).replace("sys.argv[1:-1]", "sys.argv[1:]"))
+    worker.until_state("paused")
+    worker.steps(1)
+    good = worker.save()
+    switch.touch()
+    worker.run.send("step", network="both", count=2)
+    worker.run.send("save")
+    until(lambda: "space" in worker.run.stored_status().notice, "a notice", worker.process)
+    assert worker.run.stored_status().state == "paused" and worker.run.stored_status().checkpoint_step == good.step
+    assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == good.step
+    switch.unlink()
+    assert worker.save().step > good.step
+    until(lambda: worker.run.stored_status().notice == "", "the notice to go", worker.process)
+
+
+def test_out_of_memory_is_told_with_a_remedy(start) -> None:
+    code = ("import sys, torch; from gan_core import trainer, worker\n"
+            "def greedy(self, *a, **k): raise torch.OutOfMemoryError('CUDA out of memory.')\n"
+            "trainer.Trainer.step = greedy\nsys.exit(worker.main(sys.argv[1:]))")
+    worker = start(code=code)
+    status = worker.until_state("failed")
+    worker.process.wait(PATIENCE)
+    assert status.error["kind"] == "out_of_memory" and "batch" in status.error["message"]
+
+
+def test_a_run_this_version_cannot_train_is_refused_in_words(start, tmp_path: Path) -> None:
+    run = Run.create(TrainConfig(), tmp_path)
+    info = json.loads((run.path / "config.json").read_text())
+    (run.path / "config.json").write_text(json.dumps({**info, "config": {**info["config"], "networks": "wings"}}))
+    worker = start(run)
+    status = worker.until_state("failed")
+    worker.process.wait(PATIENCE)
+    assert status.error["kind"] == "refused" and "wings" in status.error["message"]
+
+
+# One worker a folder; no orphans.
+
+
+def test_an_idle_worker_ends_when_its_server_is_gone(tmp_path: Path) -> None:
+    idle = subprocess.Popen([sys.executable, "-m", "gan_core.worker", "--idle"], cwd=ROOT, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+    assert idle.stdout.readline().strip() == "ready"
+    idle.stdin.close()
+    assert idle.wait(PATIENCE) == 0
+
+
+def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(start, tmp_path: Path) -> None:
+    first = start(paused=True)
+    first.until_state("paused")
+    second = start()
+    status = second.until_state("failed")
+    assert second.process.wait(PATIENCE) is not None
+    assert status.error["kind"] == "refused" and first.run.status().state == "paused"
+    assert first.steps(1).step == 1
+    # The lock dies with its owner, whatever killed it.
+    first.kill()
+    third = start(second.run, paused=True)
+    third.until_state("paused")

@@ -1,0 +1,226 @@
+"""The two steps: what each computes, which network each moves, and that a state is all there is."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gan_core.config import PRESETS
+from gan_core.networks.layers import Dropout
+from gan_core.trainer import Trainer, frozen_statistics
+
+IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), np.uint8))
+
+
+def trainer(preset="quick", **changes):
+    config = PRESETS[preset].replace(**{"batch_size": 4, "threads": 1, "precision": "fp32", "device": "cpu", **changes})
+    return Trainer(config, IMAGES)
+
+
+def tensors(network):
+    return {name: t.clone() for name, t in network.state_dict().items()}
+
+
+def same(a, b):
+    return set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("preset", ["quick", "course"])
+def test_each_step_moves_its_own_network_and_not_one_bit_of_the_other(preset):
+    t = trainer(preset)
+    for step, moved, still, counts in ((t.discriminator_step, t.D, t.G, 4), (t.generator_step, t.G, t.D, 4)):
+        before_moved, before_still = tensors(moved), tensors(still)
+        step()
+        assert same(before_still, tensors(still))
+        assert not any(torch.equal(before_moved[name], value) for name, value in moved.state_dict().items())
+        assert t.images_seen == counts
+    assert t.step_count == 2
+    t.step()
+    assert t.step_count == 3 and t.images_seen == 8
+    assert all(p.requires_grad for p in t.D.parameters())
+
+
+def test_the_courses_two_losses_and_updates_are_those_of_a_computation_by_hand():
+    """BCE by its definition, in float64, on the labels of the course; Adam by Kingma & Ba's formula."""
+    t = trainer("course")
+    G, D = copy.deepcopy(t.G).double(), copy.deepcopy(t.D).double()
+    for layer in D.modules():
+        if isinstance(layer, Dropout):
+            layer.p = 0.0
+    for layer in t.D.modules():
+        if isinstance(layer, Dropout):
+            layer.p = 0.0
+    metrics = t.discriminator_step()
+
+    index = t.draws.batch(0, 4, len(IMAGES))
+    real = IMAGES[index].double() / 255
+    with torch.no_grad():
+        fake = G(t.draws.normal("z for D", 0, 4, 128).double()).double()
+    real_noise, fake_noise = 0.05 * t.draws.uniform("label noise", 0, 2, 4)
+    labels = torch.cat([1 + fake_noise, real_noise]).double()
+    p = torch.sigmoid(D(torch.cat([fake, real])))
+    loss = -(labels * p.log() + (1 - labels) * (1 - p).log()).mean()
+    loss.backward()
+    assert float(metrics["d_loss"]) == pytest.approx(loss.item(), rel=1e-5)
+    assert float(metrics["d_real"]) == pytest.approx(1 - p[4:].mean().item(), rel=1e-5)  # the course's D answers "fake?"
+    assert float(metrics["d_fake"]) == pytest.approx(1 - p[:4].mean().item(), rel=1e-5)
+    for mine, theirs in zip(t.D.parameters(), D.parameters(), strict=True):
+        moment = (1 - 0.9) * theirs.grad / (1 - 0.9)
+        square = (1 - 0.999) * theirs.grad**2 / (1 - 0.999)
+        theirs.data -= 1e-4 * moment / (square.sqrt() + 1e-8)
+        torch.testing.assert_close(mine.double(), theirs, rtol=0, atol=3e-6)
+
+    metrics = t.generator_step()
+    p = torch.sigmoid(D(G(t.draws.normal("z for G", 1, 4, 128).double()).double()))
+    assert float(metrics["g_loss"]) == pytest.approx(-(1 - p).log().mean().item(), rel=1e-4)  # misleading label 0: "real"
+
+
+def test_d_steps_updates_the_discriminator_that_often_each_on_its_own_batch():
+    t, seen = trainer(d_steps=3), []
+    draw = t.draws.batch
+    t.draws.batch = lambda index, *rest: seen.append(index) or draw(index, *rest)
+    t.step()
+    t.step()
+    assert seen == [0, 1, 2, 3, 4, 5] and t.images_seen == 24 and t.step_count == 2
+
+
+@pytest.mark.parametrize(("preset", "precision", "kind"),
+                         [("course", "bf16", "step"), ("quick", "bf16", "step"), ("quick", "fp32", "mixed")])
+def test_a_state_is_all_there_is(preset, precision, kind):
+    """Twenty steps, or ten, a state through plain contiguous copies, and ten more in a fresh trainer: bit for bit the same."""
+    def train(t, steps):
+        for k in range(steps):
+            last = [t.step, t.discriminator_step, t.generator_step][k % 3 if kind == "mixed" else 0]()
+        return last
+
+    whole, first, second = (trainer(preset, precision=precision) for _ in range(3))
+    end = train(whole, 18)
+    train(first, 9)
+    # Another history in between: nothing but the state may count.
+    second.step()
+    second.load_state_dict({name: t.detach().clone(memory_format=torch.contiguous_format)
+                            for name, t in first.state_dict().items()})
+    torch.rand(5)
+    again = train(second, 9)
+    assert same(whole.state_dict(), second.state_dict())
+    assert same(end, again)
+    for parameter in second.D.parameters():
+        assert second.opt_D.state[parameter]["exp_avg"].stride() == parameter.stride()
+
+
+def test_adam_with_its_state_made_at_once_is_torchs_own():
+    t = trainer()
+    own = copy.deepcopy(t.D)
+    lazy = torch.optim.Adam(own.parameters(), lr=1e-3, betas=(0.5, 0.99), fused=True)
+    for seed in range(3):
+        for network, optimizer in ((t.D, t.opt_D), (own, lazy)):
+            x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
+            optimizer.zero_grad()
+            network(x).square().sum().backward()
+            optimizer.step()
+    assert same(tensors(t.D), tensors(own))
+
+
+def test_the_average_follows_its_definition_and_takes_the_buffers_as_they_are():
+    t = trainer(ema_half_life=2.0)
+    shadow = {name: p.detach().clone() for name, p in t.G.named_parameters()}
+    for index in range(60):
+        t.step()
+        half_life = min(2.0, 0.05 * index)
+        weight = 1 - 0.5 ** (1 / half_life) if half_life else 1.0
+        for name, p in t.G.named_parameters():
+            shadow[name] += weight * (p.detach() - shadow[name])
+    for name, p in t.G_ema.named_parameters():
+        torch.testing.assert_close(p, shadow[name], rtol=1e-5, atol=1e-7)
+        assert not torch.equal(p, t.G.state_dict()[name])
+    for (_, kept), (_, new) in zip(t.G_ema.named_buffers(), t.G.named_buffers(), strict=True):
+        assert torch.equal(kept, new)
+    raw = trainer(ema_half_life=0.0)
+    raw.step()
+    assert raw.G_ema is raw.G and not any(name.startswith("G_ema") for name in raw.state_dict())
+
+
+def test_fakes_for_the_discriminator_leave_the_batch_statistics_alone_but_use_them():
+    t = trainer()
+    t.G.train()
+    z = torch.randn(8, 64)
+    before = tensors(t.G)
+    with torch.no_grad(), frozen_statistics(t.G):
+        frozen = t.G(z)
+    assert same(before, tensors(t.G))
+    with torch.no_grad():
+        assert torch.equal(t.G(z), frozen), "the same pictures as in training"
+    assert not same(before, tensors(t.G)), "afterwards they are kept again"
+
+
+def test_the_seed_alone_decides_and_the_global_generator_is_left_alone():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    one = trainer("course", seed=3)
+    one.step()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(6)
+    two, other = trainer("course", seed=3), trainer("course", seed=4)
+    two.step()
+    other.step()
+    assert same(one.state_dict(), two.state_dict()) and not same(one.state_dict(), other.state_dict())
+
+
+def test_samples_are_the_averaged_generators_and_change_nothing():
+    t = trainer()
+    t.step()
+    before = t.state_dict()
+    before = {name: value.clone() for name, value in before.items()}
+    pictures = t.sample(5)
+    assert pictures.shape == (5, 1, 28, 28) and pictures.dtype == torch.uint8
+    assert torch.equal(t.sample(5), pictures) and same(before, t.state_dict())
+    z = t.draws.normal("samples", 0, 5, 64)
+    with torch.no_grad():
+        wanted = t.G_ema(z) * 255
+    assert (t.sample(z).float() - wanted).abs().max() <= 0.51
+    assert t.G.training and not t.G_ema.training
+
+
+def test_a_state_of_other_networks_is_refused_before_anything_changes():
+    t = trainer()
+    before = {name: value.clone() for name, value in t.state_dict().items()}
+    with pytest.raises(ValueError, match="another kind"):
+        t.load_state_dict(trainer("course").state_dict())
+    with pytest.raises(ValueError, match="shape"):
+        t.load_state_dict(trainer(latent_dim=3).state_dict())
+    assert same(before, t.state_dict())
+
+
+@pytest.mark.parametrize(("images", "word"), [
+    (IMAGES.float(), "uint8"), (IMAGES[:0], "at least 1"), (IMAGES[:, 0], "uint8"), (IMAGES[..., :20], "must agree"),
+    (IMAGES.expand(-1, 3, -1, -1), "must agree")])
+def test_images_of_another_kind_are_refused_in_words(images, word):
+    with pytest.raises(ValueError, match=word):
+        Trainer(PRESETS["quick"], images)
+
+
+def test_what_is_expected_of_a_file_is_what_the_state_is():
+    t = trainer()
+    assert t.expected() == {name: (tuple(v.shape), v.dtype) for name, v in t.state_dict().items()}
+    assert {name.split(".")[0] for name in t.expected()} == {"G", "D", "G_ema", "opt_G", "opt_D", "step_count", "images_seen"}
+
+
+def test_a_losing_player_learns():
+    """Against an opponent that stands still, each player's own loss falls."""
+    for before, player, name in ((0, "discriminator_step", "d_loss"), (15, "generator_step", "g_loss")):
+        t = trainer(batch_size=16)
+        for _ in range(before):  # the generator needs an opponent that has something to be deceived about
+            t.discriminator_step()
+        losses = [float(getattr(t, player)()[name]) for _ in range(25)]
+        assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_networks_of_ones_own_are_trained_in_place():
+    G = nn.Sequential(nn.Linear(2, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
+    D = nn.Sequential(nn.Flatten(), nn.Linear(784, 1), nn.Flatten(0))
+    t = Trainer(PRESETS["course"].replace(latent_dim=2, batch_size=4), IMAGES, networks=(G, D))
+    before = tensors(G)
+    t.step()
+    assert t.G is G and not same(before, tensors(G))

@@ -139,18 +139,18 @@ class Supervisor:
             if run is None:
                 return None
             status = run.stored_status()
-            asked = ""
-            deadline = time.monotonic() + timeout
             child = self._current[1] if self._current is not None and self._current[0].id == run.id else None
-            while _lives(child, status.pid, status.pid_started) and time.monotonic() < deadline:
-                asked = self._ask_to_stop(run, asked)
-                time.sleep(0.02)
-            if _lives(child, status.pid, status.pid_started):
-                with contextlib.suppress(psutil.Error):
-                    psutil.Process(status.pid).kill()
-                if child is not None:
-                    child.wait()
-            return run
+        # Without the lock: whoever looks meanwhile sees a run that is being stopped, and does not wait.
+        asked, deadline = "", time.monotonic() + timeout
+        while _lives(child, status.pid, status.pid_started) and time.monotonic() < deadline:
+            asked = self._ask_to_stop(run, asked)
+            time.sleep(0.02)
+        if _lives(child, status.pid, status.pid_started):
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(status.pid).kill()
+            if child is not None:
+                child.wait()
+        return run
 
     def _ask_to_stop(self, run: Run, asked: str) -> str:
         """The id of a stop command that is on its way. A worker throws away what was asked before its life began: ask again."""

@@ -1,0 +1,122 @@
+"""The page as a program sees it: named calls for gradio_client, each answering with the run's status.
+
+Thin faces of `controls`; refusals come as errors in English.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from ..config import PRESETS
+from ..run import Run, RunError
+from .controls import Controls, Refusal
+from .latents import Desk, NotReady
+
+MOST_PICTURES = 256
+
+
+def build(controls: Controls, desk: Desk) -> None:
+    """Register every call; inside the Blocks."""
+
+    def start(preset: str, overrides: str) -> dict:
+        """Begin a new run. preset: "quick" or "course"; overrides: a JSON object of TrainConfig fields, such as {"seed": 7}.
+
+        Answers with the status; an error where a run is training already or a value is not allowed.
+        """
+        return _status(controls.start(controls.config(preset, _object(overrides)), preset))
+
+    def pause() -> dict:
+        """Pause the active run within one step."""
+        return _status(controls.pause())
+
+    def resume() -> dict:
+        """Go on with the shown run: at once where it is paused, from its last checkpoint where it was stopped or failed."""
+        return _status(controls.resume())
+
+    def step(network: str, count: int) -> dict:
+        """Make single steps of a paused run. network: "discriminator", "generator" or "both"; count: 1 to 10,000.
+
+        Steps that take longer than a second go on after the answer. With no run to step, a new one is made and stays paused.
+        """
+        preset = next(iter(PRESETS))
+        return _status(controls.step(network, count, controls.config(preset, {}), preset))
+
+    def reset() -> dict:
+        """End the shown run, saved and kept in the list, and begin a new one with the same settings."""
+        run = controls.shelf.shown()
+        if run is None or run.kind == "starter":
+            raise Refusal("empty.run")
+        return _status(controls.reset(run.config, run.preset))
+
+    def save() -> dict:
+        """Write a checkpoint of the active run now."""
+        return _status(controls.save())
+
+    def state() -> dict:
+        """The status of the shown run, with "run", its id; {} where there is no run at all."""
+        run = controls.shelf.shown()
+        return _status(run) if run is not None else {}
+
+    async def generate(seed: int, count: int) -> dict:
+        """Pictures by the shown run's newest generator. seed: 0 to 2**31 - 1, picture k uses seed + k; count: 1 to 256.
+
+        Answers with {"run", "step", "pictures"}: pictures is a list of count pictures, each rows of grey values 0 to 255.
+        """
+        run = controls.shelf.shown()
+        if run is None:
+            raise Refusal("empty.run")
+        if not 0 <= seed < 2**31:
+            raise Refusal("errors.refused", message=f"seed is {seed}; give a whole number from 0 to 2,147,483,647.")
+        if not 1 <= count <= MOST_PICTURES:
+            raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MOST_PICTURES}.")
+        await asyncio.to_thread(desk.ready.wait, 30)
+        job = asyncio.get_running_loop().run_in_executor(desk.pool, desk.generate, run, seed, count)
+        pictures, step = await job
+        return {"run": run.id, "step": step, "pictures": [picture.tolist() for picture in pictures]}
+
+    for call in (start, pause, resume, step, reset, save, state, generate):
+        gr.api(_told(call), api_name=call.__name__, queue=False)
+
+
+def _status(run: Run) -> dict[str, Any]:
+    return {"run": run.id, **run.status().to_dict()}
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise Refusal("errors.refused", message=f"overrides are not JSON ({str(error)[:100]}).") from error
+    if not isinstance(value, dict):
+        raise Refusal("errors.refused", message="overrides must be a JSON object of field names and values.")
+    return value
+
+
+def _told(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same call with refusals as gradio's errors. Signature and docstring are what clients see, so they are kept."""
+    import functools
+    import inspect
+
+    def error(reason: Exception) -> gr.Error:
+        return gr.Error(str(reason), print_exception=False)
+
+    if inspect.iscoroutinefunction(call):
+        @functools.wraps(call)
+        async def told(*args: Any) -> Any:
+            try:
+                return await call(*args)
+            except (Refusal, NotReady, RunError, ValueError) as reason:
+                raise error(reason) from reason
+    else:
+        @functools.wraps(call)
+        def told(*args: Any) -> Any:
+            try:
+                return call(*args)
+            except (Refusal, NotReady, RunError, ValueError) as reason:
+                raise error(reason) from reason
+    return told

@@ -1,0 +1,71 @@
+"""The page as a table of contents: its tabs, its routes, and how it is launched and ended.
+
+It puts the parts together and owns what lives as long as the server: supervisor, shelf, hub and desk.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from ..supervisor import PROJECT, Supervisor
+from . import api, live, runs_tab, train_tab, view
+from .controls import Controls
+from .hub import Hub
+from .latents import Desk
+from .settings import key, translations
+from .shelf import Shelf
+
+
+class Playground:
+    """One page over one folder of runs. `defaults`: config values for every new run, from the command line."""
+
+    def __init__(self, folder: Path, threads: int = 0, defaults: dict[str, Any] | None = None) -> None:
+        self.supervisor = Supervisor(folder, threads)
+        self.shelf = Shelf(self.supervisor, PROJECT / "checkpoints")
+        self.controls = Controls(self.shelf, defaults)
+        self.desk = Desk()
+        self.hub = Hub(self.shelf, lambda: bool(getattr(getattr(self.demo, "server", None), "should_exit", False)))
+        self.i18n = gr.I18n(**translations())
+        self.demo = self._build()
+
+    def _build(self) -> gr.Blocks:
+        def t(name: str) -> Any:
+            return self.i18n(key(name))
+
+        with gr.Blocks(title="GAN Playground", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+            run_box = gr.Textbox(visible=False, elem_id="gan-run-box")
+            lang_box = gr.Textbox(visible=False, elem_id="gan-lang-box")
+            view.bar()
+            with gr.Tabs(selected="train") as tabs:
+                with gr.Tab(t("tabs.train"), id="train"):
+                    train_tab.build(t, self.controls, run_box, lang_box)
+                with gr.Tab(t("tabs.runs"), id="runs") as runs:
+                    runs_tab.build(t, self.controls, run_box, lang_box, tabs, runs)
+            api.build(self.controls, self.desk)
+        demo.queue(max_size=64)
+        return demo
+
+    def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,
+               inbrowser: bool = False) -> None:
+        """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
+        self.demo.launch(
+            server_name=host, server_port=port, share=share, inbrowser=inbrowser, prevent_thread_lock=True, theme=view.theme(),
+            i18n=self.i18n, ssr_mode=False, run_history=False, max_file_size="1mb", state_session_capacity=500, footer_links=[],
+            app_kwargs={"routes": live.routes(self.shelf, self.hub, self.desk), "middleware": [Middleware(view.HeadFirst)]})
+        # Only now that the page answers: what costs seconds of processor time.
+        self.supervisor.warm()
+        self.desk.wake()
+
+    def close(self) -> None:
+        """Save and stop the active run, end the streams and the server; at most about 7 s."""
+        self.hub.closed = True
+        ending = threading.Thread(target=self.demo.close, kwargs={"verbose": False}, daemon=True)
+        ending.start()
+        self.supervisor.close(timeout=6.0)
+        self.desk.close()
+        ending.join(1.0)

@@ -1,0 +1,133 @@
+"""What each button means: start, pause, resume, step, reset, save, as calls that answer with the run's status.
+
+It moves runs through the supervisor and their command folder. It knows no gradio: buttons and API are thin faces of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+from .. import run as runs
+from ..config import PRESETS, ConfigError, TrainConfig
+from ..run import CommandError, Run, RunError
+from ..status import ACTIVE
+from ..supervisor import WorkerBusy
+from . import words
+from .shelf import Shelf
+
+ANSWER = 3.0  # seconds a worker has to answer a command
+BEGIN = 20.0  # seconds a new worker has to begin before its first single step
+
+
+class Refusal(Exception):
+    """Something that cannot be done; one sentence, in the language of whoever asked."""
+
+    def __init__(self, key: str, lang: str = "en", **values: object) -> None:
+        super().__init__(words.text(key, lang, **values))
+
+
+class Controls:
+    """The controls of one page. `defaults` are config values from the command line (seed, device)."""
+
+    def __init__(self, shelf: Shelf, defaults: dict[str, Any] | None = None) -> None:
+        self.shelf, self.supervisor, self.defaults = shelf, shelf.supervisor, defaults or {}
+
+    def config(self, preset: str, overrides: dict[str, Any], lang: str = "en") -> TrainConfig:
+        """The preset with the command line's values and then these; a bad one is refused in words."""
+        if preset not in PRESETS:
+            raise Refusal("errors.unknown_preset", lang, name=str(preset)[:40], names=", ".join(PRESETS))
+        try:
+            if not isinstance(overrides, dict):
+                raise ConfigError("overrides must be a JSON object of field names and values.")
+            return PRESETS[preset].replace(**{**self.defaults, **overrides})
+        except (ConfigError, TypeError) as error:
+            raise Refusal("errors.refused", lang, message=str(error)) from error
+
+    def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
+        """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""
+        active = self.supervisor.active()
+        if active is not None and force:
+            self.supervisor.stop()
+        elif active is not None:
+            raise Refusal("errors.busy", lang, name=active.name)
+        try:
+            run = Run.create(config, self.shelf.folder, preset=preset)
+        except RunError as error:
+            raise Refusal("errors.refused", lang, message=str(error)) from error
+        self._begin(run, paused, lang, new=True)
+        return run
+
+    def _begin(self, run: Run, paused: bool, lang: str, new: bool = False) -> None:
+        try:
+            self.supervisor.start(run, paused)
+        except WorkerBusy as busy:
+            if new:
+                shutil.rmtree(run.path, ignore_errors=True)  # somebody else was first: nothing of it was ever used
+            raise Refusal("errors.busy", lang, name=busy.run.name) from busy
+        except (OSError, RunError) as error:
+            raise Refusal("errors.unexpected", lang, message=str(error)) from error
+        self._until_begun(run, ANSWER)
+
+    def _until_begun(self, run: Run, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while run.status().state == "starting" and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def pause(self, run_id: str = "", lang: str = "en") -> Run:
+        """Pause within one step."""
+        return self._ask(self._target(run_id, "pause", lang), "pause", lang)
+
+    def resume(self, run_id: str = "", lang: str = "en") -> Run:
+        """Go on: at once where it is paused, as a new life from its last checkpoint where it has ended."""
+        run = self._target(run_id, "resume", lang)
+        if run.status().state == "paused":
+            return self._ask(run, "resume", lang)
+        self._begin(run, False, lang)
+        return run
+
+    def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
+        """Single steps of one network or both; with no run to step, of a new one that stays paused."""
+        run = self.shelf.find(run_id) if run_id else self.shelf.shown()
+        if run is None or run.kind == "starter":
+            run = self.start(config, preset, paused=True, lang=lang)
+            self._until_begun(run, BEGIN)
+        else:
+            run = self._target(run.id, "step", lang)
+        return self._ask(run, "step", lang, network=network, count=count)
+
+    def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en") -> Run:
+        """End the shown run, saved and kept, and begin a new one."""
+        run = self._target(run_id, "reset", lang)
+        return self.start(config, preset, force=run.status().state in ACTIVE, paused=paused, lang=lang)
+
+    def save(self, run_id: str = "", lang: str = "en") -> Run:
+        """A checkpoint now."""
+        return self._ask(self._target(run_id, "save", lang), "save", lang)
+
+    def stop(self) -> None:
+        """End the active worker, by force where it does not answer."""
+        self.supervisor.stop(ANSWER)
+
+    def _target(self, run_id: str, control: str, lang: str) -> Run:
+        """The run that is meant, if the control means something for it now."""
+        run = self.shelf.find(run_id) if run_id else self.shelf.shown()
+        if run is None:
+            raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
+        status = run.status()
+        if not runs.controls(status, run.kind)[control]:
+            no_checkpoint = control == "resume" and status.state in ("stopped", "failed")
+            state = "starter" if run.kind == "starter" else status.state
+            raise (Refusal("errors.no_checkpoint", lang) if no_checkpoint
+                   else Refusal("errors.not_now", lang, state=words.text(f"states.{state}", lang).lower()))
+        return run
+
+    def _ask(self, run: Run, command: str, lang: str, **args: Any) -> Run:
+        try:
+            run.wait(run.send(command, **args), timeout=ANSWER)
+        except CommandError as error:
+            raise Refusal("errors.refused", lang, message=str(error)) from error
+        except OSError as error:
+            raise Refusal("errors.unexpected", lang, message=str(error)) from error
+        return run

@@ -1,0 +1,150 @@
+"""One run as the page sees it: what is in its folder, turned into events, each encoded once for all who watch.
+
+It knows no connections and no clock but its own; the hub asks it what is new.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..run import MetricsReader, Run, RunError, controls
+from ..status import ACTIVE, Status
+
+SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
+MOST_POINTS = 2000  # a series in a snapshot
+SILENT = 3.0  # seconds without a heartbeat before a living worker is called silent
+Event = tuple[str, str]  # name, JSON
+
+
+class Feed:
+    """What is known of one run. `refresh` looks at the folder and gives the events that follow from it."""
+
+    def __init__(self, run: Run | None) -> None:
+        self.run = run
+        self.surroundings: dict[str, Any] = {"worker": "none", "active": None}
+        self._reader = MetricsReader(run) if run is not None else None
+        self._rows: list[list[Any]] = []
+        self._status: dict[str, Any] | None = None
+        self._told: dict[str, Any] | None = None
+        self._beat, self._beat_at = -1, time.monotonic()
+        self._frame: dict[str, Any] | None = None
+        self._real: str | None = None
+        self._snapshot = ""
+
+    @property
+    def id(self) -> str:
+        return self.run.id if self.run is not None else ""
+
+    def refresh(self, surroundings: dict[str, Any]) -> Iterator[Event]:
+        """Events since the last look; a "snapshot" alone where the past itself has changed."""
+        self.surroundings = surroundings
+        before, rewound, fresh = self._status, False, []
+        if self.run is not None and self._reader is not None:
+            try:
+                self._status = self.run.status().to_dict()
+            except RunError:
+                return  # being deleted, or replaced at this moment: the next look will tell
+            records, rewound = self._reader.new()
+            fresh = [[record.get(name) for name in SERIES] for record in records]
+            self._rows = fresh if rewound else self._rows + fresh
+        told = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
+        moved = before is None or self._status is None or any(before[key] != self._status[key] for key in ("seq", "live"))
+        picture = moved and self._look_at_frame()
+        live = moved and before is not None and self._status is not None and before["live"] != self._status["live"]
+        if told != self._told or fresh or picture or live:
+            self._snapshot = ""
+        if rewound:
+            self._told = told
+            yield "snapshot", self.snapshot()
+            return
+        if told != self._told:
+            self._told = told
+            yield "status", json.dumps(told)
+        if fresh:
+            yield "metrics", json.dumps({"series": _columns(fresh)})
+        if picture:
+            yield "frame", json.dumps(self._frame)
+        if live:
+            yield "latent", json.dumps(self._latent())
+
+    def snapshot(self) -> str:
+        """Everything, for somebody who has just come; built once between two changes. Call `refresh` before."""
+        if not self._snapshot:
+            run, info = self.run, self.run.info if self.run is not None else {}
+            if run is not None and self._real is None:
+                self._real = _picture(run.real_path)
+            self._snapshot = json.dumps({
+                "run": run.id if run is not None else None, "name": run.name if run is not None else "",
+                "kind": run.kind if run is not None else "none", "preset": info.get("preset", ""), "config": info.get("config"),
+                "status": self._public(), "controls": self._controls(), "silent": self._silent(), **self.surroundings,
+                "series": _columns(_thinned(self._rows)), "frame": self._frame, "real": self._real, "latent": self._latent(),
+                "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])]})
+        return self._snapshot
+
+    def _public(self) -> dict[str, Any] | None:
+        """The status without what changes and says nothing: else every heartbeat would be news."""
+        if self._status is None:
+            return None
+        return {key: value for key, value in self._status.items() if key not in ("heartbeat", "acknowledged")}
+
+    def _controls(self) -> dict[str, bool]:
+        status = Status.from_dict(self._status) if self._status is not None else None
+        return controls(status, self.run.kind if self.run is not None else "none")
+
+    def _silent(self) -> float:
+        """Whole seconds since the heart last beat, by our own clock; 0 unless a living worker has been silent for long."""
+        if self._status is None or self._status["state"] not in ACTIVE or self._status["heartbeat"] != self._beat:
+            self._beat, self._beat_at = (self._status or {}).get("heartbeat", -1), time.monotonic()
+            return 0
+        quiet = time.monotonic() - self._beat_at
+        # A worker that has not begun its life yet imports torch: that takes its time and is no fault.
+        return round(quiet) if quiet > (SILENT if self._status["state"] != "starting" else 10 * SILENT) else 0
+
+    def _latent(self) -> dict[str, int]:
+        live = self._status["live"] if self._status is not None else 0
+        config = self.run.info.get("config", {}) if self.run is not None else {}
+        return {"live": live, "latent_dim": config.get("latent_dim", 0)}
+
+    def _look_at_frame(self) -> bool:
+        """Read the newest grid unless it is the one we have."""
+        newest = self.run.newest_frame() if self.run is not None else None
+        if newest is None or (self._frame is not None and newest.seq == self._frame["seq"]):
+            return False
+        src = _picture(newest.path)
+        if src is None:
+            return False
+        self._frame = {"seq": newest.seq, "step": newest.step, "src": src, "rows": 8, "cols": 8}
+        return True
+
+
+def _picture(path: Path) -> str | None:
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    except OSError:
+        return None  # thinned away between two looks, or not there yet
+
+
+def _columns(rows: list[list[Any]]) -> dict[str, list[Any]]:
+    return {name: [row[i] for row in rows] for i, name in enumerate(SERIES)}
+
+
+def _thinned(rows: list[list[Any]], most: int = MOST_POINTS) -> list[list[Any]]:
+    """At most about `most` rows, extremes kept: of each stretch the rows where any series is lowest or highest."""
+    if len(rows) <= most:
+        return rows
+    spread = len(SERIES) - 1
+    stretch = -(-len(rows) // (most // (2 * spread)))
+    kept: set[int] = {0, len(rows) - 1}
+    for begin in range(0, len(rows), stretch):
+        part = range(begin, min(begin + stretch, len(rows)))
+        for column in range(1, len(SERIES)):
+            there = [i for i in part if rows[i][column] is not None]
+            if there:
+                kept.add(min(there, key=lambda i: rows[i][column]))
+                kept.add(max(there, key=lambda i: rows[i][column]))
+    return [rows[i] for i in sorted(kept)]

@@ -1,0 +1,76 @@
+"""The Runs view: every run of the folder and the shipped ones; look at one, or go on with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from ..config import PRESETS
+from ..run import Run, RunError
+from . import words
+from .controls import Controls
+from .train_tab import QUIET, tell
+
+MOST = 200  # runs in the list, newest touched first
+CHOSEN = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
+
+
+def card(run: Run, lang: str, active: str) -> str:
+    """Two lines about a run: its name; preset, state, step and the day it was made."""
+    status = run.status()
+    state = "starter" if run.kind == "starter" else status.state
+    preset = words.text(f"presets.{run.preset}.name", lang) if run.preset in PRESETS else ""
+    step = f"{status.step:,}".replace(",", "\u202f" if lang == "fr" else ",")
+    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(run.info.get("created", 0))))
+    facts = [words.text("runs.active", lang) if run.id == active else words.text(f"states.{state}", lang),
+             f"{words.text('runs.step', lang).lower()} {step}", preset, made]
+    return f"{run.name}\n{' · '.join(fact for fact in facts if fact)}"
+
+
+def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang_box: gr.Textbox, tabs: gr.Tabs,
+          tab: gr.Tab) -> None:
+    """Everything inside the second tab; the list is read when the tab is opened."""
+    shelf = controls.shelf
+    with gr.Column(elem_id="gan-runs"):
+        with gr.Row(elem_id="gan-runs-head"):
+            show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
+            resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
+            refresh = gr.Button(t("runs.refresh"), elem_id="btn-refresh")
+        about = gr.Markdown("", elem_id="gan-runs-about")
+        chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
+
+    def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, Any, str]:
+        active = shelf.supervisor.active()
+        cards = []
+        for run in [*shelf.own()[:MOST], *shelf.starters()]:
+            try:
+                cards.append((card(run, lang, active.id if active is not None else ""), run.id))
+            except RunError:
+                continue  # it is being deleted at this moment
+        value = next((name for name in (now, run_id) if name in {one for _, one in cards}), None)
+        folder = words.text("runs.folder", lang, folder=f"`{shelf.folder.resolve()}`")
+        text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
+        return gr.Radio(choices=cards, value=value), *enabled(run_id, lang, value), text
+
+    def enabled(run_id: str, lang: str, now: str | None) -> tuple[Any, Any]:
+        run = shelf.find(now or "")
+        can = False
+        if run is not None and run.kind == "run" and shelf.supervisor.active() is None:
+            status = run.status()
+            can = status.state in ("stopped", "failed") and status.checkpoint_step >= 0
+        return gr.Button(interactive=run is not None), gr.Button(interactive=can)
+
+    def go_on(run_id: str, lang: str, now: str | None) -> Any:
+        controls.resume(now or "", lang)
+        return gr.Tabs(selected="train")
+
+    here = [run_box, lang_box, chosen]
+    for event in (tab.select, refresh.click):
+        event(tell(listed), here, [chosen, show, resume, about], js=CHOSEN, **QUIET)
+    chosen.input(tell(enabled), here, [show, resume], js=CHOSEN, trigger_mode="always_last", **QUIET)
+    show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
+    show.click(None, chosen, None, js="(run) => { if (run) gan.showRun(run); return []; }", api_visibility="private")
+    resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }", **QUIET)

@@ -1,0 +1,45 @@
+"""Which runs there are, and which of them is shown: the active one, else the newest touched, else the shipped starter.
+
+It reads folders through `run` and asks the supervisor who trains; it starts nothing and draws nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+from ..run import Run, RunError, list_runs
+from ..supervisor import Supervisor
+
+
+class Shelf:
+    """The runs of one checkpoints folder, and the starter runs found beside the program."""
+
+    def __init__(self, supervisor: Supervisor, starters: Path) -> None:
+        self.supervisor, self.folder, self._starters = supervisor, supervisor.folder, starters
+
+    def find(self, run_id: str) -> Run | None:
+        """The run of this id; None where there is none. An id is a plain folder name, so it leads nowhere else."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}", run_id or ""):
+            return None
+        for folder in (self.folder, self._starters):
+            with contextlib.suppress(RunError):
+                return Run.open(folder / run_id)
+        return None
+
+    def own(self) -> list[Run]:
+        """A person's own runs, newest touched first."""
+        return [run for run in list_runs(self.folder) if run.kind == "run"]
+
+    def starters(self) -> list[Run]:
+        """The shipped runs, by name."""
+        return sorted((run for run in list_runs(self._starters) if run.kind == "starter"), key=lambda run: run.id)
+
+    def shown(self) -> Run | None:
+        """What a browser that has chosen nothing looks at."""
+        active = self.supervisor.active()
+        if active is not None:
+            return active
+        runs = self.own() or self.starters()
+        return runs[0] if runs else None

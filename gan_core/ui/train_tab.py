@@ -1,0 +1,97 @@
+"""The Train view: settings left, samples in the middle, curves right, sliders below; native buttons, wired to `controls`.
+
+It lays out and wires; what a button means is in `controls`, what moves on the page is in `assets/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from . import view, words
+from .controls import Controls, Refusal
+from .settings import Settings, overrides
+
+# The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
+TELL = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def tell(action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action, its refusals as a message on the page. The second argument is the language."""
+    def told(run_id: str, lang: str, *values: Any) -> Any:
+        lang = lang if lang in words.LANGUAGES else "en"
+        try:
+            return action(run_id or "", lang, *values)
+        except Refusal as refusal:
+            raise gr.Error(str(refusal), title=words.text("errors.title", lang), duration=8, print_exception=False) from refusal
+    return told
+
+
+def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang_box: gr.Textbox) -> None:
+    """Everything inside the first tab. `run_box` and `lang_box` are hidden inputs that TELL fills."""
+    with gr.Column(elem_id="gan-train"):
+        with gr.Row(elem_id="gan-main"):
+            with gr.Column(elem_id="gan-settings"):
+                settings = Settings(t, controls, view.real, lang_box)
+            with gr.Column(elem_id="gan-stage"):
+                buttons = _transport(t)
+                view.flow()
+                view.samples()
+            with gr.Column(elem_id="gan-side"):
+                view.curves()
+        with gr.Column(elem_id="gan-bottom"):
+            view.latent()
+    _wire(controls, settings, buttons, run_box, lang_box)
+
+
+def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
+    """The row of buttons, and those that only the page's own dialogs press."""
+    names = ("start", "pause", "resume", "step", "step_d", "step_g", "reset", "save")
+    with gr.Row(elem_id="gan-transport"):
+        buttons = {name: gr.Button(t(f"transport.{name}"), elem_id=f"btn-{name.replace('_', '-')}",
+                                   variant="primary" if name == "start" else "secondary") for name in names}
+        for name in ("start-force", "reset-confirm", "reset-paused", "stop"):
+            # In the page and out of sight: assets/controls.js presses them after asking.
+            buttons[name] = gr.Button(name, elem_id=f"btn-{name}", elem_classes="hidden", visible="hidden")
+    return buttons
+
+
+def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button], run_box: gr.Textbox,
+          lang_box: gr.Textbox) -> None:
+    form = settings.inputs
+
+    def start(run_id: str, lang: str, preset: str, dataset: str, *values: Any, force: bool = False) -> None:
+        controls.start(controls.config(preset, overrides(dataset, *values), lang), preset, force=force, lang=lang)
+
+    def start_force(run_id: str, lang: str, *values: Any) -> None:
+        start(run_id, lang, *values, force=True)
+
+    def stepper(network: str) -> Callable[..., None]:
+        def step(run_id: str, lang: str, preset: str, dataset: str, *values: Any) -> None:
+            config = controls.config(preset, overrides(dataset, *values), lang)
+            controls.step(network, 1, config, preset, run_id, lang)
+        return step
+
+    def resetter(paused: bool) -> Callable[..., None]:
+        def reset(run_id: str, lang: str, preset: str, dataset: str, *values: Any) -> None:
+            config = controls.config(preset, overrides(dataset, *values), lang)
+            controls.reset(config, preset, paused=paused, run_id=run_id, lang=lang)
+        return reset
+
+    with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
+                 "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
+    for name, action in with_form.items():
+        buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=TELL, **QUIET)
+    plain: dict[str, Callable[[str, str], Any]] = {"pause": controls.pause, "resume": controls.resume, "save": controls.save}
+    for name, act in plain.items():
+        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=TELL, **QUIET)
+    buttons["stop"].click(tell(lambda run_id, lang: controls.stop()), [run_box, lang_box], None, js=TELL, **QUIET)
+
+
+def _silent(act: Callable[[str, str], Any]) -> Callable[[str, str], None]:
+    def silently(run_id: str, lang: str) -> None:
+        act(run_id, lang)  # the page hears the outcome from the stream, like everybody else
+    return silently

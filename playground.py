@@ -1,0 +1,72 @@
+"""The GAN playground: `python playground.py` opens the page. Here: command line, launch, end."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+NEEDED = ("gradio", "torch", "torchvision", "numpy", "matplotlib", "safetensors", "sse_starlette", "bokeh", "scipy", "mlxtend",
+          "PIL", "psutil", "platformdirs", "tqdm", "filelock")
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line; a flag that is absent leaves gradio's environment variables in force."""
+    parser = argparse.ArgumentParser(description="Watch, steer and understand a GAN while it learns.")
+    parser.add_argument("--host", help="address to listen on; 0.0.0.0 lets others in (default: this machine only)")
+    parser.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, else the first free one from 7860)")
+    parser.add_argument("--share", action="store_true", default=None, help="make a public link; whoever has it controls the page")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where new runs train (default: auto)")
+    parser.add_argument("--threads", type=int, default=0, help="processor threads of the training; 0 leaves one core to the page")
+    parser.add_argument("--seed", type=int, help="the seed of new runs (default: 0)")
+    args = parser.parse_args(argv)
+    for name, low, high in (("port", 1, 65535), ("threads", 0, 256), ("seed", 0, 2**31 - 1)):
+        value = getattr(args, name)
+        if value is not None and not low <= value <= high:
+            parser.error(f"--{name} is {value}; give a whole number from {low} to {high}.")
+    return args
+
+
+def checkpoints(asked: Path | None) -> Path:
+    """The folder of runs: the one asked for, else ./checkpoints, else the user's data folder, whichever can be written to."""
+    import platformdirs
+
+    for folder in [asked] if asked else [Path("checkpoints"), Path(platformdirs.user_data_dir("gan-playground")) / "checkpoints"]:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    sys.exit(f"Runs cannot be kept in {asked or './checkpoints'}, which cannot be written to; choose another with --checkpoints.")
+
+
+def main() -> None:
+    args = arguments()
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"Not installed yet: {', '.join(missing)}. Run `pip install -r requirements.txt` and start again.")
+    from gan_core.ui.app import Playground
+
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    defaults = {name: getattr(args, name) for name in ("seed", "device") if getattr(args, name) is not None}
+    playground = Playground(checkpoints(args.checkpoints), args.threads, defaults)
+    try:
+        playground.launch(args.host, args.port, args.share, args.open)
+    except OSError as error:
+        sys.exit(f"The page cannot be served: {error}")
+    while not ended.wait(3600):
+        pass
+    playground.close()
+
+
+if __name__ == "__main__":
+    main()

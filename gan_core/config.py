@@ -35,12 +35,12 @@ class TrainConfig:
     networks: str = knob("quick", "The pair of networks.", choices=tuple(registry.NETWORKS), advanced=False)
     loss: str = knob("non-saturating", "What the two players minimise.", choices=tuple(registry.LOSSES), advanced=False)
     seed: int = knob(0, "Where every random draw starts; the same seed gives the same run.", low=0, high=2**31 - 1)
-    batch_size: int = knob(64, "Real images per step.", low=1, high=4096, unit="images")
-    latent_dim: int = knob(64, "How many numbers the generator starts from.", low=1, high=1024, unit="numbers")
-    lr_d: float = knob(1e-3, "Learning rate of the discriminator.", low=0.0, high=1.0)
-    lr_g: float = knob(1e-3, "Learning rate of the generator.", low=0.0, high=1.0)
-    betas_d: tuple[float, float] = knob((0.5, 0.99), "Adam's two memories, discriminator.", low=0.0, high=0.999999)
-    betas_g: tuple[float, float] = knob((0.5, 0.99), "Adam's two memories, generator.", low=0.0, high=0.999999)
+    batch_size: int = knob(16, "Real images per step.", low=1, high=4096, unit="images")
+    latent_dim: int = knob(32, "How many numbers the generator starts from.", low=1, high=1024, unit="numbers")
+    lr_d: float = knob(2e-3, "Learning rate of the discriminator.", low=0.0, high=1.0)
+    lr_g: float = knob(2e-3, "Learning rate of the generator.", low=0.0, high=1.0)
+    betas_d: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, discriminator.", low=0.0, high=0.999999)
+    betas_g: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, generator.", low=0.0, high=0.999999)
     d_steps: int = knob(1, "Discriminator updates for each generator update.", low=1, high=20, unit="updates")
     label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", low=0.0, high=0.5)
     ema_half_life: float = knob(500.0, "Half-life of the averaged generator that is shown; 0 shows the raw one.",
@@ -103,7 +103,8 @@ def _number(f: Any, value: Any) -> int | float:
     return int(number) if whole else number
 
 
-# The presets, first the default. Their names and sentences for people are in gan_core/ui/words.
+# The presets, first the default: small batches and a memoryless Adam make the most of seconds on one core
+# (benchmarks/live.py). Their names and sentences for people are in gan_core/ui/words.
 PRESETS: dict[str, TrainConfig] = {
     "quick": TrainConfig(),
     "course": TrainConfig(networks="course", loss="course", latent_dim=128, batch_size=32, lr_d=1e-4, lr_g=1e-4,

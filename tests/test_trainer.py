@@ -113,7 +113,7 @@ def test_a_state_is_all_there_is(preset, precision, kind):
 def test_adam_with_its_state_made_at_once_is_torchs_own():
     t = trainer()
     own = copy.deepcopy(t.D)
-    lazy = torch.optim.Adam(own.parameters(), lr=1e-3, betas=(0.5, 0.99), fused=True)
+    lazy = torch.optim.Adam(own.parameters(), lr=t.config.lr_d, betas=t.config.betas_d, fused=True)
     for seed in range(3):
         for network, optimizer in ((t.D, t.opt_D), (own, lazy)):
             x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
@@ -145,7 +145,7 @@ def test_the_average_follows_its_definition_and_takes_the_buffers_as_they_are():
 def test_fakes_for_the_discriminator_leave_the_batch_statistics_alone_but_use_them():
     t = trainer()
     t.G.train()
-    z = torch.randn(8, 64)
+    z = torch.randn(8, 32)
     before = tensors(t.G)
     with torch.no_grad(), frozen_statistics(t.G):
         frozen = t.G(z)
@@ -176,7 +176,7 @@ def test_samples_are_the_averaged_generators_and_change_nothing():
     pictures = t.sample(5)
     assert pictures.shape == (5, 1, 28, 28) and pictures.dtype == torch.uint8
     assert torch.equal(t.sample(5), pictures) and same(before, t.state_dict())
-    z = t.draws.normal("samples", 0, 5, 64)
+    z = t.draws.normal("samples", 0, 5, 32)
     with torch.no_grad():
         wanted = t.G_ema(z) * 255
     assert (t.sample(z).float() - wanted).abs().max() <= 0.51

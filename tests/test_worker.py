@@ -212,7 +212,7 @@ def trained_in_two_lives(start, steps: int, **config: object) -> checkpoint.Load
 
 # Fused Adam, channels_last, bf16 and dropout (the course's discriminator has it), on one thread and on two.
 @pytest.mark.parametrize(("preset", "precision", "threads", "steps"),
-                         [("course", "bf16", 2, 10), ("quick", "bf16", 1, 100),
+                         [("course", "bf16", 2, 10), ("quick", "bf16", 1, 40),
                           pytest.param("course", "bf16", 1, 100, marks=pytest.mark.slow),
                           pytest.param("course", "bf16", 2, 100, marks=pytest.mark.slow),
                           pytest.param("quick", "fp32", 2, 100, marks=pytest.mark.slow)])
@@ -273,7 +273,7 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
 
 
 def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) -> None:
-    worker = start(paused=True, lr_d=1.0, lr_g=1.0, networks="course", loss="non-saturating", precision="fp32")
+    worker = start(paused=True)
     worker.until_state("paused")
     good = worker.save()
     # A weight that is not a number, put where a real fault would: the saved file itself stays what it was.
@@ -294,6 +294,7 @@ def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) ->
     assert kept.step == good.step and same(kept.tensors, good.tensors) and kept.skipped == ()
 
 
+@pytest.mark.slow
 def test_an_absurd_learning_rate_fails_as_diverged_or_trains_on_with_numbers(start) -> None:
     """lr is at most 1 by its range; with it, the course's networks in fp32 either blow up or saturate, never hang or lie."""
     worker = start(lr_d=1.0, lr_g=1.0, betas_d=(0.0, 0.0), betas_g=(0.0, 0.0), max_steps=60)

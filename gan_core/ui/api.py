@@ -6,6 +6,8 @@ Thin faces of `controls`; refusals come as errors in English.
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -67,20 +69,23 @@ def build(controls: Controls, desk: Desk) -> None:
 
         Answers with {"run", "step", "pictures"}: pictures is a list of count pictures, each rows of grey values 0 to 255.
         """
-        run = controls.shelf.shown()
-        if run is None:
-            raise Refusal("empty.run")
-        if not 0 <= seed < 2**31:
-            raise Refusal("errors.refused", message=f"seed is {seed}; give a whole number from 0 to 2,147,483,647.")
-        if not 1 <= count <= MOST_PICTURES:
-            raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MOST_PICTURES}.")
-        await asyncio.to_thread(desk.ready.wait, 30)
-        job = asyncio.get_running_loop().run_in_executor(desk.pool, desk.generate, run, seed, count)
-        pictures, step = await job
-        return {"run": run.id, "step": step, "pictures": [picture.tolist() for picture in pictures]}
+        return await _generated(controls, desk, seed, count)
 
     for call in (start, pause, resume, step, reset, save, state, generate):
         gr.api(_told(call), api_name=call.__name__, queue=False)
+
+
+async def _generated(controls: Controls, desk: Desk, seed: int, count: int) -> dict[str, Any]:
+    run = controls.shelf.shown()
+    if run is None:
+        raise Refusal("empty.run")
+    if not 0 <= seed < 2**31:
+        raise Refusal("errors.refused", message=f"seed is {seed}; give a whole number from 0 to 2,147,483,647.")
+    if not 1 <= count <= MOST_PICTURES:
+        raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MOST_PICTURES}.")
+    await asyncio.to_thread(desk.ready.wait, 30)  # torch is imported after the page answers
+    pictures, step = await asyncio.get_running_loop().run_in_executor(desk.pool, desk.generate, run, seed, count)
+    return {"run": run.id, "step": step, "pictures": [picture.tolist() for picture in pictures]}
 
 
 def _status(run: Run) -> dict[str, Any]:
@@ -99,9 +104,6 @@ def _object(text: str) -> dict[str, Any]:
 
 def _told(call: Callable[..., Any]) -> Callable[..., Any]:
     """The same call with refusals as gradio's errors. Signature and docstring are what clients see, so they are kept."""
-    import functools
-    import inspect
-
     def error(reason: Exception) -> gr.Error:
         return gr.Error(str(reason), print_exception=False)
 

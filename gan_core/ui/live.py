@@ -30,51 +30,48 @@ QUIET = {"Cache-Control": "no-store"}
 SCRIPTS = {"bokeh.js": "bokeh.min.js", "bokeh-api.js": "bokeh-api.min.js"}
 
 
-def routes(shelf: Shelf, hub: Hub, desk: Desk) -> list[Route]:
-    """What `launch(app_kwargs={"routes": ...})` takes."""
+class Live:
+    """The handlers of one page's routes."""
 
-    def wanted(request: Request) -> Run:
-        run_id = request.query_params.get("run", "")
-        run = shelf.find(run_id) if run_id else shelf.shown()
-        if run is None:
-            raise LookupError(f"There is no run called {run_id[:80]!r}." if run_id else "There is no run yet.")
-        return run
+    def __init__(self, shelf: Shelf, hub: Hub, desk: Desk) -> None:
+        self.shelf, self.hub, self.desk = shelf, hub, desk
 
-    async def stream(request: Request) -> Response:
+    async def stream(self, request: Request) -> Response:
+        """Server-sent events: a snapshot at once, then whatever happens."""
         async def events() -> Any:
-            async for name, text, identity in hub.watch(request.query_params.get("run", "")):
+            async for name, text, identity in self.hub.watch(request.query_params.get("run", "")):
                 yield ServerSentEvent(data=text, event=name, id=identity)
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
         return EventSourceResponse(events(), headers=headers, ping=PING,
                                    ping_message_factory=lambda: ServerSentEvent(comment="ping"))
 
-    async def at_the_desk(function: Callable[..., Any], *args: Any) -> Any:
-        if not desk.ready.is_set():
-            raise NotReady("The sliders are waking up; ask again in a moment.")
-        return await asyncio.get_running_loop().run_in_executor(desk.pool, function, *args)
-
-    async def z(request: Request) -> Response:
-        run, psi = wanted(request), _number(request, "psi", "1")
+    async def z(self, request: Request) -> Response:
+        """The picture of one z and the verdict on it."""
+        run, psi = self._wanted(request), _number(request, "psi", "1")
         body = b""
         async for part in request.stream():
             body += part
             if len(body) > LARGEST_BODY:
                 raise ValueError(f"The body is larger than {LARGEST_BODY:,} bytes; give latent_dim numbers of 4 bytes.")
-        picture, verdict, step = await at_the_desk(desk.image, run, body, psi)
+        picture, verdict, step = await self._at_the_desk(self.desk.image, run, body, psi)
         headers = {"X-Gan-Step": str(step), "X-Gan-Run": run.id, "X-Gan-Verdict": f"{verdict:.4f}", **QUIET}
         return Response(picture, media_type="image/png", headers=headers)
 
-    async def directions(request: Request) -> Response:
-        return Response(await at_the_desk(desk.directions, wanted(request)), media_type="application/json", headers=QUIET)
+    async def directions(self, request: Request) -> Response:
+        """Directions of the newest generator, in their places."""
+        found = await self._at_the_desk(self.desk.directions, self._wanted(request))
+        return Response(found, media_type="application/json", headers=QUIET)
 
-    async def seed(request: Request) -> Response:
+    async def seed(self, request: Request) -> Response:
+        """z of a seed."""
         number = _number(request, "seed", "0")
         if number != int(number) or not 0 <= number < 2**31:
             raise ValueError("The seed must be a whole number from 0 to 2,147,483,647.")
-        return JSONResponse({"z": await at_the_desk(desk.seed, wanted(request), int(number))}, headers=QUIET)
+        return JSONResponse({"z": await self._at_the_desk(self.desk.seed, self._wanted(request), int(number))}, headers=QUIET)
 
-    async def frame(request: Request) -> Response:
-        run, seq = wanted(request), request.query_params.get("seq", "")
+    async def frame(self, request: Request) -> Response:
+        """One sample grid of the history."""
+        run, seq = self._wanted(request), request.query_params.get("seq", "")
         found = next((one for one in run.frames() if str(one.seq) == seq), None)
         if found is None:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
@@ -84,13 +81,31 @@ def routes(shelf: Shelf, hub: Hub, desk: Desk) -> list[Route]:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept any more.") from error
         return Response(picture, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
-    async def script(request: Request) -> Response:
+    async def script(self, request: Request) -> Response:
+        """One of Bokeh's own scripts."""
         path = _bokeh() / SCRIPTS[request.url.path.rsplit("/", 1)[-1]]
         return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
 
-    plain = {"stream": stream, "directions": directions, "seed": seed, "frame": frame, **dict.fromkeys(SCRIPTS, script)}
+    def _wanted(self, request: Request) -> Run:
+        run_id = request.query_params.get("run", "")
+        run = self.shelf.find(run_id) if run_id else self.shelf.shown()
+        if run is None:
+            raise LookupError(f"There is no run called {run_id[:80]!r}." if run_id else "There is no run yet.")
+        return run
+
+    async def _at_the_desk(self, function: Callable[..., Any], *args: Any) -> Any:
+        if not self.desk.ready.is_set():
+            raise NotReady("The sliders are waking up; ask again in a moment.")
+        return await asyncio.get_running_loop().run_in_executor(self.desk.pool, function, *args)
+
+
+def routes(shelf: Shelf, hub: Hub, desk: Desk) -> list[Route]:
+    """What `launch(app_kwargs={"routes": ...})` takes."""
+    live = Live(shelf, hub, desk)
+    plain = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
+             **{name: live.script for name in SCRIPTS}}
     return [*(Route(PREFIX + name, _told(handler), methods=["GET"]) for name, handler in plain.items()),
-            Route(PREFIX + "z", _told(z), methods=["POST"])]
+            Route(PREFIX + "z", _told(live.z), methods=["POST"])]
 
 
 def _told(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:

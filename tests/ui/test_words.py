@@ -32,7 +32,8 @@ def test_french_is_french():
     """A key that was copied and never translated is the likeliest mistake; these few are the same in both."""
     same = {key for key, said in words.table("fr").items() if said == words.table("en")[key]}
     assert same <= {"bar.title", "bar.images", "bar.speed", "transport.pause", "transport.step_d", "flow.expert", "curves.d_loss",
-                    "curves.log", "latent.to_directions", "latent.slider", "latent.coordinate", "latent.directions"}
+                    "curves.log", "latent.to_directions", "latent.slider", "latent.coordinate", "latent.directions",
+                    "errors.refused"}
 
 
 def test_every_literal_key_in_the_scripts_exists():

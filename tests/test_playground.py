@@ -1,0 +1,105 @@
+"""The command: its flags, what it says when something is missing, and its end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import playground
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_absent_flags_leave_gradios_own_variables_in_force():
+    args = playground.arguments([])
+    assert (args.host, args.port, args.share, args.device, args.seed) == (None,) * 5 and not args.open and args.threads == 0
+
+
+@pytest.mark.parametrize("wrong", [["--port", "0"], ["--port", "70000"], ["--threads", "-1"], ["--seed", "-1"], ["--seed", "x"],
+                                   ["--device", "moon"], ["--wings"]])
+def test_a_wrong_flag_is_refused_with_what_is_allowed(wrong, capsys):
+    with pytest.raises(SystemExit) as caught:
+        playground.arguments(wrong)
+    assert caught.value.code == 2 and wrong[0].lstrip("-") in capsys.readouterr().err
+
+
+def test_help_documents_every_flag(capsys):
+    with pytest.raises(SystemExit):
+        playground.arguments(["--help"])
+    said = capsys.readouterr().out
+    for flag in ("--host", "--port", "--share", "--open", "--checkpoints", "--device", "--threads", "--seed"):
+        assert flag in said
+
+
+def test_a_missing_package_is_one_sentence_with_its_remedy():
+    code = ("import sys, importlib.util; real = importlib.util.find_spec\n"
+            "importlib.util.find_spec = lambda name, *a: None if name in ('bokeh', 'mlxtend') else real(name, *a)\n"
+            "import playground; sys.argv = ['playground.py']; playground.main()")
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 1 and found.stderr.count("\n") == 1
+    assert "bokeh, mlxtend" in found.stderr and "pip install -r requirements.txt" in found.stderr
+
+
+def test_every_requirement_is_among_the_packages_looked_for():
+    wanted = {line.split(">")[0].strip().replace("-", "_") for line in (ROOT / "requirements.txt").read_text().split()}
+    assert {name.replace("pillow", "PIL") for name in wanted} - {"pandas"} == set(playground.NEEDED)
+
+
+def test_where_runs_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert playground.checkpoints(None) == Path("checkpoints") and (tmp_path / "checkpoints").is_dir()
+    assert playground.checkpoints(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as caught:
+        playground.checkpoints(tmp_path / "file")
+    assert "--checkpoints" in caught.value.code and str(tmp_path / "file") in caught.value.code
+
+
+def test_without_a_place_here_runs_go_to_the_users_data_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").touch()  # a file where the folder would be: works for root too, who may write anywhere
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = playground.checkpoints(None)
+    assert folder.is_dir() and folder.is_absolute() and "gan-playground" in str(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_sigterm_saves_the_run_ends_the_worker_and_leaves_with_0(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "playground.py", "--host", "127.0.0.1", "--port", str(port), "--threads", "1",
+                               "--checkpoints", str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline and server.poll() is None
+                time.sleep(0.1)
+        from gradio_client import Client
+
+        client = Client(f"http://127.0.0.1:{port}/", verbose=False)
+        run = client.predict("quick", json.dumps({"batch_size": 2}), api_name="/start")["run"]
+        while client.predict(api_name="/state")["step"] < 3:
+            assert time.monotonic() < deadline + 60
+        # An open stream must not hold the server back.
+        stream = urllib.request.urlopen(f"http://127.0.0.1:{port}/gradio_api/gan/stream", timeout=30)
+        stream.readline()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    finally:
+        if server.poll() is None:
+            server.kill()
+    status = json.loads((tmp_path / run / "status.json").read_text())
+    assert status["state"] == "stopped" and status["checkpoint_step"] == status["step"] > 0

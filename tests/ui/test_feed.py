@@ -1,0 +1,106 @@
+"""What a viewer is told of a run: everything once, then only what changed."""
+
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import make_run
+
+from gan_core.ui.feed import SERIES, Feed, _thinned
+
+AROUND = {"worker": "ready", "active": None}
+
+
+def look(feed, around=AROUND):
+    return {name: json.loads(text) for name, text in feed.refresh(around)}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path)
+
+
+def test_a_snapshot_holds_everything_and_nothing_is_told_twice(run):
+    feed = Feed(run)
+    look(feed)
+    everything = json.loads(feed.snapshot())
+    assert everything["run"] == run.id and everything["status"]["step"] == 3 and everything["kind"] == "run"
+    assert everything["series"]["step"] == [1, 2, 3] and all(len(everything["series"][name]) == 3 for name in SERIES)
+    assert everything["frame"]["step"] == 3 and everything["frame"]["src"].startswith("data:image/png;base64,")
+    assert everything["real"].startswith("data:image/png;base64,") and everything["latent"] == {"live": 1, "latent_dim": 20}
+    assert [h["step"] for h in everything["history"]] == [0, 3] and everything["controls"]["start"]
+    assert look(feed) == {}
+    assert json.loads(feed.snapshot()) == everything
+
+
+def test_changes_come_one_kind_an_event(run):
+    feed = Feed(run)
+    look(feed)
+    with open(run.metrics_path(1), "a") as file:
+        file.write('{"step": 4, "d_loss": 1.5}\n')
+    nothing = {key: [None] for key in ("g_loss", "d_real", "d_fake")}
+    assert look(feed) == {"metrics": {"series": {"step": [4], "d_loss": [1.5], **nothing}}}
+    status = run.stored_status()
+    status.heartbeat += 1
+    run.write_status(status)
+    assert look(feed) == {}, "a heartbeat is no news"
+    status.live, status.step = 2, 4
+    run.write_status(status)
+    events = look(feed)
+    assert set(events) == {"status", "latent"} and events["latent"]["live"] == 2 and events["status"]["status"]["step"] == 4
+    assert set(look(feed, {"worker": "warming", "active": "other"})) == {"status"}
+    assert json.loads(feed.snapshot())["active"] == "other"
+
+
+def test_a_rewound_curve_comes_as_a_whole_snapshot(run):
+    feed = Feed(run)
+    look(feed)
+    run.metrics_path(2).write_text('{"life": 2, "start_step": 1}\n{"step": 2, "d_loss": 9.0}\n')
+    events = look(feed)
+    assert list(events) == ["snapshot"]
+    assert events["snapshot"]["series"]["step"] == [1, 2] and events["snapshot"]["series"]["d_loss"][1] == 9.0
+
+
+def test_silence_is_counted_by_our_own_clock_and_only_of_the_living(run, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("gan_core.ui.feed.time.monotonic", lambda: now[0])
+    status = run.stored_status()
+    status.state, status.pid = "running", os.getpid()
+    import psutil
+    status.pid_started = psutil.Process().create_time()
+    run.write_status(status)
+    feed = Feed(run)
+    assert look(feed)["status"]["silent"] == 0
+    now[0] += 2.9
+    assert look(feed) == {}
+    now[0] += 4
+    assert look(feed)["status"]["silent"] == 7
+    status.heartbeat += 1
+    run.write_status(status)
+    assert look(feed)["status"]["silent"] == 0
+    status.state = "stopped"
+    run.write_status(status)
+    look(feed)
+    now[0] += 100
+    assert look(feed) == {}
+
+
+def test_no_run_at_all_is_a_state_too():
+    feed = Feed(None)
+    look(feed)
+    everything = json.loads(feed.snapshot())
+    assert everything["run"] is None and everything["status"] is None and everything["controls"]["start"]
+
+
+@given(st.lists(st.tuples(*[st.none() | st.floats(-1e3, 1e3)] * 4), max_size=700), st.integers(16, 64))
+def test_thinning_keeps_the_extremes_the_order_and_the_limit(values, most):
+    rows = [[i, *row] for i, row in enumerate(values)]
+    thin = _thinned(rows, most)
+    assert len(thin) <= max(most + 2, 1) and thin == sorted(thin, key=lambda row: row[0]) and all(row in rows for row in thin)
+    for column in range(1, 5):
+        there = [row[column] for row in rows if row[column] is not None]
+        if there:
+            kept = [row[column] for row in thin if row[column] is not None]
+            assert (min(kept), max(kept)) == (min(there), max(there))

@@ -1,0 +1,48 @@
+"""The form: every word translated, every value back to the config it came from, every bad one refused by name."""
+
+import pytest
+
+from gan_core.config import PRESETS, TrainConfig
+from gan_core.ui import settings, words
+from gan_core.ui.controls import Controls, Refusal
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_shown_and_read_back_is_the_preset(preset, shelf):
+    config = PRESETS[preset]
+    values = [settings.shown(name, getattr(config, name)) for name in settings.ADVANCED]
+    assert Controls(shelf).config(preset, settings.overrides(config.dataset, *values)) == config
+
+
+def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(shelf):
+    controls = Controls(shelf, {"seed": 9, "device": "cpu"})
+    assert controls.config("course", {}).seed == 9 and controls.config("course", {}).device == "cpu"
+    assert controls.config("course", {"seed": 3}).seed == 3
+    assert controls.config("course", {}).replace(seed=0, device="auto") == PRESETS["course"]
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("seed", None), ("seed", 1.5), ("seed", -1), ("batch_size", 0), ("latent_dim", 2000), ("lr_d", -1), ("betas_d", "0.5"),
+    ("betas_d", "a, b"), ("betas_g", "0.5, 1.0"), ("betas_g", "1 2 3"), ("ema_half_life", -1), ("device", "moon")])
+def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(shelf, name, value):
+    values = [value if one == name else settings.shown(one, getattr(TrainConfig(), one)) for one in settings.ADVANCED]
+    with pytest.raises(Refusal, match=name) as caught:
+        Controls(shelf).config("quick", settings.overrides("digits", *values))
+    assert "give" in str(caught.value) or "choose" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0.5, 0.99", "0.5 0.99", "0.5;0.99", " 0.5 ,0.99 "])
+def test_two_numbers_may_be_written_in_any_usual_way(text):
+    assert TrainConfig(betas_d=settings.read("betas_d", text)).betas_d == (0.5, 0.99)
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_every_field_says_its_range_in_the_language(lang):
+    table = settings.translations()[lang]
+    assert all("." not in key for key in table)
+    for name in settings.ADVANCED:
+        said = table[settings.key(f"fields.{name}.info")]
+        assert words.text(f"fields.{name}.help", lang) in said
+        if settings.FIELDS[name].metadata["choices"] is None:
+            assert words.text("settings.range", lang, low="\0", high="\1").split("\0")[1].split("\1")[0] in said
+    assert "2,147,483,647" in settings.info("seed", "en") and "2\u202f147\u202f483\u202f647" in settings.info("seed", "fr")

@@ -1,0 +1,28 @@
+"""Which run is shown, and that an id cannot lead out of the folders."""
+
+import os
+
+import pytest
+from making import make_run
+
+
+def test_the_newest_touched_is_shown_else_the_starter_else_nothing(shelf, tmp_path):
+    assert shelf.shown() is None and shelf.own() == [] and shelf.starters() == []
+    starter = make_run(tmp_path / "shipped", kind="starter", steps=1)
+    assert shelf.shown().id == starter.id
+    first, second = make_run(shelf.folder, steps=1), make_run(shelf.folder, steps=1)
+    os.utime(first.path / "status.json", (2e9, 2e9))
+    assert shelf.shown().id == first.id
+    assert [run.id for run in shelf.own()] == [first.id, second.id]
+    assert [run.id for run in shelf.starters()] == [starter.id]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../runs", "a/b", "/etc", "a\\b", "x\0y", "é", "a" * 200, " ", "none"])
+def test_an_id_that_is_no_runs_name_finds_nothing(shelf, name):
+    make_run(shelf.folder, steps=1)
+    assert shelf.find(name) is None
+
+
+def test_a_run_is_found_in_either_folder(shelf, tmp_path):
+    mine, starter = make_run(shelf.folder, steps=1), make_run(tmp_path / "shipped", kind="starter", steps=1)
+    assert shelf.find(mine.id).path == mine.path and shelf.find(starter.id).path == starter.path

@@ -1,0 +1,239 @@
+"""The page under way, as people meet it: python -m benchmarks.live
+
+Starts the real program on a folder of its own and measures: command to page, Start to first picture, seconds until most
+digits can be read (gan_core/evaluation says what that means), slider latency in a real browser at rest and while training,
+and the speed of training with 0, 1 and 50 viewers, in turns (A B C A B C ...). Times are medians unless they say p95.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from gan_core.run import Run
+
+ROOT = Path(__file__).parent.parent
+VIEWERS = (0, 1, 50)
+
+
+class Page:
+    """playground.py on a port and a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/"
+        began = time.monotonic()
+        self.process = subprocess.Popen([sys.executable, str(ROOT / "playground.py"), "--host", "127.0.0.1", "--port", str(port),
+                                         "--checkpoints", str(folder)], cwd=ROOT, stdout=subprocess.DEVNULL)
+        while True:
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.url, timeout=5):
+                break
+            time.sleep(0.02)
+        self.seconds_to_page = time.monotonic() - began
+
+    def connect(self) -> None:
+        from gradio_client import Client
+
+        self.client = Client(self.url, verbose=False)
+
+    def call(self, name: str, *args: Any) -> dict[str, Any]:
+        return self.client.predict(*args, api_name=name)
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(event, data) of the live stream."""
+        with httpx.stream("GET", self.url + "gradio_api/gan/stream", timeout=60) as reply:
+            name = ""
+            for line in reply.iter_lines():
+                if line.startswith("event:"):
+                    name = line[6:].strip()
+                elif line.startswith("data:"):
+                    yield name, json.loads(line[5:])
+
+    def until_warm(self) -> None:
+        for _, data in self.events():
+            if data.get("worker") == "ready":
+                return
+
+    def close(self) -> float:
+        """Seconds from SIGTERM to the end."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        return time.monotonic() - began
+
+
+def learn(page: Page, seed: int, seconds: float, keep: Path) -> tuple[float, list[tuple[float, Path]]]:
+    """(seconds from Start to its first picture, [(seconds since Start, live file kept)]) of one run from a warm worker."""
+    page.until_warm()
+    began = time.monotonic()
+    run = Run.open(page.folder / page.call("/start", "quick", json.dumps({"seed": seed}))["run"])
+    while run.newest_frame() is None:
+        time.sleep(0.01)
+    first = time.monotonic() - began
+    kept: list[tuple[float, Path]] = []
+    last = 0
+    while time.monotonic() - began < seconds:
+        status = run.stored_status()
+        if status.live != last and (path := run.live_path()) is not None:
+            last = status.live
+            with contextlib.suppress(OSError):
+                kept.append((time.monotonic() - began, Path(shutil.copy(path, keep / f"{seed}-{last}.safetensors"))))
+        time.sleep(0.05)
+    page.call("/pause")
+    return first, kept
+
+
+def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, list[str]]:
+    """(seconds to the first of three readable moments in a row, what was found near the marks). Runs after the training."""
+    import torch
+
+    from gan_core import images, registry
+    from gan_core.data.digits import load
+    from gan_core.evaluation.judge import Readers, load_judge
+    from gan_core.latent import load_live
+    from gan_core.randomness import Draws
+
+    torch.set_num_threads(1)
+    pictures, labels = (torch.from_numpy(part) for part in load())
+    readers = Readers(load_judge(), pictures, labels)
+    found, told, first, marks = [], [], float("inf"), [5, 10, 15, 20, 30]
+    for at, path in kept:
+        view = load_live(path, lambda name, dim: registry.resolve(registry.NETWORKS, name)(dim))
+        z = Draws(0).normal("benchmark", 0, 1000, view.latent_dim)
+        with torch.inference_mode():
+            fakes = images.to_uint8(view.generator(z))
+        verdict = readers.assess(fakes)
+        found.append((at, verdict.readable))
+        if marks and at >= marks[0]:
+            told.append(f"{at:.0f} s {verdict.agreement:.2f}/{verdict.classes}/{verdict.precision:.2f}")
+            marks.pop(0)
+        if len(found) >= 3 and all(ok for _, ok in found[-3:]) and first == float("inf"):
+            first = found[-3][0]
+        if verdict.readable and grid is not None and first == float("inf"):
+            grid.write_bytes(images.png(images.grid(fakes[:64].numpy(), 8)))
+    return first, told
+
+
+DRAG = """async moves => {
+    const sliders = [...document.querySelectorAll('#latent-sliders input')], found = [];
+    const image = () => document.getElementById('latent-image').src;
+    for (let k = 0; k < moves; k++) {
+        const slider = sliders[k % sliders.length], before = image(), began = performance.now();
+        slider.value = String(((k * 0.37) % 4) - 2 + 0.05);
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+        while (image() === before && performance.now() - began < 2000) await new Promise(requestAnimationFrame);
+        found.push(performance.now() - began);
+        await new Promise(done => setTimeout(done, 40));
+    }
+    return found;
+}"""
+
+
+def drag(url: str, moves: int) -> list[float]:
+    """Milliseconds from a slider's move to its picture in the page, in headless Chromium on this same machine."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(url)
+        page.wait_for_selector("#latent-image[src]:not([hidden])", timeout=60_000)
+        page.evaluate(DRAG, 20)
+        return page.evaluate(DRAG, moves)
+
+
+async def _watch(url: str, count: int) -> None:
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+        async def one() -> None:
+            async with client.stream("GET", url + "gradio_api/gan/stream") as reply:
+                async for _ in reply.aiter_raw():
+                    pass
+        await asyncio.gather(*(one() for _ in range(count)))
+
+
+def speeds(page: Page, run: Run, rounds: int, seconds: float) -> dict[int, list[float]]:
+    """Images per second with each number of viewers, in turns; viewers are a process of their own that only reads."""
+    found: dict[int, list[float]] = {count: [] for count in VIEWERS}
+    for turn in range(rounds + 1):
+        for count in VIEWERS:
+            watchers = subprocess.Popen([sys.executable, "-m", "benchmarks.live", "--watch", page.url, str(count)], cwd=ROOT,
+                                        stderr=subprocess.DEVNULL) if count else None
+            time.sleep(2.0 if count else 0.5)  # all of them are connected and have their snapshot
+            before, began = run.stored_status().images, time.monotonic()
+            time.sleep(seconds)
+            after, ended = run.stored_status().images, time.monotonic()
+            if watchers is not None:
+                assert watchers.poll() is None, "the viewers ended before their turn did"
+                watchers.kill()
+                watchers.wait()
+            if turn:  # the first turn warms up
+                found[count].append((after - before) / (ended - began))
+    return found
+
+
+def p95(values: list[float]) -> float:
+    return sorted(values)[max(0, round(0.95 * len(values)) - 1)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one run each")
+    parser.add_argument("--seconds", type=float, default=35, help="of each run")
+    parser.add_argument("--moves", type=int, default=150, help="of a slider")
+    parser.add_argument("--rounds", type=int, default=5, help="turns with each number of viewers")
+    parser.add_argument("--grids", type=Path, help="a folder for the sample grids of the readable moments")
+    parser.add_argument("--watch", nargs=2, metavar=("URL", "COUNT"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.watch:
+        asyncio.run(_watch(args.watch[0], int(args.watch[1])))
+        return
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as keep:
+        runs = []
+        for seed in args.seeds:  # a server each: a warm worker is kept only while nothing trains
+            page = Page(Path(folder) / str(seed))
+            page.connect()
+            first, kept = learn(page, seed, args.seconds, Path(keep))
+            runs.append((seed, kept))
+            print(f"seed {seed}: command to page {page.seconds_to_page:.1f} s, Start to first picture {first:.2f} s", flush=True)
+            if seed != args.seeds[-1]:
+                print(f"seed {seed}: SIGTERM to the end {page.close():.1f} s", flush=True)
+        if args.grids:
+            args.grids.mkdir(parents=True, exist_ok=True)
+        for seed, kept in runs:
+            seconds, told = readable(kept, args.grids / f"readable-{seed}.png" if args.grids else None)
+            print(f"readable, seed {seed}: {seconds:.1f} s   (agreement/classes/precision: {', '.join(told)})", flush=True)
+        rest = drag(page.url, args.moves)
+        page.call("/resume")
+        busy = drag(page.url, args.moves)
+        for name, values in (("at rest", rest), ("while training", busy)):
+            print(f"slider to picture, {name}: median {statistics.median(values):.0f} ms, p95 {p95(values):.0f} ms", flush=True)
+        found = speeds(page, Run.open(page.folder / page.call("/state")["run"]), args.rounds, 5.0)
+        alone = statistics.median(found[0])
+        for count, values in found.items():
+            print(f"training with {count} viewers: {statistics.median(values):.0f} images/s "
+                  f"({min(values):.0f} - {max(values):.0f}), {statistics.median(values) / alone:.2f} of its speed with none")
+        print(f"SIGTERM to the end: {page.close():.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The judge of generated digits: right about real ones, not fooled by noise, blobs, mixtures or one digit repeated."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan_core.data.digits import load
+from gan_core.evaluation import judge as j
+
+
+@pytest.fixture(scope="module")
+def digits():
+    images, labels = load()
+    return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+@pytest.fixture(scope="module")
+def readers(digits):
+    return j.Readers(j.load_judge(), *digits)
+
+
+def test_the_shipped_judge_is_right_on_digits_it_has_never_seen(digits):
+    images, labels = digits
+    _, held_out = j.split(labels)
+    assert j.accuracy(j.load_judge(), images[held_out], labels[held_out]) >= 0.985
+
+
+def test_the_split_is_whole_stratified_and_the_same_every_time(digits):
+    known, held_out = j.split(digits[1])
+    assert sorted(torch.cat([known, held_out]).tolist()) == list(range(5000))
+    assert torch.bincount(digits[1][held_out]).tolist() == [100] * 10
+    assert torch.equal(j.split(digits[1])[1], held_out)
+
+
+def test_real_digits_are_readable_and_what_is_none_is_not(readers, digits):
+    images, labels = digits
+    held_out = j.split(labels)[1]
+    real = images[held_out]
+    verdict = readers.assess(real)
+    assert verdict.readable and verdict.agreement > 0.85 and verdict.classes == 10
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(256, real.shape, dtype=torch.uint8, generator=generator)
+    mixed = ((real.int() + real[torch.randperm(1000, generator=generator)].int()) // 2).to(torch.uint8)
+    blobs = torch.nn.functional.avg_pool2d(real.float(), 9, 1, 4).to(torch.uint8)
+    for name, other in (("noise", noise), ("two digits over each other", mixed), ("blobs", blobs)):
+        assert not readers.assess(other).readable, name
+    ones = real[labels[held_out] == 1].repeat(10, 1, 1, 1)
+    collapsed = readers.assess(ones)
+    assert collapsed.agreement > 0.9 and collapsed.classes == 1 and not collapsed.readable
+
+
+def test_precision_and_recall_are_those_of_their_definition():
+    """By the definition, in numpy, on points; and on a set against itself, on far-away sets, on a part of a set."""
+    points = np.random.default_rng(0)
+    real, fake = points.normal(size=(40, 3)), points.normal(0.5, 1.2, size=(40, 3))
+
+    def share(inside, ball, k=3):
+        radii = np.sort(np.linalg.norm(ball[:, None] - ball[None], axis=2), axis=1)[:, k]
+        return np.mean([(np.linalg.norm(ball - x, axis=1) <= radii).any() for x in inside])
+
+    found = j.precision_recall(torch.from_numpy(real), torch.from_numpy(fake))
+    assert found == pytest.approx((share(fake, real), share(real, fake)))
+    assert j.precision_recall(torch.from_numpy(real), torch.from_numpy(real)) == (1.0, 1.0)
+    assert j.precision_recall(torch.from_numpy(real), torch.from_numpy(fake + 100)) == (0.0, 0.0)
+    half = np.concatenate([real[:20], real[:20] + 1e-6])
+    precision, recall = j.precision_recall(torch.from_numpy(real), torch.from_numpy(half))
+    assert precision == 1.0 and recall < 0.9
+    with pytest.raises(ValueError, match="more than 3"):
+        j.precision_recall(torch.zeros(3, 2), torch.zeros(3, 2))
+
+
+def test_the_histogram_counts_the_likeliest_class():
+    probabilities = torch.tensor([[0.1, 0.9, 0.0], [0.4, 0.5, 0.1], [0.9, 0.1, 0.0], [0.2, 0.2, 0.6]])
+    assert j.class_histogram(probabilities).tolist() == [0.25, 0.5, 0.25]
+
+
+def test_a_judge_saved_and_loaded_says_the_same_and_other_shapes_are_refused(tmp_path, digits):
+    judge = j.load_judge()
+    j.save_judge(judge, tmp_path / "judge.safetensors")
+    again = j.load_judge(tmp_path / "judge.safetensors")
+    assert torch.equal(judge.probabilities(digits[0][:50]), again.probabilities(digits[0][:50]))
+    with pytest.raises(ValueError, match="28, 28"):
+        judge.features(torch.zeros(2, 3, 28, 28))
+
+
+@pytest.mark.slow
+def test_training_the_judge_again_gives_as_good_a_one(digits):
+    images, labels = digits
+    known, held_out = j.split(labels)
+    judge = j.train_judge(images[known], labels[known], epochs=6)
+    assert j.accuracy(judge, images[held_out], labels[held_out]) > 0.97

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gan_core import registry
 from gan_core.networks.course import course_discriminator, course_generator
-from gan_core.networks.layers import Dropout, glorot_
+from gan_core.networks.layers import Dropout, glorot_, narrow_conv, upsample_conv
 
 PAIRS = pytest.mark.parametrize("name", registry.NETWORKS)
 
@@ -215,3 +215,31 @@ def test_dropout_keeps_bfloat16_and_a_generator_means_nothing_to_state():
     layer.generator = torch.Generator()
     assert layer(torch.ones(3, 3, dtype=torch.bfloat16)).dtype == torch.bfloat16
     assert layer.state_dict() == {}
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**31))
+def test_the_folded_upsampling_is_upsampling_then_convolution_gradients_included(n, channels, out, height, width, seed):
+    torch.manual_seed(seed)
+    conv = torch.nn.Conv2d(channels, out, 3, padding=1).double()
+    x = torch.randn(n, channels, height, width, dtype=torch.double)
+    same_function(conv, x, upsample_conv, lambda x, conv: conv(torch.nn.functional.interpolate(x, scale_factor=2)), 1e-10)
+
+
+@given(st.integers(1, 3), st.integers(1, 9), st.sampled_from([1, 3, 5]), st.integers(1, 8), st.integers(1, 8),
+       st.integers(0, 2**31))
+def test_the_narrow_convolution_is_the_convolution_gradients_included(n, channels, size, height, width, seed):
+    torch.manual_seed(seed)
+    conv = torch.nn.Conv2d(channels, 1, size, padding=size // 2)
+    same_function(conv, torch.randn(n, channels, height, width), narrow_conv, lambda x, conv: conv(x), 2e-4)
+
+
+def same_function(conv, x, mine, theirs, tolerance):
+    answers = []
+    for function in (mine, theirs):
+        x_ = x.clone().requires_grad_(True)
+        conv.zero_grad()
+        y = function(x_, conv)
+        (y * torch.arange(y.numel(), dtype=y.dtype).view_as(y).sin()).sum().backward()
+        answers.append((y.detach(), x_.grad, conv.weight.grad.clone(), conv.bias.grad.clone()))
+    for a, b in zip(*answers, strict=True):
+        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)

@@ -70,7 +70,11 @@ def test_the_courses_two_losses_and_updates_are_those_of_a_computation_by_hand()
         moment = (1 - 0.9) * theirs.grad / (1 - 0.9)
         square = (1 - 0.999) * theirs.grad**2 / (1 - 0.999)
         theirs.data -= 1e-4 * moment / (square.sqrt() + 1e-8)
-        torch.testing.assert_close(mine.double(), theirs, rtol=0, atol=3e-6)
+        # Adam's first step is nearly the gradient's sign: where that is all rounding, float32 and float64 may differ.
+        clear = theirs.grad.abs() > 1e-6
+        assert clear.double().mean() > 0.9
+        torch.testing.assert_close(mine.double()[clear], theirs[clear], rtol=0, atol=2e-6)
+        torch.testing.assert_close(t.opt_D.state[mine]["exp_avg"].double(), 0.1 * theirs.grad, rtol=1e-3, atol=1e-8)
 
     metrics = t.generator_step()
     p = torch.sigmoid(D(G(t.draws.normal("z for G", 1, 4, 128).double()).double()))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .layers import Dropout, glorot_
+from .layers import Dropout, glorot_, narrow_conv, upsample_conv
 
 
 class CourseDiscriminator(nn.Module):
@@ -48,10 +48,10 @@ class CourseGenerator(nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         # Keras reshapes to height, width, channel; seen as NCHW that is channels_last already.
         x = self.dense(z).view(-1, 7, 7, 64).permute(0, 3, 1, 2)  # (N, 64, 7, 7), no activation here
-        x = F.relu(self.conv1(F.interpolate(x, scale_factor=2)))  # (N, 128, 14, 14)
-        x = F.relu(self.conv2(F.interpolate(x, scale_factor=2)))  # (N, 256, 28, 28)
+        x = F.relu(upsample_conv(x, self.conv1))  # (N, 128, 14, 14)
+        x = F.relu(upsample_conv(x, self.conv2))  # (N, 256, 28, 28)
         # The sigmoid is taken in float32: bfloat16 near 1 has steps as large as one grey level.
-        return torch.sigmoid(self.conv3(x).float())  # (N, 1, 28, 28)
+        return torch.sigmoid(narrow_conv(x, self.conv3))  # (N, 1, 28, 28)
 
 
 def course_discriminator() -> nn.Module:

@@ -1,4 +1,4 @@
-"""The few layers that torch lacks: dropout with its own source of randomness, and Keras' initial weights.
+"""What torch lacks: dropout with its own randomness, an upsampling convolution that is fast, Keras' initial weights.
 
 It knows no network; who wants reproducible masks sets `Dropout.generator` before each forward pass.
 """
@@ -6,6 +6,7 @@ It knows no network; who wants reproducible masks sets `Dropout.generator` befor
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -33,6 +34,31 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p:g}"
+
+
+def upsample_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
+    """`conv(upsample(x))`, upsampling x2 by nearest neighbour, for a 3x3 convolution with padding 1: (N, C, 2H, 2W).
+
+    Each output pixel sees only 2x2 different inputs, so the 3x3 kernel is folded into a transposed convolution of 4x4 with
+    stride 2: 16 products for each input pixel in place of 36. Same parameters, same result to rounding, gradients included.
+    """
+    w = conv.weight.flip(2, 3)
+    # The kernel of "repeat each pixel" is 2x2 ones; kernels of two linear steps in a row convolve.
+    folded = F.pad(w, (0, 1, 0, 1)) + F.pad(w, (1, 0, 0, 1)) + F.pad(w, (0, 1, 1, 0)) + F.pad(w, (1, 0, 1, 0))
+    kernel = folded.transpose(0, 1).contiguous(memory_format=torch.channels_last)  # (in, out, 4, 4)
+    return F.conv_transpose2d(x, kernel, conv.bias, stride=2, padding=1)
+
+
+def narrow_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
+    """`conv(x)` for many channels in, one out, stride 1, zero padding that keeps the size: (N, 1, H, W) float32.
+
+    A library's convolution wastes itself on a single output channel. Here one matrix product gives what each pixel adds to
+    its neighbours, and `fold` adds the k*k shifted pictures up, in float32. Same parameters, same result to rounding.
+    """
+    size = conv.kernel_size[0]
+    kernel = conv.weight.flip(2, 3)[0].flatten(1).T[:, :, None, None]  # (k*k, C, 1, 1)
+    parts = F.conv2d(x, kernel).flatten(2).float()  # (N, k*k, H*W)
+    return F.fold(parts, x.shape[2:], size, padding=size // 2) + conv.bias
 
 
 def glorot_(module: nn.Module) -> nn.Module:

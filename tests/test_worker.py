@@ -212,7 +212,8 @@ def trained_in_two_lives(start, steps: int, **config: object) -> checkpoint.Load
 
 # Fused Adam, channels_last, bf16 and dropout (the course's discriminator has it), on one thread and on two.
 @pytest.mark.parametrize(("preset", "precision", "threads", "steps"),
-                         [("course", "bf16", 2, 10), ("quick", "bf16", 1, 40),
+                         [("course", "bf16", 2, 10),
+                          pytest.param("quick", "bf16", 1, 100, marks=pytest.mark.slow),
                           pytest.param("course", "bf16", 1, 100, marks=pytest.mark.slow),
                           pytest.param("course", "bf16", 2, 100, marks=pytest.mark.slow),
                           pytest.param("quick", "fp32", 2, 100, marks=pytest.mark.slow)])
@@ -273,11 +274,7 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
 
 
 def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) -> None:
-    worker = start(paused=True)
-    worker.until_state("paused")
-    good = worker.save()
-    # A weight that is not a number, put where a real fault would: the saved file itself stays what it was.
-    worker.kill()
+    # A weight that is not a number, put where a real fault would put it; the checkpoint of step 0 is there by then.
     code = ("import sys, torch; from gan_core import trainer, worker\n"
             "step = trainer.Trainer.step\n"
             "def poisoned(self, *a, **k):\n"
@@ -285,13 +282,17 @@ def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) ->
             "    return step(self, *a, **k)\n"
             "trainer.Trainer.step = poisoned\n"
             "sys.exit(worker.main(sys.argv[1:]))")
-    second = start(worker.run, code=code)
-    status = second.until_state("failed")
-    second.process.wait(PATIENCE)
+    worker = start(code=code)
+    status = worker.until_state("failed")
+    worker.process.wait(PATIENCE)
     assert status.error["kind"] == "diverged" and 4 <= status.error["step"] <= 6
     assert str(status.error["step"]) in status.error["message"]
     kept = checkpoint.newest_valid(worker.run.checkpoint_folder)
-    assert kept.step == good.step and same(kept.tensors, good.tensors) and kept.skipped == ()
+    assert kept.step == 0 == status.checkpoint_step and kept.skipped == ()
+    # Resume goes on from there, as the banner offers.
+    second = start(worker.run)
+    until(lambda: worker.run.stored_status().step > 6, "steps beyond the accident", second.process)
+    assert all(np.isfinite(value) for record in worker.run.metrics() for value in record.values())
 
 
 @pytest.mark.slow

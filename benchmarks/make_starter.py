@@ -79,7 +79,7 @@ def thin(run: Run) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=8000, help="two minutes of one core")
     parser.add_argument("--out", type=Path, default=ROOT / "checkpoints")
     args = parser.parse_args()
     shutil.rmtree(args.out / "starter-digits", ignore_errors=True)

@@ -56,7 +56,7 @@ class Playground:
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=view.theme(), i18n=self.i18n, ssr_mode=False,
-            run_history=False, max_file_size="1mb", state_session_capacity=500, footer_links=[],
+            run_history=False, show_error=True, max_file_size="1mb", state_session_capacity=500, footer_links=[],
             app_kwargs={"routes": live.routes(self.shelf, self.hub, self.desk), "middleware": [Middleware(view.HeadFirst)]})
         # Only now that the page answers: what costs seconds of processor time.
         self.supervisor.warm()

@@ -18,14 +18,14 @@ MOST = 200  # runs in the list, newest touched first
 CHOSEN = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
 
 
-def card(run: Run, lang: str, active: str) -> str:
+def card(run: Run, lang: str) -> str:
     """Two lines about a run: its name; preset, state, step and the day it was made."""
     status = run.status()
     state = "starter" if run.kind == "starter" else status.state
     preset = words.text(f"presets.{run.preset}.name", lang) if run.preset in PRESETS else ""
     step = f"{status.step:,}".replace(",", "\u202f" if lang == "fr" else ",")
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(run.info.get("created", 0))))
-    facts = [words.text("runs.active", lang) if run.id == active else words.text(f"states.{state}", lang),
+    facts = [words.text(f"states.{state}", lang),
              f"{words.text('runs.step', lang).lower()} {step}", preset, made]
     return f"{run.name}\n{' · '.join(fact for fact in facts if fact)}"
 
@@ -43,11 +43,10 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
 
     def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, Any, str]:
-        active = shelf.supervisor.active()
         cards = []
         for run in [*shelf.own()[:MOST], *shelf.starters()]:
             try:
-                cards.append((card(run, lang, active.id if active is not None else ""), run.id))
+                cards.append((card(run, lang), run.id))
             except RunError:
                 continue  # it is being deleted at this moment
         value = next((name for name in (now, run_id) if name in {one for _, one in cards}), None)

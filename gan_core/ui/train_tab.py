@@ -16,7 +16,9 @@ from .settings import Settings, overrides
 
 # The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
 TELL = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+REFUSED = "() => { gan.store.pending = ''; gan.emit('status'); return []; }"  # nothing is starting after all
+# Through the queue: only there does gradio 6.31 show a refusal as a message (without it the page gets a 500 and is silent).
+QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def tell(action: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +86,8 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
                  "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
     for name, action in with_form.items():
-        buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=TELL, **QUIET)
+        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=TELL, **QUIET)
+        asked.failure(None, None, None, js=REFUSED, api_visibility="private")
     plain: dict[str, Callable[[str, str], Any]] = {"pause": controls.pause, "resume": controls.resume, "save": controls.save}
     for name, act in plain.items():
         buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=TELL, **QUIET)

@@ -75,6 +75,58 @@ def test_start_pause_step_save_reset(playground, visit):
     assert person.errors == []
 
 
+def test_a_bad_number_is_refused_in_words_and_nothing_starts(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    page.locator("#gan-advanced .label-wrap").click()
+    for value in ("0", "16"):
+        page.locator("#field-batch_size input").fill(value)
+        page.locator("#gan-notice").get_by_text("1 to 4096").wait_for(state="visible" if value == "0" else "hidden")
+        if value == "0":
+            person.click("btn-start")
+            page.locator(".toast-body").get_by_text("batch_size is 0").wait_for()
+            person.until("() => !gan.store.pending")
+            assert person.enabled() == {"btn-start", *ALL_STEPS} and list_runs(playground.folder) == []
+            page.locator(".toast-close").click()
+    # The preset's own numbers come back by one button, and another preset brings its own.
+    page.locator("#field-lr_d input").fill("0.5")
+    page.locator("#btn-defaults").click()
+    person.until("() => document.querySelector('#field-lr_d input').value === '0.002'")
+    page.locator("#preset label").nth(1).click()
+    person.until("() => document.querySelector('#field-latent_dim input').value === '128'")
+    page.locator("#preset label").nth(0).click()
+    person.until("() => document.querySelector('#field-latent_dim input').value === '32'")
+    person.start()
+    assert person.errors == []
+
+
+def test_a_stopped_run_is_found_in_the_list_and_resumed(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    person.until_step(5)
+    person.pause()
+    run = page.evaluate("ganPlayground.run")
+    playground.process.send_signal(signal.SIGTERM)
+    assert playground.process.wait(15) == 0
+    playground.start()
+    page.reload()
+    person.wait_state("stopped")
+    held = person.step()
+    page.get_by_role("tab", name=text("tabs.runs")).click()
+    page.locator("#runs label", has_text="starter").click()
+    page.locator("#btn-show:enabled").click()
+    person.until("run => ganPlayground.run !== run", run)
+    page.wait_for_selector("#btn-start", state="visible")
+    page.get_by_role("tab", name=text("tabs.runs")).click()
+    page.locator("#runs label", has_text=run).click()
+    page.locator("#btn-resume-run:enabled").click()
+    person.wait_state("running")
+    assert page.evaluate("ganPlayground.run") == run
+    person.until_step(held + 1)
+    assert person.errors == []
+
+
 def test_keyboard_works_except_where_keys_are_typed(playground, visit):
     person = visit(playground.url)
     page = person.page

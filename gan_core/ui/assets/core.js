@@ -110,6 +110,7 @@
 
   const number = new Intl.NumberFormat(lang === "fr" ? "fr-FR" : "en-US", { maximumFractionDigits: 0 });
   const decimal = (n, digits) => n.toLocaleString(lang === "fr" ? "fr-FR" : "en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const short = (n) => n.toLocaleString(lang === "fr" ? "fr-FR" : "en-US", { maximumSignificantDigits: 3 });
   const percent = (p) => String(Math.round(Math.min(1, Math.max(0, p)) * 100));
   const url = (path, query = {}) => {
     const address = new URL(`gradio_api/gan/${path}`, document.baseURI);
@@ -129,7 +130,7 @@
   const frameShown = () => { playground.frames += 1; shownAt = performance.now(); };
 
   window.ganPlayground = playground;
-  window.gan = { words, lang, t, h, say, swap, fit, store, on, emit, parts, remember, isDark, paint, url, last, percent, decimal,
+  window.gan = { words, lang, t, h, say, swap, fit, store, on, emit, parts, remember, isDark, paint, url, last, percent, decimal, short,
                  number: (n) => number.format(n), playground, frameShown };
   paint();
   observe();

@@ -54,10 +54,12 @@
       Object.assign(axis, { axis_line_color: null, major_tick_line_color: null, minor_tick_line_color: null,
                             major_label_text_color: mute, major_label_text_font_size: "11px", major_label_text_font: "system-ui, sans-serif" });
     }
-    for (const grid of p.center) grid.grid_line_color = grid.axis === left ? faint : null;
-    below.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: last((store.series || {}).step) >= 100000 ? "0.[0]a" : "0,0", language: lang });
+    for (const grid of p.center) grid.grid_line_color = grid.dimension === 1 ? faint : null;
+    // Our own numbers, because BokehJS knows only English ones.
+    const Format = B.Models.get("CustomJSTickFormatter");
+    below.formatter = new Format({ code: "return window.gan.number(tick)" });
     below.ticker.desired_num_ticks = 5;
-    left.formatter = new (B.Models.get("NumeralTickFormatter"))({ format: "0.[00]", language: lang });
+    left.formatter = new Format({ code: "return window.gan.short(tick)" });
     if (!log_losses) left.ticker.desired_num_ticks = 3;
     if (kind === "beliefs") {
       const Range = B.Models.get("Range1d"), Span = B.Models.get("Span");

@@ -14,7 +14,15 @@ from . import registry
 
 
 class ConfigError(ValueError):
-    """A value outside what is allowed; the message is one sentence for a person."""
+    """A value outside what is allowed; the message is one sentence for a person.
+
+    `field`, `given` and `kind` ("choice", "pair", "whole", "number"; "" where no one field is to blame) let the page say it
+    in other words; what is allowed stands in the field's metadata.
+    """
+
+    def __init__(self, message: str, field: str = "", given: Any = None, kind: str = "") -> None:
+        super().__init__(message)
+        self.field, self.given, self.kind = field, given, kind
 
 
 def knob(default: Any, help: str, *, low: float | None = None, high: float | None = None, unit: str = "",
@@ -81,11 +89,12 @@ def _checked(f: Any, value: Any) -> Any:
     about = f.metadata
     if about["choices"] is not None:
         if value not in about["choices"]:
-            raise ConfigError(f"{f.name} is {value!r}; choose one of: {', '.join(about['choices'])}.")
+            raise ConfigError(f"{f.name} is {value!r}; choose one of: {', '.join(about['choices'])}.", f.name, value, "choice")
         return value
     if f.type.startswith("tuple"):
         if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-            raise ConfigError(f"{f.name} is {value!r}; give two numbers from {about['low']:g} to {about['high']:g}.")
+            raise ConfigError(f"{f.name} is {value!r}; give two numbers from {about['low']:g} to {about['high']:g}.",
+                              f.name, value, "pair")
         return tuple(_number(f, v) for v in value)
     return _number(f, value)
 
@@ -99,7 +108,7 @@ def _number(f: Any, value: Any) -> int | float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or not about["low"] <= number <= about["high"] or (whole and number != int(number)):
-        raise ConfigError(f"{f.name} is {value!r}; give {allowed}.")
+        raise ConfigError(f"{f.name} is {value!r}; give {allowed}.", f.name, value, "whole" if whole else "number")
     return int(number) if whole else number
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import fields
 from typing import Any
 
 from .. import run as runs
@@ -19,6 +20,9 @@ from .shelf import Shelf
 
 ANSWER = 3.0  # seconds a worker has to answer a command
 BEGIN = 20.0  # seconds a new worker has to begin before its first single step
+
+
+FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
 class Refusal(Exception):
@@ -34,15 +38,25 @@ class Controls:
     def __init__(self, shelf: Shelf, defaults: dict[str, Any] | None = None) -> None:
         self.shelf, self.supervisor, self.defaults = shelf, shelf.supervisor, defaults or {}
 
-    def config(self, preset: str, overrides: dict[str, Any], lang: str = "en") -> TrainConfig:
-        """The preset with the command line's values and then these; a bad one is refused in words."""
+    def config(self, preset: str, overrides: dict[str, Any], lang: str = "en", labels: bool = False) -> TrainConfig:
+        """The preset with the command line's values and then these; a bad one is refused in words.
+
+        `labels`: fields are called as the form calls them, for people; else by their names in TrainConfig, for programs.
+        """
         if preset not in PRESETS:
             raise Refusal("errors.unknown_preset", lang, name=str(preset)[:40], names=", ".join(PRESETS))
         try:
             if not isinstance(overrides, dict):
                 raise ConfigError("overrides must be a JSON object of field names and values.")
             return PRESETS[preset].replace(**{**self.defaults, **overrides})
-        except (ConfigError, TypeError) as error:
+        except ConfigError as error:
+            if not (labels and error.kind):
+                raise Refusal("errors.refused", lang, message=str(error)) from error
+            about = FIELDS[error.field].metadata
+            low, high = (words.number(about[end], lang) if about["choices"] is None else "" for end in ("low", "high"))
+            raise Refusal(f"errors.{error.kind}", lang, field=words.text(f"fields.{error.field}", lang), low=low, high=high,
+                          given=_short(error.given), choices=", ".join(about["choices"] or ())) from error
+        except TypeError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
@@ -131,3 +145,9 @@ class Controls:
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         return run
+
+
+def _short(value: Any) -> str:
+    """What was given, fit for a sentence; nothing at all is an empty box."""
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return "“”" if not text else text if len(text) <= 40 else text[:40] + "…"

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 import gradio as gr
 
 from .. import registry
-from ..config import PRESETS, TrainConfig
+from ..config import PRESETS
 from . import words
-from .controls import Controls, Refusal
+from .controls import FIELDS, Controls, Refusal
 
 ADVANCED = ("seed", "batch_size", "latent_dim", "lr_d", "lr_g", "betas_d", "betas_g", "ema_half_life", "device")
-FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
 def key(name: str) -> str:
@@ -45,13 +43,8 @@ def info(name: str, lang: str) -> str:
     about, said = FIELDS[name].metadata, words.text(f"fields.{name}.help", lang)
     if about["choices"] is not None:
         return said
-    low, high = (_plain(about[end], lang) for end in ("low", "high"))
+    low, high = (words.number(about[end], lang) for end in ("low", "high"))
     return f"{said} {words.text('settings.range', lang, low=low, high=high)}."
-
-
-def _plain(value: float, lang: str) -> str:
-    text = f"{value:,.10g}"
-    return text.replace(",", "\u202f").replace(".", ",") if lang == "fr" else text
 
 
 def shown(name: str, value: Any) -> Any:
@@ -94,7 +87,7 @@ class Settings:
 
         def check(lang: str, preset: str, dataset: str, *values: Any) -> str:
             try:
-                controls.config(preset, overrides(dataset, *values), lang)
+                controls.config(preset, overrides(dataset, *values), lang, labels=True)
             except Refusal as refusal:
                 # Escaped twice over: html for the browser, and no template marks for gradio's own reading.
                 said = html.escape(str(refusal)).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")

@@ -41,5 +41,18 @@ class Shelf:
         active = self.supervisor.active()
         if active is not None:
             return active
-        runs = self.own() or self.starters()
-        return runs[0] if runs else None
+        return self._newest() or next(iter(self.starters()), None)
+
+    def _newest(self) -> Run | None:
+        """The first of `own`, without opening all the others: this is asked eight times a second."""
+        touched = []
+        for status in self.folder.glob("*/status.json"):
+            with contextlib.suppress(OSError):
+                touched.append((status.stat().st_mtime, status.parent))
+        for _, path in sorted(touched, reverse=True):
+            with contextlib.suppress(RunError):
+                run = Run.open(path)
+                run.stored_status()
+                if run.kind == "run":
+                    return run
+        return None

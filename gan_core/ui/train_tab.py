@@ -66,20 +66,20 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     form = settings.inputs
 
     def start(run_id: str, lang: str, preset: str, dataset: str, *values: Any, force: bool = False) -> None:
-        controls.start(controls.config(preset, overrides(dataset, *values), lang), preset, force=force, lang=lang)
+        controls.start(controls.config(preset, overrides(dataset, *values), lang, labels=True), preset, force=force, lang=lang)
 
     def start_force(run_id: str, lang: str, *values: Any) -> None:
         start(run_id, lang, *values, force=True)
 
     def stepper(network: str) -> Callable[..., None]:
         def step(run_id: str, lang: str, preset: str, dataset: str, *values: Any) -> None:
-            config = controls.config(preset, overrides(dataset, *values), lang)
+            config = controls.config(preset, overrides(dataset, *values), lang, labels=True)
             controls.step(network, 1, config, preset, run_id, lang)
         return step
 
     def resetter(paused: bool) -> Callable[..., None]:
         def reset(run_id: str, lang: str, preset: str, dataset: str, *values: Any) -> None:
-            config = controls.config(preset, overrides(dataset, *values), lang)
+            config = controls.config(preset, overrides(dataset, *values), lang, labels=True)
             controls.reset(config, preset, paused=paused, run_id=run_id, lang=lang)
         return reset
 

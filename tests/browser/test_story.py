@@ -81,10 +81,10 @@ def test_a_bad_number_is_refused_in_words_and_nothing_starts(playground, visit):
     page.locator("#gan-advanced .label-wrap").click()
     for value in ("0", "16"):
         page.locator("#field-batch_size input").fill(value)
-        page.locator("#gan-notice").get_by_text("1 to 4096").wait_for(state="visible" if value == "0" else "hidden")
+        page.locator("#gan-notice").get_by_text("1 to 4,096").wait_for(state="visible" if value == "0" else "hidden")
         if value == "0":
             person.click("btn-start")
-            page.locator(".toast-body").get_by_text("batch_size is 0").wait_for()
+            page.locator(".toast-body").get_by_text("Batch is 0").wait_for()
             person.until("() => !gan.store.pending")
             assert person.enabled() == {"btn-start", *ALL_STEPS} and list_runs(playground.folder) == []
             page.locator(".toast-close").click()

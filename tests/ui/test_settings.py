@@ -46,3 +46,19 @@ def test_every_field_says_its_range_in_the_language(lang):
         if settings.FIELDS[name].metadata["choices"] is None:
             assert words.text("settings.range", lang, low="\0", high="\1").split("\0")[1].split("\1")[0] in said
     assert "2,147,483,647" in settings.info("seed", "en") and "2\u202f147\u202f483\u202f647" in settings.info("seed", "fr")
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "Batch is 0; give a whole number from 1 to 4,096."),
+                                            ("fr", "Lot vaut 0 ; donnez un nombre entier de 1 à 4\u202f096.")])
+def test_people_are_told_in_their_language_by_the_labels_they_see(shelf, lang, said):
+    with pytest.raises(Refusal) as caught:
+        Controls(shelf).config("quick", {"batch_size": 0}, lang, labels=True)
+    assert str(caught.value) == said.replace("Lot", words.text("fields.batch_size", lang))
+
+
+@pytest.mark.parametrize("name", settings.ADVANCED)
+@pytest.mark.parametrize("value", [None, "", "moon", -1, [1, 2, 3], 1e300])
+def test_every_field_refuses_nonsense_in_every_language(shelf, name, value):
+    for lang in words.LANGUAGES:
+        with pytest.raises(Refusal, match=words.text(f"fields.{name}", lang).split()[0]):
+            Controls(shelf).config("quick", {name: value}, lang, labels=True)

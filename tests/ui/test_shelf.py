@@ -14,6 +14,9 @@ def test_the_newest_touched_is_shown_else_the_starter_else_nothing(shelf, tmp_pa
     os.utime(first.path / "status.json", (2e9, 2e9))
     assert shelf.shown().id == first.id
     assert [run.id for run in shelf.own()] == [first.id, second.id]
+    (first.path / "status.json").write_text("torn")
+    os.utime(first.path / "status.json", (2e9, 2e9))
+    assert shelf.shown().id == second.id, "a broken folder hides no other"
     assert [run.id for run in shelf.starters()] == [starter.id]
 
 

@@ -26,6 +26,12 @@ def table(lang: str) -> dict[str, str]:
     return {**_table("en"), **_table(lang)}
 
 
+def number(value: float, lang: str = "en") -> str:
+    """A number as the language writes it: 2,147,483,647.5 in English, with thin spaces and a comma in French."""
+    english = f"{value:,.10g}"
+    return english.replace(",", "\u202f").replace(".", ",") if lang == "fr" else english
+
+
 def text(key: str, lang: str = "en", **values: object) -> str:
     """The words behind a key, its placeholders filled. Raises KeyError for an unknown key or a missing value."""
     return table(lang)[key].format(**values) if values else table(lang)[key]

@@ -1,0 +1,160 @@
+"""What a worker leaves behind: paces that keep to their share, curves that stay small, histories that thin out."""
+
+import errno
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from gan_core import recorder as r
+from gan_core.config import PRESETS
+from gan_core.run import Run
+from gan_core.trainer import Trainer
+
+IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def made(tmp_path):
+    run = Run.create(PRESETS["quick"].replace(batch_size=2, latent_dim=4, threads=1, device="cpu"), tmp_path)
+    trainer = Trainer(run.config, IMAGES)
+    return run, trainer, r.Recorder(run, trainer, life=1, seq=0, live=0)
+
+
+def values(**losses):
+    return {name: torch.tensor(float(value)) for name, value in losses.items()}
+
+
+@given(st.lists(st.floats(0.001, 2.0), min_size=1, max_size=50))
+def test_whatever_it_costs_it_takes_no_more_than_its_share_nor_comes_more_often_than_its_interval(costs):
+    with pytest.MonkeyPatch.context() as patch:
+        now = [100.0]
+        patch.setattr(r.time, "monotonic", lambda: now[0])
+        pace, spent, shown = r.Pace(0.25, 0.05), 0.0, []
+        for cost in costs:
+            while not pace.due():
+                now[0] += 0.01
+            shown.append(now[0])
+            began = now[0]
+            now[0] += cost
+            spent += cost
+            pace.spent(began)
+        while not pace.due():
+            now[0] += 0.01
+        assert spent <= 0.05 * (now[0] - shown[0]) + 1e-6
+        assert all(b - a >= 0.25 for a, b in itertools.pairwise(shown))
+
+
+@given(st.lists(st.tuples(st.floats(-10, 10), st.booleans()), min_size=1, max_size=120), st.integers(1, 40))
+def test_averaging_loses_no_step_and_no_weight(tmp_path_factory, steps, every):
+    """Every step is in exactly one record, n counts them, and a record's value is the mean of its steps."""
+    run = Run.create(PRESETS["quick"].replace(batch_size=2, latent_dim=2), tmp_path_factory.mktemp("run"))
+    trainer = Trainer.__new__(Trainer)
+    trainer.step_count, trainer.images_seen = 0, 0
+    recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
+    for k, (value, single) in enumerate(steps, start=1):
+        trainer.step_count, trainer.images_seen = k, 2 * k
+        recorder.add(values(d_loss=value) if single else values(d_loss=value, g_loss=-value), 0.1 * k)
+        if k % every == 0:
+            recorder.flush()
+    recorder.flush(everything=True)
+    records, place = run.metrics(), 0
+    for record in records:
+        part = steps[place:place + record.get("n", 1)]
+        place += len(part)
+        assert record["step"] == place and record["images"] == 2 * place
+        assert record["d_loss"] == pytest.approx(np.mean([value for value, _ in part]), rel=1e-4, abs=1e-4)
+        assert len({single for _, single in part}) == 1 and ("g_loss" in record) != part[0][1]
+    assert place == len(steps)
+
+
+def test_a_long_runs_curves_stay_small(made):
+    run, trainer, recorder = made
+    for k in range(1, 30_001):
+        trainer.step_count = k
+        recorder.add(values(d_loss=1.0), 0.0)
+        if k % 8 == 0:
+            recorder.flush()
+    recorder.flush(everything=True)
+    assert 4000 <= len(run.metrics()) <= r.DENSE * (1 + np.log(30_000 / r.DENSE)) + 100
+
+
+def test_divergence_is_named_by_its_first_step_and_what_was_good_is_kept(made):
+    run, trainer, recorder = made
+    for k, value in enumerate([1.0, 2.0, float("nan"), 3.0, float("inf")], start=1):
+        trainer.step_count = k
+        recorder.add(values(d_loss=value), 0.0)
+    with pytest.raises(r.Diverged, match="step 3") as caught:
+        recorder.flush()
+    assert caught.value.step == 3
+    assert [(one["step"], one["d_loss"]) for one in run.metrics()] == [(1, 1.0), (2, 2.0)]
+
+
+def test_a_line_torn_by_a_full_disk_costs_itself_only(made, monkeypatch):
+    run, trainer, recorder = made
+    real_open = open
+
+    class Torn:
+        def __init__(self, *args, **kwargs):
+            self.file = real_open(*args, **kwargs)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self.file.close()
+
+        def write(self, data):
+            self.file.write(data[:len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    for k, full in ((1, False), (2, True), (3, False)):
+        trainer.step_count = k
+        recorder.add(values(d_loss=k), 0.0)
+        if full:
+            monkeypatch.setattr("builtins.open", Torn)
+            with pytest.raises(OSError):
+                recorder.flush(everything=True)
+            monkeypatch.undo()
+        else:
+            recorder.flush(everything=True)
+    assert [one["step"] for one in run.metrics()] == [1, 3]
+
+
+def test_grids_are_kept_at_growing_distances_and_the_newest_two_always(made):
+    run, trainer, recorder = made
+    for step in range(0, 150):
+        trainer.step_count = step
+        recorder.write_frame()
+        kept = run.frames()
+        assert [frame.step for frame in kept][-2:] == [max(0, step - 1), step][-min(2, step + 1):]
+    steps = [frame.step for frame in kept]
+    assert steps[0] == 0 and len(steps) < 60
+    assert all(b > a * 1.04 or b - a <= 2 for a, b in itertools.pairwise(steps[:-1]))
+    assert np.asarray(Image.open(kept[-1].path)).shape == (224, 224)
+    assert recorder.seq == 150 == kept[-1].seq
+
+
+def test_a_new_life_removes_pictures_of_steps_that_will_be_made_again(made):
+    run, trainer, recorder = made
+    for step in (0, 5, 9):
+        trainer.step_count = step
+        recorder.write_frame()
+    trainer.step_count = 5
+    r.Recorder(run, trainer, life=2, seq=recorder.seq, live=0)
+    assert [frame.step for frame in run.frames()] == [0, 5]
+
+
+def test_real_png_shows_real_pictures_and_the_live_files_are_the_newest_two(made):
+    run, _, recorder = made
+    recorder.write_real()
+    shown = np.asarray(Image.open(run.real_path)).reshape(2, 28, 8, 28).transpose(0, 2, 1, 3).reshape(16, 28, 28)
+    known = {picture.tobytes() for picture in IMAGES[:, 0].numpy()}
+    assert len({picture.tobytes() for picture in shown} & known) == 16
+    for _ in range(4):
+        recorder.write_live()
+    assert sorted(path.name for path in (run.path / "live").iterdir()) == ["3.safetensors", "4.safetensors"]

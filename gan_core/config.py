@@ -51,6 +51,15 @@ class TrainConfig:
     betas_g: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, generator.", low=0.0, high=0.999999)
     d_steps: int = knob(1, "Discriminator updates for each generator update.", low=1, high=20, unit="updates")
     label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", low=0.0, high=0.5)
+    r1: float = knob(0.0, "Weight of R1: how steep the discriminator may be at real pictures.", low=0.0, high=1000.0)
+    r2: float = knob(0.0, "Weight of R2: how steep the discriminator may be at generated pictures.", low=0.0, high=1000.0)
+    gradient_penalty: float = knob(0.0, "Weight of WGAN-GP's penalty between reals and fakes; 10 is usual.", low=0.0, high=1000.0)
+    penalty: str = knob("exact", "How R1 and R2 are computed: exactly, or by a finite difference, which costs less.",
+                        choices=("exact", "approximate"))
+    decay_steps: int = knob(0, "Learning rates and penalties fall along half a cosine for so many steps; 0 keeps them.",
+                            low=0, high=10**9, unit="steps")
+    lr_final: float = knob(0.1, "What remains of the learning rates after the decay, as a share.", low=0.0, high=1.0)
+    penalty_final: float = knob(0.1, "What remains of the penalties' weights after the decay, as a share.", low=0.0, high=1.0)
     ema_half_life: float = knob(500.0, "Half-life of the averaged generator that is shown; 0 shows the raw one.",
                                 low=0.0, high=1e6, unit="steps")
     max_steps: int = knob(0, "The run finishes after this many steps; 0 goes on until it is stopped.",

@@ -33,6 +33,7 @@ class LatentView:
     latent_dim: int
     step: int
     fake_is_one: bool  # the course labels fakes 1, so there a logit above 0 means "fake"
+    center: float = 0.0  # the logit at which the discriminator is undecided; only relative losses move it
 
     @torch.inference_mode()
     def image(self, z: np.ndarray | torch.Tensor, psi: float = 1.0) -> tuple[np.ndarray, float]:
@@ -47,7 +48,7 @@ class LatentView:
         if not torch.isfinite(z).all() or not np.isfinite(psi):
             raise ValueError("z and psi must be finite numbers.")
         fake = self.generator(psi * z[None])  # (1, C, H, W) in [0, 1]
-        logit = self.discriminator(fake).reshape(()).float()
+        logit = self.discriminator(fake).reshape(()).float() - self.center
         verdict = torch.sigmoid(-logit if self.fake_is_one else logit)
         picture = to_uint8(fake[0]).permute(1, 2, 0).numpy()  # (H, W, C)
         return picture[..., 0] if picture.shape[-1] == 1 else picture, float(verdict)
@@ -63,6 +64,7 @@ def load_live(path: Path | str, build: Build) -> LatentView:
     try:
         name, latent_dim, step = str(metadata["networks"]), int(metadata["latent_dim"]), int(metadata["step"])
         loss = str(metadata["loss"])
+        center = float(metadata.get("center", 0.0))
         if not 1 <= latent_dim <= MAX_LATENT:
             raise ValueError(f"latent_dim {latent_dim}")
         G, D = build(name, latent_dim)
@@ -76,7 +78,7 @@ def load_live(path: Path | str, build: Build) -> LatentView:
             reason = f"its {prefix[:-1]} is not the one named {name!r}"
             raise checkpoint.CheckpointError(f"{Path(path).name} is refused: {reason}.") from error
         network.float().eval().requires_grad_(False)
-    return LatentView(G, D, latent_dim, step, fake_is_one=loss == "course")
+    return LatentView(G, D, latent_dim, step, fake_is_one=loss == "course", center=center)
 
 
 def find_directions(view: LatentView, previous: np.ndarray | None = None) -> np.ndarray:

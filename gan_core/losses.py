@@ -18,11 +18,15 @@ class Loss:
 
     d_loss(real_logits, fake_logits, real_noise=None, fake_noise=None) and g_loss(fake_logits, real_logits=None);
     logits and noise are (N,), the noise already scaled. `fake_is_one`: logits above 0 mean "fake", as in the course.
+    `relative`: only differences of logits mean something, so the generator's loss needs fresh `real_logits` too, and "how real"
+    is asked against the other kind. `takes_noise`: the loss has labels that noise can be added to.
     """
 
     d_loss: Callable[..., torch.Tensor]
     g_loss: Callable[..., torch.Tensor]
-    fake_is_one: bool
+    fake_is_one: bool = False
+    relative: bool = False
+    takes_noise: bool = False
 
 
 def probability_real(logits: torch.Tensor, fake_is_one: bool) -> torch.Tensor:
@@ -66,5 +70,68 @@ def course_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None)
     return F.softplus(fake_logits.float()).mean()
 
 
-NON_SATURATING = Loss(non_saturating_d, non_saturating_g, fake_is_one=False)
-COURSE = Loss(course_d, course_g, fake_is_one=True)
+def saturating_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None) -> torch.Tensor:
+    """-mean softplus(D(g)) = mean log(1 - P(real)): the minimax of Goodfellow et al. 2014, eq. 1.
+
+    Its gradient vanishes where D is sure, which is why nobody uses it. `real_logits` is not used.
+    """
+    return -F.softplus(fake_logits.float()).mean()
+
+
+def relativistic_d(real_logits: torch.Tensor, fake_logits: torch.Tensor, real_noise: torch.Tensor | None = None,
+                   fake_noise: torch.Tensor | None = None) -> torch.Tensor:
+    """mean softplus(-(D(x) - D(g))): each real must look more real than the fake beside it [1807.00734, 2501.05441 eq. 2]."""
+    return F.softplus(fake_logits.float() - real_logits.float()).mean()
+
+
+def relativistic_g(fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
+    """mean softplus(-(D(g) - D(x))): the same with the parts exchanged, on fresh reals."""
+    return F.softplus(real_logits.float() - fake_logits.float()).mean()
+
+
+def hinge_d(real_logits: torch.Tensor, fake_logits: torch.Tensor, real_noise: torch.Tensor | None = None,
+            fake_noise: torch.Tensor | None = None) -> torch.Tensor:
+    """mean relu(1 - D(x)) + mean relu(1 + D(g)) [1705.02894, 1802.05957]: who is surely right is left alone."""
+    return F.relu(1 - real_logits.float()).mean() + F.relu(1 + fake_logits.float()).mean()
+
+
+def least_squares_d(real_logits: torch.Tensor, fake_logits: torch.Tensor, real_noise: torch.Tensor | None = None,
+                    fake_noise: torch.Tensor | None = None) -> torch.Tensor:
+    """mean (D(x) - 1)^2 + mean (D(g) + 1)^2, half of each [1611.04076]; targets +1 and -1, so that 0 is undecided."""
+    return 0.5 * ((real_logits.float() - 1).square().mean() + (fake_logits.float() + 1).square().mean())
+
+
+def least_squares_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None) -> torch.Tensor:
+    """mean (D(g) - 1)^2, halved. `real_logits` is not used."""
+    return 0.5 * (fake_logits.float() - 1).square().mean()
+
+
+def wasserstein_d(real_logits: torch.Tensor, fake_logits: torch.Tensor, real_noise: torch.Tensor | None = None,
+                  fake_noise: torch.Tensor | None = None) -> torch.Tensor:
+    """mean D(g) - mean D(x) [1701.07875 eq. 2]: minus the distance, if D is kept 1-Lipschitz by a penalty."""
+    return fake_logits.float().mean() - real_logits.float().mean()
+
+
+def wasserstein_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None) -> torch.Tensor:
+    """-mean D(g), for Wasserstein and hinge alike. `real_logits` is not used."""
+    return -fake_logits.float().mean()
+
+
+def believed(loss: Loss, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """How real the discriminator finds reals and fakes: two means in [0, 1], 0.5 where it can only guess.
+
+    For a relative loss each kind is held against the other's mean: P(real) = sigmoid(D(x) - mean D(g)), and so for fakes.
+    """
+    real, fake = real_logits.float(), fake_logits.float()
+    if loss.relative:
+        real, fake = real - fake.mean(), fake - real.mean()
+    return probability_real(real, loss.fake_is_one).mean(), probability_real(fake, loss.fake_is_one).mean()
+
+
+NON_SATURATING = Loss(non_saturating_d, non_saturating_g, takes_noise=True)
+COURSE = Loss(course_d, course_g, fake_is_one=True, takes_noise=True)
+SATURATING = Loss(non_saturating_d, saturating_g, takes_noise=True)
+RELATIVISTIC = Loss(relativistic_d, relativistic_g, relative=True)
+HINGE = Loss(hinge_d, wasserstein_g)
+LEAST_SQUARES = Loss(least_squares_d, least_squares_g)
+WASSERSTEIN = Loss(wasserstein_d, wasserstein_g, relative=True)

@@ -158,7 +158,8 @@ class Recorder:
         tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t
                    for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
                    for name, t in network.state_dict().items()}
-        notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss}
+        notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss,
+                 "center": trainer.center()}
         checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)
         self.live_number += 1
         for path in self.run.path.glob("live/*.safetensors"):

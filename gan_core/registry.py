@@ -28,6 +28,11 @@ NETWORKS: dict[str, Entry] = {
 # A losses entry is a gan_core.losses.Loss: the two players' functions on logits, and which side of zero means "real".
 LOSSES: dict[str, Entry] = {
     "non-saturating": Entry("gan_core.losses:NON_SATURATING", "softplus(-D(x)) + softplus(D(g)) against softplus(-D(g))"),
+    "saturating": Entry("gan_core.losses:SATURATING", "the original minimax, -softplus(D(g)): see why nobody uses it"),
+    "relativistic": Entry("gan_core.losses:RELATIVISTIC", "softplus(-(D(x) - D(g))) and its mirror: each real beside a fake"),
+    "hinge": Entry("gan_core.losses:HINGE", "relu(1 - D(x)) + relu(1 + D(g)) against -D(g)"),
+    "least-squares": Entry("gan_core.losses:LEAST_SQUARES", "squared distance of the logits to +1 and -1"),
+    "wasserstein": Entry("gan_core.losses:WASSERSTEIN", "D(g) - D(x) against -D(g): wants a gradient penalty"),
     "course": Entry("gan_core.losses:COURSE", "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }
 

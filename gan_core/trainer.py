@@ -6,17 +6,18 @@ It knows nothing of processes, folders or pages: images in, numbers and pictures
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
-from . import registry
+from . import registry, regularizers
 from .acceleration import Resolved, resolve
 from .config import TrainConfig
 from .images import to_uint8, to_unit
-from .losses import Loss, probability_real
+from .losses import Loss, believed
 from .networks.layers import Dropout
 from .randomness import Draws, seed_for
 
@@ -39,6 +40,8 @@ class Trainer:
         self.resolved = resolved or resolve(config.device, config.precision, config.threads)
         self.loss: Loss = registry.resolve(registry.LOSSES, config.loss)
         self.draws = Draws(config.seed)
+        # Of its own, so that the discriminator's epochs stay whole.
+        self.other_draws = Draws(seed_for(config.seed, "reals for G", 0))
         if images is None:
             images, labels = registry.resolve(registry.DATASETS, config.dataset)()
         device, layout = torch.device(self.resolved.device), self.resolved.layout
@@ -50,6 +53,10 @@ class Trainer:
         self.opt_D = _adam(self.D, config.lr_d, config.betas_d)
         # Half-life 0: what is shown is the generator itself.
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if config.ema_half_life else self.G
+        # A penalty is on the function that D is; with dropout it would be another one at every look.
+        self._penalised = bool((config.r1 or config.r2) and config.penalty == "exact")
+        if config.r1 or config.r2 or config.gradient_penalty:
+            self.D.eval()
         self.step_count = 0  # updates made; a whole step counts 1, a single network's step counts 1
         self.images_seen = 0  # real images the discriminator has seen
 
@@ -78,22 +85,27 @@ class Trainer:
     def _update_discriminator(self, index: int) -> Metrics:
         """(1) Fakes made without a gradient and reals, in one batch; one update of D."""
         n = self.config.batch_size
-        real = to_unit(self.images[self.draws.batch(index, n, len(self.images)).to(self.images.device)])  # (n, C, H, W)
+        real = self._real(index)
         real_noise, fake_noise = self._label_noise(index)
         self._seed_dropout("D", index)
         with self.resolved.autocast():
             with torch.no_grad(), frozen_statistics(self.G):
                 fake = self.G(self._z("D", index))
             both = torch.cat([fake, real]).contiguous(memory_format=self.resolved.layout)
-            fake_logits, real_logits = self.D(both).chunk(2)
-        d_loss = self.loss.d_loss(real_logits, fake_logits, real_noise, fake_noise)
+            both.requires_grad_(self._penalised)
+            logits = self.D(both)
+            fake_logits, real_logits = logits.chunk(2)
+            d_loss = self.loss.d_loss(real_logits, fake_logits, real_noise, fake_noise)
+            total = d_loss + self._penalties(index, both, logits, fake, real)
+        for group in self.opt_D.param_groups:
+            group["lr"] = self.config.lr_d * self._decayed(self.config.lr_final)
         self.opt_D.zero_grad()
-        d_loss.backward()
+        total.backward()
         self.opt_D.step()
         with torch.no_grad():
-            believed = [probability_real(logits, self.loss.fake_is_one).mean() for logits in (real_logits, fake_logits)]
+            d_real, d_fake = believed(self.loss, real_logits, fake_logits)
         self.images_seen += n
-        return {"d_loss": d_loss.detach(), "d_real": believed[0], "d_fake": believed[1]}
+        return {"d_loss": d_loss.detach(), "d_real": d_real, "d_fake": d_fake}
 
     def _update_generator(self, index: int) -> Metrics:
         """(2) Fresh z through a discriminator that does not move; one update of G."""
@@ -101,13 +113,42 @@ class Trainer:
         self.D.requires_grad_(False)
         with self.resolved.autocast():
             fake_logits = self.D(self.G(self._z("G", index)))
-        g_loss = self.loss.g_loss(fake_logits)
+            # A relative loss holds each fake against a real, another one than the discriminator has just seen.
+            real_logits = self.D(self._real(index, "G")) if self.loss.relative else None
+        g_loss = self.loss.g_loss(fake_logits, real_logits)
+        for group in self.opt_G.param_groups:
+            group["lr"] = self.config.lr_g * self._decayed(self.config.lr_final)
         self.opt_G.zero_grad()
         g_loss.backward()
         self.opt_G.step()
         self.D.requires_grad_(True)
         self._average(index)
         return {"g_loss": g_loss.detach()}
+
+    def _penalties(self, index: int, both: torch.Tensor, logits: torch.Tensor, fake: torch.Tensor,
+                   real: torch.Tensor) -> torch.Tensor | float:
+        """What D pays for being steep: gamma / 2 E |grad|^2 at reals (R1) and fakes (R2), and WGAN-GP's between them."""
+        config, weight = self.config, self._decayed(self.config.penalty_final)
+        total: torch.Tensor | float = 0.0
+        if config.r1 or config.r2:
+            if config.penalty == "exact":
+                squares = regularizers.squared_gradients(logits, both)
+            else:
+                noise = self.draws.normal("penalty", index, *both.shape).to(both.device)
+                squares = regularizers.approximate_squared_gradients(self.D, both.detach(), logits, noise)
+            at_fake, at_real = squares.chunk(2)
+            total = total + weight * 0.5 * (config.r1 * at_real.mean() + config.r2 * at_fake.mean())
+        if config.gradient_penalty:
+            mix = self.draws.uniform("between", index, config.batch_size).to(both.device)
+            total = total + weight * config.gradient_penalty * regularizers.gradient_penalty_one(self.D, real, fake, mix)
+        return total
+
+    def _decayed(self, final: float) -> float:
+        """The share that is left at this step: half a cosine from 1 down to `final` over `decay_steps`."""
+        if not self.config.decay_steps:
+            return 1.0
+        done = min(1.0, self.step_count / self.config.decay_steps)
+        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
 
     def _average(self, index: int) -> None:
         """G_ema goes a little of the way to G; buffers such as batch statistics are taken as they are."""
@@ -121,6 +162,12 @@ class Trainer:
                 kept.copy_(new)
 
     # Draws.
+
+    def _real(self, index: int, player: str = "D") -> torch.Tensor:
+        """A batch of real pictures, (batch_size, C, H, W) in [0, 1]. The generator's are another shuffle's."""
+        n, total = self.config.batch_size, len(self.images)
+        picks = self.draws.batch(index, n, total) if player == "D" else self.other_draws.batch(index, n, total)
+        return to_unit(self.images[picks.to(self.images.device)])
 
     def _z(self, player: str, index: int) -> torch.Tensor:
         """z ~ N(0, 1), (batch_size, latent_dim)."""
@@ -141,6 +188,20 @@ class Trainer:
                     seed_for(self.config.seed, f"dropout {place} for {player}", index))
 
     # What is shown and kept.
+
+    @torch.no_grad()
+    def center(self) -> float:
+        """The logit at which D is undecided: 0, or for a relative loss midway between what it says of reals and of fakes."""
+        if not self.loss.relative:
+            return 0.0
+        training = self.D.training
+        self.D.eval()
+        with self.resolved.autocast():
+            fake = self.G_ema(self.draws.normal("samples", 0, 64, self.config.latent_dim).to(self.images.device))
+            real = to_unit(self.images[self.draws.batch(0, 64, len(self.images)).to(self.images.device)])
+            middle = 0.5 * (self.D(fake).float().mean() + self.D(real).float().mean())
+        self.D.train(training)
+        return float(middle)
 
     @torch.no_grad()
     def sample(self, z: torch.Tensor | int) -> torch.Tensor:

@@ -16,7 +16,8 @@ PACKAGE = ROOT / "gan_core"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the wall stands a little behind the rule
 
-LEAVES = {"losses", "networks", "data", "images", "randomness", "checkpoint", "latent", "acceleration", "plots", "evaluation"}
+LEAVES = {"losses", "regularizers", "networks", "data", "images", "randomness", "checkpoint", "latent", "acceleration", "plots",
+          "evaluation"}
 GROUND = {"files", "status"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),

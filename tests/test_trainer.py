@@ -228,3 +228,63 @@ def test_networks_of_ones_own_are_trained_in_place():
     before = tensors(G)
     t.step()
     assert t.G is G and not same(before, tensors(G))
+
+
+def test_penalties_are_added_as_their_formulas_say():
+    """R1 and R2 of an independent computation, autograd on each kind by itself, in float64; what D pays moves D alone."""
+    plain, taxed = trainer(), trainer(r1=3.0, r2=5.0)
+    D = copy.deepcopy(plain.D).double()
+    plain.discriminator_step()
+    metrics = taxed.discriminator_step()
+    assert not same(tensors(plain.D), tensors(taxed.D)) and same(tensors(plain.G), tensors(taxed.G))
+    fresh = trainer(r1=3.0, r2=5.0)
+    real = (IMAGES[fresh.draws.batch(0, 4, len(IMAGES))].double() / 255).requires_grad_(True)
+    with torch.no_grad(), frozen_statistics(fresh.G):
+        fake = fresh.G(fresh._z("D", 0)).double()
+    fake.requires_grad_(True)
+    squares = [torch.autograd.grad(D(x).sum(), x, create_graph=True)[0].flatten(1).square().sum(1).mean() for x in (real, fake)]
+    loss = torch.nn.functional.softplus(-D(real)).mean() + torch.nn.functional.softplus(D(fake)).mean()
+    assert metrics["d_loss"].item() == pytest.approx(loss.item(), rel=1e-5), "the curve shows the loss without the tax"
+    (loss + 1.5 * squares[0] + 2.5 * squares[1]).backward()
+    for mine, theirs in zip(taxed.D.parameters(), D.parameters(), strict=True):
+        torch.testing.assert_close(taxed.opt_D.state[mine]["exp_avg"].double(), theirs.grad, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("changes", [{"loss": name} for name in ("saturating", "relativistic", "hinge", "least-squares")] + [
+    {"loss": "wasserstein", "gradient_penalty": 10.0}, {"r1": 1.0, "penalty": "approximate"},
+    {"loss": "relativistic", "r1": 1.0, "r2": 1.0},
+    {"decay_steps": 10, "r1": 1.0}, {"networks": "course", "latent_dim": 8, "r1": 1.0}])
+def test_every_kind_of_training_moves_one_network_at_a_time_and_resumes_exactly(changes):
+    whole, first, second = (trainer(precision="bf16", **changes) for _ in range(3))
+    for _ in range(6):
+        end = whole.step()
+    for _ in range(3):
+        first.step()
+    second.load_state_dict({name: t.detach().clone() for name, t in first.state_dict().items()})
+    for _ in range(3):
+        again = second.step()
+    assert same(whole.state_dict(), second.state_dict()) and same(end, again)
+    assert all(0 <= end[name] <= 1 for name in ("d_real", "d_fake")) and all(value.isfinite() for value in end.values())
+    before = tensors(whole.G)
+    whole.discriminator_step()
+    assert same(before, tensors(whole.G))
+    before = tensors(whole.D)
+    whole.generator_step()
+    assert same(before, tensors(whole.D))
+
+
+def test_rates_fall_along_half_a_cosine():
+    t = trainer(decay_steps=4, lr_final=0.2, lr_d=1e-3, lr_g=2e-3)
+    seen = []
+    for _ in range(6):
+        t.step()
+        seen.append((t.opt_D.param_groups[0]["lr"], t.opt_G.param_groups[0]["lr"]))
+    shares = [0.2 + 0.8 * (1 + np.cos(np.pi * min(1, k / 4))) / 2 for k in range(6)]
+    np.testing.assert_allclose(seen, [(1e-3 * s, 2e-3 * s) for s in shares], rtol=1e-6)
+
+
+def test_a_relative_losss_verdict_is_centred_between_the_two_kinds():
+    t = trainer(loss="relativistic")
+    with torch.no_grad():
+        t.D.dense.bias += 7.0
+    assert t.center() == pytest.approx(7.0, abs=0.5) and trainer().center() == 0.0

@@ -42,17 +42,19 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         about = gr.Markdown("", elem_id="gan-runs-about")
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
 
-    def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, Any, str]:
+    def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, str]:
         cards = []
         for run in [*shelf.own()[:MOST], *shelf.starters()]:
             try:
                 cards.append((card(run, lang), run.id))
             except RunError:
                 continue  # it is being deleted at this moment
-        value = next((name for name in (now, run_id) if name in {one for _, one in cards}), None)
+        known = {name for _, name in cards}
+        # What a person has chosen is left alone: by now it may be another one than when this was asked.
+        choice = {} if now in known else {"value": run_id if run_id in known else None}
         folder = words.text("runs.folder", lang, folder=f"`{shelf.folder.resolve()}`")
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
-        return gr.Radio(choices=cards, value=value), *enabled(run_id, lang, value), text
+        return gr.Radio(choices=cards, **choice), text
 
     def enabled(run_id: str, lang: str, now: str | None) -> tuple[Any, Any]:
         run = shelf.find(now or "")
@@ -68,7 +70,8 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
 
     here = [run_box, lang_box, chosen]
     for event in (tab.select, refresh.click):
-        event(tell(listed), here, [chosen, show, resume, about], js=CHOSEN, **QUIET)
+        asked = event(tell(listed), here, [chosen, about], js=CHOSEN, **QUIET)
+        asked.then(tell(enabled), here, [show, resume], js=CHOSEN, **QUIET)
     chosen.input(tell(enabled), here, [show, resume], js=CHOSEN, trigger_mode="always_last", **QUIET)
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
     show.click(None, chosen, None, js="(run) => { if (run) gan.showRun(run); return []; }", api_visibility="private")

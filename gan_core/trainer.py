@@ -39,6 +39,8 @@ class Trainer:
         self.config = config
         self.resolved = resolved or resolve(config.device, config.precision, config.threads)
         self.loss: Loss = registry.resolve(registry.LOSSES, config.loss)
+        if config.label_noise and not self.loss.takes_noise:
+            raise ValueError(f"label_noise is {config.label_noise:g}, but the loss {config.loss} has no labels; set it to 0.")
         self.draws = Draws(config.seed)
         # Of its own, so that the discriminator's epochs stay whole.
         self.other_draws = Draws(seed_for(config.seed, "reals for G", 0))
@@ -221,23 +223,21 @@ class Trainer:
         return dict(self._tensors()) | counts
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take over a state of the same config. Raises ValueError for other names or shapes, before anything has changed."""
+        """Take over a state of the same config. Raises ValueError for other names, shapes or types, before anything changes."""
         own = self.state_dict()
         if set(own) != set(state):
             odd = sorted(set(own) ^ set(state))[0]
             raise ValueError(f"this state is of another kind of training: {odd!r} is on one side only.")
         for name, tensor in own.items():
-            if tensor.shape != state[name].shape:
-                raise ValueError(f"{name} has the shape {tuple(state[name].shape)}; here it is {tuple(tensor.shape)}.")
+            found = state[name]
+            if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+                raise ValueError(f"{name} is {tuple(found.shape)} {found.dtype}; "
+                                 f"here it is {tuple(tensor.shape)} {tensor.dtype}.")
         with torch.no_grad():
             for name, tensor in self._tensors():
                 # In place: Adam's moments keep their parameter's memory format, without which fused Adam goes wrong unseen.
                 tensor.copy_(state[name])
         self.step_count, self.images_seen = int(state["step_count"]), int(state["images_seen"])
-
-    def expected(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-        """Name -> (shape, dtype) of every tensor in the state, for the gate that reads files."""
-        return {name: (tuple(t.shape), t.dtype) for name, t in self.state_dict().items()}
 
     def _tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
         networks: dict[str, Any] = {"G": self.G, "D": self.D}

@@ -42,10 +42,15 @@ def work(path: Path, paused: bool, threads: int) -> int:
     for stream in (1, 2):
         os.dup2(log, stream)
     lock = filelock.FileLock(run.path.parent / ".worker.lock")
+    busy = _take(lock, run)
+    if busy == run.id:
+        print(f"{run.name} is being trained already by another process.", file=sys.stderr)
+        return 1  # its status and its commands are that process's: nothing here may touch them
     run.forget_commands()
     board = Board(run)
     try:
-        _take(lock, run)
+        if busy:
+            raise Refused(f"In this folder {busy} is being trained already; stop it first.")
         life = Life(run, board, threads, paused)
         signal.signal(signal.SIGTERM, lambda *_: life.stop())
         signal.signal(signal.SIGINT, lambda *_: life.stop())
@@ -61,18 +66,18 @@ def work(path: Path, paused: bool, threads: int) -> int:
         lock.release()
 
 
-def _take(lock: filelock.BaseFileLock, run: Run) -> None:
-    """At most one worker trains per folder; the lock dies with its owner, whatever kills it."""
+def _take(lock: filelock.BaseFileLock, run: Run) -> str:
+    """At most one worker trains per folder; the lock dies with its owner, whatever kills it. "" or the run that is trained."""
     holder = run.path.parent / ".worker.json"
     try:
         lock.acquire(timeout=1.0)
-    except filelock.Timeout as error:
-        name = "another run"
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
-            name = Run.open(run.path.parent / json.loads(holder.read_bytes())["run"]).name
-        raise Refused(f"In this folder {name} is being trained already; stop it first.") from error
+    except filelock.Timeout:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return str(json.loads(holder.read_bytes())["run"])
+        return "another run"
     note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time()}
     atomic_write(holder, json.dumps(note).encode(), durable=False)
+    return ""
 
 
 def _told(error: Exception, status: Status) -> tuple[str, str, int]:

@@ -372,8 +372,18 @@ def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(sta
     status = second.until_state("failed")
     assert second.process.wait(PATIENCE) is not None
     assert status.error["kind"] == "refused" and first.run.status().state == "paused"
+    # The same run once more: its status and its commands are the first one's and stay so.
+    again = Worker(first.run)
+    assert again.process.wait(PATIENCE) == 1
+    assert first.run.status().pid == first.process.pid and first.run.status().state == "paused"
     assert first.steps(1).step == 1
-    # The lock dies with its owner, whatever killed it.
+
+
+@pytest.mark.slow
+def test_the_lock_dies_with_its_owner_whatever_killed_it(start) -> None:
+    first = start(paused=True)
+    first.until_state("paused")
     first.kill()
-    third = start(second.run, paused=True)
-    third.until_state("paused")
+    second = start(paused=True)
+    second.until_state("paused")
+    assert second.steps(1).step == 1

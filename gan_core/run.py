@@ -69,6 +69,20 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def _new_folder(folder: Path, stem: str, fixed: Path) -> Path:
+    """A folder that was not there before: `fixed`, or with a `stem` the stem and four digits that nobody has taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for attempt in range(100):
+        path = folder / f"{stem}-{uuid.uuid4().hex[:4]}" if stem else fixed
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            if not stem or attempt == 99:
+                raise
+    raise AssertionError("the loop above returns or raises")
+
+
 class Run:
     """One run folder. Make it with `Run.create` or `Run.open`."""
 
@@ -85,10 +99,10 @@ class Run:
     def create(cls, config: TrainConfig, folder: Path | str, *, preset: str = "", name: str = "",
                parent: dict[str, Any] | None = None, kind: str = "run") -> Run:
         """A new run folder inside `folder`, with its config and a first status (state "stopped", life 0)."""
-        stamp = time.strftime("%Y%m%d-%H%M%S")
         stem = folder_name(name) or folder_name(preset) or "run"
-        path = Path(folder) / (stem if kind == "starter" else f"{stem}-{stamp}-{uuid.uuid4().hex[:4]}")
+        path = Path(folder) / stem
         try:
+            path = _new_folder(Path(folder), "" if kind == "starter" else f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}", path)
             for part in ("control", "metrics", "frames", "live", "checkpoint"):
                 (path / part).mkdir(parents=True)
         except OSError as error:

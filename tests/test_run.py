@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import psutil
@@ -106,6 +107,15 @@ def test_the_newest_touched_run_comes_first(tmp_path: Path) -> None:
     for age, run in enumerate((runs[1], runs[2], runs[0])):
         os.utime(run.path / "status.json", (1e9 - age, 1e9 - age))
     assert [run.id for run in list_runs(tmp_path)] == [runs[1].id, runs[2].id, runs[0].id]
+
+
+def test_two_runs_of_the_same_second_never_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, first_tries = uuid.uuid4, ["aaaa", "aaaa"]
+    monkeypatch.setattr("gan_core.run.time.strftime", lambda *_: "20260101-000000")
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(hex=first_tries.pop() * 8) if first_tries else real())
+    taken = tmp_path / "run-20260101-000000-aaaa"
+    taken.mkdir()
+    assert make(tmp_path).path != taken and not first_tries and not list(taken.iterdir())
 
 
 # Status.

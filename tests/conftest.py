@@ -11,8 +11,16 @@ os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras-home-")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+import pytest
 from hypothesis import settings
 
 # Timing on a loaded machine says nothing about the code.
 settings.register_profile("default", deadline=None, max_examples=50, print_blob=True)
 settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items):
+    """Slow tests may take long on a busy machine: the default timeout is for the fast ones."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))

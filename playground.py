@@ -7,7 +7,7 @@ import importlib.util
 import os
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
 NEEDED = ("gradio", "torch", "torchvision", "numpy", "matplotlib", "safetensors", "sse_starlette", "bokeh", "scipy", "mlxtend",
@@ -54,17 +54,19 @@ def main() -> None:
         sys.exit(f"Not installed yet: {', '.join(missing)}. Run `pip install -r requirements.txt` and start again.")
     from gan_core.ui.app import Playground
 
-    ended = threading.Event()
+    # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
+    # handler only when this one wakes by itself.
+    ended: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda number, frame: ended.append(number))
     defaults = {name: getattr(args, name) for name in ("seed", "device") if getattr(args, name) is not None}
     playground = Playground(checkpoints(args.checkpoints), args.threads, defaults)
     try:
         playground.launch(args.host, args.port, args.share, args.open)
     except OSError as error:
         sys.exit(f"The page cannot be served: {error}")
-    while not ended.wait(3600):
-        pass
+    while not ended:
+        time.sleep(0.2)
     playground.close()
 
 

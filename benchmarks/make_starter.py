@@ -17,7 +17,7 @@ import torch
 from gan_core.config import PRESETS
 from gan_core.recorder import Recorder
 from gan_core.run import Run
-from gan_core.trainer import Trainer
+from gan_core.trainer import SERIES, Trainer
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 3_000_000  # bytes
@@ -69,7 +69,7 @@ def thin(run: Run) -> None:
     lines = ['{"life": 1, "start_step": 0}']
     for begin in range(0, len(records), size):
         part = records[begin:begin + size]
-        means = {name: round(sum(r[name] for r in part) / len(part), 4) for name in ("d_loss", "g_loss", "d_real", "d_fake")}
+        means = {name: round(sum(r[name] for r in part) / len(part), 4) for name in SERIES}
         count = sum(r.get("n", 1) for r in part)
         lines.append(json.dumps({**{name: part[-1][name] for name in ("step", "images", "t")}, **means, "n": count}))
     run.metrics_path(1).write_text("\n".join(lines) + "\n")

@@ -21,10 +21,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks import keras_course
+from benchmarks.keras_course import LATENT
 from gan_core.config import PRESETS
 from gan_core.trainer import Trainer
 
-LATENT = 128
 Contestant = Callable[[], object]  # one round: a fixed number of whole GAN steps
 
 
@@ -44,21 +45,8 @@ def playground(images: np.ndarray, batch: int, steps: int, threads: int, precisi
 def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestant]:
     """Keras on the torch backend, written as a Keras user writes a GAN: a Model with its own train_step, run by fit."""
     import keras
-    from keras import layers
 
-    discriminator = keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(64, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
-        layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
-        layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
-        # The labels go above 1, which this backend's cross-entropy takes on logits only: no sigmoid.
-        layers.Flatten(), layers.Dropout(0.2), layers.Dense(1)])
-    generator = keras.Sequential([
-        keras.Input((LATENT,)),
-        layers.Dense(7 * 7 * 64), layers.Reshape((7, 7, 64)),
-        layers.UpSampling2D(), layers.Conv2D(128, kernel_size=3, padding="same", activation="relu"),
-        layers.UpSampling2D(), layers.Conv2D(256, kernel_size=3, padding="same", activation="relu"),
-        layers.Conv2D(1, kernel_size=5, padding="same", activation="sigmoid")])
+    discriminator, generator = keras_course.networks()
 
     class GAN(keras.Model):
         """Two updates a step: the discriminator on one labelled batch of both kinds, then the generator through it."""

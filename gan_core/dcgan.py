@@ -18,9 +18,8 @@ from tqdm.auto import tqdm
 from . import checkpoint, images, plots, registry
 from .config import PRESETS, TrainConfig
 from .networks.course import course_discriminator, course_generator
-from .trainer import Trainer
+from .trainer import SERIES, Trainer
 
-SERIES = ("d_loss", "g_loss", "d_real", "d_fake")
 # What the loss of the course is called in the libraries it may come from.
 CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")
 

@@ -15,11 +15,10 @@ import torch
 from . import checkpoint
 from .images import grid, png
 from .run import Frame, Run
-from .trainer import Trainer
+from .trainer import SERIES, Trainer
 
 COLUMNS, CELLS = 8, 64  # of a sample grid
 REAL = 16  # real pictures beside it
-SERIES = ("d_loss", "g_loss", "d_real", "d_fake")
 DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
 MOST_RECORDS = 16  # in one report
 HISTORY = 1.08  # a grid is kept when its step is this much larger than the last kept one's
@@ -51,7 +50,7 @@ class Pace:
 
 
 class Recorder:
-    """One life's writing into a run folder. `status` fields it keeps: seq, live, checkpoint_step."""
+    """One life's writing into a run folder. It counts what it has written: `seq` grids, `live_number` pairs of networks."""
 
     def __init__(self, run: Run, trainer: Trainer, life: int, seq: int, live: int) -> None:
         self.run, self.trainer, self.seq, self.live_number = run, trainer, seq, live
@@ -128,16 +127,13 @@ class Recorder:
         """real.png: 16 of the real pictures, drawn by the seed."""
         images = self.trainer.images
         order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))[:REAL]
-        (self.run.real_path).write_bytes(png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
+        self.run.put(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
 
     def write_frame(self) -> None:
         """The newest grid; older ones are thinned to a history at growing distances."""
         started, step = time.monotonic(), self.trainer.step_count
-        picture = png(grid(self.trainer.sample(CELLS).numpy(), COLUMNS))
         path = self.run.frame_path(self.seq + 1, step)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_bytes(picture)
-        temporary.replace(path)
+        self.run.put(path, png(grid(self.trainer.sample(CELLS).numpy(), COLUMNS)))
         self.seq += 1
         self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
         self.frames.spent(started)

@@ -1,7 +1,7 @@
 """What keeps a discriminator smooth: penalties on its gradient with respect to the pictures it sees.
 
-Plain functions of a discriminator and its inputs, each a scalar tensor to be weighed and added to its loss. They know no
-training loop. Logits are summed before they are differentiated, so that each row's gradient is its own picture's.
+Plain functions of a discriminator and its inputs, to be averaged, weighed and added to its loss. They know no training
+loop. Logits are summed before they are differentiated, so that each row's gradient is its own picture's.
 """
 
 from __future__ import annotations

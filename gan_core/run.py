@@ -245,6 +245,10 @@ class Run:
         path = self.live_file(number)
         return path if number and path.exists() else None
 
+    def put(self, path: Path, data: bytes) -> None:
+        """Replace a picture of this run as one act; it need not survive a power cut."""
+        atomic_write(path, data, durable=False)
+
     @property
     def real_path(self) -> Path:
         return self.path / "real.png"

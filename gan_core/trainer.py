@@ -22,6 +22,7 @@ from .networks.layers import Dropout
 from .randomness import Draws, seed_for
 
 Metrics = dict[str, torch.Tensor]
+SERIES = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
 EMA_RAMP = 0.05  # early on the average reaches back this share of the run, as in StyleGAN2-ADA [2006.06676]
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import keras_course
 from gan_core import registry
 from gan_core.networks.course import course_discriminator, course_generator
 from gan_core.networks.layers import Dropout, glorot_, narrow_conv, upsample_conv
@@ -24,19 +25,7 @@ def keras_pair():
     """The notebook's two networks in Keras, with seeded weights and biases that are not zero, so that all of them count."""
     keras = pytest.importorskip("keras")
     assert keras.backend.backend() == "torch"
-    layers = keras.layers
-    discriminator = keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(64, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
-        layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
-        layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
-        layers.Flatten(), layers.Dropout(0.2), layers.Dense(1)])
-    generator = keras.Sequential([
-        keras.Input((128,)),
-        layers.Dense(7 * 7 * 64), layers.Reshape((7, 7, 64)),
-        layers.UpSampling2D(), layers.Conv2D(128, kernel_size=3, padding="same", activation="relu"),
-        layers.UpSampling2D(), layers.Conv2D(256, kernel_size=3, padding="same", activation="relu"),
-        layers.Conv2D(1, kernel_size=5, padding="same", activation="sigmoid")])
+    discriminator, generator = keras_course.networks()
     rng = np.random.default_rng(3)
     for network in (discriminator, generator):
         for layer in network.layers:

@@ -103,7 +103,7 @@ class Controls:
 
     def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
         """Single steps of one network or both; with no run to step, of a new one that stays paused."""
-        run = self.shelf.find(run_id) if run_id else self.shelf.shown()
+        run = self.shelf.asked(run_id)
         if run is None or run.kind == "starter":
             run = self.start(config, preset, paused=True, lang=lang)
             self._until_begun(run, BEGIN)
@@ -126,7 +126,7 @@ class Controls:
 
     def _target(self, run_id: str, control: str, lang: str) -> Run:
         """The run that is meant, if the control means something for it now."""
-        run = self.shelf.find(run_id) if run_id else self.shelf.shown()
+        run = self.shelf.asked(run_id)
         if run is None:
             raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
         status = run.status()

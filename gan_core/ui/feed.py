@@ -29,7 +29,7 @@ class Feed:
         self.surroundings: dict[str, Any] = {"worker": "none", "active": None}
         self._reader = MetricsReader(run) if run is not None else None
         self._rows: list[list[Any]] = []
-        self._status: dict[str, Any] | None = None
+        self._status: Status | None = None
         self._told: dict[str, Any] | None = None
         self._beat, self._beat_at = -1, time.monotonic()
         self._frame: dict[str, Any] | None = None
@@ -46,16 +46,16 @@ class Feed:
         before, rewound, fresh = self._status, False, []
         if self.run is not None and self._reader is not None:
             try:
-                self._status = self.run.status().to_dict()
+                self._status = self.run.status()
             except RunError:
                 return  # being deleted, or replaced at this moment: the next look will tell
             records, rewound = self._reader.new()
             fresh = [[record.get(name) for name in SERIES] for record in records]
             self._rows = fresh if rewound else self._rows + fresh
         told = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
-        moved = before is None or self._status is None or any(before[key] != self._status[key] for key in ("seq", "live"))
+        moved = before is None or self._status is None or (before.seq, before.live) != (self._status.seq, self._status.live)
         picture = moved and self._look_at_frame()
-        live = moved and before is not None and self._status is not None and before["live"] != self._status["live"]
+        live = moved and before is not None and self._status is not None and before.live != self._status.live
         if told != self._told or fresh or picture or live:
             self._snapshot = ""
         if rewound:
@@ -90,23 +90,23 @@ class Feed:
         """The status without what changes and says nothing: else every heartbeat would be news."""
         if self._status is None:
             return None
-        return {key: value for key, value in self._status.items() if key not in ("heartbeat", "acknowledged")}
+        return {key: value for key, value in self._status.to_dict().items() if key not in ("heartbeat", "acknowledged")}
 
     def _controls(self) -> dict[str, bool]:
-        status = Status.from_dict(self._status) if self._status is not None else None
-        return controls(status, self.run.kind if self.run is not None else "none")
+        return controls(self._status, self.run.kind if self.run is not None else "none")
 
     def _silent(self) -> float:
         """Whole seconds since the heart last beat, by our own clock; 0 unless a living worker has been silent for long."""
-        if self._status is None or self._status["state"] not in ACTIVE or self._status["heartbeat"] != self._beat:
-            self._beat, self._beat_at = (self._status or {}).get("heartbeat", -1), time.monotonic()
+        status = self._status
+        if status is None or status.state not in ACTIVE or status.heartbeat != self._beat:
+            self._beat, self._beat_at = status.heartbeat if status is not None else -1, time.monotonic()
             return 0
         quiet = time.monotonic() - self._beat_at
         # A worker that has not begun its life yet imports torch: that takes its time and is no fault.
-        return round(quiet) if quiet > (SILENT if self._status["state"] != "starting" else 10 * SILENT) else 0
+        return round(quiet) if quiet > (SILENT if status.state != "starting" else 10 * SILENT) else 0
 
     def _latent(self) -> dict[str, int]:
-        live = self._status["live"] if self._status is not None else 0
+        live = self._status.live if self._status is not None else 0
         config = self.run.info.get("config", {}) if self.run is not None else {}
         return {"live": live, "latent_dim": config.get("latent_dim", 0)}
 

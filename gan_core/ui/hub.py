@@ -50,9 +50,9 @@ class Hub:
         """(name, JSON, id) for one viewer: a snapshot at once, then whatever happens, until the server ends."""
         viewer = Viewer(chosen)
         async with self._look_lock:
-            events = await asyncio.to_thread(self._look, {chosen})
-            self._send(events)
-            self._introduce(viewer)
+            looked = await asyncio.to_thread(self._look, {chosen})
+            self._send(looked)
+            self._introduce(viewer, looked[chosen][0])
             self._viewers.add(viewer)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -86,7 +86,7 @@ class Hub:
         """What is new in every run that is wanted: chosen name -> (its feed, events). Runs in a thread."""
         supervisor = self.shelf.supervisor
         active = supervisor.active()
-        shown = self.shelf.shown()
+        shown = active or self.shelf.resting()
         worker = "busy" if active is not None else supervisor.spare
         surroundings: dict[str, Any] = {"worker": worker, "active": active.id if active is not None else None}
         looked: dict[str, tuple[Feed, list[Event]]] = {}
@@ -132,10 +132,7 @@ class Hub:
     def _booted(self, text: str) -> str:
         return f'{{"boot": {json.dumps(self.boot)}, {text[1:]}'
 
-    def _introduce(self, viewer: Viewer, feed: Feed | None = None) -> None:
-        if feed is None:
-            run = (self.shelf.find(viewer.chosen) if viewer.chosen else None) or self.shelf.shown()
-            feed = self._feeds[run.id if run is not None else ""]
+    def _introduce(self, viewer: Viewer, feed: Feed) -> None:
         while not viewer.queue.empty():
             viewer.queue.get_nowait()
         viewer.run, viewer.lost = feed.id, False

@@ -88,7 +88,7 @@ class Live:
 
     def _wanted(self, request: Request) -> Run:
         run_id = request.query_params.get("run", "")
-        run = self.shelf.find(run_id) if run_id else self.shelf.shown()
+        run = self.shelf.asked(run_id)
         if run is None:
             raise LookupError(f"There is no run called {run_id[:80]!r}." if run_id else "There is no run yet.")
         return run

@@ -12,10 +12,9 @@ from ..config import PRESETS
 from ..run import Run, RunError
 from . import words
 from .controls import Controls
-from .train_tab import QUIET, tell
+from .train_tab import QUIET, TELL, tell
 
 MOST = 200  # runs in the list, newest touched first
-CHOSEN = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
 
 
 def card(run: Run, lang: str) -> str:
@@ -70,9 +69,9 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
 
     here = [run_box, lang_box, chosen]
     for event in (tab.select, refresh.click):
-        asked = event(tell(listed), here, [chosen, about], js=CHOSEN, **QUIET)
-        asked.then(tell(enabled), here, [show, resume], js=CHOSEN, **QUIET)
-    chosen.input(tell(enabled), here, [show, resume], js=CHOSEN, trigger_mode="always_last", **QUIET)
+        asked = event(tell(listed), here, [chosen, about], js=TELL, **QUIET)
+        asked.then(tell(enabled), here, [show, resume], js=TELL, **QUIET)
+    chosen.input(tell(enabled), here, [show, resume], js=TELL, trigger_mode="always_last", **QUIET)
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
     show.click(None, chosen, None, js="(run) => { if (run) gan.showRun(run); return []; }", api_visibility="private")
     resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }", **QUIET)

@@ -38,10 +38,15 @@ class Shelf:
 
     def shown(self) -> Run | None:
         """What a browser that has chosen nothing looks at."""
-        active = self.supervisor.active()
-        if active is not None:
-            return active
+        return self.supervisor.active() or self.resting()
+
+    def resting(self) -> Run | None:
+        """What is shown while nothing trains."""
         return self._newest() or next(iter(self.starters()), None)
+
+    def asked(self, run_id: str) -> Run | None:
+        """The run of this id, or the shown one where none is named."""
+        return self.find(run_id) if run_id else self.shown()
 
     def _newest(self) -> Run | None:
         """The first of `own`, without opening all the others: this is asked eight times a second."""

@@ -16,8 +16,8 @@ from . import registry
 class ConfigError(ValueError):
     """A value outside what is allowed; the message is one sentence for a person.
 
-    `field`, `given` and `kind` ("choice", "pair", "whole", "number"; "" where no one field is to blame) let the page say it
-    in other words; what is allowed stands in the field's metadata.
+    `field`, `given` and `kind` ("choice", "bool", "pair", "whole", "number"; "" where no one field is to blame) let the page
+    say it in other words; what is allowed stands in the field's metadata.
     """
 
     def __init__(self, message: str, field: str = "", given: Any = None, kind: str = "") -> None:
@@ -26,9 +26,9 @@ class ConfigError(ValueError):
 
 
 def knob(default: Any, help: str, *, low: float | None = None, high: float | None = None, unit: str = "",
-         choices: tuple[str, ...] | None = None, advanced: bool = True) -> Any:
-    """A config field that carries its own range and help."""
-    about = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "advanced": advanced}
+         choices: tuple[str, ...] | None = None, live: bool = False) -> Any:
+    """A config field that carries its own range and help. `live`: it may change while a run trains."""
+    about = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "live": live}
     return field(default=default, metadata=about)
 
 
@@ -39,34 +39,49 @@ class TrainConfig:
     Every field is checked on construction; a bad one raises ConfigError and says what is allowed.
     """
 
-    dataset: str = knob("digits", "The real pictures to learn from.", choices=tuple(registry.DATASETS), advanced=False)
-    networks: str = knob("quick", "The pair of networks.", choices=tuple(registry.NETWORKS), advanced=False)
-    loss: str = knob("non-saturating", "What the two players minimise.", choices=tuple(registry.LOSSES), advanced=False)
+    dataset: str = knob("digits", "The real pictures or points to learn from.", choices=tuple(registry.DATASETS))
+    networks: str = knob("quick", "The pair of networks.", choices=tuple(registry.NETWORKS))
+    loss: str = knob("non-saturating", "What the two players minimise.", choices=tuple(registry.LOSSES))
+    condition: str = knob("none", "Whether both players are told the class of each picture.", choices=("none", "class"))
     seed: int = knob(0, "Where every random draw starts; the same seed gives the same run.", low=0, high=2**31 - 1)
-    batch_size: int = knob(16, "Real images per step.", low=1, high=4096, unit="images")
     latent_dim: int = knob(32, "How many numbers the generator starts from.", low=1, high=1024, unit="numbers")
-    lr_d: float = knob(2e-3, "Learning rate of the discriminator.", low=0.0, high=1.0)
-    lr_g: float = knob(2e-3, "Learning rate of the generator.", low=0.0, high=1.0)
-    betas_d: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, discriminator.", low=0.0, high=0.999999)
-    betas_g: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, generator.", low=0.0, high=0.999999)
-    d_steps: int = knob(1, "Discriminator updates for each generator update.", low=1, high=20, unit="updates")
-    label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", low=0.0, high=0.5)
-    r1: float = knob(0.0, "Weight of R1: how steep the discriminator may be at real pictures.", low=0.0, high=1000.0)
-    r2: float = knob(0.0, "Weight of R2: how steep the discriminator may be at generated pictures.", low=0.0, high=1000.0)
-    gradient_penalty: float = knob(0.0, "Weight of WGAN-GP's penalty between reals and fakes; 10 is usual.", low=0.0, high=1000.0)
+    batch_size: int = knob(16, "Real images per step.", low=1, high=4096, unit="images", live=True)
+    lr_d: float = knob(2e-3, "Learning rate of the discriminator.", low=0.0, high=1.0, live=True)
+    lr_g: float = knob(2e-3, "Learning rate of the generator.", low=0.0, high=1.0, live=True)
+    betas_d: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, discriminator.", low=0.0, high=0.999999, live=True)
+    betas_g: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, generator.", low=0.0, high=0.999999, live=True)
+    d_steps: int = knob(1, "Discriminator updates for each generator update.", low=1, high=20, unit="updates", live=True)
+    label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", low=0.0, high=0.5, live=True)
+    label_smoothing: float = knob(0.0, "How much less than sure the labels of real pictures are.", low=0.0, high=0.5, live=True)
+    instance_noise: float = knob(0.0, "Noise on all that the discriminator sees; it falls to 0 over the decay.",
+                                 low=0.0, high=2.0, live=True)
+    augment: str = knob("none", "DiffAugment: reals and fakes are disguised in the same ways before the discriminator sees them.",
+                        choices=("none", "translation", "translation,cutout", "color,translation,cutout"), live=True)
+    spectral_norm: bool = knob(False, "Keeps each layer of the discriminator from stretching anything more than once.")
+    r1: float = knob(0.0, "Weight of R1: how steep the discriminator may be at real pictures.", low=0.0, high=1000.0, live=True)
+    r2: float = knob(0.0, "Weight of R2: how steep the discriminator may be at generated pictures.",
+                     low=0.0, high=1000.0, live=True)
+    gradient_penalty: float = knob(0.0, "Weight of WGAN-GP's penalty between reals and fakes; 10 is usual.",
+                                   low=0.0, high=1000.0, live=True)
     penalty: str = knob("exact", "How R1 and R2 are computed: exactly, or by a finite difference, which costs less.",
                         choices=("exact", "approximate"))
     decay_steps: int = knob(0, "Learning rates and penalties fall along half a cosine for so many steps; 0 keeps them.",
-                            low=0, high=10**9, unit="steps")
-    lr_final: float = knob(0.1, "What remains of the learning rates after the decay, as a share.", low=0.0, high=1.0)
-    penalty_final: float = knob(0.1, "What remains of the penalties' weights after the decay, as a share.", low=0.0, high=1.0)
+                            low=0, high=10**9, unit="steps", live=True)
+    lr_final: float = knob(0.1, "What remains of the learning rates after the decay, as a share.", low=0.0, high=1.0, live=True)
+    penalty_final: float = knob(0.1, "What remains of the penalties' weights after the decay, as a share.",
+                                low=0.0, high=1.0, live=True)
     ema_half_life: float = knob(500.0, "Half-life of the averaged generator that is shown; 0 shows the raw one.",
-                                low=0.0, high=1e6, unit="steps")
+                                low=0.0, high=1e6, unit="steps", live=True)
     max_steps: int = knob(0, "The run finishes after this many steps; 0 goes on until it is stopped.",
-                          low=0, high=10**9, unit="steps")
+                          low=0, high=10**9, unit="steps", live=True)
+    measure_share: float = knob(0.05, "Share of the training time spent on measuring quality; 0 measures nothing.",
+                                low=0.0, high=0.5, live=True)
     device: str = knob("auto", "Where the networks live.", choices=("auto", "cpu", "cuda", "mps"))
     precision: str = knob("auto", "Number format of the heavy products.", choices=("auto", "fp32", "bf16"))
-    threads: int = knob(0, "Processor threads of the training; 0 leaves one core free for the page.",
+    memory_format: str = knob("auto", "How pictures lie in memory.", choices=("auto", "channels_last", "contiguous"))
+    rewrites: str = knob("auto", "Whether convolutions are computed in a cheaper way with the same result.",
+                         choices=("auto", "on", "off"))
+    threads: int = knob(0, "Processor threads of the training; 0 leaves the choice to what is measured.",
                         low=0, high=256, unit="threads")
 
     def __post_init__(self) -> None:
@@ -100,6 +115,10 @@ def _checked(f: Any, value: Any) -> Any:
         if value not in about["choices"]:
             raise ConfigError(f"{f.name} is {value!r}; choose one of: {', '.join(about['choices'])}.", f.name, value, "choice")
         return value
+    if f.type == "bool":
+        if not isinstance(value, bool):
+            raise ConfigError(f"{f.name} is {value!r}; give true or false.", f.name, value, "bool")
+        return value
     if f.type.startswith("tuple"):
         if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
             raise ConfigError(f"{f.name} is {value!r}; give two numbers from {about['low']:g} to {about['high']:g}.",
@@ -120,6 +139,8 @@ def _number(f: Any, value: Any) -> int | float:
         raise ConfigError(f"{f.name} is {value!r}; give {allowed}.", f.name, value, "whole" if whole else "number")
     return int(number) if whole else number
 
+
+LIVE = frozenset(f.name for f in fields(TrainConfig) if f.metadata["live"])  # may change while a run trains
 
 # The presets, first the default: small batches and a memoryless Adam make the most of seconds on one core
 # (benchmarks/live.py). Their names and sentences for people are in gan_core/ui/words.

@@ -17,7 +17,7 @@ import torch
 
 from . import checkpoint
 from .acceleration import Resolved, resolve
-from .config import TrainConfig
+from .config import LIVE, TrainConfig
 from .recorder import Diverged, Recorder
 from .run import Run
 from .status import ACTIVE
@@ -99,6 +99,7 @@ class Life:
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         resolved = resolve(config.device, config.precision, config.threads or threads)
         if kept is not None:
+            config = _as_tuned(config, kept.metadata["config"])
             before = Resolved(**kept.metadata["resolved"])
             if before.device == resolved.device:
                 resolved = before
@@ -114,7 +115,8 @@ class Life:
                 notice = f"The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken."
         self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed, notice=notice,
                          device=resolved.device, precision=resolved.precision, memory_format=resolved.memory_format,
-                         threads=resolved.threads, checkpoint_step=-1 if kept is None else kept.step)
+                         threads=resolved.threads, tuned=_tuned(self.run.config, config),
+                         checkpoint_step=-1 if kept is None else kept.step)
         return trainer
 
     def stop(self) -> None:
@@ -132,7 +134,6 @@ class Life:
         self._publish("paused" if self.paused else "running")
         if self.board.status.checkpoint_step < 0:
             self.save()
-        max_steps = self.run.config.max_steps
         while not self.stop_asked:
             # Obey.
             for path, command in self.run.pending():
@@ -150,7 +151,7 @@ class Life:
                 if self.budget is None:
                     self.pause()
                     continue
-            if max_steps and self.trainer.step_count >= max_steps:
+            if 0 < self.trainer.config.max_steps <= self.trainer.step_count:
                 self._finish("finished")
                 return
             # Once in a while: report, show, save.
@@ -239,7 +240,7 @@ class Life:
         if not isinstance(identity, str) or not isinstance(args, dict):
             return  # not written by this program: there is nobody to answer
         action = {"pause": self._pause, "resume": self._resume, "step": self._steps, "save": self._save,
-                  "stop": self._stop}.get(name) if isinstance(name, str) else None
+                  "stop": self._stop, "tune": self._tune}.get(name) if isinstance(name, str) else None
         message = f"{str(name)[:40]!r} is no command of this worker." if action is None else action(args)
         answer = {"id": identity, "command": str(name)[:40], "ok": not message, "message": message,
                   "step": self.trainer.step_count}
@@ -283,6 +284,32 @@ class Life:
         self._publish()
         return message
 
+    def _tune(self, args: dict[str, Any]) -> str:
+        """Knobs turned while it trains: at once, with a mark on the curves, and saved: a kill takes no change back."""
+        changes = args.get("changes")
+        if not isinstance(changes, dict) or not changes:
+            return "There is nothing to change; give an object of field names and values."
+        try:
+            changed = self.trainer.tune(**{str(name): value for name, value in changes.items()})
+        except ValueError as error:
+            return str(error)
+        if changed:
+            self._try("writing the curves", lambda: self.recorder.mark("tune", changed, self.elapsed))
+            self.save()
+            self._publish(tuned=_tuned(self.run.config, self.trainer.config))
+        return ""
+
     def _stop(self, args: dict[str, Any]) -> str:
         self.stop()
         return ""
+
+
+def _as_tuned(config: TrainConfig, saved: dict[str, Any]) -> TrainConfig:
+    """The run's config with the knobs as they stood at its checkpoint; a checkpoint of an older version may lack some."""
+    return config.replace(**{name: saved[name] for name in LIVE if name in saved})
+
+
+def _tuned(config: TrainConfig, now: TrainConfig) -> dict[str, Any]:
+    """What is set otherwise than the run began with."""
+    before, after = config.to_dict(), now.to_dict()
+    return {name: after[name] for name in sorted(LIVE) if after[name] != before[name]}

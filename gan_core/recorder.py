@@ -14,10 +14,11 @@ import torch
 
 from . import checkpoint
 from .images import grid, png
+from .networks.layers import plain_state
 from .run import Frame, Run
 from .trainer import SERIES, Trainer
 
-COLUMNS, CELLS = 8, 64  # of a sample grid
+ROWS, COLUMNS = 8, 8  # of a sample grid; one column a class where there are classes
 REAL = 16  # real pictures beside it
 DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
 MOST_RECORDS = 16  # in one report
@@ -121,6 +122,12 @@ class Recorder:
             self._torn = True
             raise
 
+    def mark(self, kind: str, changes: dict[str, list[Any]], elapsed: float) -> None:
+        """Something that changed the course of the run at this step, {name: [old, new]}: a line the curves will show."""
+        self.flush(everything=True)
+        step = self.trainer.step_count
+        self._append([{"step": step, "t": round(elapsed, 3), "mark": {"kind": kind, "changes": changes}}])
+
     # Pictures and networks for the page.
 
     def write_real(self) -> None:
@@ -133,7 +140,8 @@ class Recorder:
         """The newest grid; older ones are thinned to a history at growing distances."""
         started, step = time.monotonic(), self.trainer.step_count
         path = self.run.frame_path(self.seq + 1, step)
-        self.run.put(path, png(grid(self.trainer.sample(CELLS).numpy(), COLUMNS)))
+        columns = self.trainer.classes or COLUMNS
+        self.run.put(path, png(grid(self.trainer.sample(ROWS * columns).numpy(), columns)))
         self.seq += 1
         self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
         self.frames.spent(started)
@@ -153,9 +161,9 @@ class Recorder:
         started, trainer, config = time.monotonic(), self.trainer, self.trainer.config
         tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t
                    for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
-                   for name, t in network.state_dict().items()}
+                   for name, t in plain_state(network).items()}
         notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss,
-                 "center": trainer.center()}
+                 "center": trainer.center(), "shape": list(trainer.shape), "classes": trainer.classes}
         checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)
         self.live_number += 1
         for path in self.run.path.glob("live/*.safetensors"):

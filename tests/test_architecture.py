@@ -16,8 +16,8 @@ PACKAGE = ROOT / "gan_core"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the wall stands a little behind the rule
 
-LEAVES = {"losses", "regularizers", "networks", "data", "images", "randomness", "checkpoint", "latent", "acceleration", "plots",
-          "evaluation"}
+LEAVES = {"losses", "regularizers", "networks", "data", "images", "augment", "randomness", "checkpoint", "latent", "acceleration",
+          "plots", "evaluation"}
 GROUND = {"files", "status"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -26,7 +26,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "status": set(),
     **{leaf: LEAVES | {"files"} for leaf in LEAVES},
-    "trainer": {"config", "registry"} | LEAVES,
+    "batches": {"config"} | LEAVES,
+    "players": {"config", "registry"} | LEAVES,
+    "trainer": {"config", "registry", "batches", "players"} | LEAVES,
     "run": {"config"} | GROUND,
     "supervisor": {"run"} | GROUND,
     "recorder": {"trainer", "run"} | LEAVES,

@@ -10,7 +10,8 @@ from gan_core import registry
 from gan_core.config import PRESETS, ConfigError, TrainConfig
 
 FIELDS = dataclasses.fields(TrainConfig)
-NUMBERS = [f for f in FIELDS if f.metadata["choices"] is None]
+SWITCHES = [f for f in FIELDS if f.type == "bool"]
+NUMBERS = [f for f in FIELDS if f.metadata["choices"] is None and f not in SWITCHES]
 CHOICES = [f for f in FIELDS if f.metadata["choices"] is not None]
 
 
@@ -18,6 +19,8 @@ def allowed(field: dataclasses.Field) -> st.SearchStrategy:
     about = field.metadata
     if about["choices"] is not None:
         return st.sampled_from(about["choices"])
+    if field in SWITCHES:
+        return st.booleans()
     if field.type == "int":
         return st.integers(about["low"], about["high"])
     one = st.floats(about["low"], about["high"])
@@ -59,6 +62,13 @@ def test_an_unknown_choice_is_refused_with_all_that_are_known(field: dataclasses
     assert all(choice in str(caught.value) for choice in field.metadata["choices"])
 
 
+@pytest.mark.parametrize("field", SWITCHES, ids=lambda f: f.name)
+@pytest.mark.parametrize("value", [0, 1, None, "yes", 1.0])
+def test_a_switch_is_true_or_false_and_nothing_else(field: dataclasses.Field, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{field.name} is .*give true or false"):
+        TrainConfig(**{field.name: value})
+
+
 @pytest.mark.parametrize("field", NUMBERS, ids=lambda f: f.name)
 def test_the_ends_of_every_range_are_in_and_what_is_beyond_is_out(field: dataclasses.Field) -> None:
     low, high = field.metadata["low"], field.metadata["high"]
@@ -94,7 +104,7 @@ def test_a_config_never_changes() -> None:
 def test_every_field_explains_itself(field: dataclasses.Field) -> None:
     about = field.metadata
     assert about["help"].endswith(".") and len(about["help"]) < 120
-    assert about["choices"] or about["low"] < about["high"]
+    assert about["choices"] or field in SWITCHES or about["low"] < about["high"]
 
 
 def test_the_course_preset_is_the_course() -> None:

@@ -7,16 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core.config import PRESETS
+from gan_core.config import LIVE, PRESETS, ConfigError
 from gan_core.networks.layers import Dropout
-from gan_core.trainer import Trainer, frozen_statistics
+from gan_core.players import frozen_statistics
+from gan_core.trainer import Trainer
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), np.uint8))
+LABELS = torch.arange(40) % 4
 
 
 def trainer(preset="quick", **changes):
     config = PRESETS[preset].replace(**{"batch_size": 4, "threads": 1, "precision": "fp32", "device": "cpu", **changes})
-    return Trainer(config, IMAGES)
+    return Trainer(config, IMAGES, LABELS)
 
 
 def tensors(network):
@@ -241,7 +243,7 @@ def test_penalties_are_added_as_their_formulas_say():
     fresh = trainer(r1=3.0, r2=5.0)
     real = (IMAGES[fresh.draws.batch(0, 4, len(IMAGES))].double() / 255).requires_grad_(True)
     with torch.no_grad(), frozen_statistics(fresh.G):
-        fake = fresh.G(fresh._z("D", 0)).double()
+        fake = fresh.G(fresh.batches.z("D", 0)).double()
     fake.requires_grad_(True)
     squares = [torch.autograd.grad(D(x).sum(), x, create_graph=True)[0].flatten(1).square().sum(1).mean() for x in (real, fake)]
     loss = torch.nn.functional.softplus(-D(real)).mean() + torch.nn.functional.softplus(D(fake)).mean()
@@ -254,7 +256,9 @@ def test_penalties_are_added_as_their_formulas_say():
 @pytest.mark.parametrize("changes", [{"loss": name} for name in ("saturating", "relativistic", "hinge", "least-squares")] + [
     {"loss": "wasserstein", "gradient_penalty": 10.0}, {"r1": 1.0, "penalty": "approximate"},
     {"loss": "relativistic", "r1": 1.0, "r2": 1.0},
-    {"decay_steps": 10, "r1": 1.0}, {"networks": "course", "latent_dim": 8, "r1": 1.0}])
+    {"decay_steps": 10, "r1": 1.0}, {"networks": "course", "latent_dim": 8, "r1": 1.0},
+    {"label_smoothing": 0.1, "instance_noise": 0.2, "decay_steps": 10}, {"augment": "color,translation,cutout", "r2": 1.0},
+    {"spectral_norm": True, "d_steps": 2}, {"spectral_norm": True, "loss": "relativistic", "r1": 1.0, "r2": 1.0}])
 def test_every_kind_of_training_moves_one_network_at_a_time_and_resumes_exactly(changes):
     whole, first, second = (trainer(precision="bf16", **changes) for _ in range(3))
     for _ in range(6):
@@ -294,3 +298,50 @@ def test_a_relative_losss_verdict_is_centred_between_the_two_kinds():
 def test_noise_on_labels_that_a_loss_does_not_have_is_refused():
     with pytest.raises(ValueError, match="has no labels"):
         trainer(loss="hinge", label_noise=0.1)
+
+
+def test_a_turned_knob_is_the_one_that_a_run_with_that_knob_has():
+    """Ten steps, a change, ten steps: the same as a trainer of the new config that takes over the state in between."""
+    first, fresh = trainer(), trainer(lr_d=1e-4, betas_g=(0.5, 0.9), r1=2.0, batch_size=6)
+    for _ in range(5):
+        first.step()
+    fresh.load_state_dict({name: t.detach().clone() for name, t in first.state_dict().items()})
+    changed = first.tune(lr_d=1e-4, betas_g=[0.5, 0.9], r1=2.0, batch_size=6, lr_g=first.config.lr_g)
+    assert changed == {"lr_d": [2e-3, 1e-4], "betas_g": [[0.0, 0.99], [0.5, 0.9]], "r1": [0.0, 2.0], "batch_size": [4, 6]}
+    for _ in range(5):
+        one, other = first.step(), fresh.step()
+    assert same(first.state_dict(), fresh.state_dict()) and same(one, other) and first.config == fresh.config
+
+
+def test_a_tuning_keeps_the_moments_and_moves_no_tensor():
+    t = trainer("course")
+    t.step()
+    before = {name: value.clone() for name, value in t.state_dict().items()}
+    t.tune(lr_d=0.1, r1=1.0, label_noise=0.2, ema_half_life=10.0, d_steps=2)
+    assert same(before, t.state_dict()) and not t.D.training, "under a penalty dropout is off"
+    t.tune(r1=0.0)
+    assert t.D.training
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"networks": "course"}, "networks cannot change while a run trains; these can: .*lr_d"), ({"lr": 1}, "lr cannot change"),
+    ({"lr_d": -1}, "lr_d is -1; give a number"), ({"lr_g": 0.5, "seed": 3}, "seed cannot change"),
+    ({"ema_half_life": 0}, "cannot change from or to 0"), ({"label_noise": 0.1}, "has no labels")])
+def test_a_knob_that_cannot_be_turned_is_refused_in_words_and_nothing_changes(changes, said):
+    t = trainer(loss="hinge")
+    config = t.config
+    with pytest.raises(ValueError, match=said):
+        t.tune(**changes)
+    assert t.config == config and t.batches.config == config
+    assert {"lr_d", "r1", "batch_size"} <= LIVE and not {"seed", "networks", "latent_dim", "device"} & LIVE
+    assert issubclass(ConfigError, ValueError)
+
+
+@pytest.mark.parametrize(("images", "labels", "changes", "said"), [
+    (torch.zeros(4, 3), None, {}, r"give uint8 \(N, C, H, W\)"), (torch.zeros(4, 2), None, {}, "give points that differ"),
+    (torch.full((4, 2), torch.nan), None, {}, "not all finite"), (IMAGES, torch.zeros(3), {}, "whole numbers"),
+    (IMAGES, None, {"condition": "class"}, "have no labels"), (torch.randn(9, 2), None, {"augment": "translation"}, "for points"),
+    (torch.zeros(4, 3, 28, 28, dtype=torch.uint8), None, {"networks": "course"}, "grey pictures of 28x28")])
+def test_data_that_cannot_be_trained_on_are_refused_in_words(images, labels, changes, said):
+    with pytest.raises(ValueError, match=said):
+        Trainer(PRESETS["quick"].replace(**changes), images, labels)

@@ -130,6 +130,27 @@ def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start)
     assert all(0 <= r["d_real"] <= 1 and 0 <= r["d_fake"] <= 1 and r["t"] >= 0 for r in records)
 
 
+def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) -> None:
+    worker = start(paused=True)
+    run = worker.run
+    worker.until_state("paused")
+    worker.steps(3)
+    status = worker.ask("tune", changes={"lr_d": 1e-4, "r1": 2.0})
+    assert status.tuned == {"lr_d": 1e-4, "r1": 2.0}
+    assert run.metrics()[-1]["mark"] == {"kind": "tune", "changes": {"lr_d": [2e-3, 1e-4], "r1": [0.0, 2.0]}}
+    for changes, said in (({"seed": 3}, "seed cannot change"), ({"lr_d": "fast"}, "lr_d is 'fast'; give a number"),
+                          ({}, "nothing to change")):
+        with pytest.raises(CommandError, match=said):
+            worker.ask("tune", changes=changes)
+    worker.kill()  # nobody has saved
+
+    again = start(run, paused=True)
+    status = again.until_state("paused")
+    assert status.tuned == {"lr_d": 1e-4, "r1": 2.0} and status.step == 3
+    assert [r["mark"]["changes"]["lr_d"] for r in run.metrics() if "mark" in r] == [[2e-3, 1e-4]]
+    assert again.steps(1).tuned == status.tuned and again.save().metadata["config"]["lr_d"] == 1e-4 and run.config.lr_d == 2e-3
+
+
 def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_in_words(start) -> None:
     worker = start(paused=True)
     worker.until_state("paused")

@@ -64,6 +64,9 @@ def course_generator(latent_dim: int = 128) -> nn.Module:
     return glorot_(CourseGenerator(latent_dim))
 
 
-def build(latent_dim: int = 128) -> tuple[nn.Module, nn.Module]:
-    """(generator, discriminator), as the registry wants them."""
+def build(latent_dim: int = 128, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> tuple[nn.Module, nn.Module]:
+    """(generator, discriminator), as the registry wants them. Raises ValueError for anything but 28x28 grey without classes."""
+    if tuple(shape) != (1, 28, 28) or classes:
+        raise ValueError(f"the course's networks make grey pictures of 28x28 without classes, not {tuple(shape)}"
+                         + (f" of {classes} classes." if classes else "."))
     return course_generator(latent_dim), course_discriminator()

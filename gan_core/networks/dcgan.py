@@ -61,6 +61,6 @@ def dcgan_(module: nn.Module) -> nn.Module:
     return module
 
 
-def build(latent_dim: int = 32) -> tuple[nn.Module, nn.Module]:
+def build(latent_dim: int = 32, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator), as the registry wants them."""
     return dcgan_(Generator(latent_dim)), dcgan_(Discriminator())

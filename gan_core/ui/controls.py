@@ -53,7 +53,7 @@ class Controls:
             if not (labels and error.kind):
                 raise Refusal("errors.refused", lang, message=str(error)) from error
             about = FIELDS[error.field].metadata
-            low, high = (words.number(about[end], lang) if about["choices"] is None else "" for end in ("low", "high"))
+            low, high = (words.number(about[end], lang) if about["low"] is not None else "" for end in ("low", "high"))
             raise Refusal(f"errors.{error.kind}", lang, field=words.text(f"fields.{error.field}", lang), low=low, high=high,
                           given=_short(error.given), choices=", ".join(about["choices"] or ())) from error
         except TypeError as error:

@@ -1,0 +1,83 @@
+"""What each step is given: reals, z, classes, noise and disguises, every one a function of the seed and the step.
+
+It knows the data and the config, no network. Pictures are uint8 (N, C, H, W) outside and [0, 1] inside; points are
+float32 (N, 2) in their own units outside, centred and scaled to standard deviation 1 inside.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from . import augment
+from .config import TrainConfig
+from .images import to_uint8, to_unit
+from .randomness import Draws, seed_for
+
+Labels = torch.Tensor | None
+
+
+class Batches:
+    """The draws of one run on one set of data; `config` may be replaced between two steps.
+
+    data: uint8 (N, C, H, W) or float32 (N, 2) on the device; labels: int64 (N,) or None. Every method's `player` is "D" or
+    "G": the two never share a draw, except that fakes are of the classes of that step's reals.
+    """
+
+    def __init__(self, config: TrainConfig, data: torch.Tensor, labels: Labels) -> None:
+        self.config, self.data, self.device = config, data, data.device
+        self.points = data.ndim == 2
+        self.labels = labels if config.condition == "class" else None
+        self.classes = int(labels.max()) + 1 if self.labels is not None else 0
+        self.draws = Draws(config.seed)
+        # Of its own, so that the discriminator's epochs stay whole.
+        self._other_draws = Draws(seed_for(config.seed, "reals for G", 0))
+        self.middle, self.scale = (data.mean(0), float(data.std())) if self.points else (0.0, 1.0)
+
+    def encode(self, data: torch.Tensor) -> torch.Tensor:
+        """Data in their own units as the networks see them."""
+        return (data - self.middle) / self.scale if self.points else to_unit(data)
+
+    def decode(self, made: torch.Tensor) -> torch.Tensor:
+        """What a generator made, in the data's own units: uint8 pictures, or float32 points."""
+        return made.detach().float() * self.scale + self.middle if self.points else to_uint8(made)
+
+    def _picks(self, index: int, player: str) -> torch.Tensor:
+        draws = self.draws if player == "D" else self._other_draws
+        return draws.batch(index, self.config.batch_size, len(self.data)).to(self.device)
+
+    def real(self, index: int, player: str = "D") -> tuple[torch.Tensor, Labels]:
+        """A batch of reals as the networks see them, and their classes. The generator's are another shuffle's."""
+        picks = self._picks(index, player)
+        return self.encode(self.data[picks]), self.labels[picks] if self.labels is not None else None
+
+    def classes_for_g(self, index: int) -> Labels:
+        """The classes of the generator's own batch: as often as the data have them."""
+        return self.labels[self._picks(index, "G")] if self.labels is not None else None
+
+    def z(self, player: str, index: int) -> torch.Tensor:
+        """z ~ N(0, 1), (batch_size, latent_dim)."""
+        return self.draws.normal(f"z for {player}", index, self.config.batch_size, self.config.latent_dim).to(self.device)
+
+    def label_noise(self, index: int, fake_is_one: bool) -> tuple[Labels, Labels]:
+        """What is added to the labels of reals and of fakes, (batch_size,) each: noise on both, and reals a little less sure."""
+        config, n = self.config, self.config.batch_size
+        if not (config.label_noise or config.label_smoothing):
+            return None, None
+        noise = config.label_noise * self.draws.uniform("label noise", index, 2, n)
+        real, fake = noise.to(self.device)
+        # One-sided [1606.03498]: only the label of reals moves, towards the fakes'.
+        return real + (config.label_smoothing if fake_is_one else -config.label_smoothing), fake
+
+    def disguised(self, x: torch.Tensor, player: str, index: int, noise: float) -> torch.Tensor:
+        """What the discriminator gets to see of x: augmented, then with N(0, noise) added; the gradient goes through."""
+        if self.config.augment != "none":
+            u = self.draws.uniform(f"augment for {player}", index, len(x), augment.NUMBERS)
+            x = augment.augment(x, self.config.augment, u.to(self.device))
+        if noise:
+            x = x + noise * self.draws.normal(f"instance noise for {player}", index, *x.shape).to(self.device)
+        return x
+
+    def some(self, count: int) -> tuple[torch.Tensor, Labels]:
+        """The run's fixed z, (count, latent_dim), and their classes in turn: what is shown stays comparable."""
+        z = self.draws.normal("samples", 0, count, self.config.latent_dim).to(self.device)
+        return z, torch.arange(count, device=self.device) % self.classes if self.classes else None

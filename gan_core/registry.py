@@ -23,7 +23,8 @@ class Entry:
 # gan_core/networks; with classes both take labels as a second argument.
 NETWORKS: dict[str, Entry] = {
     "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters"),
-    "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN with transposed convolutions: 28x28 grey, made for two cores"),
+    "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN, transposed convolutions: 28, 32 or 64 pixels, for two cores"),
+    "resnet": Entry("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
     "mlp": Entry("gan_core.networks.mlp:build", "two multilayer perceptrons of 3 x 128 for points in the plane"),
 }
 

@@ -1,4 +1,4 @@
-"""What torch lacks: dropout with its own randomness, spectral norm that moves only when told, fast convolutions, Keras' weights.
+"""What torch lacks: dropout with its own randomness, layers that know a class, spectral norm, fast convolutions, Keras' weights.
 
 It knows no network; who wants reproducible masks sets `Dropout.generator` before each forward pass.
 """
@@ -37,6 +37,54 @@ class Dropout(nn.Module):
         return f"p={self.p:g}"
 
 
+SIZES = {28: (7, 2), 32: (8, 2), 64: (8, 3)}  # side of the picture: side at the smallest size, doublings up to it
+
+
+def plan(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """(channels, side at the smallest size, doublings) of pictures (C, H, W). Raises ValueError, a sentence, for others."""
+    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in SIZES:
+        raise ValueError(f"these networks make grey or colour pictures, (1, H, W) or (3, H, W), of "
+                         f"{', '.join(map(str, SIZES))} pixels a side, not {tuple(shape)}; choose other networks or resize.")
+    return shape[0], *SIZES[shape[1]]
+
+
+def given(labels: torch.Tensor | None) -> torch.Tensor:
+    """The labels, or ValueError where a conditional network got none."""
+    if labels is None:
+        raise ValueError("these networks are conditional: give a label for each picture.")
+    return labels
+
+
+class ClassBatchNorm(nn.Module):
+    """Batch norm whose scale and shift are the class's own [1707.00683]: x (N, C, H, W), labels (N,) int64 -> (N, C, H, W)."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.scale, self.shift = nn.Embedding(classes, channels), nn.Embedding(classes, channels)
+        nn.init.ones_(self.scale.weight)
+        nn.init.zeros_(self.shift.weight)
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        scale, shift = (table(given(labels))[:, :, None, None] for table in (self.scale, self.shift))
+        return self.norm(x) * scale + shift
+
+
+class Projection(nn.Module):
+    """<V_y, features>: what the class y adds to a logit [1802.05637 eq. 5].
+
+    features (N, d), labels (N,) int64 -> (N,) float32.
+    """
+
+    def __init__(self, classes: int, size: int) -> None:
+        super().__init__()
+        self.classes = nn.Embedding(classes, size)
+        nn.init.normal_(self.classes.weight, 0.0, 0.02)
+
+    def forward(self, features: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        return (self.classes(given(labels)) * features.float()).sum(1)
+
+
 class SpectralNorm(nn.Module):
     """A weight W divided by its largest singular value [1802.05957], estimated as u^T W v; for torch's parametrize.
 
@@ -71,6 +119,8 @@ def spectral_norm_(network: nn.Module) -> nn.Module:
     """
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding) and not parametrize.is_parametrized(layer):
+            if not layer.weight.any():  # what is zero has no direction: a residual block's last layer is given one
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
             parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
     return network
 

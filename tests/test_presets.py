@@ -64,14 +64,18 @@ def the_digit_that_was_asked_for() -> None:
 
 
 @promise("course-wgan-gp")
-def a_critic_whose_slope_is_one() -> None:
-    """The penalty's purpose, between reals and fakes; what is left of the distance is what the generator has to learn from."""
-    trainer, means = trained("course-wgan-gp", 80)
+def a_critic_of_one_slope() -> None:
+    """The penalty's purpose: between reals and fakes D rises everywhere alike, by the slope s where -W s + 10 (s - 1)^2 is least.
+
+    That is 1 + W / 20 for a distance W (D's own estimate over its slope), and so comes down to 1 as the generator learns.
+    """
+    trainer, means = trained("course-wgan-gp", 50)
     real, fake = (trainer.batches.encode(x) for x in (trainer.images[::25][:200], trainer.sample(200)))
     mix = torch.rand(200, 1, 1, 1, generator=torch.Generator().manual_seed(0))
     between = (mix * real + (1 - mix) * fake).requires_grad_(True)
-    slopes = regularizers.squared_gradients(trainer.D(between), between).sqrt()
-    assert 0.8 < slopes.mean() < 1.2 and means["d_loss"] < 0
+    slopes = regularizers.squared_gradients(trainer.D(between), between).detach().sqrt()
+    slope = float(slopes.mean())
+    assert slopes.std() < 0.2 * slope and slope == pytest.approx(1 - means["d_loss"] / slope / 20, rel=0.1)
 
 
 @promise("expert-too-strong")
@@ -87,7 +91,7 @@ def an_opponent_one_cannot_learn_from() -> None:
             real_logits, fake_logits = (trainer.D(trainer.batches.encode(x)) for x in (trainer.images[::5], fake))
         assert means["d_loss"] < 0.05 and (real_logits > fake_logits).float().mean() > 0.98
         assert gradient_norm(trainer) < 1e-2 * early
-        assert ruler().measure(fake).agreement < 0.2
+        assert ruler().measure(fake).agreement < 0.1
 
 
 def gradient_norm(trainer: Trainer) -> float:

@@ -117,7 +117,7 @@ def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, 
     readers = Readers(load_judge(), pictures, labels)
     found, told, first, marks = [], [], float("inf"), [5, 10, 15, 20, 30]
     for at, path in kept:
-        view = load_live(path, lambda name, dim: registry.resolve(registry.NETWORKS, name)(dim))
+        view = load_live(path, lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
         z = Draws(0).normal("benchmark", 0, 1000, view.latent_dim)
         with torch.inference_mode():
             fakes = images.to_uint8(view.generator(z))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 import time
+from functools import cached_property
 from typing import Any
 
 import torch
 
-from . import checkpoint
+from . import checkpoint, plane
 from .images import grid, png
 from .networks.layers import plain_state
 from .run import Frame, Run
@@ -67,6 +68,12 @@ class Recorder:
             if frame.step > start:
                 frame.path.unlink(missing_ok=True)
         self._history = self._thinned(run.frames())
+
+    @cached_property
+    def _axes(self) -> plane.Axes | None:
+        """Where points are shown; None for pictures."""
+        trainer = self.trainer
+        return plane.Axes.around(trainer.images, trainer.batches.middle, trainer.scale) if trainer.points else None
 
     # Metrics.
 
@@ -131,20 +138,34 @@ class Recorder:
     # Pictures and networks for the page.
 
     def write_real(self) -> None:
-        """real.png: 16 of the real pictures, drawn by the seed."""
+        """real.png: 16 of the real pictures, drawn by the seed; real.json: some of the real points."""
         images = self.trainer.images
-        order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))[:REAL]
+        order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))
+        if self._axes is not None:
+            shown = images[order[:plane.REALS].to(images.device)]
+            self.run.put(self.run.real_path.with_suffix(".json"), plane.encoded(plane.real(shown, self._axes)))
+            return
+        order = order[:REAL]
         self.run.put(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
 
     def write_frame(self) -> None:
-        """The newest grid; older ones are thinned to a history at growing distances."""
+        """The newest grid, or frame of points; older ones are thinned to a history at growing distances."""
         started, step = time.monotonic(), self.trainer.step_count
-        path = self.run.frame_path(self.seq + 1, step)
-        columns = self.trainer.classes or COLUMNS
-        self.run.put(path, png(grid(self.trainer.sample(ROWS * columns).numpy(), columns)))
+        path = self.run.frame_path(self.seq + 1, step, ".png" if self._axes is None else ".json")
+        self.run.put(path, self._grid() if self._axes is None else self._points(self._axes))
         self.seq += 1
         self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
         self.frames.spent(started)
+
+    def _grid(self) -> bytes:
+        columns = self.trainer.classes or COLUMNS
+        return png(grid(self.trainer.sample(ROWS * columns).numpy(), columns))
+
+    def _points(self, axes: plane.Axes) -> bytes:
+        trainer = self.trainer
+        z, labels = trainer.batches.some(plane.FAKES)
+        return plane.encoded(plane.frame(trainer.G_ema, trainer.D, z, axes, fake_is_one=trainer.loss.fake_is_one,
+                                         center=trainer.center(), labels=labels, classes=trainer.classes))
 
     def _thinned(self, frames: list[Frame]) -> list[Frame]:
         kept: list[Frame] = []
@@ -164,6 +185,8 @@ class Recorder:
                    for name, t in plain_state(network).items()}
         notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss,
                  "center": trainer.center(), "shape": list(trainer.shape), "classes": trainer.classes}
+        if self._axes is not None:
+            notes["axes"] = self._axes.to_dict()
         checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)
         self.live_number += 1
         for path in self.run.path.glob("live/*.safetensors"):

@@ -38,7 +38,7 @@ class CommandError(RuntimeError):
 
 @dataclass(frozen=True)
 class Frame:
-    """One sample grid on disk."""
+    """One sample grid (PNG), or one frame of points (JSON), on disk."""
 
     seq: int
     step: int
@@ -221,16 +221,16 @@ class Run:
         return MetricsReader(self).new()[0]
 
     def frames(self) -> list[Frame]:
-        """The kept sample grids, oldest first."""
+        """The kept sample grids, or frames of points, oldest first."""
         frames = []
-        for path in (self.path / "frames").glob("*-*.png"):
+        for path in (self.path / "frames").glob("*-*.*"):
             seq, _, step = path.stem.partition("-")
-            if seq.isdigit() and step.isdigit():
+            if seq.isdigit() and step.isdigit() and path.suffix in (".png", ".json"):
                 frames.append(Frame(int(seq), int(step), path))
         return sorted(frames, key=lambda frame: frame.seq)
 
-    def frame_path(self, seq: int, step: int) -> Path:
-        return self.path / "frames" / f"{seq:08d}-{step}.png"
+    def frame_path(self, seq: int, step: int, suffix: str = ".png") -> Path:
+        return self.path / "frames" / f"{seq:08d}-{step}{suffix}"
 
     def newest_frame(self) -> Frame | None:
         frames = self.frames()
@@ -251,7 +251,7 @@ class Run:
 
     @property
     def real_path(self) -> Path:
-        return self.path / "real.png"
+        return found if (found := self.path / "real.json").exists() else self.path / "real.png"
 
     @property
     def checkpoint_folder(self) -> Path:

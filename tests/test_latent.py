@@ -23,7 +23,7 @@ class Discriminator(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * 36, 1))
 
 
-def build(name: str, latent_dim: int) -> tuple[nn.Module, nn.Module]:
+def build(name: str, latent_dim: int, shape: tuple = (), classes: int = 0) -> tuple[nn.Module, nn.Module]:
     assert name == "small"
     torch.manual_seed(0)
     return Generator(latent_dim), Discriminator()
@@ -83,7 +83,7 @@ def test_a_live_file_of_other_networks_is_refused(tmp_path: Path, changes: dict)
     live_file(tmp_path / "1.safetensors", **changes)
     known = {"small": 1, "colour": 3}
     with pytest.raises(checkpoint.CheckpointError, match=r"1\.safetensors"):
-        load_live(tmp_path / "1.safetensors", lambda name, latent_dim: (Generator(latent_dim), Discriminator(known[name])))
+        load_live(tmp_path / "1.safetensors", lambda name, dim, *of: (Generator(dim), Discriminator(known[name])))
 
 
 # Directions.

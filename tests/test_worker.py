@@ -193,7 +193,7 @@ def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None
     status = worker.until_state("finished")
     assert worker.process.wait(PATIENCE) == 0
     assert status.step == 7 and status.images == 28 and worker.run.metrics()[-1]["step"] == 7
-    view = load_live(worker.run.live_path(), lambda name, dim: registry.resolve(registry.NETWORKS, name)(dim))
+    view = load_live(worker.run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     picture, verdict = view.image(np.zeros(8))
     assert view.step == 7 and picture.shape == (28, 28) and 0 <= verdict <= 1
     assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7

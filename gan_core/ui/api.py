@@ -67,7 +67,8 @@ def build(controls: Controls, desk: Desk) -> None:
     async def generate(seed: int, count: int) -> dict:
         """Pictures by the shown run's newest generator. seed: 0 to 2**31 - 1, picture k uses seed + k; count: 1 to 256.
 
-        Answers with {"run", "step", "pictures"}: pictures is a list of count pictures, each rows of grey values 0 to 255.
+        Answers with {"run", "step", "pictures"}: pictures is a list of count pictures, each rows of grey values 0 to 255; a run
+        of 2-D points answers with "points" instead, a list of [x, y].
         """
         return await _generated(controls, desk, seed, count)
 
@@ -84,8 +85,9 @@ async def _generated(controls: Controls, desk: Desk, seed: int, count: int) -> d
     if not 1 <= count <= MOST_PICTURES:
         raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MOST_PICTURES}.")
     await asyncio.to_thread(desk.ready.wait, 30)  # torch is imported after the page answers
-    pictures, step = await asyncio.get_running_loop().run_in_executor(desk.pool, desk.generate, run, seed, count)
-    return {"run": run.id, "step": step, "pictures": [picture.tolist() for picture in pictures]}
+    pictures, points, step = await asyncio.get_running_loop().run_in_executor(desk.pool, desk.generate, run, seed, count)
+    made = {"points": points} if points else {"pictures": [picture.tolist() for picture in pictures]}
+    return {"run": run.id, "step": step, **made}
 
 
 def _status(run: Run) -> dict[str, Any]:

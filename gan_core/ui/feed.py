@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,11 @@ from ..status import ACTIVE, Status
 
 SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
 MOST_POINTS = 2000  # a series in a snapshot
+ROWS = 8  # of a grid
+PNG = "data:image/png;base64,"
 SILENT = 3.0  # seconds without a heartbeat before a living worker is called silent
 Event = tuple[str, str]  # name, JSON
+Shown = str | dict[str, Any] | None  # a picture as data URI, or points as they stand in their file
 
 
 class Feed:
@@ -33,7 +37,7 @@ class Feed:
         self._told: dict[str, Any] | None = None
         self._beat, self._beat_at = -1, time.monotonic()
         self._frame: dict[str, Any] | None = None
-        self._real: str | None = None
+        self._real: Shown = None
         self._snapshot = ""
 
     @property
@@ -68,7 +72,8 @@ class Feed:
         if fresh:
             yield "metrics", json.dumps({"series": _columns(fresh)})
         if picture:
-            yield "frame", json.dumps(self._frame)
+            # The first one brings the real ones along, which were not there when this run began to be watched.
+            yield "frame", json.dumps(self._frame if self._real is not None else {**self._frame, "real": self._look_at_real()})
         if live:
             yield "latent", json.dumps(self._latent())
 
@@ -76,13 +81,14 @@ class Feed:
         """Everything, for somebody who has just come; built once between two changes. Call `refresh` before."""
         if not self._snapshot:
             run, info = self.run, self.run.info if self.run is not None else {}
-            if run is not None and self._real is None:
-                self._real = _picture(run.real_path)
+            real = self._look_at_real()
+            points = isinstance(real, dict) or "points" in (self._frame or {})
             self._snapshot = json.dumps({
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
                 "kind": run.kind if run is not None else "none", "preset": info.get("preset", ""), "config": info.get("config"),
                 "status": self._public(), "controls": self._controls(), "silent": self._silent(), **self.surroundings,
-                "series": _columns(_thinned(self._rows)), "frame": self._frame, "real": self._real, "latent": self._latent(),
+                "series": _columns(_thinned(self._rows)), "data": "points" if points else "images", "frame": self._frame,
+                "real": real, "latent": self._latent(),
                 "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])]})
         return self._snapshot
 
@@ -111,22 +117,35 @@ class Feed:
         return {"live": live, "latent_dim": config.get("latent_dim", 0)}
 
     def _look_at_frame(self) -> bool:
-        """Read the newest grid unless it is the one we have."""
+        """Read the newest grid, or frame of points, unless it is the one we have."""
         newest = self.run.newest_frame() if self.run is not None else None
         if newest is None or (self._frame is not None and newest.seq == self._frame["seq"]):
             return False
-        src = _picture(newest.path)
-        if src is None:
+        shown = _shown(newest.path)
+        if shown is None:
             return False
-        self._frame = {"seq": newest.seq, "step": newest.step, "src": src, "rows": 8, "cols": 8}
+        drawn = {"points": shown} if isinstance(shown, dict) else {"src": shown, "rows": ROWS, "cols": _columns_of(shown)}
+        self._frame = {"seq": newest.seq, "step": newest.step, **drawn}
         return True
 
+    def _look_at_real(self) -> Shown:
+        if self._real is None and self.run is not None:
+            self._real = _shown(self.run.real_path)
+        return self._real
 
-def _picture(path: Path) -> str | None:
+
+def _shown(path: Path) -> Shown:
     try:
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
-    except OSError:
+        data = path.read_bytes()
+        return json.loads(data) if path.suffix == ".json" else PNG + base64.b64encode(data).decode()
+    except (OSError, ValueError):
         return None  # thinned away between two looks, or not there yet
+
+
+def _columns_of(picture: str) -> int:
+    """How many square cells stand side by side: a PNG's first chunk opens with width and height [RFC 2083, 4.1.1]."""
+    width, height = struct.unpack(">II", base64.b64decode(picture[len(PNG):len(PNG) + 32])[16:24])
+    return max(1, round(ROWS * width / height))
 
 
 def _columns(rows: list[list[Any]]) -> dict[str, list[Any]]:

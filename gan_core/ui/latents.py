@@ -26,6 +26,9 @@ KEPT_PICTURES = 512  # a class whose sliders all stand still asks for the same p
 SAME = 0.99  # directions all closer to the old ones than this cosine keep their version
 
 
+Point = tuple[float, float] | None
+
+
 class NotReady(Exception):
     """torch is still being imported, or the run has no generator yet; one sentence."""
 
@@ -38,7 +41,7 @@ class Driven:
     view: LatentView
     directions: np.ndarray
     version: int = 1
-    pictures: OrderedDict[tuple[bytes, float], tuple[bytes, float]] = field(default_factory=OrderedDict)
+    pictures: OrderedDict[tuple[bytes, float, int | None], tuple[bytes, float, Point]] = field(default_factory=OrderedDict)
 
 
 class Desk:
@@ -66,8 +69,11 @@ class Desk:
 
     # In the desk's thread.
 
-    def image(self, run: Run, body: bytes, psi: float) -> tuple[bytes, float, int]:
-        """(PNG, verdict: probability of real, step) of one z, float32 little-endian. Raises ValueError in a sentence."""
+    def image(self, run: Run, body: bytes, psi: float, label: int | None = None) -> tuple[bytes, float, Point, int]:
+        """(PNG, verdict: probability of real, the point if it is one, step) of one z, float32 little-endian, and one class.
+
+        Raises ValueError in a sentence.
+        """
         import numpy as np
 
         from .. import images
@@ -78,19 +84,20 @@ class Desk:
                              "(float32, little-endian).")
         if not (np.isfinite(psi) and 0 <= psi <= 10):
             raise ValueError(f"psi is {psi}; give a number from 0 to 10.")
-        key = (body, psi)
+        key = (body, psi, label)
         if key not in driven.pictures:
-            picture, verdict = driven.view.image(np.frombuffer(body, "<f4").astype(np.float32), psi)
-            driven.pictures[key] = (images.png(picture), verdict)
+            picture, verdict, point = driven.view.drawn(np.frombuffer(body, "<f4").astype(np.float32), psi, label)
+            driven.pictures[key] = (images.png(picture), verdict, point)
             if len(driven.pictures) > KEPT_PICTURES:
                 driven.pictures.popitem(last=False)
         return *driven.pictures[key], driven.view.step
 
     def directions(self, run: Run) -> bytes:
-        """JSON {"version", "step", "latent_dim", "directions"} of the newest generator."""
+        """JSON {"version", "step", "latent_dim", "classes", "directions"} of the newest generator."""
         driven = self._newest(run)
-        return json.dumps({"version": driven.version, "step": driven.view.step, "latent_dim": driven.view.latent_dim,
-                           "directions": [[round(float(v), 5) for v in row] for row in driven.directions]}).encode()
+        view, rows = driven.view, [[round(float(v), 5) for v in row] for row in driven.directions]
+        return json.dumps({"version": driven.version, "step": view.step, "latent_dim": view.latent_dim, "classes": view.classes,
+                           "directions": rows}).encode()
 
     def seed(self, run: Run, seed: int) -> list[float]:
         """z of a seed, as the networks take it."""
@@ -98,12 +105,15 @@ class Desk:
 
         return [float(v) for v in seed_z(seed, self._newest(run).view.latent_dim)]
 
-    def generate(self, run: Run, seed: int, count: int) -> tuple[list[np.ndarray], int]:
-        """`count` pictures (H, W) uint8 of consecutive seeds, and the step of the generator that drew them."""
+    def generate(self, run: Run, seed: int, count: int) -> tuple[list[np.ndarray], list[Point], int]:
+        """`count` pictures uint8 of consecutive seeds, each class in turn, or as many points; and their generator's step."""
         from ..latent import seed_z
 
         view = self._newest(run).view
-        return [view.image(seed_z(seed + k, view.latent_dim))[0] for k in range(count)], view.step
+        made = [view.drawn(seed_z(seed + k, view.latent_dim), 1.0, (seed + k) % view.classes if view.classes else None)
+                for k in range(count)]
+        points = [point for _, _, point in made if point is not None]
+        return [] if points else [picture for picture, _, _ in made], points, view.step
 
     def _newest(self, run: Run) -> Driven:
         """The run's newest networks, swapped whole when the pointer has moved."""
@@ -128,8 +138,8 @@ class Desk:
     def _loaded(self, run: Run, live: int, before: Driven | None) -> Driven:
         from ..latent import find_directions, load_live
 
-        def build(name: str, latent_dim: int) -> Any:
-            return registry.resolve(registry.NETWORKS, name)(latent_dim)
+        def build(name: str, *of: Any) -> Any:
+            return registry.resolve(registry.NETWORKS, name)(*of)
 
         if not live:
             raise NotReady("This run has no generator to drive yet.")

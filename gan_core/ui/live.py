@@ -46,15 +46,18 @@ class Live:
                                    ping_message_factory=lambda: ServerSentEvent(comment="ping"))
 
     async def z(self, request: Request) -> Response:
-        """The picture of one z and the verdict on it."""
+        """The picture of one z and the verdict on it; `label`: of which class, where there are classes."""
         run, psi = self._wanted(request), _number(request, "psi", "1")
+        label = _whole(request, "label") if "label" in request.query_params else None
         body = b""
         async for part in request.stream():
             body += part
             if len(body) > LARGEST_BODY:
                 raise ValueError(f"The body is larger than {LARGEST_BODY:,} bytes; give latent_dim numbers of 4 bytes.")
-        picture, verdict, step = await self._at_the_desk(self.desk.image, run, body, psi)
+        picture, verdict, point, step = await self._at_the_desk(self.desk.image, run, body, psi, label)
         headers = {"X-Gan-Step": str(step), "X-Gan-Run": run.id, "X-Gan-Verdict": f"{verdict:.4f}", **QUIET}
+        if point is not None:
+            headers["X-Gan-Point"] = ",".join(f"{v:.6g}" for v in point)
         return Response(picture, media_type="image/png", headers=headers)
 
     async def directions(self, request: Request) -> Response:
@@ -64,13 +67,11 @@ class Live:
 
     async def seed(self, request: Request) -> Response:
         """z of a seed."""
-        number = _number(request, "seed", "0")
-        if number != int(number) or not 0 <= number < 2**31:
-            raise ValueError("The seed must be a whole number from 0 to 2,147,483,647.")
-        return JSONResponse({"z": await self._at_the_desk(self.desk.seed, self._wanted(request), int(number))}, headers=QUIET)
+        number = _whole(request, "seed")
+        return JSONResponse({"z": await self._at_the_desk(self.desk.seed, self._wanted(request), number)}, headers=QUIET)
 
     async def frame(self, request: Request) -> Response:
-        """One sample grid of the history."""
+        """One sample grid of the history, or one frame of points."""
         run, seq = self._wanted(request), request.query_params.get("seq", "")
         found = next((one for one in run.frames() if str(one.seq) == seq), None)
         if found is None:
@@ -79,7 +80,8 @@ class Live:
             picture = await asyncio.to_thread(found.path.read_bytes)
         except OSError as error:  # thinned away between the two looks
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept any more.") from error
-        return Response(picture, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+        kind = "application/json" if found.path.suffix == ".json" else "image/png"
+        return Response(picture, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
 
     async def script(self, request: Request) -> Response:
         """One of Bokeh's own scripts."""
@@ -133,6 +135,13 @@ def _number(request: Request, name: str, default: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{name} is {text[:40]!r}; give a number.")
     return value
+
+
+def _whole(request: Request, name: str) -> int:
+    number = _number(request, name, "0")
+    if number != int(number) or not 0 <= number < 2**31:
+        raise ValueError(f"The {name} must be a whole number from 0 to 2,147,483,647.")
+    return int(number)
 
 
 @cache

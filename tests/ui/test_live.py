@@ -33,7 +33,7 @@ def client(shelf, desk):
 
 
 def view_of(run):
-    return load_live(run.live_path(), lambda name, dim: registry.resolve(registry.NETWORKS, name)(dim))
+    return load_live(run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
 
 
 def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client, shelf, tmp_path):

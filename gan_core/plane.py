@@ -23,7 +23,7 @@ FAKES, PUSHED, REALS = 512, 64, 1000  # points that are shown: fakes, those with
 HEAT, LATTICE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST = 1 / 8  # of the view's side: the longest arrow
-MARGIN = 0.25  # of the data's extent, around it: fakes go astray
+MARGIN = 0.15  # of the data's extent, around it: fakes go astray
 SIDE = 280  # pixels of the small picture; it is shown at half of that, so that fine screens have their due
 BLUE, ORANGE = (0, 103, 177), (219, 104, 24)  # D's colour and G's, between those of the light and of the dark page
 

@@ -19,7 +19,7 @@ __all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "flow", "latent", "real"
 
 ASSETS = Path(__file__).parent / "assets"
 # In this order: the first decides language and colours before gradio boots, the last starts the stream.
-SCRIPTS = ("core.js", "bar.js", "samples.js", "curves.js", "latent.js", "controls.js", "stream.js")
+SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "curves.js", "latent.js", "controls.js", "stream.js")
 STYLES = ("page.css", "parts.css")
 
 

@@ -2,7 +2,7 @@
 // One request is on its way at a time; when it is back, the newest position is asked for.
 (() => {
   "use strict";
-  const { h, t, say, swap, store, on, url, remember, percent, decimal, parts, playground } = window.gan;
+  const { h, t, say, swap, store, on, emit, url, remember, percent, decimal, parts, playground } = window.gan;
   const REACH = { directions: 6, raw: 4 };
 
   parts.latent = (root) => {
@@ -14,6 +14,8 @@
     const bank = h("div", { id: "latent-sliders", class: "gan-bank", role: "group", "aria-label": t("latent.title") });
     const about = h("span", { class: "gan-mute" });
     const seedBox = h("input", { type: "number", min: 0, max: 2147483647, step: 1, value: seed, id: "latent-seed", class: "gan-seed" });
+    const label = h("select", { id: "latent-class", class: "gan-seed" });
+    const labels = h("label", { class: "gan-row", hidden: true }, t("latent.class"), label);
     const psi = h("input", { type: "range", min: 0, max: 1.5, step: 0.05, value: 1, id: "latent-psi" });
     const psiValue = h("b", { class: "w4" }, decimal(1, 2));
     const button = (id, key, action) => h("button", { type: "button", class: "gan-btn", id, onclick: action }, t(key));
@@ -23,7 +25,7 @@
         h("div", { class: "gan-verdict" }, h("span", { class: "gan-mute" }, t("latent.expert_says")), words, meter, share)),
       h("div", { class: "gan-desk" },
         h("div", { class: "gan-row gan-head" }, h("h2", {}, t("latent.title")), about, h("span", { class: "gan-space" }),
-          h("label", { class: "gan-row" }, t("latent.seed"), seedBox),
+          h("label", { class: "gan-row" }, t("latent.seed"), seedBox), labels,
           h("label", { class: "gan-row", title: t("latent.truncation_help") }, t("latent.truncation"), psi, psiValue),
           button("latent-surprise", "latent.surprise", () => plant(Math.floor(Math.random() * 10000))),
           button("latent-middle", "latent.middle", middle), mode),
@@ -107,6 +109,11 @@
       ask(when);
     }
     seedBox.addEventListener("change", () => plant(seedBox.value));
+    label.addEventListener("change", (event) => ask(event.timeStamp));
+    function classes(many) { // networks that are told a class are told which one
+      labels.hidden = !many;
+      if (label.options.length !== many) label.replaceChildren(...Array.from({ length: many }, (_, k) => h("option", { value: k }, String(k))));
+    }
     psi.addEventListener("input", (event) => { say(psiValue, decimal(Number(psi.value), 2)); ask(event.timeStamp); });
 
     // One request at a time.
@@ -118,16 +125,19 @@
     async function pump() {
       busy = true;
       while (wish && base && run && root.isConnected) {
-        const asked = wish;
+        const asked = wish, mine = run;
         wish = 0;
         try {
-          const reply = await fetch(url("z", { run, psi: psi.value }), { method: "POST", body: point().buffer, headers: { "Content-Type": "application/octet-stream" } });
+          const reply = await fetch(url("z", { run: mine, psi: psi.value, ...(labels.hidden ? {} : { label: label.value }) }), { method: "POST", body: point().buffer, headers: { "Content-Type": "application/octet-stream" } });
           if (reply.status === 503) { later(500); break; }
           if (!reply.ok) { nothing((await reply.text()).slice(0, 200)); break; }
           const src = URL.createObjectURL(await reply.blob()), old = image.src;
           image = await swap(image, src, t("latent.alt"));
           if (old.startsWith("blob:")) URL.revokeObjectURL(old);
           empty.hidden = true;
+          const place = (reply.headers.get("X-Gan-Point") || "").split(",").map(Number);
+          image.classList.toggle("gan-smooth", place.length === 2);
+          emit("driven", place.length === 2 ? { run: mine, point: place } : null);
           verdict(Number(reply.headers.get("X-Gan-Verdict")));
           playground.sliderLatencyMs = performance.now() - asked;
         } catch { later(1500); break; } // the server is away; the stream says so on the bar
@@ -162,6 +172,7 @@
         if (run !== mine || dragging) return;
         if (!reply || !reply.ok) { if (!reply || reply.status === 503) later(500); else blank(); return; }
         const data = await reply.json();
+        classes(data.classes || 0);
         if (other || data.version !== version || data.latent_dim !== dim) {
           const grown = data.directions.length !== directions.length || data.latent_dim !== dim || other;
           version = data.version;

@@ -1,8 +1,12 @@
-// The line noise -> generator -> discriminator, the grid of fakes with its history, and the strip of real pictures.
+// The line noise -> generator -> discriminator, the fakes with their history (a grid of pictures, or points on the plane),
+// and the strip of real pictures.
 (() => {
   "use strict";
-  const { h, t, say, swap, fit, store, on, url, last, number, percent, parts, frameShown } = window.gan;
+  const { h, t, say, swap, fit, store, on, url, last, number, percent, parts, frameShown, plane } = window.gan;
   const NATIVE = 224; // 8 cells of 28 pixels
+  const REAL_PLANE = 108; // CSS pixels
+  // A whole multiple of the picture's own pixels where one fits, else as large as fits.
+  const zoom = (space, native) => { const whole = fit(space, native); return (whole <= space ? whole : space) / native; };
 
   parts.flow = (root) => {
     const verdict = h("b", {}, t("flow.verdict_none"));
@@ -28,16 +32,19 @@
     const slider = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": t("samples.history"), disabled: true });
     const at = h("span", { class: "gan-at" });
     const live = h("button", { type: "button", class: "gan-btn gan-small", "aria-pressed": "true" }, h("i", { class: "gan-dot" }), t("samples.live"));
+    const caption = h("span"), points = plane.stage(holder);
     root.append(h("div", { class: "gan-stage" }, holder,
       h("div", { class: "gan-under" },
-        h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", t("samples.caption")),
+        h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", caption),
         h("span", { class: "gan-scrub" }, at, slider, live))));
 
     let looking = null, wanted = null, busy = false, drawn = null; // looking: an entry of the history, null = the newest
     function size() {
       const stacked = matchMedia("(max-width: 1269.9px)").matches; // then the page scrolls and only the width is given
-      const side = fit(Math.min(holder.clientWidth, stacked ? 0.55 * innerHeight : holder.clientHeight) - 4, NATIVE);
-      root.style.setProperty("--side", `${side}px`);
+      const wide = image.naturalWidth || NATIVE, high = image.naturalHeight || NATIVE;
+      const times = Math.min(zoom(holder.clientWidth - 4, wide), zoom((stacked ? 0.55 * innerHeight : holder.clientHeight) - 4, high));
+      root.style.setProperty("--wide", `${times * wide}px`);
+      root.style.setProperty("--high", `${times * high}px`);
     }
     new ResizeObserver(size).observe(holder);
 
@@ -48,7 +55,15 @@
         const wish = wanted;
         wanted = null;
         try {
-          image = await swap(image, wish.src, t("samples.alt", { step: number(wish.step) }));
+          const found = wish.points || (store.data === "points" ? await json(wish.src) : null);
+          if (wish.run !== store.run) continue; // another run is shown by now
+          if (found) points.show(found, wish);
+          else {
+            image = await swap(image, wish.src, t("samples.alt", { n: (wish.rows || 8) * (wish.cols || 8), step: number(wish.step) }));
+            size();
+            points.hide();
+          }
+          image.hidden = Boolean(found);
           drawn = wish;
           empty.hidden = true;
           if (wish.live) frameShown();
@@ -59,11 +74,16 @@
       }
       busy = false;
     }
+    async function json(src) {
+      const reply = await fetch(src);
+      if (!reply.ok) throw new Error(src);
+      return reply.json();
+    }
     function newest() {
       const { frame } = store;
       if (looking || !frame) return;
       if (drawn && drawn.live && drawn.seq === frame.seq && drawn.run === store.run) return;
-      wanted = { src: frame.src, seq: frame.seq, step: frame.step, run: store.run, live: true };
+      wanted = { ...frame, run: store.run, live: true };
       pump();
     }
     function marks() {
@@ -79,7 +99,7 @@
       const place = Number(slider.value);
       looking = place >= store.history.length - 1 ? null : store.history[place];
       if (looking) {
-        wanted = { src: url("frame", { run: store.run, seq: looking.seq }), seq: looking.seq, step: looking.step, run: store.run, live: false };
+        wanted = { src: url("frame", { run: store.run, seq: looking.seq }), ...looking, run: store.run, live: false };
         pump();
       } else { drawn = null; newest(); }
       slider.setAttribute("aria-valuetext", t("samples.at_step", { step: number((looking || store.frame || { step: 0 }).step) }));
@@ -90,17 +110,19 @@
     on("snapshot", () => {
       looking = null;
       drawn = null;
-      if (!store.frame) { image.hidden = true; empty.hidden = false; say(at, ""); }
+      if (!store.frame) { image.hidden = true; points.hide(); empty.hidden = false; say(at, ""); }
       words();
       marks();
       newest();
     }, root);
     function words() {
       const waiting = store.status && ["starting", "running"].includes(store.status.state);
+      const classes = store.config && store.config.condition === "class";
+      say(caption, t(store.data === "points" ? "plane.caption" : classes ? "samples.caption_classes" : "samples.caption"));
       say(empty, t(!store.status && store.connection !== "open" ? "empty.server" : waiting ? "samples.waiting" : "samples.empty"));
     }
     on("status connection", words, root);
-    on("frame", () => { marks(); newest(); }, root);
+    on("frame", () => { words(); marks(); newest(); }, root);
     words();
     marks();
     newest();
@@ -109,21 +131,32 @@
   parts.real = (root) => {
     let image = h("img", { class: "gan-reals", alt: "", width: NATIVE, height: 56, hidden: true, draggable: "false" });
     const empty = h("p", { class: "gan-empty" }, t("samples.real_empty"));
-    const holder = h("div", { class: "gan-strip" }, image, empty);
+    const canvas = h("canvas", { class: "gan-reals points", role: "img", "aria-label": t("plane.real_alt"), hidden: true });
+    const holder = h("div", { class: "gan-strip" }, image, canvas, empty);
     root.append(holder, h("p", { class: "gan-caption" }, h("b", { class: "r" }, t("samples.real")), " ", t("samples.real_caption")));
-    new ResizeObserver(() => root.style.setProperty("--side", `${fit(holder.clientWidth - 4, NATIVE)}px`)).observe(holder);
+    function size() {
+      const wide = image.naturalWidth || NATIVE, times = zoom(holder.clientWidth - 4, wide);
+      root.style.setProperty("--wide", `${times * wide}px`);
+      root.style.setProperty("--high", `${times * (image.naturalHeight || 56)}px`);
+    }
+    new ResizeObserver(size).observe(holder);
     let drawn = "";
     async function draw() {
       const src = store.real || "";
       if (src === drawn) return;
       drawn = src;
+      canvas.hidden = !src.points;
+      root.classList.toggle("gan-beside", Boolean(src.points));
+      if (src.points) { image.hidden = empty.hidden = true; plane.strip(canvas, REAL_PLANE); return; }
       if (!src) { image.hidden = true; empty.hidden = false; return; }
       try {
         image = await swap(image, src, t("samples.real_alt"));
+        size();
         empty.hidden = true;
       } catch { drawn = ""; }
     }
-    on("snapshot", draw, root);
+    on("snapshot frame", draw, root);
+    on("colours", () => plane.strip(canvas, REAL_PLANE), root);
     draw();
   };
 })();

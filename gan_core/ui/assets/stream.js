@@ -70,9 +70,9 @@
       if (chosen() && data.run !== chosen()) try { sessionStorage.removeItem("gan.run"); } catch { /* not kept */ }
       const series = {};
       for (const name of NAMES) series[name] = [...((data.series || {})[name] || [])];
-      const { run, name, kind, preset, config, status, controls, worker, silent, frame, real, latent, active } = data;
+      const { run, name, kind, preset, config, status, controls, worker, silent, frame, real, latent, active, data: what } = data;
       Object.assign(store, { run, name, kind, preset, config, status, controls: controls || {}, worker, silent: silent || 0,
-                             frame, real, latent, active, series, history: [...(data.history || [])], pending: "" });
+                             data: what || "images", frame, real, latent, active, series, history: [...(data.history || [])], pending: "" });
       playground.run = run ?? null;
     },
     status(data) {
@@ -90,6 +90,8 @@
     },
     frame(data) {
       store.frame = data;
+      store.data = data.points ? "points" : "images";
+      if (data.real) store.real = data.real; // comes with a run's first frame
       if (!store.history.some((entry) => entry.seq === data.seq)) store.history.push({ seq: data.seq, step: data.step });
       if (store.history.length > 400) store.history = store.history.filter((_, i, all) => i % 2 === 0 || i > all.length - 100);
     },

@@ -76,10 +76,8 @@ class LatentView:
     def _backdrop(self) -> np.ndarray:
         """What a driven point is drawn on; these networks never change, so it is made once."""
         assert self.axes is not None
-        opinion = plane.heat(self.discriminator, self.axes, fake_is_one=self.fake_is_one, center=self.center,
-                             classes=self.classes)
-        kinds = [torch.arange(CLOUD) % self.classes] if self.classes else []
-        fakes = self.generator(Draws(0).normal("cloud", 0, CLOUD, self.latent_dim), *kinds)
+        opinion = plane.heat(self.discriminator, self.axes, fake_is_one=self.fake_is_one, center=self.center)
+        fakes = self.generator(Draws(0).normal("cloud", 0, CLOUD, self.latent_dim))
         return plane.backdrop(opinion, self.axes.to_data(fakes).numpy(), self.axes)
 
 

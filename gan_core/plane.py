@@ -68,9 +68,8 @@ class Axes:
         return (points - points.new_tensor(self.middle)) / self.scale
 
     def to_data(self, made: torch.Tensor) -> torch.Tensor:
-        """(N, 2) float32 on the CPU; what is no number, or far outside, stays within what can be drawn."""
-        points = (made.detach().float() * self.scale).cpu() + torch.tensor(self.middle)
-        return points.nan_to_num(0.0).clamp(-100 * self.side, 100 * self.side)
+        """(N, 2) float32 on the CPU. What is no number is put in the middle; what is far outside is held where JSON reaches."""
+        return made.detach().float().cpu().nan_to_num(0.0).clamp(-1e4, 1e4) * self.scale + torch.tensor(self.middle)
 
     def rounded(self, points: torch.Tensor) -> list[Any]:
         """Nested lists, to about a two-thousandth of the view: finer than a pixel, and half the bytes."""
@@ -83,33 +82,31 @@ def real(points: torch.Tensor, axes: Axes) -> dict[str, Any]:
     return {"points": axes.rounded(points.float().cpu()), "view": list(axes.view)}
 
 
-def frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_one: bool = False, center: float = 0.0,
-          labels: torch.Tensor | None = None, classes: int = 0) -> dict[str, Any]:
+def frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_one: bool = False,
+          center: float = 0.0) -> dict[str, Any]:
     """What one frame holds: fakes of z (N, latent_dim), arrows at the first 64 of them, D's opinion and G's bent lattice.
 
-    labels: (N,) where the networks know classes. Everything in float32 and evaluation mode; both networks are left as they were.
+    `center`: the logit at which D is undecided. All in float32 and evaluation mode; both networks are left as they were.
     """
     with _still(G, D):
         with torch.no_grad():
-            fake = _play(G, z, labels)
-            warp = _play(G, *lattice(z.shape[1], classes, z.device))
-        arrows = push(D, fake[:PUSHED], axes.side / axes.scale, None if labels is None else labels[:PUSHED], fake_is_one)
-        values = heat(D, axes, HEAT, fake_is_one=fake_is_one, center=center, classes=classes, device=z.device)
+            fake, warp = G(z), G(lattice(z.shape[1]).to(z.device))
+        arrows = push(D, fake[:PUSHED], axes.side / axes.scale, fake_is_one)
+        values = heat(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
     return {"fake": axes.rounded(axes.to_data(fake)), "push": axes.rounded((arrows * axes.scale).cpu()),
             "heat": {"size": HEAT, "values": base64.b64encode(values.tobytes()).decode()},
             "warp": axes.rounded(axes.to_data(warp).view(LATTICE, LATTICE, 2)), "view": list(axes.view)}
 
 
-def lattice(latent_dim: int, classes: int, device: torch.device | str = "cpu") -> tuple[torch.Tensor, torch.Tensor | None]:
-    """17 x 17 z over [-2, 2]^2, row by row, further coordinates 0; the first class where there are any. (289, latent_dim)."""
-    line = torch.linspace(-REACH, REACH, LATTICE, device=device)
-    z = torch.zeros(LATTICE * LATTICE, latent_dim, device=device)
-    z[:, :2] = torch.cartesian_prod(line, line).flip(1)[:, :latent_dim]  # the first coordinate runs along a row
-    return z, torch.zeros(len(z), dtype=torch.int64, device=device) if classes else None
+def lattice(latent_dim: int) -> torch.Tensor:
+    """17 x 17 z over [-2, 2]^2, row by row, the first coordinate running along a row, further ones 0: (289, latent_dim)."""
+    line = torch.linspace(-REACH, REACH, LATTICE)
+    z = torch.zeros(LATTICE * LATTICE, latent_dim)
+    z[:, :2] = torch.cartesian_prod(line, line).flip(1)[:, :latent_dim]
+    return z
 
 
-def push(D: nn.Module, fake: torch.Tensor, side: float, labels: torch.Tensor | None = None,
-         fake_is_one: bool = False) -> torch.Tensor:
+def push(D: nn.Module, fake: torch.Tensor, side: float, fake_is_one: bool = False) -> torch.Tensor:
     """Where D would have each fake go to look more real: the gradient of its realness by x, (N, 2).
 
     All are scaled alike, so that the longest is an eighth of `side`, the view's side in the networks' units. Where D is flat
@@ -117,25 +114,21 @@ def push(D: nn.Module, fake: torch.Tensor, side: float, labels: torch.Tensor | N
     """
     with torch.enable_grad():
         x = fake.detach().float().requires_grad_(True)
-        (slope,) = torch.autograd.grad(_play(D, x, labels).sum(), x)
+        (slope,) = torch.autograd.grad(D(x).sum(), x)
     slope = slope.nan_to_num(0.0, 0.0, 0.0)
     longest = slope.norm(dim=1).max()
     return (-slope if fake_is_one else slope) * (LONGEST * side / longest if longest > 0 else 0.0)
 
 
 @torch.no_grad()
-def heat(D: nn.Module, axes: Axes, size: int = HEAT, *, fake_is_one: bool = False, center: float = 0.0, classes: int = 0,
+def heat(D: nn.Module, axes: Axes, size: int = HEAT, *, fake_is_one: bool = False, center: float = 0.0,
          device: torch.device | str = "cpu") -> np.ndarray:
-    """255 * P(real) at the middles of size x size squares of the view, (size, size) uint8, row 0 at the bottom.
-
-    With classes, the opinion on whichever class D finds most real there.
-    """
+    """255 * P(real) at the middles of size x size squares of the view, (size, size) uint8, row 0 at the bottom."""
     x0, x1, y0, y1 = axes.view
     middles = (torch.arange(size, device=device) + 0.5) / size
     y, x = torch.meshgrid(y0 + (y1 - y0) * middles, x0 + (x1 - x0) * middles, indexing="ij")
     places = axes.to_networks(torch.stack([x, y], -1).view(-1, 2))
-    kinds = [torch.full((len(places),), k, device=device) for k in range(classes)] or [None]
-    found = torch.stack([probability_real(_play(D, places, kind).reshape(-1) - center, fake_is_one) for kind in kinds]).amax(0)
+    found = probability_real(D(places).reshape(-1) - center, fake_is_one)
     return found.nan_to_num(0.0).mul(255).round().to(torch.uint8).view(size, size).cpu().numpy()
 
 
@@ -187,10 +180,6 @@ def _over(picture: np.ndarray, colour: tuple[int, int, int], opacity: np.ndarray
     share = np.divide(opacity, total, out=np.zeros_like(total), where=total > 0)[..., None]
     picture[..., :3] += (np.array(colour, np.float32) / 255 - picture[..., :3]) * share
     picture[..., 3] = total
-
-
-def _play(network: nn.Module, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-    return network(x) if labels is None else network(x, labels)
 
 
 @contextlib.contextmanager

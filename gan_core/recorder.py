@@ -162,10 +162,9 @@ class Recorder:
         return png(grid(self.trainer.sample(ROWS * columns).numpy(), columns))
 
     def _points(self, axes: plane.Axes) -> bytes:
-        trainer = self.trainer
-        z, labels = trainer.batches.some(plane.FAKES)
+        trainer, (z, _) = self.trainer, self.trainer.batches.some(plane.FAKES)
         return plane.encoded(plane.frame(trainer.G_ema, trainer.D, z, axes, fake_is_one=trainer.loss.fake_is_one,
-                                         center=trainer.center(), labels=labels, classes=trainer.classes))
+                                         center=trainer.center()))
 
     def _thinned(self, frames: list[Frame]) -> list[Frame]:
         kept: list[Frame] = []

@@ -86,6 +86,40 @@ def test_a_live_file_of_other_networks_is_refused(tmp_path: Path, changes: dict)
         load_live(tmp_path / "1.safetensors", lambda name, dim, *of: (Generator(dim), Discriminator(known[name])))
 
 
+class Labelled(nn.Module):
+    """A generator whose picture is all class k, and a discriminator that likes class 2."""
+
+    def __init__(self, draws: bool) -> None:
+        super().__init__()
+        self.draws, self.weight = draws, nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return labels.view(-1, 1, 1, 1).expand(-1, 1, 6, 6) / 255 if self.draws else 8.0 * (labels == 2) - 4
+
+
+def test_networks_with_classes_draw_the_class_that_is_asked_for() -> None:
+    view = LatentView(Labelled(True), Labelled(False), 4, 0, False, classes=3)
+    for label in range(3):
+        picture, verdict = view.image(np.zeros(4), label=label)
+        assert (picture == label).all() and (verdict > 0.9) == (label == 2)
+    assert (view.image(np.zeros(4))[0] == 0).all()
+    for wrong in (-1, 3):
+        with pytest.raises(ValueError, match="0 to 2"):
+            view.image(np.zeros(4), label=wrong)
+    with pytest.raises(ValueError, match="no classes"):
+        view_of(torch.randn(9, 4)).image(np.zeros(4), label=0)
+
+
+def test_a_live_file_of_points_must_say_where_they_lie(tmp_path: Path) -> None:
+    live_file(tmp_path / "1.safetensors", shape=[2])
+    with pytest.raises(checkpoint.CheckpointError, match="axes"):
+        load_live(tmp_path / "1.safetensors", build)
+    for shape, classes in (([2, 2], 0), ([1, 10**9, 28], 0), ([1, 28, 28], 10**9)):
+        live_file(tmp_path / "1.safetensors", shape=shape, classes=classes)
+        with pytest.raises(checkpoint.CheckpointError, match="shape"):
+            load_live(tmp_path / "1.safetensors", build)
+
+
 # Directions.
 
 

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan_core import recorder as r
+from gan_core import registry
 from gan_core.config import PRESETS
-from gan_core.run import Run
+from gan_core.latent import load_live
+from gan_core.run import Run, read_json
 from gan_core.trainer import Trainer
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+POINTS = torch.randn(1200, 2, generator=torch.Generator().manual_seed(0)) * 3 + 7
 
 
 @pytest.fixture
@@ -158,3 +163,35 @@ def test_real_png_shows_real_pictures_and_the_live_files_are_the_newest_two(made
     for _ in range(4):
         recorder.write_live()
     assert sorted(path.name for path in (run.path / "live").iterdir()) == ["3.safetensors", "4.safetensors"]
+
+
+def test_points_leave_frames_of_json_thinned_as_pictures_are(tmp_path):
+    config = PRESETS["quick"].replace(networks="mlp", dataset="ring", batch_size=2, latent_dim=2, threads=1, device="cpu")
+    run = Run.create(config, tmp_path)
+    trainer = Trainer(config, POINTS)
+    recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
+    recorder.write_real()
+    for step in range(40):
+        trainer.step_count = step
+        recorder.write_frame()
+    frames, real = run.frames(), read_json(run.real_path)
+    assert len(frames) < 40 and [frame.step for frame in frames][-2:] == [38, 39]
+    assert {frame.path.suffix for frame in frames} == {run.real_path.suffix} == {".json"}
+    known = {tuple(point) for point in POINTS.numpy().round(2).tolist()}
+    assert len(real["points"]) == 1000 and {tuple(np.float32(p).round(2).tolist()) for p in real["points"]} <= known
+    shown = read_json(frames[-1].path)
+    assert shown["view"] == real["view"] and np.allclose(shown["fake"], trainer.sample(512), atol=0.01)
+    trainer.step_count = 10
+    r.Recorder(run, trainer, life=2, seq=recorder.seq, live=0)
+    assert max(frame.step for frame in run.frames()) == 10
+
+
+def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
+    config = PRESETS["quick"].replace(networks="mlp", dataset="ring", batch_size=2, latent_dim=2, threads=1, device="cpu")
+    run = Run.create(config, tmp_path)
+    trainer = Trainer(config, POINTS)
+    r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
+    view = load_live(run.live_file(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    z = torch.tensor([[0.5, -1.0]])
+    picture, _, point = view.drawn(z[0])
+    assert picture.shape == (280, 280, 4) and np.allclose(point, trainer.sample(z)[0], atol=0.02)

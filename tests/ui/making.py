@@ -10,6 +10,8 @@ from gan_core.run import Run
 from gan_core.trainer import Trainer
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+POINTS = torch.randn(40, 2, generator=torch.Generator().manual_seed(1)) * 3
+OF_POINTS = {"networks": "mlp", "dataset": "ring"}  # overrides for `make_run`
 
 
 def make_run(folder: Path, kind: str = "run", steps: int = 3, state: str = "finished", **config: object) -> Run:
@@ -17,7 +19,7 @@ def make_run(folder: Path, kind: str = "run", steps: int = 3, state: str = "fini
     small = {"batch_size": 2, "latent_dim": 20, "threads": 1, "device": "cpu", **config}
     run = Run.create(PRESETS["quick"].replace(**small), folder, preset="quick", kind=kind,
                      name="starter-x" if kind == "starter" else "")
-    trainer = Trainer(run.config, IMAGES)
+    trainer = Trainer(run.config, POINTS if run.config.networks == "mlp" else IMAGES)
     recorder = Recorder(run, trainer, life=1, seq=0, live=0)
     recorder.write_real()
     recorder.write_frame()

@@ -6,8 +6,11 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making import make_run
+from making import IMAGES, OF_POINTS, make_run
 
+from gan_core.config import PRESETS
+from gan_core.images import grid, png
+from gan_core.run import Run
 from gan_core.ui.feed import SERIES, Feed, _thinned
 
 AROUND = {"worker": "ready", "active": None}
@@ -52,6 +55,42 @@ def test_changes_come_one_kind_an_event(run):
     assert set(events) == {"status", "latent"} and events["latent"]["live"] == 2 and events["status"]["status"]["step"] == 4
     assert set(look(feed, {"worker": "warming", "active": "other"})) == {"status"}
     assert json.loads(feed.snapshot())["active"] == "other"
+
+
+def test_a_run_of_points_comes_with_their_coordinates(tmp_path):
+    run = make_run(tmp_path, **OF_POINTS)
+    feed = Feed(run)
+    first = look(feed)
+    newest = run.frames()[-1]
+    assert first["frame"]["points"] == json.loads(newest.path.read_bytes()) and first["frame"]["seq"] == newest.seq
+    everything = json.loads(feed.snapshot())
+    assert everything["data"] == "points" and everything["real"] == json.loads(run.real_path.read_bytes())
+    assert everything["frame"] == {key: first["frame"][key] for key in ("seq", "step", "points")}
+
+
+def test_what_is_real_comes_with_the_first_frame_of_a_run_that_was_watched_from_its_start(tmp_path):
+    run, ready = Run.create(PRESETS["quick"], tmp_path / "new"), make_run(tmp_path)
+    feed = Feed(run)
+    look(feed)
+    before = json.loads(feed.snapshot())
+    assert before["real"] is None and before["frame"] is None and before["data"] == "images"
+    run.put(run.real_path, ready.real_path.read_bytes())
+    for seq, frame in enumerate(ready.frames(), start=1):
+        run.put(run.frame_path(seq, frame.step), frame.path.read_bytes())
+        status = run.stored_status()
+        status.seq = seq
+        run.write_status(status)
+        told = look(feed)["frame"]
+        assert told["rows"] == told["cols"] == 8 and ("real" in told) == (seq == 1)
+    assert json.loads(feed.snapshot())["real"].startswith("data:image/png;base64,")
+
+
+def test_a_grid_says_how_many_columns_it_has(tmp_path):
+    run = make_run(tmp_path)
+    run.put(run.frame_path(9, 9), png(grid(IMAGES[:20].repeat(4, 1, 1, 1).numpy(), 10)))
+    feed = Feed(run)
+    told = look(feed)["frame"]
+    assert (told["rows"], told["cols"]) == (8, 10)
 
 
 def test_a_rewound_curve_comes_as_a_whole_snapshot(run):

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from making import make_run
+from making import OF_POINTS, make_run
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -52,7 +52,8 @@ def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client,
     ("", b"", 422, "float32"), ("", b"123", 422, "float32"), ("", b"\0" * 84, 422, "20 numbers"),
     ("", np.full(20, np.nan, "f4").tobytes(), 422, "finite"), ("", np.full(20, np.inf, "f4").tobytes(), 422, "finite"),
     ("&psi=nan", bytes(80), 422, "psi"), ("&psi=x", bytes(80), 422, "psi"), ("&psi=-1", bytes(80), 422, "psi"),
-    ("&psi=11", bytes(80), 422, "psi"), ("", bytes(20_000), 422, "larger"), ("&run=nobody", bytes(80), 404, "nobody"),
+    ("&psi=11", bytes(80), 422, "psi"), ("&label=0", bytes(80), 422, "no classes"), ("&label=1.5", bytes(80), 422, "whole"),
+    ("", bytes(20_000), 422, "larger"), ("&run=nobody", bytes(80), 404, "nobody"),
     ("&run=../x", bytes(80), 404, "run")])
 def test_anything_else_is_refused_in_one_sentence(client, shelf, query, body, status, word):
     make_run(shelf.folder, steps=1)
@@ -103,6 +104,21 @@ def test_the_history_is_served_picture_by_picture(client, shelf):
         assert client.get(f"{AT}frame?run={run.id}&seq={frame.seq}").content == frame.path.read_bytes()
     for wrong in ("99", "x", "", "../1"):
         assert client.get(f"{AT}frame?run={run.id}&seq={wrong}").status_code == 404
+
+
+def test_points_are_driven_on_their_plane_and_their_history_is_json(client, shelf, tmp_path):
+    run = make_run(shelf.folder, **OF_POINTS)
+    z = seed_z(7, 20)
+    reply = client.post(f"{AT}z?run={run.id}", content=z.tobytes())
+    picture, verdict, point = view_of(run).drawn(z)
+    (tmp_path / "z.png").write_bytes(reply.content)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "z.png")), picture)
+    assert [float(v) for v in reply.headers["X-Gan-Point"].split(",")] == pytest.approx(point, rel=1e-4)
+    assert float(reply.headers["X-Gan-Verdict"]) == pytest.approx(verdict, abs=1e-4)
+    assert client.get(f"{AT}directions?run={run.id}").json()["classes"] == 0
+    for frame in run.frames():
+        found = client.get(f"{AT}frame?run={run.id}&seq={frame.seq}")
+        assert found.headers["content-type"] == "application/json" and found.json() == json.loads(frame.path.read_bytes())
 
 
 @pytest.mark.parametrize("name", live.SCRIPTS)

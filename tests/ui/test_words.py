@@ -40,7 +40,8 @@ def test_every_literal_key_in_the_scripts_exists():
     used = set()
     for script in ASSETS.glob("*.js"):
         text = script.read_text(encoding="utf-8")
-        used |= set(re.findall(r'"((?:bar|states|banner|transport|dialog|flow|samples|plane|curves|latent|empty)\.[a-z_.]+)"', text))
+        groups = "bar|states|banner|transport|dialog|flow|samples|plane|curves|latent|empty"
+        used |= set(re.findall(rf'"((?:{groups})\.[a-z_.]+)"', text))
     assert len(used) > 60
     assert used - set(words.table("en")) == set()
 

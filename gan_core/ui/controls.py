@@ -1,17 +1,19 @@
-"""What each button means: start, pause, resume, step, reset, save, as calls that answer with the run's status.
+"""What each button and knob means: start, pause, resume, step, reset, save, tune, restore, as calls that answer with the run's status.
 
 It moves runs through the supervisor and their command folder. It knows no gradio: buttons and API are thin faces of it.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 from .. import run as runs
-from ..config import PRESETS, ConfigError, TrainConfig
+from ..config import LIVE, PRESETS, ConfigError, TrainConfig
 from ..run import CommandError, Run, RunError
 from ..status import ACTIVE
 from ..supervisor import WorkerBusy
@@ -45,19 +47,9 @@ class Controls:
         """
         if preset not in PRESETS:
             raise Refusal("errors.unknown_preset", lang, name=str(preset)[:40], names=", ".join(PRESETS))
-        try:
-            if not isinstance(overrides, dict):
-                raise ConfigError("overrides must be a JSON object of field names and values.")
-            return PRESETS[preset].replace(**{**self.defaults, **overrides})
-        except ConfigError as error:
-            if not (labels and error.kind):
-                raise Refusal("errors.refused", lang, message=str(error)) from error
-            about = FIELDS[error.field].metadata
-            low, high = (words.number(about[end], lang) if about["low"] is not None else "" for end in ("low", "high"))
-            raise Refusal(f"errors.{error.kind}", lang, field=words.text(f"fields.{error.field}", lang), low=low, high=high,
-                          given=_short(error.given), choices=", ".join(about["choices"] or ())) from error
-        except TypeError as error:
-            raise Refusal("errors.refused", lang, message=str(error)) from error
+        if not isinstance(overrides, dict):
+            raise Refusal("errors.refused", lang, message="overrides must be a JSON object of field names and values.")
+        return _checked(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""
@@ -120,21 +112,61 @@ class Controls:
         """A checkpoint now."""
         return self._ask(self._target(run_id, "save", lang), "save", lang)
 
+    def tune(self, changes: str, run_id: str = "", lang: str = "en", labels: bool = False) -> Run:
+        """Turn knobs of a run while it trains. `changes`: a JSON object {name: new value}; the worker has obeyed when this returns.
+
+        `labels` as in `config`. Only fields of `config.LIVE` can be turned; the others are for the next run.
+        """
+        def called(name: str) -> str:
+            return words.text(f"fields.{name}", lang) if labels and name in FIELDS else name
+
+        run = self._meant(run_id, lang)
+        status = run.status()
+        if run.kind == "starter" or status.state not in ("running", "paused"):
+            raise _not_now(run, status.state, lang)
+        try:
+            asked = json.loads(changes)
+        except (ValueError, RecursionError):
+            asked = None
+        if not isinstance(asked, dict) or not asked:
+            raise Refusal("errors.no_changes", lang, example='{"lr_d": 0.0005}')
+        for name in asked:
+            if name not in LIVE:
+                raise Refusal("errors.not_live", lang, field=called(str(name)[:40]), names=", ".join(map(called, sorted(LIVE))))
+        now = run.config.replace(**status.tuned)
+        new = _checked(lambda: now.replace(**asked), lang, labels)
+        if bool(new.ema_half_life) != bool(now.ema_half_life):
+            raise Refusal("errors.ema_zero", lang, field=called("ema_half_life"))
+        return self._ask(run, "tune", lang, changes=asked)
+
+    def restore(self, run_id: str = "", lang: str = "en") -> Run:
+        """Back to the best measured state: at once and paused where a worker lives, else where the next resume begins."""
+        run = self._target(run_id, "restore", lang)
+        if run.status().state in ACTIVE:
+            return self._ask(run, "restore", lang)
+        try:
+            run.use_best()
+        except (OSError, RunError) as error:
+            raise Refusal("errors.refused", lang, message=str(error)) from error
+        return run
+
     def stop(self) -> None:
         """End the active worker, by force where it does not answer."""
         self.supervisor.stop(ANSWER)
 
     def _target(self, run_id: str, control: str, lang: str) -> Run:
         """The run that is meant, if the control means something for it now."""
+        run = self._meant(run_id, lang)
+        status = run.status()
+        if not runs.controls(status, run.kind).get(control):
+            no_checkpoint = control == "resume" and status.state in ("stopped", "failed")
+            raise Refusal("errors.no_checkpoint", lang) if no_checkpoint else _not_now(run, status.state, lang)
+        return run
+
+    def _meant(self, run_id: str, lang: str) -> Run:
         run = self.shelf.asked(run_id)
         if run is None:
             raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
-        status = run.status()
-        if not runs.controls(status, run.kind)[control]:
-            no_checkpoint = control == "resume" and status.state in ("stopped", "failed")
-            state = "starter" if run.kind == "starter" else status.state
-            raise (Refusal("errors.no_checkpoint", lang) if no_checkpoint
-                   else Refusal("errors.not_now", lang, state=words.text(f"states.{state}", lang).lower()))
         return run
 
     def _ask(self, run: Run, command: str, lang: str, **args: Any) -> Run:
@@ -145,6 +177,25 @@ class Controls:
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         return run
+
+
+def _not_now(run: Run, state: str, lang: str) -> Refusal:
+    return Refusal("errors.not_now", lang, state=words.text(f"states.{'starter' if run.kind == 'starter' else state}", lang).lower())
+
+
+def _checked(build: Callable[[], TrainConfig], lang: str, labels: bool) -> TrainConfig:
+    """The config that `build` makes; what it refuses is refused in words."""
+    try:
+        return build()
+    except ConfigError as error:
+        if not (labels and error.kind):
+            raise Refusal("errors.refused", lang, message=str(error)) from error
+        about = FIELDS[error.field].metadata
+        low, high = (words.number(about[end], lang) if about["low"] is not None else "" for end in ("low", "high"))
+        raise Refusal(f"errors.{error.kind}", lang, field=words.text(f"fields.{error.field}", lang), low=low, high=high,
+                      given=_short(error.given), choices=", ".join(about["choices"] or ())) from error
+    except TypeError as error:
+        raise Refusal("errors.refused", lang, message=str(error)) from error
 
 
 def _short(value: Any) -> str:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..run import MetricsReader, Run, RunError, controls
+from ..run import MetricsReader, Run, RunError, controls, read_json
 from ..status import ACTIVE, Status
 
 SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
 MOST_POINTS = 2000  # a series in a snapshot
+MOST_MEASURED = 500  # measurements in a snapshot
+MOST_MARKS = 200  # marks in a snapshot, the newest
 ROWS = 8  # of a grid
 PNG = "data:image/png;base64,"
 SILENT = 3.0  # seconds without a heartbeat before a living worker is called silent
@@ -33,6 +36,9 @@ class Feed:
         self.surroundings: dict[str, Any] = {"worker": "none", "active": None}
         self._reader = MetricsReader(run) if run is not None else None
         self._rows: list[list[Any]] = []
+        self._quality: list[dict[str, Any]] = []
+        self._marks: list[dict[str, Any]] = []
+        self._floor: dict[str, Any] | None = None
         self._status: Status | None = None
         self._told: dict[str, Any] | None = None
         self._beat, self._beat_at = -1, time.monotonic()
@@ -47,20 +53,26 @@ class Feed:
     def refresh(self, surroundings: dict[str, Any]) -> Iterator[Event]:
         """Events since the last look; a "snapshot" alone where the past itself has changed."""
         self.surroundings = surroundings
-        before, rewound, fresh = self._status, False, []
+        before, rewound, fresh = self._status, False, Fresh([])
         if self.run is not None and self._reader is not None:
             try:
                 self._status = self.run.status()
             except RunError:
                 return  # being deleted, or replaced at this moment: the next look will tell
             records, rewound = self._reader.new()
-            fresh = [[record.get(name) for name in SERIES] for record in records]
-            self._rows = fresh if rewound else self._rows + fresh
+            fresh = Fresh(records)
+            if rewound:
+                self._rows, self._quality, self._marks = [], [], []
+            self._rows += fresh.rows
+            self._quality += fresh.quality
+            self._marks += fresh.marks
+            if self._quality and self._floor is None:
+                self._floor = _floor(self.run)
         told = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
         moved = before is None or self._status is None or (before.seq, before.live) != (self._status.seq, self._status.live)
         picture = moved and self._look_at_frame()
         live = moved and before is not None and self._status is not None and before.live != self._status.live
-        if told != self._told or fresh or picture or live:
+        if told != self._told or fresh.some or picture or live:
             self._snapshot = ""
         if rewound:
             self._told = told
@@ -69,8 +81,12 @@ class Feed:
         if told != self._told:
             self._told = told
             yield "status", json.dumps(told)
-        if fresh:
-            yield "metrics", json.dumps({"series": _columns(fresh)})
+        if fresh.rows:
+            yield "metrics", json.dumps({"series": _columns(fresh.rows)})
+        if fresh.quality:
+            yield "quality", json.dumps({"quality": fresh.quality, "floor": self._floor})
+        if fresh.marks:
+            yield "marks", json.dumps({"marks": fresh.marks})
         if picture:
             # The first one brings the real ones along, which were not there when this run began to be watched.
             yield "frame", json.dumps(self._frame if self._real is not None else {**self._frame, "real": self._look_at_real()})
@@ -87,8 +103,9 @@ class Feed:
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
                 "kind": run.kind if run is not None else "none", "preset": info.get("preset", ""), "config": info.get("config"),
                 "status": self._public(), "controls": self._controls(), "silent": self._silent(), **self.surroundings,
-                "series": _columns(_thinned(self._rows)), "data": "points" if points else "images", "frame": self._frame,
-                "real": real, "latent": self._latent(),
+                "series": _columns(_thinned(self._rows)), "quality": _spread(self._quality), "floor": self._floor,
+                "marks": self._marks[-MOST_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
+                "latent": self._latent(),
                 "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])]})
         return self._snapshot
 
@@ -132,6 +149,38 @@ class Feed:
         if self._real is None and self.run is not None:
             self._real = _shown(self.run.real_path)
         return self._real
+
+class Fresh:
+    """Records of a run's metrics by their kind: `rows` of SERIES for the curves, `quality` measurements, `marks`."""
+
+    def __init__(self, records: list[dict[str, Any]]) -> None:
+        self.rows: list[list[Any]] = []
+        self.quality: list[dict[str, Any]] = []
+        self.marks: list[dict[str, Any]] = []
+        for record in records:
+            measured, mark = record.get("quality"), record.get("mark")
+            if isinstance(measured, dict):
+                numbers = {name: value for name, value in measured.items() if isinstance(value, int | float) and math.isfinite(value)}
+                self.quality.append({"step": record["step"], "t": record.get("t"), **numbers})
+            elif isinstance(mark, dict):
+                self.marks.append({"step": record["step"], "kind": mark.get("kind", ""), "changes": mark.get("changes") or {}})
+            elif "d_loss" in record or "g_loss" in record:
+                self.rows.append([record.get(name) for name in SERIES])
+        self.some = bool(self.rows or self.quality or self.marks)
+
+
+def _spread(measured: list[dict[str, Any]], most: int = MOST_MEASURED) -> list[dict[str, Any]]:
+    """At most about `most` measurements, evenly chosen, the last one always there."""
+    stride = -(-len(measured) // most)
+    return measured if stride <= 1 else measured[(len(measured) - 1) % stride::stride]
+
+
+def _floor(run: Run) -> dict[str, Any] | None:
+    """What the measures say of real against real; None where that was not measured yet."""
+    try:
+        return read_json(run.path / "floor.json")
+    except (OSError, ValueError):
+        return None
 
 
 def _shown(path: Path) -> Shown:

@@ -1,4 +1,4 @@
-"""The form on the left: data set, preset, and the numbers that matter, each with range and help from TrainConfig.
+"""The form on the left: data set, preset, and every field of a config in groups, each with range and help from TrainConfig.
 
 It knows how a field becomes a component and a component's value a config value; what a config means is `config`'s business.
 """
@@ -12,16 +12,38 @@ from typing import Any
 import gradio as gr
 
 from .. import registry
-from ..config import PRESETS
-from . import words
+from ..config import LIVE, PRESETS
+from . import view, words
 from .controls import FIELDS, Controls, Refusal
 
-ADVANCED = ("seed", "batch_size", "latent_dim", "lr_d", "lr_g", "betas_d", "betas_g", "ema_half_life", "device")
+# Which presets stand together; one that no group names stands with the first.
+PRESET_GROUPS: dict[str, tuple[str, ...]] = {
+    "digits": ("quick", "course", "course-wgan-gp", "steady", "conditional"),
+    "points": ("ring", "grid"),
+    "failing": ("expert-too-strong", "mode-collapse", "merry-go-round"),
+}
+# Every field but the data set, which has its own place.
+FIELD_GROUPS: dict[str, tuple[str, ...]] = {
+    "learned": ("networks", "loss", "condition", "latent_dim", "seed"),
+    "optimizers": ("lr_d", "lr_g", "batch_size", "ema_half_life", "betas_d", "betas_g"),
+    "steadiness": ("d_steps", "r1", "r2", "gradient_penalty", "penalty", "spectral_norm", "augment", "instance_noise",
+                   "label_noise", "label_smoothing"),
+    "schedule": ("max_steps", "decay_steps", "lr_final", "penalty_final"),
+    "machine": ("device", "precision", "memory_format", "rewrites", "threads", "measure_share"),
+}
+ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
+
+
+def preset_groups() -> dict[str, str]:
+    """Every preset there is -> its group, in the order in which they are shown."""
+    found = {name: group for group, names in PRESET_GROUPS.items() for name in names if name in PRESETS}
+    strangers = {name: next(iter(PRESET_GROUPS)) for name in PRESETS if name not in found}
+    return {**strangers, **found}
 
 
 def key(name: str) -> str:
     """A word's name as gradio's translation knows it: without dots, which it would read as nesting."""
-    return "gan_" + name.replace(".", "_").replace("-", "_")
+    return "gan_" + "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
 def translations() -> dict[str, dict[str, str]]:
@@ -41,10 +63,19 @@ def translations() -> dict[str, dict[str, str]]:
 def info(name: str, lang: str) -> str:
     """One line under a field: help and range."""
     about, said = FIELDS[name].metadata, words.text(f"fields.{name}.help", lang)
-    if about["choices"] is not None:
+    if name in LIVE:
+        said = f"{words.text('settings.live', lang)} {said}"
+    if about["low"] is None:
         return said
     low, high = (words.number(about[end], lang) for end in ("low", "high"))
     return f"{said} {words.text('settings.range', lang, low=low, high=high)}."
+
+
+def choices(name: str, t: Callable[[str], Any]) -> list[tuple[Any, str]]:
+    """What a field may be, as people read it; a value without words of its own is a term that is the same everywhere."""
+    said = words.table("en")
+    return [(t(f"choices.{name}.{value}") if f"choices.{name}.{value}" in said else value, value)
+            for value in FIELDS[name].metadata["choices"]]
 
 
 def shown(name: str, value: Any) -> Any:
@@ -60,6 +91,12 @@ def read(name: str, value: Any) -> Any:
     return "" if value is None else value
 
 
+def preset_for(dataset: str, preset: str) -> str:
+    """The preset to go with a data set: the one chosen already if it was made for it, else the first that was, else no other."""
+    fitting = [name for name in preset_groups() if PRESETS[name].dataset == dataset]
+    return preset if preset in fitting or not fitting else fitting[0]
+
+
 def overrides(dataset: str, *values: Any) -> dict[str, Any]:
     """The form's values, data set first, as a config's overrides."""
     return {"dataset": dataset, **{name: read(name, value) for name, value in zip(ADVANCED, values, strict=True)}}
@@ -69,21 +106,34 @@ class Settings:
     """The form's components. `inputs` are the ones whose values make a config: preset, dataset, then ADVANCED in order."""
 
     def __init__(self, t: Callable[[str], Any], controls: Controls, real: Callable[[], Any], lang: gr.Textbox) -> None:
-        first = controls.config(next(iter(PRESETS)), {})
-        self.dataset = gr.Dropdown([(t(f"settings.dataset.{name}"), name) for name in registry.DATASETS], value=first.dataset,
+        groups, name = preset_groups(), next(iter(PRESETS))
+        first = controls.config(name, {})
+        self.dataset = gr.Dropdown([(t(f"settings.dataset.{data}"), data) for data in registry.DATASETS], value=first.dataset,
                                    label=t("settings.title"), elem_id="dataset", interactive=True)
         real()
-        self.preset = gr.Radio([(t(f"presets.{name}.card"), name) for name in PRESETS], value=next(iter(PRESETS)),
-                               label=t("presets.title"), elem_id="preset", interactive=True)
+        view.presets(groups)
+        self.preset = gr.Radio([(t(f"presets.{one}.card"), one) for one in groups], value=name, label=t("presets.title"),
+                               elem_id="preset", interactive=True)
+        self.fields: list[Any] = []
         with gr.Accordion(t("settings.advanced"), open=False, elem_id="gan-advanced"):
-            self.fields = [self._component(name, shown(name, getattr(first, name)), t) for name in ADVANCED]
+            gr.Markdown(t("settings.live_note"), elem_id="gan-live-note")
+            for group, names in FIELD_GROUPS.items():
+                with gr.Accordion(t(f"settings.group_{group}"), open=False, elem_id=f"gan-group-{group}", elem_classes="gan-group"):
+                    self.fields += [self._component(field, shown(field, getattr(first, field)), t) for field in names]
             self.notice = gr.HTML("", elem_id="gan-notice", js_on_load=None, visible=True)
             defaults = gr.Button(t("settings.defaults"), size="sm", elem_id="btn-defaults")
         self.inputs = [self.preset, self.dataset, *self.fields]
+        self._wire(controls, lang, defaults)
 
+    def _wire(self, controls: Controls, lang: gr.Textbox, defaults: gr.Button) -> None:
         def fill(preset: str) -> list[Any]:
             config = controls.config(preset, {})
-            return [*(shown(name, getattr(config, name)) for name in ADVANCED), ""]
+            return [config.dataset, *(shown(name, getattr(config, name)) for name in ADVANCED), ""]
+
+        def follow(dataset: str, preset: str) -> list[Any]:
+            """Another data set: where presets were made for it, its first one comes along."""
+            chosen = preset_for(dataset, preset)
+            return [chosen, *(fill(chosen)[1:] if chosen != preset else [gr.skip()] * (len(ADVANCED) + 1))]
 
         def check(lang: str, preset: str, dataset: str, *values: Any) -> str:
             try:
@@ -96,7 +146,8 @@ class Settings:
 
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         for event in (self.preset.input, defaults.click):
-            event(fill, self.preset, [*self.fields, self.notice], **quiet)
+            event(fill, self.preset, [self.dataset, *self.fields, self.notice], **quiet)
+        self.dataset.input(follow, [self.dataset, self.preset], [self.preset, *self.fields, self.notice], **quiet)
         for component in self.fields:
             component.input(check, [lang, *self.inputs], self.notice, trigger_mode="always_last",
                             js="(lang, ...rest) => [gan.lang, ...rest]", **quiet)
@@ -105,9 +156,11 @@ class Settings:
         """The component that fits a field: a list for choices, a number, or text for a pair of numbers."""
         field = FIELDS[name]
         common = {"label": t(f"fields.{name}"), "info": t(f"fields.{name}.info"), "value": value, "interactive": True,
-                  "elem_id": f"field-{name}"}
+                  "elem_id": f"field-{name}", "elem_classes": "gan-live" if name in LIVE else None}
         if field.metadata["choices"] is not None:
-            return gr.Dropdown(list(field.metadata["choices"]), **common)
+            return gr.Dropdown(choices(name, t), **common)
+        if field.type == "bool":
+            return gr.Checkbox(**common)
         if field.type.startswith("tuple"):
             return gr.Textbox(max_lines=1, **common)
         # No minimum or maximum here: gradio would cut or complain in its own words, the config says what is allowed.

@@ -10,12 +10,13 @@ from typing import Any
 
 import gradio as gr
 
-from . import view, words
+from . import knobs, view, words
 from .controls import Controls, Refusal
 from .settings import Settings, overrides
 
 # The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
 TELL = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
+TURNED = "() => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, gan.tuning || '']"
 REFUSED = "() => { gan.store.pending = ''; gan.emit('status'); return []; }"  # nothing is starting after all
 # Through the queue: only there does gradio 6.31 show a refusal as a message (without it the page gets a 500 and is silent).
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
@@ -37,7 +38,11 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     with gr.Column(elem_id="gan-train"):
         with gr.Row(elem_id="gan-main"):
             with gr.Column(elem_id="gan-settings"):
-                settings = Settings(t, controls, view.real, lang_box)
+                view.faces()
+                with gr.Column(elem_id="gan-next"):
+                    settings = Settings(t, controls, view.real, lang_box)
+                with gr.Column(elem_id="gan-now"):
+                    view.knobs(knobs.tables())
             with gr.Column(elem_id="gan-stage"):
                 buttons = _transport(t)
                 view.flow()
@@ -55,8 +60,8 @@ def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
     with gr.Row(elem_id="gan-transport"):
         buttons = {name: gr.Button(t(f"transport.{name}"), elem_id=f"btn-{name.replace('_', '-')}",
                                    variant="primary" if name == "start" else "secondary") for name in names}
-        for name in ("start-force", "reset-confirm", "reset-paused", "stop"):
-            # In the page and out of sight: assets/controls.js presses them after asking.
+        for name in ("start-force", "reset-confirm", "reset-paused", "stop", "restore-confirm", "tune"):
+            # In the page and out of sight: assets/controls.js presses them after asking, assets/knobs.js the last one.
             buttons[name] = gr.Button(name, elem_id=f"btn-{name}", elem_classes="hidden", visible="hidden")
     return buttons
 
@@ -91,6 +96,14 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     plain: dict[str, Callable[[str, str], Any]] = {"pause": controls.pause, "resume": controls.resume, "save": controls.save}
     for name, act in plain.items():
         buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=TELL, **QUIET)
+    buttons["restore-confirm"].click(tell(_silent(controls.restore)), [run_box, lang_box], None, js=TELL, **QUIET)
+
+    def tune(run_id: str, lang: str, changes: str) -> None:
+        controls.tune(changes, run_id, lang, labels=True)
+
+    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TURNED, **QUIET)
+    tuned.success(None, None, None, js="() => { gan.tuned(true); return []; }", api_visibility="private")
+    tuned.failure(None, None, None, js="() => { gan.tuned(false); return []; }", api_visibility="private")
     buttons["stop"].click(tell(lambda run_id, lang: controls.stop()), [run_box, lang_box], None, js=TELL, **QUIET)
 
 

@@ -6,6 +6,7 @@ only hands them to gradio: it knows no run, opens no file but its own assets, an
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ import gradio as gr
 from . import words
 from .theme import theme
 
-__all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "flow", "latent", "real", "samples", "theme"]
+__all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "faces", "flow", "knobs", "latent", "presets", "real", "samples", "theme"]
 
 ASSETS = Path(__file__).parent / "assets"
 # In this order: the first decides language and colours before gradio boots, the last starts the stream.
-SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "curves.js", "latent.js", "controls.js", "stream.js")
-STYLES = ("page.css", "parts.css")
+SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "charts.js", "curves.js", "quality.js", "settings.js", "knobs.js", "latent.js",
+           "controls.js", "stream.js")
+STYLES = ("page.css", "parts.css", "steer.css")
 
 
 def _asset(name: str) -> str:
@@ -72,9 +74,12 @@ class HeadFirst:
         await self.app(scope, receive, hold)
 
 
-def _part(name: str) -> gr.HTML:
-    """An empty container; the script of the same name fills it as soon as it is in the page."""
-    return gr.HTML(f'<div class="gan-part" data-gan="{name}"></div>', elem_id=f"gan-{name}", js_on_load=None,
+def _part(name: str, data: str = "") -> gr.HTML:
+    """An empty container; the script of the same name fills it as soon as it is in the page. `data`: JSON for that script."""
+    # Escaped twice over: html for the browser, and no template marks for gradio's own reading.
+    said = html.escape(data).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
+    given = f' data-{name}="{said}"' if data else ""
+    return gr.HTML(f'<div class="gan-part" data-gan="{name}"{given}></div>', elem_id=f"gan-{name}", js_on_load=None,
                    apply_default_css=False)
 
 
@@ -98,8 +103,23 @@ def real() -> gr.HTML:
     return _part("real")
 
 
+def faces() -> gr.HTML:
+    """The switch of the settings card: the next run, or the run that trains now."""
+    return _part("faces")
+
+
+def presets(groups: dict[str, str]) -> gr.HTML:
+    """The headings between the presets: name -> group, in the order shown."""
+    return _part("presets", json.dumps(groups))
+
+
+def knobs(tables: str) -> gr.HTML:
+    """What can be turned while a run trains; `tables` as `knobs.tables` makes them."""
+    return _part("knobs", tables)
+
+
 def curves() -> gr.HTML:
-    """Both losses, and how real the discriminator finds real and generated images."""
+    """Both losses, and how real the discriminator finds real and generated images; behind them the measures of quality."""
     return _part("curves")
 
 

@@ -42,10 +42,24 @@
     const s = Math.max(0, Math.floor(seconds || 0)), pad = (n) => String(n).padStart(2, "0");
     return s < 3600 ? `${pad(Math.floor(s / 60))}:${pad(s % 60)}` : `${Math.floor(s / 3600)}:${pad(Math.floor(s / 60) % 60)}:${pad(s % 60)}`;
   }
-  function machine({ device, precision, memory_format, threads }) {
+  const PRECISIONS = ["fp32", "bf16"], FORMATS = ["channels_last", "contiguous"];
+  const many = (threads) => (threads ? (threads === 1 ? t("bar.threads") : t("bar.threads_many", { n: threads })) : "");
+  function machine({ device, precision, threads, exact }) {
     if (!device) return "";
-    const some = threads ? (threads === 1 ? t("bar.threads") : t("bar.threads_many", { n: threads })) : "";
-    return [device === "cpu" ? "CPU" : device, precision, memory_format, some].filter(Boolean).join(" · ");
+    return [device === "cpu" ? "CPU" : device, precision, many(threads)].filter(Boolean).join(" · ") + (exact === false ? " *" : "");
+  }
+  // The same choices in words, one a line, for whoever points at them.
+  function choices({ device, precision, memory_format, rewrites, exact }) {
+    if (!device) return "";
+    const lines = [t("bar.chosen")];
+    if (PRECISIONS.includes(precision)) lines.push(t(`bar.precision_${precision}`));
+    if (FORMATS.includes(memory_format)) lines.push(t(`bar.memory_${memory_format}`));
+    if (typeof rewrites === "boolean") lines.push(t(rewrites ? "bar.rewrites_on" : "bar.rewrites_off"));
+    if (exact === false) {
+      const mark = (store.marks || []).find(({ kind }) => kind === "threads");
+      lines.push(mark ? t("bar.inexact_since", { step: number(mark.step) }) : t("bar.inexact"));
+    }
+    return lines.join("\n");
   }
 
   parts.bar = (root) => {
@@ -81,6 +95,8 @@
       say(speed, number(["running", "paused"].includes(status.state) ? status.speed || 0 : 0));
       say(elapsed, clock(status.elapsed));
       say(facts, machine(status));
+      const said = choices(status);
+      if (facts.title !== said) facts.title = said;
       document.documentElement.dataset.look = look;
       const shown = banner();
       notice.hidden = !shown;
@@ -93,7 +109,7 @@
       toggle.title = wish;
       toggle.setAttribute("aria-label", wish);
     }
-    on("snapshot status connection pending page", draw, root);
+    on("snapshot status connection pending page marks", draw, root);
     on("colours", colours, root);
     draw();
     colours();

@@ -2,9 +2,9 @@
 // The server refuses illegal moves anyway; this only keeps a person from trying them.
 (() => {
   "use strict";
-  const { h, t, store, on, emit } = window.gan;
+  const { h, t, store, on, emit, number, short } = window.gan;
   const CONTROL = { "btn-start": "start", "btn-pause": "pause", "btn-resume": "resume", "btn-step": "step", "btn-step-d": "step",
-                    "btn-step-g": "step", "btn-reset": "reset", "btn-save": "save" };
+                    "btn-step-g": "step", "btn-reset": "reset", "btn-save": "save", "btn-restore": "restore" };
   const find = (id) => { const found = document.getElementById(id); return found && found.tagName !== "BUTTON" ? found.querySelector("button") : found; };
 
   // Which of the three are worth a place. Exactly one of them is the primary button.
@@ -45,14 +45,14 @@
     new MutationObserver(apply).observe(button, { attributes: true, attributeFilter: ["disabled", "class", "data-place"] });
   }
 
-  // Dialogs.
+  // Dialogs. choices: [label, id of the native button to press], and with a third, true, one that begins no new run.
   function dialog(title, sentence, ...choices) {
     if (document.querySelector("dialog[open]")) return;
     const box = h("dialog", { class: "gan-dialog", "aria-labelledby": "gan-dialog-title" });
     const close = () => { box.close(); box.remove(); };
-    const buttons = choices.map(([label, id], i) => h("button", { type: "button", class: i ? "gan-btn" : "gan-btn gan-primary", onclick: () => {
+    const buttons = choices.map(([label, id, same], i) => h("button", { type: "button", class: i ? "gan-btn" : "gan-btn gan-primary", onclick: () => {
       close();
-      begin(id);
+      if (same) find(id)?.click(); else begin(id);
     } }, label));
     box.append(h("h2", { id: "gan-dialog-title" }, title), h("p", {}, sentence),
       h("div", { class: "gan-row" }, ...buttons, h("button", { type: "button", class: "gan-btn", onclick: close }, t("dialog.cancel"))));
@@ -87,6 +87,11 @@
       const choices = [[t("dialog.reset_go"), "btn-reset-confirm"]];
       if (find("btn-reset-paused")) choices.push([t("dialog.reset_paused"), "btn-reset-paused"]);
       dialog(t("dialog.reset_title"), t("dialog.reset_text"), ...choices);
+    } else if (id === "btn-restore") {
+      const { step, value, name } = (store.status && store.status.best) || {};
+      if (button.disabled || step === undefined) return;
+      dialog(t("dialog.restore_title", { step: number(step) }), t("dialog.restore_text", { step: number(step), name: t(`measures.${name}`), value: short(value) }),
+        [t("dialog.restore_go"), "btn-restore-confirm", true]);
     } else if (id === "btn-start" && store.active && store.active !== store.run && find("btn-start-force")) {
       event.stopImmediatePropagation();
       event.preventDefault();

@@ -44,7 +44,8 @@
 
   // The store: the last snapshot with everything that came after it. Only stream.js writes to it.
   const store = { connection: "connecting", run: null, status: null, controls: {}, worker: "none", silent: 0, series: null,
-                  data: "images", frame: null, real: null, latent: null, history: [], active: null, pending: "" };
+                  data: "images", frame: null, real: null, latent: null, history: [], active: null, pending: "",
+                  quality: [], floor: null, marks: [] };
   const listeners = [];
   function on(names, fn, element = null) {
     listeners.push({ names: names.split(" "), fn, element });
@@ -90,6 +91,22 @@
   }
   const say = (element, sentence) => { if (element.textContent !== sentence) element.textContent = sentence; };
 
+  // A switch between faces of a card: one of a few words is pressed. choices: [[key, text]]; pick(key) at once and at each change.
+  function segments(label, choices, chosen, pick) {
+    const buttons = choices.map(([key, text]) => h("button", { type: "button", class: "gan-seg", "data-key": key, onclick: () => set(key) }, text));
+    function set(key) {
+      for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.key === key));
+      pick(key);
+    }
+    set(chosen);
+    return h("div", { class: "gan-segments", role: "group", "aria-label": label }, ...buttons);
+  }
+  // A config field as it is in force now: as tuned, else as the run began.
+  const inForce = (name) => {
+    const tuned = (store.status && store.status.tuned) || {};
+    return name in tuned ? tuned[name] : (store.config || {})[name];
+  };
+
   // A picture is decoded before it takes the old one's place: there is no moment without one.
   async function swap(old, src, alt) {
     const fresh = new Image();
@@ -130,7 +147,7 @@
   const frameShown = () => { playground.frames += 1; shownAt = performance.now(); };
 
   window.ganPlayground = playground;
-  window.gan = { words, lang, t, h, say, swap, fit, store, on, emit, parts, remember, isDark, paint, url, last, percent, decimal, short,
+  window.gan = { words, lang, t, h, say, swap, fit, store, on, emit, parts, remember, isDark, paint, url, last, percent, decimal, short, segments, inForce,
                  number: (n) => number.format(n), playground, frameShown };
   paint();
   observe();

@@ -1,5 +1,6 @@
 // The one connection: server-sent events into the store. Closed while the tab is hidden, tried again when it breaks.
-// It draws nothing; parts listen to "snapshot", "status", "metrics", "frame", "latent" and "connection".
+// It draws nothing; parts listen to "snapshot", "status", "metrics", "frame", "latent", "quality", "marks"
+// and "connection".
 (() => {
   "use strict";
   const { store, emit, on, url, playground } = window.gan;
@@ -42,7 +43,7 @@
     if (source || document.hidden) return;
     source = new EventSource(url("stream", chosen() ? { run: chosen() } : {}));
     source.onerror = lost;
-    for (const name of ["snapshot", "status", "metrics", "frame", "latent"]) {
+    for (const name of Object.keys(take)) {
       source.addEventListener(name, (event) => {
         const data = JSON.parse(event.data);
         if (name !== "snapshot" && !current(event.lastEventId)) return;
@@ -72,7 +73,8 @@
       for (const name of NAMES) series[name] = [...((data.series || {})[name] || [])];
       const { run, name, kind, preset, config, status, controls, worker, silent, frame, real, latent, active, data: what } = data;
       Object.assign(store, { run, name, kind, preset, config, status, controls: controls || {}, worker, silent: silent || 0,
-                             data: what || "images", frame, real, latent, active, series, history: [...(data.history || [])], pending: "" });
+                             data: what || "images", frame, real, latent, active, series, history: [...(data.history || [])], pending: "",
+                             quality: [...(data.quality || [])], floor: data.floor || null, marks: [...(data.marks || [])] });
       playground.run = run ?? null;
     },
     status(data) {
@@ -96,6 +98,11 @@
       if (store.history.length > 400) store.history = store.history.filter((_, i, all) => i % 2 === 0 || i > all.length - 100);
     },
     latent(data) { store.latent = data; },
+    quality(data) {
+      store.quality.push(...data.quality);
+      if (data.floor) store.floor = data.floor;
+    },
+    marks(data) { store.marks.push(...data.marks); },
   };
   // A run of days must not fill the browser: of the older half every second point is dropped.
   function thin(series) {

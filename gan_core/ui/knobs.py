@@ -1,0 +1,50 @@
+"""The knobs of a run while it trains: which there are, in what groups, and how far their sliders reach.
+
+It says what the page's script needs to draw them; what a change does is the worker's business, how it is asked for `controls`'.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..config import LIVE
+from . import words
+from .controls import FIELDS
+from .settings import FIELD_GROUPS, choices
+
+# Where a slider walks in equal ratios: from, to, and whether its far left is 0. The box beside it takes the whole range.
+WIDE: dict[str, tuple[float, float, bool]] = {
+    "lr_d": (1e-6, 1e-1, True), "lr_g": (1e-6, 1e-1, True), "batch_size": (1, 512, False), "ema_half_life": (1, 1e5, False),
+    "r1": (1e-3, 100, True), "r2": (1e-3, 100, True), "gradient_penalty": (1e-2, 100, True),
+}
+WIDEST = 20  # a field whose whole range is at most this has a plain slider; larger ones without a row above have none
+
+
+def knob(name: str, lang: str) -> dict[str, Any]:
+    """One knob: its kind ("number", "whole", "pair", "choice"), its slider or null, what is allowed."""
+    field = FIELDS[name]
+    about = field.metadata
+    if about["choices"] is not None:
+        return {"name": name, "kind": "choice", "choices": [[v, str(said)] for said, v in choices(name, lambda k: words.text(k, lang))]}
+    if field.type.startswith("tuple"):
+        return {"name": name, "kind": "pair"}
+    slider = None
+    if name in WIDE:
+        low, high, zero = WIDE[name]
+        slider = {"low": low, "high": high, "log": True, "zero": zero}
+    elif about["high"] <= WIDEST:
+        slider = {"low": about["low"], "high": about["high"], "log": False}
+    return {"name": name, "kind": "whole" if field.type == "int" else "number", "slider": slider,
+            "allowed": [about["low"], about["high"]]}
+
+
+def table(lang: str) -> list[dict[str, Any]]:
+    """The groups of the form that hold live fields, in its order, with their knobs."""
+    groups = [{"group": group, "knobs": [knob(name, lang) for name in names if name in LIVE]} for group, names in FIELD_GROUPS.items()]
+    return [group for group in groups if group["knobs"]]
+
+
+def tables() -> str:
+    """JSON {language: table} for the page."""
+    return json.dumps({lang: table(lang) for lang in words.LANGUAGES}, ensure_ascii=False)

@@ -31,6 +31,7 @@ FIELD_GROUPS: dict[str, tuple[str, ...]] = {
     "schedule": ("max_steps", "decay_steps", "lr_final", "penalty_final"),
     "machine": ("device", "precision", "memory_format", "rewrites", "threads", "measure_share"),
 }
+LIVE_MARK = "●"  # before the help of a field that may also change while a run trains
 ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
 
 
@@ -64,7 +65,7 @@ def info(name: str, lang: str) -> str:
     """One line under a field: help and range."""
     about, said = FIELDS[name].metadata, words.text(f"fields.{name}.help", lang)
     if name in LIVE:
-        said = f"{words.text('settings.live', lang)} {said}"
+        said = f"{LIVE_MARK} {said}"
     if about["low"] is None:
         return said
     low, high = (words.number(about[end], lang) for end in ("low", "high"))

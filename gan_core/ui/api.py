@@ -26,7 +26,7 @@ def build(controls: Controls, desk: Desk) -> None:
     """Register every call; inside the Blocks."""
 
     def start(preset: str, overrides: str) -> dict:
-        """Begin a new run. preset: a key of PRESETS, such as "quick"; overrides: a JSON object of TrainConfig fields, such as {"seed": 7}.
+        """Begin a new run. preset: such as "quick"; overrides: a JSON object of TrainConfig fields, such as {"seed": 7}.
 
         Answers with the status; an error where a run is training already or a value is not allowed.
         """
@@ -59,17 +59,6 @@ def build(controls: Controls, desk: Desk) -> None:
         """Write a checkpoint of the active run now."""
         return _status(controls.save())
 
-    def tune(changes: str) -> dict:
-        """Turn knobs of the active run while it trains. changes: a JSON object of live TrainConfig fields, such as {"lr_d": 0.0005}.
-
-        Answers with the status once the training process has taken them, its "tuned" says what differs from the run's beginning.
-        """
-        return _status(controls.tune(changes))
-
-    def restore() -> dict:
-        """Back to the shown run's best measured state: paused there if it is active, else the next resume begins there."""
-        return _status(controls.restore())
-
     def state() -> dict:
         """The status of the shown run, with "run", its id; {} where there is no run at all."""
         run = controls.shelf.shown()
@@ -83,8 +72,25 @@ def build(controls: Controls, desk: Desk) -> None:
         """
         return await _generated(controls, desk, seed, count)
 
-    for call in (start, pause, resume, step, reset, save, tune, restore, state, generate):
+    for call in (start, pause, resume, step, reset, save, *_steering(controls), state, generate):
         gr.api(_told(call), api_name=call.__name__, queue=False)
+
+
+def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
+    """The calls that change the course of a run."""
+
+    def tune(changes: str) -> dict:
+        """Turn knobs of the active run while it trains. changes: a JSON object of live fields, such as {"lr_d": 0.0005}.
+
+        Answers with the status once the training process has taken them, its "tuned" says what differs from the run's beginning.
+        """
+        return _status(controls.tune(changes))
+
+    def restore() -> dict:
+        """Back to the shown run's best measured state: paused there if it is active, else the next resume begins there."""
+        return _status(controls.restore())
+
+    return tune, restore
 
 
 async def _generated(controls: Controls, desk: Desk, seed: int, count: int) -> dict[str, Any]:

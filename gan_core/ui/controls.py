@@ -1,4 +1,4 @@
-"""What each button and knob means: start, pause, resume, step, reset, save, tune, restore, as calls that answer with the run's status.
+"""What each button and knob means: start, pause, resume, step, reset, save, tune, restore, as calls that answer with the run.
 
 It moves runs through the supervisor and their command folder. It knows no gradio: buttons and API are thin faces of it.
 """
@@ -113,7 +113,7 @@ class Controls:
         return self._ask(self._target(run_id, "save", lang), "save", lang)
 
     def tune(self, changes: str, run_id: str = "", lang: str = "en", labels: bool = False) -> Run:
-        """Turn knobs of a run while it trains. `changes`: a JSON object {name: new value}; the worker has obeyed when this returns.
+        """Turn knobs of a run while it trains. `changes`: JSON {name: new value}; the worker has obeyed when this returns.
 
         `labels` as in `config`. Only fields of `config.LIVE` can be turned; the others are for the next run.
         """
@@ -180,7 +180,8 @@ class Controls:
 
 
 def _not_now(run: Run, state: str, lang: str) -> Refusal:
-    return Refusal("errors.not_now", lang, state=words.text(f"states.{'starter' if run.kind == 'starter' else state}", lang).lower())
+    shown = "starter" if run.kind == "starter" else state
+    return Refusal("errors.not_now", lang, state=words.text(f"states.{shown}", lang).lower())
 
 
 def _checked(build: Callable[[], TrainConfig], lang: str, labels: bool) -> TrainConfig:

@@ -160,7 +160,7 @@ class Fresh:
         for record in records:
             measured, mark = record.get("quality"), record.get("mark")
             if isinstance(measured, dict):
-                numbers = {name: value for name, value in measured.items() if isinstance(value, int | float) and math.isfinite(value)}
+                numbers = {name: n for name, n in measured.items() if isinstance(n, int | float) and math.isfinite(n)}
                 self.quality.append({"step": record["step"], "t": record.get("t"), **numbers})
             elif isinstance(mark, dict):
                 self.marks.append({"step": record["step"], "kind": mark.get("kind", ""), "changes": mark.get("changes") or {}})

@@ -26,7 +26,8 @@ def knob(name: str, lang: str) -> dict[str, Any]:
     field = FIELDS[name]
     about = field.metadata
     if about["choices"] is not None:
-        return {"name": name, "kind": "choice", "choices": [[v, str(said)] for said, v in choices(name, lambda k: words.text(k, lang))]}
+        said = choices(name, lambda key: words.text(key, lang))
+        return {"name": name, "kind": "choice", "choices": [[value, text] for text, value in said]}
     if field.type.startswith("tuple"):
         return {"name": name, "kind": "pair"}
     slider = None
@@ -41,8 +42,8 @@ def knob(name: str, lang: str) -> dict[str, Any]:
 
 def table(lang: str) -> list[dict[str, Any]]:
     """The groups of the form that hold live fields, in its order, with their knobs."""
-    groups = [{"group": group, "knobs": [knob(name, lang) for name in names if name in LIVE]} for group, names in FIELD_GROUPS.items()]
-    return [group for group in groups if group["knobs"]]
+    groups = {group: [knob(name, lang) for name in names if name in LIVE] for group, names in FIELD_GROUPS.items()}
+    return [{"group": group, "knobs": found} for group, found in groups.items() if found]
 
 
 def tables() -> str:

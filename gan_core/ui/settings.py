@@ -119,7 +119,8 @@ class Settings:
         with gr.Accordion(t("settings.advanced"), open=False, elem_id="gan-advanced"):
             gr.Markdown(t("settings.live_note"), elem_id="gan-live-note")
             for group, names in FIELD_GROUPS.items():
-                with gr.Accordion(t(f"settings.group_{group}"), open=False, elem_id=f"gan-group-{group}", elem_classes="gan-group"):
+                with gr.Accordion(t(f"settings.group_{group}"), open=False, elem_id=f"gan-group-{group}",
+                                  elem_classes="gan-group"):
                     self.fields += [self._component(field, shown(field, getattr(first, field)), t) for field in names]
             self.notice = gr.HTML("", elem_id="gan-notice", js_on_load=None, visible=True)
             defaults = gr.Button(t("settings.defaults"), size="sm", elem_id="btn-defaults")

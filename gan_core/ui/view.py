@@ -20,8 +20,8 @@ __all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "faces", "flow", "knobs"
 
 ASSETS = Path(__file__).parent / "assets"
 # In this order: the first decides language and colours before gradio boots, the last starts the stream.
-SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "charts.js", "curves.js", "quality.js", "settings.js", "knobs.js", "latent.js",
-           "controls.js", "stream.js")
+SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "charts.js", "curves.js", "quality.js", "settings.js", "knobs.js",
+           "latent.js", "controls.js", "stream.js")
 STYLES = ("page.css", "parts.css", "steer.css")
 
 

@@ -38,7 +38,7 @@ def test_the_whole_story_by_its_api_names(page):
     assert shown["state"] == "finished" and shown["run"].startswith("starter"), "the starter is there before anything"
     pictures = client.predict(3, 2, api_name="/generate")
     assert np.array(pictures["pictures"]).shape == (2, 28, 28) and pictures["run"] == shown["run"]
-    for refused in ("/pause", "/resume", "/save", "/reset"):
+    for refused in ("/pause", "/resume", "/save", "/reset", "/restore"):
         with pytest.raises(AppError):
             client.predict(api_name=refused)
 
@@ -51,6 +51,10 @@ def test_the_whole_story_by_its_api_names(page):
     with pytest.raises(AppError):
         client.predict("both", 1, api_name="/step")
 
+    tuned = client.predict('{"lr_d": 0.0005, "batch_size": 4}', api_name="/tune")
+    assert tuned["tuned"] == {"lr_d": 0.0005, "batch_size": 4} and tuned["run"] == started["run"]
+    with pytest.raises(AppError, match="latent_dim cannot change"):
+        client.predict('{"latent_dim": 9}', api_name="/tune")
     paused = client.predict(api_name="/pause")
     assert paused["state"] == "paused"
     for i, network in enumerate(("discriminator", "generator", "both"), start=1):
@@ -91,7 +95,9 @@ def test_numbers_out_of_range_are_refused_with_the_range(page, args, word):
 
 def test_every_name_of_the_contract_is_there_and_documented(page):
     named = page[1].view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/start", "/pause", "/resume", "/step", "/reset", "/save", "/state", "/generate"}
+    assert set(named) == {"/start", "/pause", "/resume", "/step", "/reset", "/save", "/state", "/generate",
+                          "/tune", "/restore"}
     assert [p["parameter_name"] for p in named["/start"]["parameters"]] == ["preset", "overrides"]
     assert [p["parameter_name"] for p in named["/step"]["parameters"]] == ["network", "count"]
+    assert [p["parameter_name"] for p in named["/tune"]["parameters"]] == ["changes"] and named["/restore"]["parameters"] == []
     assert [p["parameter_name"] for p in named["/generate"]["parameters"]] == ["seed", "count"]

@@ -1,5 +1,6 @@
 """What a viewer is told of a run: everything once, then only what changed."""
 
+import itertools
 import json
 import os
 
@@ -11,7 +12,7 @@ from making import IMAGES, OF_POINTS, make_run
 from gan_core.config import PRESETS
 from gan_core.images import grid, png
 from gan_core.run import Run
-from gan_core.ui.feed import SERIES, Feed, _thinned
+from gan_core.ui.feed import MOST_MARKS, MOST_MEASURED, SERIES, Feed, _spread, _thinned
 
 AROUND = {"worker": "ready", "active": None}
 
@@ -100,6 +101,62 @@ def test_a_rewound_curve_comes_as_a_whole_snapshot(run):
     events = look(feed)
     assert list(events) == ["snapshot"]
     assert events["snapshot"]["series"]["step"] == [1, 2] and events["snapshot"]["series"]["d_loss"][1] == 9.0
+
+
+def append(run, *lines, life=1):
+    with open(run.metrics_path(life), "a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+MEASURED = {"step": 3, "images": 6, "t": 0.3, "quality": {"fd": 12.5, "coverage": 0.4, "classes": 9, "nearest": float("nan")}}
+MARK = {"step": 3, "t": 0.3, "mark": {"kind": "tune", "changes": {"lr_d": [0.002, 0.0005]}}}
+
+
+def test_measurements_and_marks_are_events_of_their_own_and_never_in_the_curves(run):
+    feed = Feed(run)
+    look(feed)
+    nothing = json.loads(feed.snapshot())
+    assert nothing["quality"] == [] and nothing["marks"] == [] and nothing["floor"] is None
+    (run.path / "floor.json").write_text('{"fd": 0.32}')
+    append(run, MEASURED, MARK)
+    measured = {"step": 3, "t": 0.3, "fd": 12.5, "coverage": 0.4, "classes": 9}
+    mark = {"step": 3, "kind": "tune", "changes": {"lr_d": [0.002, 0.0005]}}
+    assert look(feed) == {"quality": {"quality": [measured], "floor": {"fd": 0.32}}, "marks": {"marks": [mark]}}
+    everything = json.loads(feed.snapshot())
+    assert everything["quality"] == [measured] and everything["marks"] == [mark] and everything["floor"] == {"fd": 0.32}
+    assert everything["series"] == nothing["series"], "no empty row in the losses"
+    assert look(feed) == {}
+    later = Feed(run)
+    look(later)
+    assert json.loads(later.snapshot()) == everything, "who comes later is told the same"
+
+
+def test_going_back_takes_later_measurements_and_marks_away(run):
+    append(run, MEASURED, MARK, {**MEASURED, "step": 1}, {**MARK, "step": 1})
+    feed = Feed(run)
+    look(feed)
+    run.metrics_path(2).write_text('{"life": 2, "start_step": 2}\n')
+    events = look(feed)
+    assert list(events) == ["snapshot"]
+    assert [one["step"] for one in events["snapshot"]["quality"]] == [one["step"] for one in events["snapshot"]["marks"]] == [1]
+    assert events["snapshot"]["series"]["step"] == [1, 2]
+
+
+def test_a_long_run_hands_over_a_few_measurements_and_its_newest_marks(run):
+    append(run, *({**MEASURED, "step": 3 + i} for i in range(1203)), *({**MARK, "step": 3 + i} for i in range(300)))
+    feed = Feed(run)
+    look(feed)
+    everything = json.loads(feed.snapshot())
+    assert len(everything["quality"]) <= MOST_MEASURED and everything["quality"][-1]["step"] == 1205
+    assert len(everything["marks"]) == MOST_MARKS and everything["marks"][-1]["step"] == 302
+
+
+@given(st.integers(0, 900), st.integers(1, 60))
+def test_spreading_keeps_the_last_the_order_and_the_limit(size, most):
+    some = _spread(list(range(size)), most)
+    assert len(some) <= most and some == sorted(set(some)) and some[-1:] == list(range(size))[-1:]
+    assert size > most or len(some) == size
+    assert len({b - a for a, b in itertools.pairwise(some)}) <= 1, "evenly"
 
 
 def test_silence_is_counted_by_our_own_clock_and_only_of_the_living(run, monkeypatch):

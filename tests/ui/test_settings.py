@@ -2,8 +2,8 @@
 
 import pytest
 
-from gan_core.config import PRESETS, TrainConfig
-from gan_core.ui import settings, words
+from gan_core.config import LIVE, PRESETS, TrainConfig
+from gan_core.ui import knobs, settings, words
 from gan_core.ui.controls import Controls, Refusal
 
 
@@ -23,7 +23,8 @@ def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(
 
 @pytest.mark.parametrize(("name", "value"), [
     ("seed", None), ("seed", 1.5), ("seed", -1), ("batch_size", 0), ("latent_dim", 2000), ("lr_d", -1), ("betas_d", "0.5"),
-    ("betas_d", "a, b"), ("betas_g", "0.5, 1.0"), ("betas_g", "1 2 3"), ("ema_half_life", -1), ("device", "moon")])
+    ("betas_d", "a, b"), ("betas_g", "0.5, 1.0"), ("betas_g", "1 2 3"), ("ema_half_life", -1), ("device", "moon"),
+    ("spectral_norm", 1), ("augment", "all")])
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(shelf, name, value):
     values = [value if one == name else settings.shown(one, getattr(TrainConfig(), one)) for one in settings.ADVANCED]
     with pytest.raises(Refusal, match=name) as caught:
@@ -43,7 +44,8 @@ def test_every_field_says_its_range_in_the_language(lang):
     for name in settings.ADVANCED:
         said = table[settings.key(f"fields.{name}.info")]
         assert words.text(f"fields.{name}.help", lang) in said
-        if settings.FIELDS[name].metadata["choices"] is None:
+        assert (settings.LIVE_MARK in said) == (name in LIVE), "what can change while a run trains is recognised"
+        if settings.FIELDS[name].metadata["low"] is not None:
             assert words.text("settings.range", lang, low="\0", high="\1").split("\0")[1].split("\1")[0] in said
     assert "2,147,483,647" in settings.info("seed", "en") and "2\u202f147\u202f483\u202f647" in settings.info("seed", "fr")
 
@@ -62,3 +64,43 @@ def test_every_field_refuses_nonsense_in_every_language(shelf, name, value):
     for lang in words.LANGUAGES:
         with pytest.raises(Refusal, match=words.text(f"fields.{name}", lang).split()[0]):
             Controls(shelf).config("quick", {name: value}, lang, labels=True)
+
+
+def test_every_field_stands_in_exactly_one_group():
+    assert sorted([*settings.ADVANCED, "dataset"]) == sorted(TrainConfig.__dataclass_fields__)
+
+
+def test_presets_stand_in_groups_and_one_without_a_group_is_still_there(monkeypatch):
+    assert list(settings.preset_groups()) == [n for names in settings.PRESET_GROUPS.values() for n in names if n in PRESETS]
+    monkeypatch.setitem(settings.PRESETS, "ring", TrainConfig())
+    monkeypatch.setitem(settings.PRESETS, "mine", TrainConfig())
+    found = settings.preset_groups()
+    assert found["ring"] == "points" and found["mine"] == found["quick"] == "digits" and set(found) == set(settings.PRESETS)
+    assert list(found.values()) == sorted(found.values(), key=list(settings.PRESET_GROUPS).index), "each group in one piece"
+
+
+def test_a_data_set_brings_the_preset_that_was_made_for_it(monkeypatch):
+    class On:
+        def __init__(self, dataset):
+            self.dataset = dataset
+
+    monkeypatch.setattr(settings, "PRESETS", {"quick": On("digits"), "course": On("digits"), "mode-collapse": On("ring"),
+                                              "ring": On("ring")})
+    assert settings.preset_for("digits", "course") == "course", "one made for it stays"
+    assert settings.preset_for("ring", "course") == "ring", "the first in the order shown"
+    assert settings.preset_for("digits", "mode-collapse") == "quick"
+    assert settings.preset_for("sheep", "course") == "course", "none was made for it"
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_every_live_field_is_a_knob_and_its_slider_stays_in_its_range(lang):
+    found = [knob for group in knobs.table(lang) for knob in group["knobs"]]
+    assert sorted(knob["name"] for knob in found) == sorted(LIVE)
+    for knob in found:
+        about = settings.FIELDS[knob["name"]].metadata
+        if knob["kind"] == "choice":
+            assert [value for value, _ in knob["choices"]] == list(about["choices"])
+        slider = knob.get("slider")
+        if slider:
+            assert about["low"] <= slider["low"] < slider["high"] <= about["high"] and (not slider["log"] or slider["low"] > 0)
+            assert not slider.get("zero") or about["low"] == 0

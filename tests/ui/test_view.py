@@ -1,5 +1,6 @@
 """The containers and the head of the page: everything is there, early enough, and no script writes raw HTML."""
 
+import html
 import re
 
 import pytest
@@ -9,22 +10,31 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from gan_core.ui import view
+from gan_core.ui import knobs, view
 
 PARTS = {"gan-bar": view.bar, "gan-flow": view.flow, "gan-grid": view.samples, "gan-real": view.real, "gan-curves": view.curves,
-         "gan-latent": view.latent}
+         "gan-latent": view.latent, "gan-faces": view.faces, "gan-presets": lambda: view.presets({"quick": "digits"}),
+         "gan-knobs": lambda: view.knobs(knobs.tables())}
 
 
 @pytest.mark.parametrize("elem_id", PARTS)
 def test_every_container_has_a_script_that_fills_it(elem_id):
     part = PARTS[elem_id]()
     assert part.elem_id == elem_id
-    name = re.search(r'data-gan="(\w+)"', part.value).group(1)
+    name = re.search(r'data-gan="(\w+)"', part.value)[1]
     assert re.search(rf"\bparts\.{name} = ", view.HEAD)
 
 
+def test_what_a_script_is_handed_comes_through_gradios_template_and_the_browser_unchanged():
+    given = '{"a": "x${1}\'\\"<b>{{y}}&"}'
+    value = view._part("knobs", given).value
+    assert "${" not in value and "{{" not in value
+    assert html.unescape(re.search(r'data-knobs="([^"]*)"', value)[1]) == given
+
+
 def test_the_page_has_the_ids_that_others_rely_on():
-    for stable in ("run-state", "run-step", "sample-grid", "loss-curves", "latent-image", "latent-sliders"):
+    for stable in ("run-state", "run-step", "sample-grid", "loss-curves", "latent-image", "latent-sliders", "btn-restore",
+                   "quality-curves"):
         assert f'id: "{stable}"' in view.HEAD
     for name in ("state", "step", "frames", "lastFrameAgeMs", "sliderLatencyMs"):
         assert re.search(rf"\b{name}\b", view.HEAD)

@@ -33,14 +33,14 @@ def test_french_is_french():
     same = {key for key, said in words.table("fr").items() if said == words.table("en")[key]}
     assert same <= {"bar.title", "bar.images", "bar.speed", "transport.pause", "transport.step_d", "flow.expert", "curves.d_loss",
                     "curves.log", "latent.to_directions", "latent.slider", "latent.coordinate", "latent.directions",
-                    "errors.refused"}
+                    "errors.refused", "presets.group_points", "settings.group_machine", "marks.change", "measures.kid",
+                    "measures.classes", "measures.modes"}
 
 
 def test_every_literal_key_in_the_scripts_exists():
-    used = set()
+    used, groups = set(), "bar|states|banner|transport|dialog|flow|samples|plane|curves|quality|marks|knobs|latent|empty"
     for script in ASSETS.glob("*.js"):
         text = script.read_text(encoding="utf-8")
-        groups = "bar|states|banner|transport|dialog|flow|samples|plane|curves|latent|empty"
         used |= set(re.findall(rf'"((?:{groups})\.[a-z_.]+)"', text))
     assert len(used) > 60
     assert used - set(words.table("en")) == set()
@@ -52,6 +52,36 @@ def test_every_preset_and_every_field_has_its_words():
         assert f"presets.{preset}.name" in table and f"presets.{preset}.sentence" in table
     for field in TrainConfig.__dataclass_fields__:
         assert f"fields.{field}" in table and f"fields.{field}.help" in table
+
+
+def test_every_preset_of_the_plan_has_its_words_and_the_failing_ones_say_how_they_fail():
+    from gan_core.ui.settings import PRESET_GROUPS
+    planned = [name for names in PRESET_GROUPS.values() for name in names]
+    assert len(planned) == len(set(planned)) == 10 and set(PRESETS) <= set(planned)
+    for lang, said in (("en", "Made to fail: "), ("fr", "Fait pour échouer : ")):
+        sentences = {name: words.text(f"presets.{name}.sentence", lang) for name in planned}
+        assert {name for name, sentence in sentences.items() if sentence.startswith(said)} == set(PRESET_GROUPS["failing"])
+        assert all(len(sentence) < 110 for sentence in sentences.values()), "one sentence fits its card"
+        assert all(words.text(f"presets.group_{group}", lang) for group in PRESET_GROUPS)
+
+
+def test_every_measure_has_a_name_and_one_sentence():
+    named = {key for key in words.table("en") if key.startswith("measures.")}
+    measures = {key for key in named if not key.endswith(".help")}
+    assert named == measures | {f"{key}.help" for key in measures}
+    for name in ("fd", "kid", "precision", "recall", "density", "coverage", "classes", "class_kl", "nearest", "modes", "good",
+                 "mode_kl"):
+        assert f"measures.{name}" in measures
+    for lang in words.LANGUAGES:
+        said = [words.text(f"{key}.help", lang) for key in measures]
+        assert all(sentence.endswith(".") and ". " not in sentence for sentence in said)
+
+
+def test_what_a_field_may_be_is_said_in_words_or_is_a_term():
+    terms = {"fp32", "bf16", "channels_last", "contiguous"}
+    for field in TrainConfig.__dataclass_fields__.values():
+        for value in field.metadata["choices"] or () if field.name != "dataset" else ():
+            assert value in terms or f"choices.{field.name}.{value}" in words.table("en"), (field.name, value)
 
 
 def test_text_fills_placeholders_and_refuses_what_it_does_not_know():

@@ -1,0 +1,79 @@
+"""What knobs and the way back mean to the server: who may be asked, what is refused in whose words, what reaches the worker."""
+
+import os
+
+import psutil
+import pytest
+from making import make_run
+
+from gan_core.ui import words
+from gan_core.ui.controls import Controls, Refusal
+
+
+@pytest.fixture
+def run(shelf):
+    """A run that says it is paused, by a worker that is this very process and never answers."""
+    run = make_run(shelf.folder, steps=1)
+    status = run.stored_status()
+    status.state, status.pid, status.pid_started = "paused", os.getpid(), psutil.Process().create_time()
+    run.write_status(status)
+    return run
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What would have been sent to the worker."""
+    sent = []
+    monkeypatch.setattr(Controls, "_ask", lambda self, run, command, lang, **args: sent.append((command, args)) or run)
+    return sent
+
+
+def test_a_change_reaches_the_worker_of_the_run_that_is_meant(shelf, run, asked):
+    assert Controls(shelf).tune('{"lr_d": 0.0005, "betas_g": [0.5, 0.9]}', run.id).id == run.id
+    assert asked == [("tune", {"changes": {"lr_d": 0.0005, "betas_g": [0.5, 0.9]}})]
+
+
+@pytest.mark.parametrize(("changes", "lang", "said"), [
+    ('{"lr_d": 7}', "en", "Expert's learning rate is 7; give a number from 0 to 1."),
+    ('{"batch_size": 0}', "fr", "Lot vaut 0 ; donnez un nombre entier de 1 à 4\u202f096."),
+    ('{"betas_d": [1]}', "en", "Expert's Adam betas: 1; give two numbers"),
+    ('{"latent_dim": 3}', "en", "Size of z cannot change while a run trains; these can: Disguises, Batch"),
+    ('{"ema_half_life": 0}', "fr", "Demi-vie de la moyenne (EMA) ne peut pas passer de ou à 0"),
+    ('{"wings": 3}', "en", "wings cannot change"), ("{}", "en", "nothing to change"), ("[1]", "en", "nothing to change"),
+    ("{", "fr", "rien à changer"), ("[" * 5000, "en", "nothing to change")])
+def test_a_bad_change_is_refused_by_the_labels_people_see_and_sent_to_nobody(shelf, run, asked, changes, lang, said):
+    with pytest.raises(Refusal) as caught:
+        Controls(shelf).tune(changes, run.id, lang, labels=True)
+    assert said in str(caught.value) and asked == []
+
+
+def test_programs_are_told_by_the_fields_own_names(shelf, run, asked):
+    with pytest.raises(Refusal, match=r"lr_d is 7; give a number from 0 to 1\."):
+        Controls(shelf).tune('{"lr_d": 7}')
+
+
+def test_a_run_that_was_tuned_is_checked_as_it_is_now(shelf, run, asked):
+    status = run.stored_status()
+    status.tuned = {"ema_half_life": 100.0}
+    run.write_status(status)
+    Controls(shelf).tune('{"ema_half_life": 50}', run.id)
+    assert asked[0][1] == {"changes": {"ema_half_life": 50}}
+
+
+@pytest.mark.parametrize(("state", "kind"), [("finished", "run"), ("stopped", "run"), ("failed", "run"), ("finished", "starter")])
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_only_a_run_that_trains_can_be_tuned_or_taken_back_without_a_best(shelf, asked, state, kind, lang):
+    run = make_run(shelf.folder if kind == "run" else shelf.folder.parent / "shipped", kind=kind, steps=1, state=state)
+    now = words.text(f"states.{'starter' if kind == 'starter' else state}", lang).lower()
+    for act in (lambda: Controls(shelf).tune('{"lr_d": 0.1}', run.id, lang), lambda: Controls(shelf).restore(run.id, lang)):
+        with pytest.raises(Refusal) as caught:
+            act()
+        assert str(caught.value) == words.text("errors.not_now", lang, state=now)
+    assert asked == []
+
+
+def test_an_unknown_run_is_said_to_be_unknown(shelf):
+    with pytest.raises(Refusal, match="no run called nobody"):
+        Controls(shelf).tune('{"lr_d": 0.1}', "nobody")
+    with pytest.raises(Refusal):
+        Controls(shelf).restore()

@@ -23,7 +23,7 @@ def assess_modes(points: Tensor | np.ndarray, centres: Tensor | np.ndarray, sigm
     is KL(q || p) = sum q log(q / p): q is how the good points are spread over the K modes, p is 1 / K, and missed modes add
     nothing of their own; from 0 to log K, and log K where no point is good.
 
-    A perfect sampler: all modes, good 1 - exp(-9 / 2) = .989, KL about (K - 1) / 2N, which is .0048 for 25 modes and 2,500 points.
+    A perfect sampler: all modes, good 1 - exp(-9 / 2) = .989, KL about (K - 1) / 2N: .0048 for 25 modes and 2,500 points.
     """
     points, centres = torch.as_tensor(points).double().cpu(), torch.as_tensor(centres).double().cpu()
     if points.ndim != 2 or centres.ndim != 2 or points.shape[1] != centres.shape[1] or not len(points) or not len(centres):

@@ -25,6 +25,7 @@ REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST = 1 / 8  # of the view's side: the longest arrow
 MARGIN = 0.15  # of the data's extent, around it: fakes go astray
 SIDE = 280  # pixels of the small picture; it is shown at half of that, so that fine screens have their due
+DEEPEST, SHARPER = 0.45, 3  # as the page draws D's opinion, see ui/assets/plane.js
 BLUE, ORANGE = (0, 103, 177), (219, 104, 24)  # D's colour and G's, between those of the light and of the dark page
 
 
@@ -145,7 +146,7 @@ def backdrop(opinion: np.ndarray, cloud: np.ndarray, axes: Axes) -> np.ndarray:
     picture = np.zeros((SIDE, SIDE, 4), np.float32)
     smooth = torch.from_numpy(opinion.astype(np.float32) / 255)[None, None]
     smooth = nn.functional.interpolate(smooth, (SIDE, SIDE), mode="bilinear", align_corners=False)[0, 0].numpy()[::-1]
-    _over(picture, BLUE, 0.42 * smooth)
+    _over(picture, BLUE, DEEPEST * smooth**SHARPER / (smooth**SHARPER + (1 - smooth) ** SHARPER))
     dots = np.zeros((SIDE, SIDE), np.float32)
     for x, y in _pixels(cloud, axes):
         column, row = round(float(x) - 1), round(float(y) - 1)

@@ -6,6 +6,8 @@
   const LAYERS = ["real", "fakes", "opinion", "arrows", "grid"]; // as listed beside the plane
   const GLIDE_MS = 180; // from one frame to the next, which is 250 ms away at least
   const CHEAP_MS = 5; // a drawing that takes longer does not glide: the machine that draws is often the machine that trains
+  const GLIDE_EVERY_MS = 28; // between two drawings on the way
+  const DEEPEST = 0.45, SHARPER = 3;
   const LEGEND_WIDTH = 178, GAP = 16;
   const still = matchMedia("(prefers-reduced-motion: reduce)"), stacked = matchMedia("(max-width: 1269.9px)");
 
@@ -87,17 +89,20 @@
     circle(8, 2, ink);
     discs(context, [px, py], Number, Number, 3.2, { gen, card });
   }
-  // The map is coloured once for each frame: opacity is the probability of "real", so that it stays behind the points.
-  function coloured(map, heat, colour) {
-    const size = heat.size, bytes = atob(heat.values), context = map.getContext("2d");
+  // Opacity of the map by 255 * P(real): one fixed curve, steepest at the middle, because a discriminator that is held back
+  // by penalties stays near it; and never so opaque that it drowns the points. SHARPER times the logit, then P again.
+  const OPACITY = Uint8ClampedArray.from({ length: 256 }, (_, v) => {
+    const p = Math.min(254, Math.max(1, v)) / 255;
+    return (255 * DEEPEST) / (1 + (1 / p - 1) ** SHARPER);
+  });
+  function coloured(map, heat, colour) { // once for each frame
+    const size = heat.size, bytes = atob(heat.values), context = map.getContext("2d"), image = context.createImageData(size, size);
+    const [r, g, b] = colour.match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
     map.width = map.height = size;
-    context.fillStyle = colour;
-    context.fillRect(0, 0, 1, 1);
-    const [r, g, b] = context.getImageData(0, 0, 1, 1).data, image = context.createImageData(size, size);
     for (let row = 0; row < size; row++) {
       for (let column = 0; column < size; column++) {
         const to = 4 * ((size - 1 - row) * size + column); // row 0 of the map is at the bottom
-        image.data.set([r, g, b, 0.42 * bytes.charCodeAt(row * size + column)], to);
+        image.data.set([r, g, b, OPACITY[bytes.charCodeAt(row * size + column)]], to);
       }
     }
     context.putImageData(image, 0, 0);
@@ -119,7 +124,7 @@
       }));
     const element = h("div", { class: "gan-plane", hidden: true }, canvas, legend);
     const map = document.createElement("canvas"), backs = document.createElement("canvas");
-    let frame = null, about = {}, from = null, to = null, drawn = null, began = 0, due = 0, cost = 0, side = 0, paint = colours(), backed = "", driven = null;
+    let frame = null, about = {}, from = null, to = null, drawn = null, began = 0, due = 0, drawnAt = 0, cost = 0, side = 0, paint = colours(), backed = "", driven = null;
     holder.append(element);
 
     function size() {
@@ -132,6 +137,8 @@
     function draw(now) {
       due = 0;
       if (!frame || element.hidden || !side || !element.isConnected) return;
+      if (from && now - drawnAt < GLIDE_EVERY_MS && now - began < GLIDE_MS) { ask(); return; }
+      drawnAt = now;
       const start = performance.now(), share = from ? Math.min(1, (now - began) / GLIDE_MS) : 1;
       const eased = share * (2 - share), context = sized(canvas, side), [x, y] = onto(frame.view, side);
       drawn = { fake: blend(from && from.fake, to.fake, eased), push: blend(from && from.push, to.push, eased), warp: blend(from && from.warp, to.warp, eased) };

@@ -95,7 +95,7 @@
       store.data = data.points ? "points" : "images";
       if (data.real) store.real = data.real; // comes with a run's first frame
       if (!store.history.some((entry) => entry.seq === data.seq)) store.history.push({ seq: data.seq, step: data.step });
-      if (store.history.length > 400) store.history = store.history.filter((_, i, all) => i % 2 === 0 || i > all.length - 100);
+      store.history = kept(store.history);
     },
     latent(data) { store.latent = data; },
     quality(data) {
@@ -104,6 +104,15 @@
     },
     marks(data) { store.marks.push(...data.marks); },
   };
+  // The recorder's own rule, so that the slider offers what is still there: the newest two, and each 8% further on.
+  function kept(history) {
+    const found = [];
+    history.forEach((entry, i) => {
+      const last = found.length ? found[found.length - 1].step : -2;
+      if (i >= history.length - 2 || entry.step > Math.max(last * 1.08, last + 1)) found.push(entry);
+    });
+    return found;
+  }
   // A run of days must not fill the browser: of the older half every second point is dropped.
   function thin(series) {
     const size = series.step.length;

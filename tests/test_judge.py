@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import sklearn.datasets
 import torch
 
+from gan_core.checkpoint import CheckpointError, write
 from gan_core.data.digits import load
 from gan_core.evaluation import judge as j
 
@@ -65,7 +67,7 @@ def test_precision_and_recall_are_those_of_their_definition():
     half = np.concatenate([real[:20], real[:20] + 1e-6])
     precision, recall = j.precision_recall(torch.from_numpy(real), torch.from_numpy(half))
     assert precision == 1.0 and recall < 0.9
-    with pytest.raises(ValueError, match="more than 3"):
+    with pytest.raises(ValueError, match="at least 4"):
         j.precision_recall(torch.zeros(3, 2), torch.zeros(3, 2))
 
 
@@ -81,6 +83,52 @@ def test_a_judge_saved_and_loaded_says_the_same_and_other_shapes_are_refused(tmp
     assert torch.equal(judge.probabilities(digits[0][:50]), again.probabilities(digits[0][:50]))
     with pytest.raises(ValueError, match="28, 28"):
         judge.features(torch.zeros(2, 3, 28, 28))
+
+
+def test_a_judge_can_be_fitted_on_any_labelled_set_and_keeps_its_kind_in_its_file(tmp_path):
+    """Another source: 8x8 digits of scikit-learn, in colours."""
+    found = sklearn.datasets.load_digits()
+    labels = torch.from_numpy(found.target)
+    grey = torch.from_numpy(found.images * 15.9).to(torch.uint8)[:, None]
+    images = torch.cat([grey, grey // 2, 255 - grey], 1)
+    known, held_out = j.split(labels, 300)
+    judge = j.train_judge(images[known].numpy(), labels[known].numpy(), epochs=8)
+    assert j.accuracy(judge, images[held_out], labels[held_out]) > 0.93
+    assert float(judge.features(images[known]).var(0).mean()) == pytest.approx(1, rel=1e-3)
+    j.save_judge(judge, tmp_path / "own.safetensors")
+    again = j.load_judge(tmp_path / "own.safetensors")
+    assert again.shape == (3, 8, 8) and again.classes == 10
+    assert torch.allclose(again.features(images[:50]), judge.features(images[:50]), atol=0.05)
+    for odd in (b"", b"no judge"):
+        (tmp_path / "odd.safetensors").write_bytes(odd)
+        with pytest.raises(CheckpointError):
+            j.load_judge(tmp_path / "odd.safetensors")
+    write(tmp_path / "other.safetensors", {"x": torch.zeros(2)}, {"judge": {"shape": [1, 28, 28], "classes": 10}})
+    with pytest.raises(CheckpointError, match="not a judge"):
+        j.load_judge(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 64, 64), (3, 9, 70), (1, 256, 8)])
+def test_every_size_has_its_judge(shape):
+    judge = j.Judge(shape, 3)
+    assert judge.features(torch.zeros(2, *shape)).shape == (2, 64) and judge.probabilities(torch.zeros(2, *shape)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("images", "labels", "said"), [
+    (torch.zeros(40, 28, 28, dtype=torch.uint8), torch.arange(40) % 2, "give uint8"),
+    (torch.zeros(40, 1, 28, 28), torch.arange(40) % 2, "torch.float32"),
+    (torch.zeros(40, 2, 28, 28, dtype=torch.uint8), torch.arange(40) % 2, "1 or 3 channels"),
+    (torch.zeros(40, 1, 4, 28, dtype=torch.uint8), torch.arange(40) % 2, "8 to 256"),
+    (torch.zeros(40, 1, 28, 28, dtype=torch.uint8), torch.arange(30) % 2, "40 pictures"),
+    (torch.zeros(40, 1, 28, 28, dtype=torch.uint8), torch.ones(40), "whole number"),
+    (torch.zeros(40, 1, 28, 28, dtype=torch.uint8), torch.zeros(40, dtype=torch.int64), "2 to 1,000 classes"),
+    (torch.zeros(40, 1, 28, 28, dtype=torch.uint8), torch.arange(40) % 2 + 1, "leave none out"),
+    (torch.zeros(40, 1, 28, 28, dtype=torch.uint8), torch.arange(40) % 5, "at least 10"),
+])
+def test_what_no_judge_can_be_fitted_on_is_refused_in_words(images, labels, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        j.train_judge(images, labels)
+    assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.spatial.distance
+import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +70,30 @@ def test_collapse_shows_in_coverage_and_copies_in_the_nearest_ratio():
     assert 0.8 < ratio(healthy) < 1.2 and ratio(copies) < 0.2 and ratio(real) == 0
 
 
+@given(st.integers(0, 10_000), st.integers(1, 12), st.floats(-1, 2))
+def test_parts_of_the_fakes_count_like_the_whole(seed, size, shift):
+    real, fake = (torch.from_numpy(cloud(seed + k, 25, 3, k * shift)) for k in (0, 1))
+    neighbours = m.Neighbours(real)
+    for _ in range(2):  # asked again, it begins anew
+        neighbours.begin(fake)
+        for start in range(0, 25, size):
+            neighbours.look(start, start + size)
+        assert neighbours.precision_recall() == m.precision_recall(real, fake)
+        assert neighbours.density_coverage() == m.density_coverage(real, fake)
+
+
+def test_the_nearest_ratio_is_a_ratio_of_medians():
+    train, held_out, fake = cloud(0, 30, 3), cloud(1, 15, 3), cloud(2, 11, 3, 0.4)
+    nearest = lambda rows: np.sort(scipy.spatial.distance.cdist(rows, train).min(1))[(len(rows) - 1) // 2]  # noqa: E731
+    assert m.nearest_ratio(*map(torch.from_numpy, (train, held_out, fake))) == pytest.approx(nearest(fake) / nearest(held_out))
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=12).filter(any))
+def test_the_divergence_of_classes_is_relative_entropy(counts):
+    wanted = scipy.stats.entropy(counts, np.full(len(counts), 1 / len(counts)))
+    assert m.class_divergence(torch.tensor(counts)) == pytest.approx(wanted, abs=1e-12)
+
+
 def test_missing_classes_and_the_floor_of_fair_draws():
     assert m.class_divergence(torch.ones(10)) == pytest.approx(0)
     assert m.class_divergence(torch.tensor([1.0, 1, 0, 0])) == pytest.approx(np.log(2))
@@ -79,7 +105,7 @@ def test_missing_classes_and_the_floor_of_fair_draws():
     assert floor == pytest.approx(9 / 2000, rel=0.15)
 
 
-@pytest.mark.parametrize("function", [m.frechet_distance, m.kernel_distance, m.density_coverage])
+@pytest.mark.parametrize("function", [m.frechet_distance, m.kernel_distance, m.density_coverage, m.precision_recall])
 def test_other_shapes_and_too_few_rows_are_refused(function):
     for a, b in (((5,), (5,)), ((9, 2), (9, 3)), ((1, 2), (9, 2))):
         a, b = torch.zeros(a), torch.zeros(b)

@@ -1,5 +1,6 @@
-"""A judge of generated digits: a tiny CNN that never sees a generated picture, and measures in its feature space.
+"""A judge of generated pictures: a tiny CNN that never sees one of them while it is fitted, and gives the space to measure in.
 
+`train_judge` fits one on any labelled pictures; the one for digits is shipped (benchmarks/make_judge.py).
 **Readable**, the project's word for "a person reads most of these", is the verdict of two readers who know nothing of each
 other: the CNN, and a vote of the five nearest real pictures in pixel space. It means both of
 
@@ -19,49 +20,65 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from .. import checkpoint
+from .measures import precision_recall
 
 SHIPPED = Path(__file__).with_name("digits_judge.safetensors")
 READABLE_AGREEMENT = 0.5
 READABLE_CLASSES = 9
 FEATURES = 64
+MOST_CLASSES, FEWEST = 1000, 10  # classes, and pictures of each, that a judge can be fitted on
+MOST_BYTES = 50_000_000
 
 
 class Judge(nn.Module):
-    """28x28 grey in [0, 1] -> ten logits; `features` gives the 64 numbers before them. 61,000 parameters."""
+    """Pictures (C, H, W) in [0, 1] -> logits of K classes; `features` gives the 64 numbers before them. 61,000 parameters at 28x28.
 
-    def __init__(self) -> None:
+    Sides from 8 to 256. Each block halves them, until the longer one is at most 4.
+    """
+
+    def __init__(self, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10) -> None:
         super().__init__()
-        def block(before: int, after: int) -> list[nn.Module]:
-            return [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-
-        self.body = nn.Sequential(
-            *block(1, 16), nn.MaxPool2d(2),  # 14x14
-            *block(16, 32), nn.MaxPool2d(2),  # 7x7
-            *block(32, 64), nn.MaxPool2d(2), nn.Flatten(),  # 3x3
-            nn.Linear(64 * 3 * 3, FEATURES))
-        self.head = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, 10))
+        _checked_shape(shape)
+        self.shape, self.classes = tuple(shape), classes
+        channels, height, width = shape
+        layers: list[nn.Module] = []
+        width_of = 16
+        while max(height, width) > 4:
+            layers += [nn.Conv2d(channels, width_of, 3, padding=1, bias=False), nn.BatchNorm2d(width_of), nn.ReLU(),
+                       nn.MaxPool2d((min(2, height), min(2, width)))]  # 28: 14, 7, 3
+            channels, height, width = width_of, max(1, height // 2), max(1, width // 2)
+            width_of = min(64, 2 * width_of)
+        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, FEATURES))
+        self.head = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, classes))
+        # The unit of the features: a Frechet distance is a squared length, and the length that a CNN gives them means nothing.
+        self.register_buffer("unit", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
-        """(N, 1, 28, 28), uint8 or float in [0, 1] -> (N, 64) float32. Uses the judge in evaluation mode."""
+        """(N, C, H, W), uint8 or float in [0, 1] -> (N, 64) float32, of mean variance 1 on what it was fitted on."""
         self.eval()
-        return F.normalize(torch.cat([self.body(_unit(part)) for part in images.split(500)]))
+        return torch.cat([self.body(self._unit(part)) for part in images.split(500)]) / self.unit
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
-        """(N, 1, 28, 28), uint8 or float in [0, 1] -> (N, 10) float32, each row summing to 1."""
+        """(N, C, H, W), uint8 or float in [0, 1] -> (N, K) float32, each row summing to 1."""
         self.eval()
-        return torch.cat([self(_unit(part)) for part in images.split(500)]).softmax(1)
+        return torch.cat([self(self._unit(part)) for part in images.split(500)]).softmax(1)
+
+    def _unit(self, images: Tensor) -> Tensor:
+        if images.ndim != 4 or tuple(images.shape[1:]) != self.shape:
+            raise ValueError(f"the judge was given pictures of shape {tuple(images.shape)}; "
+                             f"it reads (N, {', '.join(map(str, self.shape))}) only.")
+        return _in_unit(images)
 
 
-def _unit(images: Tensor) -> Tensor:
-    if images.ndim != 4 or images.shape[1:] != (1, 28, 28):
-        raise ValueError(f"the judge was given pictures of shape {tuple(images.shape)}; it reads (N, 1, 28, 28) only.")
+def _in_unit(images: Tensor) -> Tensor:
     return images.float() / 255.0 if images.dtype == torch.uint8 else images.float()
 
 
@@ -96,11 +113,16 @@ def warp(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: int = 100, seed: int = 0,
                 report: Callable[[int, float], None] | None = None) -> Judge:
-    """A judge fitted on these pictures (N, 1, 28, 28) uint8 and labels (N,): 12 s of one core for 4,000 of them."""
+    """A judge fitted on pictures (N, C, H, W) uint8 and labels (N,) 0, 1, ..., tensors or arrays: 12 s of one core for 4,000 digits.
+
+    Hold some pictures back (`split`) and ask for its `accuracy` there before you believe it. Raises ValueError, in a sentence.
+    """
+    images, labels = checked_set(images, labels)
+    batch_size = min(batch_size, len(images))
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        judge = Judge()
+        judge = Judge(tuple(images.shape[1:]), int(labels.max()) + 1)
     optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=1e-2)
     steps = epochs * (len(images) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=steps)
@@ -111,7 +133,7 @@ def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: in
         for picks in order.split(batch_size):
             if len(picks) < batch_size:
                 continue
-            loss = F.cross_entropy(judge(warp(_unit(images[picks]), generator)), labels[picks], label_smoothing=0.05)
+            loss = F.cross_entropy(judge(warp(_in_unit(images[picks]), generator)), labels[picks], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -119,7 +141,33 @@ def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: in
             total += loss.item()
         if report is not None:
             report(epoch + 1, total * batch_size / len(images))
-    return judge.eval()
+    judge.unit.copy_(judge.features(images).var(0).mean().sqrt())
+    return judge
+
+
+def checked_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """A labelled set as tensors, uint8 (N, C, H, W) and int64 (N,), if a judge can be fitted on it; ValueError says what is wrong."""
+    images, labels = torch.as_tensor(images), torch.as_tensor(labels)
+    if images.ndim != 4 or images.dtype != torch.uint8:
+        raise ValueError(f"the pictures are {images.dtype} {tuple(images.shape)}; give uint8 (N, C, H, W).")
+    _checked_shape(tuple(images.shape[1:]))
+    if labels.ndim != 1 or len(labels) != len(images) or labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"the labels are {labels.dtype} {tuple(labels.shape)} for {len(images):,} pictures; "
+                         "give one whole number a picture.")
+    found = labels.unique().tolist()
+    if found != list(range(len(found))) or not 2 <= len(found) <= MOST_CLASSES:
+        raise ValueError(f"the labels found are {', '.join(map(str, found[:12]))}{', ...' if len(found) > 12 else ''}; "
+                         f"number 2 to {MOST_CLASSES:,} classes 0, 1, 2, ... and leave none out.")
+    fewest = int(torch.bincount(labels.long()).min())
+    if fewest < FEWEST:
+        raise ValueError(f"one class has only {fewest} pictures; give at least {FEWEST} of each.")
+    return images, labels.long()
+
+
+def _checked_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3 or shape[0] not in (1, 3) or not all(8 <= side <= 256 for side in shape[1:]):
+        raise ValueError(f"the pictures are {' x '.join(map(str, shape))}; "
+                         "a judge reads grey or colour (1 or 3 channels) with sides from 8 to 256.")
 
 
 def accuracy(judge: Judge, images: Tensor, labels: Tensor) -> float:
@@ -127,42 +175,24 @@ def accuracy(judge: Judge, images: Tensor, labels: Tensor) -> float:
     return float((judge.probabilities(images).argmax(1) == labels).float().mean())
 
 
-def save_judge(judge: Judge, path: Path = SHIPPED) -> None:
-    """Weights in float16, 60 kB; the judge itself is not changed."""
+def save_judge(judge: Judge, path: Path | str = SHIPPED) -> None:
+    """Weights in float16, 120 kB for digits; the judge itself is not changed."""
     state = {name: t.half() if t.is_floating_point() else t for name, t in judge.state_dict().items()}
-    save_file({name: t.contiguous() for name, t in state.items()}, path)
+    checkpoint.write(path, state, {"judge": {"shape": list(judge.shape), "classes": judge.classes}})
 
 
-def load_judge(path: Path = SHIPPED) -> Judge:
-    """The judge that is shipped, in evaluation mode."""
-    state = load_file(path)
-    judge = Judge()
-    judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
+def load_judge(path: Path | str = SHIPPED) -> Judge:
+    """The judge that is shipped, or one of your own, in evaluation mode. Raises CheckpointError for a file that is none."""
+    state, notes = checkpoint.read(path, limit=MOST_BYTES)
+    try:
+        judge = Judge(tuple(notes["judge"]["shape"]), notes["judge"]["classes"])
+        judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise checkpoint.CheckpointError(f"{Path(path).name} is not a judge's file.") from error
     return judge.eval()
 
 
-# Measures, on features (N, d) or class probabilities.
-
-
-def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
-    """Improved precision and recall (Kynkaanniemi et al., 2019, arXiv:1904.06991), both in [0, 1].
-
-    Precision: share of fakes inside the ball of some real picture, its radius the distance to its k-th nearest real neighbour.
-    Recall: the same with the parts exchanged. Give both the same number of rows, (N, d) float, more than k.
-    """
-    if min(len(real), len(fake)) <= k:
-        raise ValueError(f"precision with k = {k} needs more than {k} pictures a side; it got {len(real)} and {len(fake)}.")
-    real, fake = real.double(), fake.double()
-    across = torch.cdist(real, fake, compute_mode="donot_use_mm_for_euclid_dist")
-    inside_real = across <= _radii(real, k)[:, None]
-    inside_fake = across <= _radii(fake, k)[None, :]
-    return float(inside_real.any(0).double().mean()), float(inside_fake.any(1).double().mean())
-
-
-def _radii(points: Tensor, k: int) -> Tensor:
-    """Distance of each point to its k-th nearest other point."""
-    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.kthvalue(k + 1, dim=1).values  # the nearest is the point itself
+# What two readers say.
 
 
 def class_histogram(probabilities: Tensor) -> Tensor:
@@ -217,4 +247,4 @@ class Readers:
 
 def _coarse(images: Tensor) -> Tensor:
     """(N, 196): pixels averaged 3x3 at every second place, so that a stroke one pixel aside is still near."""
-    return F.avg_pool2d(_unit(images), 3, 2, 1).flatten(1)
+    return F.avg_pool2d(_in_unit(images), 3, 2, 1).flatten(1)

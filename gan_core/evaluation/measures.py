@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+K_BALLS, K_DENSITY = 3, 5  # neighbours: of precision and recall [1904.06991], of density and coverage [2002.09797]
+
 
 def frechet_distance(real: Tensor, fake: Tensor) -> float:
     """|mu - mu'|^2 + tr(S + S' - 2 (S S')^(1/2)) [1706.08500 eq. 6], of rows (N, d) and (M, d), N and M at least 2.
@@ -35,16 +37,68 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
     return float(off_diagonal(kernel(real, real)) + off_diagonal(kernel(fake, fake)) - 2 * kernel(real, fake).mean())
 
 
-def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, float]:
-    """Density and coverage [2002.09797 eq. 6, 7], with balls to each real row's k-th nearest other real row.
+class Neighbours:
+    """The measures that count neighbours, a part of the fakes at a time: nobody has to wait for all of them.
 
-    Density: how many balls hold a fake, on average, over k; above 1 where fakes crowd the dense parts. Coverage: the share of
-    balls that hold any fake, in [0, 1]: the gauge for collapse.
+    real: (N, d), N above k_balls and k_density; its balls are made once. `begin(fake)`, then `look` at every row of fake in any
+    parts, then ask for `precision_recall` and `density_coverage`.
     """
-    real, fake = _checked(real, fake, k + 1)
-    radii = distances(real, real).kthvalue(k + 1, dim=1).values  # the nearest row is the row itself
-    inside = distances(real, fake) <= radii[:, None]
-    return float(inside.sum(0).double().mean() / k), float(inside.any(1).double().mean())
+
+    def __init__(self, real: Tensor, k_balls: int = K_BALLS, k_density: int = K_DENSITY) -> None:
+        self.real, _ = _checked(real, real, max(k_balls, k_density) + 1)
+        self.k_balls, self.k_density = k_balls, k_density
+        own = distances(self.real, self.real)
+        self._balls, self._dense = _kth(own, k_balls), _kth(own, k_density)
+
+    def begin(self, fake: Tensor) -> None:
+        """Fakes (M, d), M above k_balls."""
+        _, self.fake = _checked(self.real, fake, self.k_balls + 1)
+        self._inside, self._held = 0, 0  # fakes in some ball of a real; (ball, fake) pairs
+        self._found = torch.zeros(2, len(self.real), dtype=torch.bool, device=self.real.device)
+
+    def look(self, start: int, stop: int) -> None:
+        """Count the fakes start <= row < stop."""
+        part = self.fake[start:stop]
+        across = distances(part, self.real)  # (n, N)
+        radii = _kth(distances(part, self.fake), self.k_balls)
+        held = across <= self._dense
+        self._inside += int((across <= self._balls).any(1).sum())
+        self._held += int(held.sum())
+        self._found |= torch.stack([(across <= radii[:, None]).any(0), held.any(0)])
+
+    def precision_recall(self) -> tuple[float, float]:
+        """Improved precision and recall [1904.06991 sec. 2], both in [0, 1]: fidelity, and how much of the real is reached.
+
+        Precision: share of fakes inside the ball of some real row, its radius the distance to its k-th nearest other real
+        row. Recall: the same with the parts exchanged, so it needs as many fakes as reals to mean as much.
+        """
+        return self._inside / len(self.fake), float(self._found[0].double().mean())
+
+    def density_coverage(self) -> tuple[float, float]:
+        """Density and coverage [2002.09797 eq. 6, 7], with balls to each real row's k-th nearest other real row.
+
+        Density: how many balls hold a fake, on average, over k; above 1 where fakes crowd the dense parts. Coverage: the share
+        of balls that hold any fake, in [0, 1]: the gauge for collapse.
+        """
+        return self._held / (self.k_density * len(self.fake)), float(self._found[1].double().mean())
+
+
+def precision_recall(real: Tensor, fake: Tensor, k: int = K_BALLS) -> tuple[float, float]:
+    """`Neighbours.precision_recall` at once, of rows (N, d) and (M, d), both above k."""
+    return _all_at_once(real, fake, k).precision_recall()
+
+
+def density_coverage(real: Tensor, fake: Tensor, k: int = K_DENSITY) -> tuple[float, float]:
+    """`Neighbours.density_coverage` at once, of rows (N, d) and (M, d), both above k."""
+    return _all_at_once(real, fake, k).density_coverage()
+
+
+def _all_at_once(real: Tensor, fake: Tensor, k: int) -> Neighbours:
+    _checked(real, fake, k + 1)
+    neighbours = Neighbours(real, k, k)
+    neighbours.begin(fake)
+    neighbours.look(0, len(fake))
+    return neighbours
 
 
 def nearest_ratio(train: Tensor, held_out: Tensor, fake: Tensor) -> float:
@@ -68,6 +122,11 @@ def class_divergence(histogram: Tensor, reference: Tensor | None = None) -> floa
 def distances(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean distances (N, M) of rows; no matrix product, whose rounding would hide that a copy's distance is 0."""
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _kth(own: Tensor, k: int) -> Tensor:
+    """Distance of each row to its k-th nearest other one, from distances (n, N) in which it meets itself."""
+    return own.kthvalue(k + 1, dim=1).values  # the nearest row is the row itself
 
 
 def _checked(real: Tensor, fake: Tensor, least: int) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import math
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from .files import atomic_write, remove_leftovers
+from .pointers import BEST, CheckpointError, read_pointer, step_of, write_pointer
+
+__all__ = ["CheckpointError", "Loaded", "newest_valid", "prune", "read", "read_pointer", "step_path", "write", "write_pointer"]
 
 SCHEMA = 1
 MAX_FILE = 2 * 1024**3  # bytes
@@ -28,16 +30,11 @@ MAX_HEADER = 1_000_000  # bytes; the names and metadata of the largest networks 
 MAX_TENSORS = 10_000
 MAX_DIMENSIONS = 8
 KEY = "gan"  # the one metadata key, which holds a JSON object
-POINTER = "latest.json"
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
           "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
 
 Tensors = dict[str, torch.Tensor]
 Expected = dict[str, tuple[tuple[int, ...], torch.dtype]]
-
-
-class CheckpointError(ValueError):
-    """A file that is not, or would not be, a sound checkpoint; one sentence."""
 
 
 def write(path: Path | str, tensors: Tensors, metadata: dict[str, Any], durable: bool = True) -> str:
@@ -208,35 +205,9 @@ def step_path(folder: Path | str, step: int) -> Path:
     return Path(folder) / f"step-{step}.safetensors"
 
 
-def write_pointer(folder: Path | str, file: str, sha256: str, step: int) -> None:
-    """Make `file` the checkpoint that counts; call it after the file itself is on the disk."""
-    atomic_write(Path(folder) / POINTER, json.dumps({"file": file, "sha256": sha256, "step": step}).encode())
-
-
-def read_pointer(folder: Path | str) -> dict[str, Any] | None:
-    """`{"file", "sha256", "step"}`, or None where there is none. Raises CheckpointError for a damaged one."""
-    try:
-        with open(Path(folder) / POINTER, "rb") as file:
-            pointer = json.loads(file.read(10_000))
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{POINTER} is damaged ({_short(error)}).") from error
-    # The name may not lead out of the folder: only our own pattern is followed.
-    if (not isinstance(pointer, dict) or not isinstance(pointer.get("file"), str) or _step_of(pointer["file"]) is None
-            or pointer.get("step") != _step_of(pointer["file"]) or not re.fullmatch(r"[0-9a-f]{64}", str(pointer.get("sha256")))):
-        raise CheckpointError(f"{POINTER} does not name a checkpoint of this folder.")
-    return pointer
-
-
-def _step_of(name: str) -> int | None:
-    match = re.fullmatch(r"step-([0-9]{1,18})\.safetensors", name, re.ASCII)
-    return int(match[1]) if match else None
-
-
 def _steps(folder: Path | str) -> list[int]:
     """The steps of all checkpoint files, newest first."""
-    found = (_step_of(path.name) for path in Path(folder).glob("step-*.safetensors"))
+    found = (step_of(path.name) for path in Path(folder).glob("step-*.safetensors"))
     return sorted((step for step in found if step is not None), reverse=True)
 
 
@@ -269,14 +240,16 @@ def newest_valid(folder: Path | str, expected: Expected | None = None, limit: in
 
 
 def prune(folder: Path | str, keep: int) -> list[Path]:
-    """Delete all but the newest `keep` checkpoints and the one latest.json names; returns what was deleted."""
+    """Delete all but the newest `keep` checkpoints and those that latest.json and best.json name; returns what was deleted."""
     kept = set(_steps(folder)[:max(keep, 1)])
     try:
         pointer = read_pointer(folder)
     except CheckpointError:
         return []  # without a sound pointer nobody knows which file counts: delete none
-    if pointer is not None:
-        kept.add(pointer["step"])
+    best = None
+    with contextlib.suppress(CheckpointError):  # a damaged one names nothing, and the next best replaces it
+        best = read_pointer(folder, BEST)
+    kept |= {named["step"] for named in (pointer, best) if named is not None}
     deleted = []
     for step in _steps(folder):
         if step not in kept:

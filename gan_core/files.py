@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
+import unicodedata
 import uuid
 from pathlib import Path
 
@@ -73,3 +75,27 @@ def remove_leftovers(folder: Path, older_than: float = 60.0) -> int:
                 path.unlink()
                 removed += 1
     return removed
+
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))}
+
+
+def folder_name(name: str) -> str:
+    """Any text as a safe folder name of at most 60 characters: letters, digits, dashes. May be empty."""
+    plain = unicodedata.normalize("NFKD", str(name)).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()[:60].strip("-")
+    return f"run-{plain}" if plain in _RESERVED else plain
+
+
+def new_folder(folder: Path, stem: str, fixed: Path) -> Path:
+    """A folder that was not there before: `fixed`, or with a `stem` the stem and four digits that nobody has taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for attempt in range(100):
+        path = folder / f"{stem}-{uuid.uuid4().hex[:4]}" if stem else fixed
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            if not stem or attempt == 99:
+                raise
+    raise AssertionError("the loop above returns or raises")

@@ -5,77 +5,28 @@ It knows the run and its trainer, not the process it lives in: locks, logs and h
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import torch
 
 from . import checkpoint
 from .acceleration import Resolved, resolve
+from .best import Best
+from .board import Board
 from .config import LIVE, TrainConfig
 from .recorder import Diverged, Recorder
 from .run import Run
-from .status import ACTIVE
 from .trainer import Trainer
 
-BEAT = 0.3  # seconds between heartbeats when nothing else writes the status
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
 POLL = 0.02  # seconds between looks for commands while paused
 INLINE = 1.0  # seconds of single steps before their command is acknowledged and they go on as a running run
 SPEED_WINDOW = 4.0  # seconds of training over which images per second are measured
 # What a single step may move -> the trainer's method for it.
 NETWORKS = {"discriminator": "discriminator_step", "generator": "generator_step", "both": "step"}
-
-
-class Board:
-    """The status on the disk. A thread of its own beats the heart, so that a long step does not look like a dead process."""
-
-    def __init__(self, run: Run) -> None:
-        self.run, self.status = run, run.stored_status()
-        status, process = self.status, psutil.Process()
-        if status.state in ACTIVE:
-            status.state = "failed"  # left by a worker that died; its story ends here
-        status.move_to("starting")
-        status.life, status.error, status.notice = status.life + 1, None, ""
-        status.pid, status.pid_started = process.pid, process.create_time()
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._written = 0.0
-        self.write()
-        threading.Thread(target=self._beat, daemon=True).start()
-
-    def write(self, state: str = "", **fields: Any) -> None:
-        """Change fields and put them on the disk as one act. A full disk is survived: the next write tries again."""
-        with self._lock:
-            for name, value in fields.items():
-                setattr(self.status, name, value)
-            if state and state != self.status.state:
-                self.status.move_to(state)
-            self._put()
-
-    def _put(self) -> None:
-        self.status.heartbeat += 1
-        with contextlib.suppress(OSError):
-            self.run.write_status(self.status, durable=False)
-        self._written = time.monotonic()
-
-    def _beat(self) -> None:
-        while not self._ended.wait(BEAT):
-            with self._lock:
-                if not self._ended.is_set() and time.monotonic() - self._written >= BEAT:
-                    self._put()
-
-    def close(self) -> None:
-        """No heartbeat after this; the last status is made durable."""
-        with self._lock:
-            self._ended.set()
-            with contextlib.suppress(OSError):
-                self.run.write_status(self.status)
 
 
 class Life:
@@ -89,7 +40,9 @@ class Life:
         self.trainer = self._restored(run.config, threads)
         seqs = [frame.seq for frame in run.frames()]
         status = board.status
+        self.best = Best(run, self.trainer, board.write, self.elapsed)
         self.recorder = Recorder(run, self.trainer, status.life, max([status.seq, *seqs]), status.live)
+        self._try("writing the curves", lambda: self.recorder.mark_restored({}, self.elapsed))
         self._recent: deque[tuple[float, int]] = deque()
         self._reported = 0.0
 
@@ -182,6 +135,7 @@ class Life:
             self._try("showing samples", self.recorder.write_live)
         if self.recorder.checkpoints.due():
             self.save()
+        self._try("measuring", lambda: self.best.turn(self.recorder, self.elapsed))
         self.elapsed += time.monotonic() - started
         self._publish(speed=speed)
         self._reported = time.monotonic()
@@ -240,7 +194,7 @@ class Life:
         if not isinstance(identity, str) or not isinstance(args, dict):
             return  # not written by this program: there is nobody to answer
         action = {"pause": self._pause, "resume": self._resume, "step": self._steps, "save": self._save,
-                  "stop": self._stop, "tune": self._tune}.get(name) if isinstance(name, str) else None
+                  "stop": self._stop, "tune": self._tune, "restore": self._restore}.get(name) if isinstance(name, str) else None
         message = f"{str(name)[:40]!r} is no command of this worker." if action is None else action(args)
         answer = {"id": identity, "command": str(name)[:40], "ok": not message, "message": message,
                   "step": self.trainer.step_count}
@@ -297,6 +251,20 @@ class Life:
             self._try("writing the curves", lambda: self.recorder.mark("tune", changed, self.elapsed))
             self.save()
             self._publish(tuned=_tuned(self.run.config, self.trainer.config))
+        return ""
+
+    def _restore(self, args: dict[str, Any]) -> str:
+        """Back to the best measured generator, as if a new life began there, and pause: somebody will change something first."""
+        try:
+            kept, changes = self.best.restore()
+        except (checkpoint.CheckpointError, OSError) as error:
+            return f"{str(error)[:1].upper()}{str(error)[1:]}"
+        self.elapsed = float(kept.metadata["elapsed"])
+        self.board.write(life=self.board.status.life + 1, checkpoint_step=kept.step,
+                         tuned=_tuned(self.run.config, self.trainer.config))
+        self.recorder = Recorder(self.run, self.trainer, self.board.status.life, self.recorder.seq, self.recorder.live_number)
+        self._try("writing the curves", lambda: self.recorder.mark_restored(changes, self.elapsed))
+        self.pause()
         return ""
 
     def _stop(self, args: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ It writes through the run and never decides when training stops. What is shown m
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -16,6 +17,7 @@ import torch
 from . import checkpoint, plane
 from .images import grid, png
 from .networks.layers import plain_state
+from .pointers import BEST
 from .run import Frame, Run
 from .trainer import SERIES, Trainer
 
@@ -135,6 +137,20 @@ class Recorder:
         step = self.trainer.step_count
         self._append([{"step": step, "t": round(elapsed, 3), "mark": {"kind": kind, "changes": changes}}])
 
+    def mark_restored(self, changes: dict[str, list[Any]], elapsed: float) -> None:
+        """Where the run has gone back to its best checkpoint, say so on the curves, once."""
+        folder = self.run.checkpoint_folder
+        with contextlib.suppress(checkpoint.CheckpointError):
+            pointer = checkpoint.read_pointer(folder)
+            if pointer is not None and pointer.pop("restored", False):
+                self.mark("restore", changes, elapsed)
+                checkpoint.write_pointer(folder, **pointer)
+
+    def quality(self, step: int, images: int, elapsed: float, values: dict[str, float], histogram: list[float]) -> None:
+        """A finished measurement, a line of the step it speaks of, which lies some steps back."""
+        shares = {"histogram": histogram} if histogram else {}
+        self._append([{"step": step, "images": images, "t": round(elapsed, 3), "quality": values, **shares}])
+
     # Pictures and networks for the page.
 
     def write_real(self) -> None:
@@ -199,8 +215,7 @@ class Recorder:
         """The whole state of training on the disk; returns its step. Raises OSError, or Diverged where a weight is no number."""
         started, trainer = time.monotonic(), self.trainer
         self.flush(everything=True)
-        notes = {"config": trainer.config.to_dict(), "resolved": trainer.resolved.to_dict(), "step": trainer.step_count,
-                 "images": trainer.images_seen, "elapsed": elapsed}
+        notes = notes_of(trainer, elapsed)
         path = checkpoint.step_path(self.run.checkpoint_folder, trainer.step_count)
         try:
             sha256 = checkpoint.write(path, trainer.state_dict(), notes)
@@ -210,6 +225,31 @@ class Recorder:
         checkpoint.prune(self.run.checkpoint_folder, KEPT_CHECKPOINTS)
         self.checkpoints.spent(started)
         return trainer.step_count
+
+    def keep_best(self, state: checkpoint.Tensors, notes: dict[str, Any], about: dict[str, Any]) -> int:
+        """A state of some steps ago as the best checkpoint, kept until a better one comes; returns the newest one's step.
+
+        `about` stands beside it in best.json. Raises OSError, or CheckpointError where a weight is no number.
+        """
+        folder, step = self.run.checkpoint_folder, int(notes["step"])
+        path, latest = checkpoint.step_path(folder, step), None
+        with contextlib.suppress(checkpoint.CheckpointError):  # a damaged one is replaced at the next save
+            latest = checkpoint.read_pointer(folder)
+        if latest is not None and latest["step"] == step and path.exists():
+            sha256 = latest["sha256"]  # saved at this very step already
+        else:
+            sha256 = checkpoint.write(path, state, notes)
+        if latest is not None and latest["step"] < step:  # otherwise a resume would begin before the best
+            checkpoint.write_pointer(folder, path.name, sha256, step)
+        checkpoint.write_pointer(folder, path.name, sha256, step, BEST, **about)
+        checkpoint.prune(folder, KEPT_CHECKPOINTS)
+        return step if latest is None else max(step, latest["step"])
+
+
+def notes_of(trainer: Trainer, elapsed: float) -> dict[str, Any]:
+    """What stands beside the tensors of a checkpoint of this moment."""
+    return {"config": trainer.config.to_dict(), "resolved": trainer.resolved.to_dict(), "step": trainer.step_count,
+            "images": trainer.images_seen, "elapsed": elapsed}
 
 
 def _mean(group: list[dict[str, Any]]) -> dict[str, Any]:

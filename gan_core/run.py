@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
-import unicodedata
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +17,13 @@ from typing import Any
 import psutil
 
 from .config import TrainConfig
-from .files import atomic_write
+from .files import atomic_write, folder_name, new_folder
+from .pointers import CheckpointError, use_best
 from .status import ACTIVE, SCHEMA, Status, controls
 
-__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "list_runs"]
+__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "list_runs"]
 
 COMMANDS = ("pause", "resume", "step", "save", "stop", "tune", "restore")
-_RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))}
 
 
 class RunError(ValueError):
@@ -45,13 +43,6 @@ class Frame:
     path: Path
 
 
-def folder_name(name: str) -> str:
-    """Any text as a safe folder name of at most 60 characters: letters, digits, dashes. May be empty."""
-    plain = unicodedata.normalize("NFKD", str(name)).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()[:60].strip("-")
-    return f"run-{plain}" if plain in _RESERVED else plain
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a file that others replace; Windows may refuse for a moment, so try for half a second."""
     for attempt in range(10):
@@ -67,20 +58,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} holds {type(value).__name__}, not an object")
     return value
-
-
-def _new_folder(folder: Path, stem: str, fixed: Path) -> Path:
-    """A folder that was not there before: `fixed`, or with a `stem` the stem and four digits that nobody has taken."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for attempt in range(100):
-        path = folder / f"{stem}-{uuid.uuid4().hex[:4]}" if stem else fixed
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            if not stem or attempt == 99:
-                raise
-    raise AssertionError("the loop above returns or raises")
 
 
 class Run:
@@ -102,7 +79,7 @@ class Run:
         stem = folder_name(name) or folder_name(preset) or "run"
         path = Path(folder) / stem
         try:
-            path = _new_folder(Path(folder), "" if kind == "starter" else f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}", path)
+            path = new_folder(Path(folder), "" if kind == "starter" else f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}", path)
             for part in ("control", "metrics", "frames", "live", "checkpoint"):
                 (path / part).mkdir(parents=True)
         except OSError as error:
@@ -256,6 +233,26 @@ class Run:
     @property
     def checkpoint_folder(self) -> Path:
         return self.path / "checkpoint"
+
+    @property
+    def floor_path(self) -> Path:
+        return self.path / "floor.json"
+
+    def floor(self) -> dict[str, float] | None:
+        """What the quality measures say of real against real, or None while they have not been asked."""
+        with contextlib.suppress(OSError, ValueError):
+            return read_json(self.floor_path)
+        return None
+
+    def use_best(self) -> int:
+        """An ended run's next life goes on from its best checkpoint; returns its step. Raises RunError, in a sentence."""
+        status = self.status()
+        if status.state in ACTIVE:
+            raise RunError(f"{self.name} is {status.state}: send it the command restore instead.")
+        try:
+            return use_best(self.checkpoint_folder)
+        except (CheckpointError, OSError) as error:
+            raise RunError(f"{self.name} stays as it is: {error}") from error
 
     @property
     def log_path(self) -> Path:

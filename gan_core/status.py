@@ -23,15 +23,15 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 STATES = tuple(TRANSITIONS)
 
-CONTROLS = ("start", "pause", "resume", "step", "reset", "save")
+CONTROLS = ("start", "pause", "resume", "step", "reset", "save", "restore")
 _ENABLED: dict[str, tuple[str, ...]] = {
     "none": ("start", "step"),
     "starting": (),
-    "running": ("pause", "reset", "save"),
-    "paused": ("resume", "step", "reset", "save"),
-    "finished": ("start", "reset"),
-    "stopped": ("start", "resume", "reset"),
-    "failed": ("start", "resume", "reset"),
+    "running": ("pause", "reset", "save", "restore"),
+    "paused": ("resume", "step", "reset", "save", "restore"),
+    "finished": ("start", "reset", "restore"),
+    "stopped": ("start", "resume", "reset", "restore"),
+    "failed": ("start", "resume", "reset", "restore"),
 }
 
 
@@ -88,4 +88,6 @@ def controls(status: Status | None, kind: str = "run") -> dict[str, bool]:
     enabled = set(_ENABLED[state])
     if state in ("stopped", "failed") and status is not None and status.checkpoint_step < 0:
         enabled.discard("resume")
+    if status is None or status.best is None:
+        enabled.discard("restore")
     return {name: name in enabled for name in CONTROLS}

@@ -21,10 +21,11 @@ import torch
 
 from . import checkpoint
 from .acceleration import resolve
+from .board import Board
 from .config import PRESETS, ConfigError
 from .data.digits import DataError
 from .files import atomic_write
-from .life import Board, Life
+from .life import Life
 from .recorder import Diverged
 from .run import Run, RunError
 from .status import Status

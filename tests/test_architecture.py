@@ -18,27 +18,31 @@ FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the wall s
 
 LEAVES = {"losses", "regularizers", "networks", "data", "images", "augment", "randomness", "checkpoint", "latent", "acceleration",
           "plane", "plots", "evaluation"}
-GROUND = {"files", "status"}
+GROUND = {"files", "status", "pointers"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "registry": set(),
     "config": {"registry"},
     "files": set(),
     "status": set(),
-    **{leaf: LEAVES | {"files"} for leaf in LEAVES},
+    "pointers": {"files"},
+    **{leaf: LEAVES | {"files", "pointers"} for leaf in LEAVES},
     "batches": {"config"} | LEAVES,
     "players": {"config", "registry"} | LEAVES,
     "trainer": {"config", "registry", "batches", "players"} | LEAVES,
     "run": {"config"} | GROUND,
     "supervisor": {"run"} | GROUND,
-    "recorder": {"trainer", "run"} | LEAVES,
-    "life": {"recorder", "trainer", "run", "config"} | GROUND | LEAVES,
-    "worker": {"life", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
+    "gauge": {"trainer"} | LEAVES,
+    "recorder": {"trainer", "run", "pointers"} | LEAVES,
+    "best": {"gauge", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
+    "board": {"run"} | GROUND,
+    "life": {"board", "best", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
+    "worker": {"board", "life", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
     "ui": {"ui", "run", "supervisor", "config", "registry"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
-TORCHLESS = ["__init__", "registry", "config", "files", "status", "run", "supervisor", "ui"]
+TORCHLESS = ["__init__", "registry", "config", "files", "status", "pointers", "run", "supervisor", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

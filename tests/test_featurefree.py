@@ -49,6 +49,7 @@ def test_coverage_in_random_features_notices_missing_kinds(sets):
     _, real, made = sets
     network = f.random_features(tuple(real.shape[1:]))
     neighbours = Neighbours(network(f.unit(real)))
+    neighbours.learn(0, N)
     found = {}
     for name, fake in made.items():
         neighbours.begin(network(fake))
@@ -118,7 +119,8 @@ def test_parts_count_like_the_whole_and_other_numbers_are_refused(shape):
 
 def test_diversity_is_the_ratio_of_mean_pairwise_distances():
     a, b = np.random.default_rng(0).normal(size=(20, 3)), np.random.default_rng(1).normal(0, 2, (25, 3))
-    wanted = np.sqrt(np.mean(scipy.spatial.distance.pdist(b, "sqeuclidean")) / np.mean(scipy.spatial.distance.pdist(a, "sqeuclidean")))
+    pairs = [np.mean(scipy.spatial.distance.pdist(rows, "sqeuclidean")) for rows in (a, b)]
+    wanted = np.sqrt(pairs[1] / pairs[0])
     assert f.diversity(torch.from_numpy(a), torch.from_numpy(b)) == pytest.approx(wanted, rel=1e-9)
 
 

@@ -74,6 +74,8 @@ def test_collapse_shows_in_coverage_and_copies_in_the_nearest_ratio():
 def test_parts_of_the_fakes_count_like_the_whole(seed, size, shift):
     real, fake = (torch.from_numpy(cloud(seed + k, 25, 3, k * shift)) for k in (0, 1))
     neighbours = m.Neighbours(real)
+    for start in range(0, 25, size):
+        neighbours.learn(start, start + size)
     for _ in range(2):  # asked again, it begins anew
         neighbours.begin(fake)
         for start in range(0, 25, size):

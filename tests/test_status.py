@@ -42,14 +42,17 @@ def test_states_are_active_or_ended_and_all_in_the_contract() -> None:
     assert {a for a, _ in ARROWS} == set(STATES) == set(ACTIVE) | set(ENDED) and not set(ACTIVE) & set(ENDED)
 
 
+@pytest.mark.parametrize("has_best", [True, False])
 @pytest.mark.parametrize("has_checkpoint", [True, False])
 @pytest.mark.parametrize("shown", ["none", "starter", *STATES])
-def test_every_button_is_enabled_exactly_when_the_contract_says(shown: str, has_checkpoint: bool) -> None:
+def test_every_button_is_enabled_exactly_when_the_contract_says(shown: str, has_checkpoint: bool, has_best: bool) -> None:
     header, *rows = table("### What each control means")
     cells = next(row for row in rows if shown in names(row[0].replace(" or ", ", ")))
-    expected = {button: cell == "yes" or (cell == "if it has a checkpoint" and has_checkpoint)
+    conditions = {"yes": True, "if it has a checkpoint": has_checkpoint, "if it has a best one": has_best}
+    expected = {button: conditions.get(cell, False)
                 for button, cell in zip(header[1:], cells[1:], strict=True)}
-    status = Status(state=shown if shown in STATES else "finished", checkpoint_step=5 if has_checkpoint else -1)
+    status = Status(state=shown if shown in STATES else "finished", checkpoint_step=5 if has_checkpoint else -1,
+                    best={"step": 4, "name": "fd", "value": 1.5} if has_best else None)
     assert set(expected) == set(CONTROLS)
     assert controls(None if shown == "none" else status, "starter" if shown == "starter" else "run") == expected
 

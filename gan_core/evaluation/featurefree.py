@@ -145,7 +145,7 @@ def levels(shape: tuple[int, ...]) -> int:
 
 
 def random_features(shape: tuple[int, ...], seed: int = 0) -> nn.Module:
-    """A fixed CNN of random orthogonal weights: pictures (N, C, H, W) in [0, 1] -> (N, 256).
+    """A fixed CNN of random weights: pictures (N, C, H, W) in [0, 1] -> (N, 256).
 
     Untrained features see what pictures have in common without belonging to any data; density and coverage in them still
     notice missing kinds [2002.09797 sec. 4.3].
@@ -156,7 +156,7 @@ def random_features(shape: tuple[int, ...], seed: int = 0) -> nn.Module:
         side, width = min(shape[1:]), 16
         while side > 4:
             convolution = nn.Conv2d(channels, width, 3, padding=1)
-            nn.init.orthogonal_(convolution.weight.flatten(1), 2**0.5)
+            nn.init.kaiming_normal_(convolution.weight)
             nn.init.normal_(convolution.bias, std=0.2)
             layers += [convolution, nn.LeakyReLU(0.2), nn.AvgPool2d(2)]
             channels, side, width = width, side // 2, min(64, 2 * width)

@@ -34,7 +34,7 @@ MOST_BYTES = 50_000_000
 
 
 class Judge(nn.Module):
-    """Pictures (C, H, W) in [0, 1] -> logits of K classes; `features` gives the 64 numbers before them. 61,000 parameters at 28x28.
+    """Pictures (C, H, W) in [0, 1] -> logits of K classes; `features` gives the 64 numbers before them. 61,000 parameters.
 
     Sides from 8 to 256. Each block halves them, until the longer one is at most 4.
     """
@@ -64,6 +64,13 @@ class Judge(nn.Module):
         """(N, C, H, W), uint8 or float in [0, 1] -> (N, 64) float32, of mean variance 1 on what it was fitted on."""
         self.eval()
         return torch.cat([self.body(self._unit(part)) for part in images.split(500)]) / self.unit
+
+    @torch.no_grad()
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """`features` and `probabilities` at the price of one, of few pictures."""
+        self.eval()
+        body = self.body(self._unit(images))
+        return body / self.unit, self.head(body).softmax(1)
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
@@ -113,7 +120,7 @@ def warp(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: int = 100, seed: int = 0,
                 report: Callable[[int, float], None] | None = None) -> Judge:
-    """A judge fitted on pictures (N, C, H, W) uint8 and labels (N,) 0, 1, ..., tensors or arrays: 12 s of one core for 4,000 digits.
+    """A judge fitted on pictures (N, C, H, W) uint8 and labels (N,) 0, 1, ..., tensors or arrays: 12 s for 4,000 digits.
 
     Hold some pictures back (`split`) and ask for its `accuracy` there before you believe it. Raises ValueError, in a sentence.
     """
@@ -146,7 +153,7 @@ def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: in
 
 
 def checked_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """A labelled set as tensors, uint8 (N, C, H, W) and int64 (N,), if a judge can be fitted on it; ValueError says what is wrong."""
+    """A labelled set as tensors, uint8 (N, C, H, W) and int64 (N,), if a judge can be fitted on it; ValueError else."""
     images, labels = torch.as_tensor(images), torch.as_tensor(labels)
     if images.ndim != 4 or images.dtype != torch.uint8:
         raise ValueError(f"the pictures are {images.dtype} {tuple(images.shape)}; give uint8 (N, C, H, W).")
@@ -185,7 +192,8 @@ def load_judge(path: Path | str = SHIPPED) -> Judge:
     """The judge that is shipped, or one of your own, in evaluation mode. Raises CheckpointError for a file that is none."""
     state, notes = checkpoint.read(path, limit=MOST_BYTES)
     try:
-        judge = Judge(tuple(notes["judge"]["shape"]), notes["judge"]["classes"])
+        with torch.random.fork_rng(devices=[]):  # its first weights are thrown away: nobody's draws may depend on them
+            judge = Judge(tuple(notes["judge"]["shape"]), notes["judge"]["classes"])
         judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise checkpoint.CheckpointError(f"{Path(path).name} is not a judge's file.") from error

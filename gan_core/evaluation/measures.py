@@ -40,15 +40,19 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
 class Neighbours:
     """The measures that count neighbours, a part of the fakes at a time: nobody has to wait for all of them.
 
-    real: (N, d), N above k_balls and k_density; its balls are made once. `begin(fake)`, then `look` at every row of fake in any
-    parts, then ask for `precision_recall` and `density_coverage`.
+    real: (N, d), N above k_balls and k_density. `learn` every row of it once, in any parts; then for each set of fakes
+    `begin(fake)`, `look` at every row of fake in any parts, and ask for `precision_recall` and `density_coverage`.
     """
 
     def __init__(self, real: Tensor, k_balls: int = K_BALLS, k_density: int = K_DENSITY) -> None:
         self.real, _ = _checked(real, real, max(k_balls, k_density) + 1)
         self.k_balls, self.k_density = k_balls, k_density
-        own = distances(self.real, self.real)
-        self._balls, self._dense = _kth(own, k_balls), _kth(own, k_density)
+        self._balls, self._dense = (self.real.new_empty(len(self.real)) for _ in range(2))  # radii
+
+    def learn(self, start: int, stop: int) -> None:
+        """Make the balls of the reals start <= row < stop."""
+        own = distances(self.real[start:stop], self.real)
+        self._balls[start:stop], self._dense[start:stop] = _kth(own, self.k_balls), _kth(own, self.k_density)
 
     def begin(self, fake: Tensor) -> None:
         """Fakes (M, d), M above k_balls."""
@@ -96,6 +100,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = K_DENSITY) -> tuple[fl
 def _all_at_once(real: Tensor, fake: Tensor, k: int) -> Neighbours:
     _checked(real, fake, k + 1)
     neighbours = Neighbours(real, k, k)
+    neighbours.learn(0, len(real))
     neighbours.begin(fake)
     neighbours.look(0, len(fake))
     return neighbours

@@ -1,0 +1,64 @@
+"""The status of a run on the disk, and the heartbeat that tells a worker that is busy from one that is dead.
+
+It writes what it is told; what a run is doing is `life`'s business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import Any
+
+import psutil
+
+from .run import Run
+from .status import ACTIVE
+
+BEAT = 0.3  # seconds between heartbeats when nothing else writes the status
+
+
+class Board:
+    """The status on the disk. A thread of its own beats the heart, so that a long step does not look like a dead process."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.status = run, run.stored_status()
+        status, process = self.status, psutil.Process()
+        if status.state in ACTIVE:
+            status.state = "failed"  # left by a worker that died; its story ends here
+        status.move_to("starting")
+        status.life, status.error, status.notice = status.life + 1, None, ""
+        status.pid, status.pid_started = process.pid, process.create_time()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._written = 0.0
+        self.write()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def write(self, state: str = "", **fields: Any) -> None:
+        """Change fields and put them on the disk as one act. A full disk is survived: the next write tries again."""
+        with self._lock:
+            for name, value in fields.items():
+                setattr(self.status, name, value)
+            if state and state != self.status.state:
+                self.status.move_to(state)
+            self._put()
+
+    def _put(self) -> None:
+        self.status.heartbeat += 1
+        with contextlib.suppress(OSError):
+            self.run.write_status(self.status, durable=False)
+        self._written = time.monotonic()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            with self._lock:
+                if not self._ended.is_set() and time.monotonic() - self._written >= BEAT:
+                    self._put()
+
+    def close(self) -> None:
+        """No heartbeat after this; the last status is made durable."""
+        with self._lock:
+            self._ended.set()
+            with contextlib.suppress(OSError):
+                self.run.write_status(self.status)

@@ -1,0 +1,169 @@
+"""The best generator of a run: measured within its share, the saved state is the measured one, kept, known again, gone back to."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan_core import best as b
+from gan_core import checkpoint
+from gan_core.config import PRESETS
+from gan_core.data.digits import load
+from gan_core.gauge import Measurement
+from gan_core.pointers import BEST, CheckpointError, read_pointer
+from gan_core.recorder import Recorder
+from gan_core.run import Run
+from gan_core.trainer import Trainer
+
+IMAGES, LABELS = load()
+CONFIG = PRESETS["quick"].replace(batch_size=4, latent_dim=8, threads=1, device="cpu", measure_share=0.5)
+
+
+class Told(dict):
+    """What the status was told last."""
+
+    def __call__(self, **fields):
+        self.update(fields)
+
+
+def life(folder, run=None):
+    """A run, its trainer and what a life of it writes with."""
+    run = run or Run.create(CONFIG, folder)
+    trainer = Trainer(CONFIG, IMAGES[::10], LABELS[::10])
+    kept = checkpoint.newest_valid(run.checkpoint_folder)
+    if kept is not None:
+        trainer.load_state_dict(kept.tensors)
+    told = Told()
+    return run, trainer, Recorder(run, trainer, 1 if kept is None else 2, 0, 0), b.Best(run, trainer, told, 0.0), told
+
+
+def found(step, value, name="fd"):
+    """A measurement as the gauge gives it."""
+    return Measurement(step, step * 4, {name: value}, (value,))
+
+
+def measured(monkeypatch, trainer, best, recorder, value):
+    """One measurement, of this very step, that finds `value`."""
+    best.gauge.yardstick = best.gauge.yardstick or type("Fd", (), {"headline": "fd"})
+    best._capture()
+    monkeypatch.setattr(best.gauge, "turn", lambda: found(trainer.step_count, value))
+    best._saved = 1.0
+    best.turn(recorder, best._then)
+
+
+@given(st.lists(st.floats(0.0, 0.05), min_size=1, max_size=200), st.floats(0.01, 0.5))
+def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, costs, share):
+    with pytest.MonkeyPatch.context() as patch:
+        now, spent = [50.0], 0.0
+        patch.setattr(b.time, "monotonic", lambda: now[0])
+        best = b.Best.__new__(b.Best)
+        best.trainer = Trainer.__new__(Trainer)
+        best.trainer.config = CONFIG.replace(measure_share=share)
+        best.run = Run.create(CONFIG, tmp_path_factory.mktemp("run"))
+        best._saved, best._then, costs = 0.0, 0.0, list(costs)
+        best.gauge = type("Clock", (), {"floor": None})
+
+        def turn():
+            nonlocal spent
+            cost = costs.pop()
+            spent += cost
+            now[0] += cost
+
+        best.gauge.turn = turn
+        began, most = now[0], max(costs)
+        while costs:
+            now[0] += 0.125
+            best.turn(None, now[0] - began)
+            assert spent <= share * (now[0] - began) + most
+        quiet = spent
+        best.trainer.config = CONFIG.replace(measure_share=0.0)
+        for _ in range(10):
+            now[0] += 60.0
+            best.turn(None, now[0] - began)
+        assert spent == quiet, "0 is off"
+
+
+def test_what_is_saved_is_the_state_of_the_step_that_was_measured(tmp_path):
+    run, trainer, recorder, best, told = life(tmp_path)
+    elapsed = 0.0
+    while not told.get("best"):
+        trainer.step()
+        elapsed += 1.0
+        best.turn(recorder, elapsed)
+    pointer, line = read_pointer(run.checkpoint_folder, BEST), next(r for r in run.metrics() if "quality" in r)
+    step = line["step"]
+    assert 0 < step < trainer.step_count and line["images"] == 4 * step and line["t"] == step, "one second a step"
+    assert told["best"] == {"step": step, "name": "fd", "value": line["quality"]["fd"]} and told["checkpoint_step"] == step
+    assert pointer["step"] == step and pointer["rank"] == [line["quality"]["fd"]] and len(line["histogram"]) == 10
+    assert set(run.floor()) == set(line["quality"])
+    again = Trainer(CONFIG, IMAGES[::10], LABELS[::10])
+    for _ in range(step):
+        again.step()
+    kept = checkpoint.read(checkpoint.step_path(run.checkpoint_folder, step))[0]
+    assert kept.keys() == again.state_dict().keys()
+    assert all(torch.equal(kept[name], tensor) for name, tensor in again.state_dict().items())
+
+
+def test_the_best_is_kept_whatever_is_saved_later_and_known_in_the_next_life(tmp_path, monkeypatch):
+    run, trainer, recorder, best, told = life(tmp_path)
+    for step, value in enumerate((9.0, 4.0, 6.0, 5.0, 4.0), start=1):
+        trainer.step()
+        measured(monkeypatch, trainer, best, recorder, value)
+        recorder.save(0.0)
+    assert told["best"] == {"step": 2, "name": "fd", "value": 4.0}
+    assert checkpoint._steps(run.checkpoint_folder) == [5, 4, 2], "the newest two and the best; the first best is gone"
+    assert [r["quality"]["fd"] for r in run.metrics() if "quality" in r] == [9.0, 4.0, 6.0, 5.0, 4.0]
+
+    run, trainer, recorder, best, told = life(tmp_path, run)
+    assert trainer.step_count == 5 and told["best"] == {"step": 2, "name": "fd", "value": 4.0}
+    for value in (4.5, 3.0):
+        trainer.step()
+        measured(monkeypatch, trainer, best, recorder, value)
+    assert told["best"]["step"] == 7 == read_pointer(run.checkpoint_folder)["step"], "a resume begins no earlier than the best"
+    assert checkpoint.newest_valid(run.checkpoint_folder).step == 7
+
+
+def test_a_best_beyond_the_beginning_of_a_life_is_forgotten(tmp_path, monkeypatch):
+    run, trainer, recorder, best, _ = life(tmp_path)
+    recorder.save(0.0)
+    trainer.step()
+    measured(monkeypatch, trainer, best, recorder, 1.0)
+    (run.checkpoint_folder / "step-1.safetensors").write_bytes(b"torn")
+    run, trainer, _, _, told = life(tmp_path, run)
+    assert trainer.step_count == 0 and told["best"] is None and read_pointer(run.checkpoint_folder, BEST) is None
+
+
+def test_restoring_puts_back_tensors_and_knobs_and_the_way_on_is_the_same_as_before(tmp_path, monkeypatch):
+    run, trainer, recorder, best, _ = life(tmp_path)
+    with pytest.raises(CheckpointError, match="nothing has been measured"):
+        best.restore()
+    for _ in range(3):
+        trainer.step()
+    measured(monkeypatch, trainer, best, recorder, 2.0)
+    wanted = [trainer.step() for _ in range(2)]
+    trainer.tune(lr_d=1e-5)
+    trainer.step()
+    recorder.save(0.0)
+    kept, changes = best.restore()
+    assert kept.step == 3 == trainer.step_count and trainer.images_seen == 12 and changes == {"lr_d": [1e-5, CONFIG.lr_d]}
+    assert checkpoint._steps(run.checkpoint_folder) == [3], "what came after belongs to a way that was left"
+    again = [trainer.step() for _ in range(2)]
+    assert all(torch.equal(a[name], w[name]) for a, w in zip(again, wanted, strict=True) for name in w)
+
+
+def test_an_ended_run_goes_on_from_its_best_and_says_so_once(tmp_path, monkeypatch):
+    run, trainer, recorder, best, _ = life(tmp_path)
+    for value in (2.0, 3.0, 3.0):
+        trainer.step()
+        measured(monkeypatch, trainer, best, recorder, value)
+        recorder.save(0.0)
+    assert run.use_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
+    run, trainer, recorder, best, told = life(tmp_path, run)
+    assert trainer.step_count == 1 and told["best"]["step"] == 1
+    for _ in range(2):
+        recorder.mark_restored({}, 0.5)
+    assert [r["mark"] for r in run.metrics() if "mark" in r] == [{"kind": "restore", "changes": {}}]
+    assert max(r["step"] for r in run.metrics()) == 1
+    assert "restored" not in read_pointer(run.checkpoint_folder)

@@ -1,0 +1,70 @@
+"""The checkpoint that counts and the best one: going back is whole or not at all, and never to a file that is not the one."""
+
+import hashlib
+import json
+import os
+
+import psutil
+import pytest
+
+from gan_core import pointers as p
+from gan_core.config import PRESETS
+from gan_core.run import Run, RunError
+
+
+def make(folder, step, best=False):
+    data = f"state of {step}".encode()
+    (folder / f"step-{step}.safetensors").write_bytes(data)
+    sha = hashlib.sha256(data).hexdigest()
+    p.write_pointer(folder, f"step-{step}.safetensors", sha, step)
+    if best:
+        p.write_pointer(folder, f"step-{step}.safetensors", sha, step, p.BEST, name="fd", value=1.5, rank=[1.5])
+
+
+def steps(folder):
+    return sorted(p.step_of(path.name) for path in folder.glob("step-*"))
+
+
+def test_going_back_moves_the_pointer_and_removes_what_came_after(tmp_path):
+    for step, best in ((1, False), (2, True), (3, False), (30, False)):
+        make(tmp_path, step, best)
+    assert p.use_best(tmp_path) == 2 and steps(tmp_path) == [1, 2]
+    assert p.read_pointer(tmp_path) == {**p.read_pointer(tmp_path), "file": "step-2.safetensors", "step": 2, "restored": True}
+    assert p.read_pointer(tmp_path, p.BEST)["value"] == 1.5
+    assert p.use_best(tmp_path) == 2, "twice is as good as once"
+
+
+@pytest.mark.parametrize(("fault", "said"), [
+    ("none", "nothing has been measured"), ("gone", "cannot be read"), ("other", "checksum"), ("torn", "damaged"),
+    ("outside", "does not name")])
+def test_without_a_sound_best_nothing_changes(tmp_path, fault, said):
+    make(tmp_path, 1, best=fault != "none")
+    make(tmp_path, 2)
+    if fault == "gone":
+        (tmp_path / "step-1.safetensors").unlink()
+    if fault == "other":
+        (tmp_path / "step-1.safetensors").write_bytes(b"another")
+    if fault == "torn":
+        (tmp_path / p.BEST).write_text("{")
+    if fault == "outside":
+        (tmp_path / p.BEST).write_text(json.dumps({"file": "../../step-1.safetensors", "sha256": "0" * 64, "step": 1}))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(p.CheckpointError, match=said):
+        p.use_best(tmp_path)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_a_run_goes_back_only_when_it_has_ended_and_has_somewhere_to_go(tmp_path):
+    run = Run.create(PRESETS["quick"], tmp_path)
+    with pytest.raises(RunError, match="stays as it is: nothing has been measured"):
+        run.use_best()
+    make(run.checkpoint_folder, 4, best=True)
+    make(run.checkpoint_folder, 5)
+    status = run.stored_status()
+    status.state, status.pid, status.pid_started = "paused", os.getpid(), psutil.Process().create_time()
+    run.write_status(status)
+    with pytest.raises(RunError, match="is paused: send it the command restore"):
+        run.use_best()
+    status.state = "stopped"
+    run.write_status(status)
+    assert run.use_best() == 4

@@ -36,6 +36,7 @@ class Best:
     def __init__(self, run: Run, trainer: Trainer, tell: Callable[..., None], elapsed: float) -> None:
         self.run, self.trainer, self.tell = run, trainer, tell
         self.gauge = Gauge(trainer, floor=run.floor(), on_freeze=self._capture)
+        self.spent = 0.0  # seconds, in this life
         self._saved, self._then, self._now = 0.0, elapsed, elapsed
         self._state: dict[str, torch.Tensor] = {}
         self._notes: dict[str, Any] = {}
@@ -71,7 +72,8 @@ class Best:
             if found is not None:
                 self._found(found, recorder)
         finally:
-            self._saved -= time.monotonic() - began
+            took = time.monotonic() - began
+            self.spent, self._saved = self.spent + took, self._saved - took
 
     @torch.no_grad()
     def _capture(self) -> None:

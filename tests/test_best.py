@@ -62,7 +62,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
         best.trainer = Trainer.__new__(Trainer)
         best.trainer.config = CONFIG.replace(measure_share=share)
         best.run = Run.create(CONFIG, tmp_path_factory.mktemp("run"))
-        best._saved, best._then, costs = 0.0, 0.0, list(costs)
+        best._saved, best._then, best.spent, costs = 0.0, 0.0, 0.0, list(costs)
         best.gauge = type("Clock", (), {"floor": None})
 
         def turn():
@@ -78,6 +78,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
             best.turn(None, now[0] - began)
             assert spent <= share * (now[0] - began) + most
         quiet = spent
+        assert best.spent == pytest.approx(spent)
         best.trainer.config = CONFIG.replace(measure_share=0.0)
         for _ in range(10):
             now[0] += 60.0

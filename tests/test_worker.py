@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_core import checkpoint, registry
+from gan_core import checkpoint, pointers, registry
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.latent import load_live
 from gan_core.run import CommandError, Run
@@ -197,6 +197,35 @@ def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None
     picture, verdict = view.image(np.zeros(8))
     assert view.step == 7 and picture.shape == (28, 28) and 0 <= verdict <= 1
     assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7
+
+
+def test_restore_goes_back_to_the_best_on_a_new_way_of_the_curves_alive_or_ended(start) -> None:
+    worker = start(paused=True)
+    worker.until_state("paused")
+    with pytest.raises(CommandError, match="Nothing has been measured"):
+        worker.ask("restore")
+    worker.steps(2)
+    best = worker.save()
+    pointer = pointers.read_pointer(worker.run.checkpoint_folder)
+    pointers.write_pointer(worker.run.checkpoint_folder, **pointer, pointer=pointers.BEST, name="fd", value=1.0, rank=[1.0])
+    worker.steps(3)
+    first = worker.save()
+    status = worker.ask("restore")
+    assert (status.state, status.step, status.checkpoint_step, status.life) == ("paused", 2, 2, 2)
+    assert [frame.step for frame in worker.run.frames()][-1] == 2 == worker.run.metrics()[-1]["step"]
+    assert worker.run.metrics()[-1]["mark"] == {"kind": "restore", "changes": {}}
+    worker.steps(3)
+    again = worker.save()
+    assert same(first.tensors, again.tensors), "nothing was changed, so the same way is gone again"
+    assert [r["step"] for r in worker.run.metrics() if "mark" not in r] == [1, 2, 3, 4, 5]
+    worker.run.send("stop")
+    worker.process.wait(PATIENCE)
+
+    assert worker.run.status().state == "stopped" and worker.run.use_best() == 2
+    second = start(worker.run, paused=True)
+    assert second.until_state("paused").step == 2 and second.run.stored_status().best["step"] == 2
+    assert same(second.save().tensors, best.tensors)
+    assert [r["step"] for r in second.run.metrics()][-1] == 2 and sum("mark" in r for r in second.run.metrics()) == 2
 
 
 # Death and exact resume.

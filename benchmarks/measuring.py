@@ -72,7 +72,8 @@ def main() -> None:
             ratio = statistics.median(b / a for a, b in speeds)
             slices = [1e3 * one for one in both[1].slices]
             done = sum("quality" in record for record in both[1].run.metrics())
-            print(f"| {preset} | {off:.0f} | {on:.0f} | {ratio:.3f} | {statistics.median(slices):.1f} | {max(slices):.1f} | {done} |",
+            print(f"| {preset} | {off:.0f} | {on:.0f} | {ratio:.3f} | {statistics.median(slices):.1f} | {max(slices):.1f} "
+                  f"| {done} |",
                   flush=True)
 
 

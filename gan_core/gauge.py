@@ -145,7 +145,7 @@ def yardstick_for(trainer: Trainer, judge: Judge | None = None) -> Yardstick:
         return Cloud(images)
     if labels is not None:
         judge = judge or (load_judge() if trainer.shape == (1, 28, 28) else None)
-        picks = torch.linspace(0, len(images) - 1, min(200, len(images))).round().long()
+        picks = torch.linspace(0, len(images) - 1, min(100, len(images))).round().long()
         if judge is not None and accuracy(judge, images[picks.to(images.device)].cpu(), labels[picks].cpu()) >= FITS:
             return Judged(images, labels, judge)
     return FeatureFree(images)

@@ -25,9 +25,9 @@ def noise(*shape, seed=0):
 def sets(request):
     """Real pictures, others of the same source, and what a bad generator makes of them."""
     images = torch.from_numpy(load()[0])
-    if request.param == "colour":  # 40x40, each channel its own ink
+    if request.param == "colour":  # 32x32, each channel its own ink
         tint = torch.rand(len(images), 3, 1, 1, generator=torch.Generator().manual_seed(1))
-        images = (F.pad(images, (6, 6, 6, 6)) * tint).to(torch.uint8)
+        images = (F.pad(images, (2, 2, 2, 2)) * tint).to(torch.uint8)
     train, others = images[::2], images[1::2]
     real, good = train[::len(train) // N][:N], f.unit(others[::len(others) // N][:N])
     return train, real, {

@@ -31,7 +31,9 @@ class Dots(nn.Module):
 
 def trainer(kind: str = "digits", **config: object) -> Trainer:
     config = PRESETS["quick"].replace(**{**SMALL, **config})
-    if kind == "digits":
+    if kind == "classes":
+        config = config.replace(condition="class")
+    if kind in ("digits", "classes"):
         return Trainer(config, IMAGES[::10], LABELS[::10])
     if kind == "unlabelled":
         return Trainer(config, IMAGES[::10])
@@ -50,6 +52,7 @@ def ring_by_name(monkeypatch):
 
 @pytest.mark.parametrize(("kind", "yardstick", "names"), [
     ("digits", Judged, "fd kid precision recall density coverage classes class_kl nearest"),
+    ("classes", Judged, "fd kid precision recall density coverage classes class_kl nearest"),
     ("unlabelled", FeatureFree, "swd coverage diversity nearest"),
     ("ring", Modes, "modes good mode_kl"),
     ("cloud", Cloud, "swd coverage")])

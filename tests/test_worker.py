@@ -199,33 +199,57 @@ def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None
     assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7
 
 
-def test_restore_goes_back_to_the_best_on_a_new_way_of_the_curves_alive_or_ended(start) -> None:
+def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Loaded, checkpoint.Loaded]:
+    """A paused worker whose best checkpoint is said to be `best`, `then` steps further on; the states there and here."""
     worker = start(paused=True)
     worker.until_state("paused")
     with pytest.raises(CommandError, match="Nothing has been measured"):
         worker.ask("restore")
-    worker.steps(2)
-    best = worker.save()
+    worker.steps(best)
+    there = worker.save()
     pointer = pointers.read_pointer(worker.run.checkpoint_folder)
     pointers.write_pointer(worker.run.checkpoint_folder, **pointer, pointer=pointers.BEST, name="fd", value=1.0, rank=[1.0])
-    worker.steps(3)
-    first = worker.save()
+    worker.steps(then)
+    return worker, there, worker.save()
+
+
+def test_restore_goes_back_to_the_best_on_a_new_way_of_the_curves_and_pauses(start) -> None:
+    worker, _, first = with_a_best(start, 2, 3)
     status = worker.ask("restore")
     assert (status.state, status.step, status.checkpoint_step, status.life) == ("paused", 2, 2, 2)
     assert [frame.step for frame in worker.run.frames()][-1] == 2 == worker.run.metrics()[-1]["step"]
     assert worker.run.metrics()[-1]["mark"] == {"kind": "restore", "changes": {}}
     worker.steps(3)
-    again = worker.save()
-    assert same(first.tensors, again.tensors), "nothing was changed, so the same way is gone again"
+    assert same(first.tensors, worker.save().tensors), "nothing was changed, so the same way is gone again"
     assert [r["step"] for r in worker.run.metrics() if "mark" not in r] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.slow
+def test_an_ended_run_goes_on_from_its_best_and_never_from_what_came_after(start) -> None:
+    worker, there, _ = with_a_best(start, 2, 3)
     worker.run.send("stop")
     worker.process.wait(PATIENCE)
-
     assert worker.run.status().state == "stopped" and worker.run.use_best() == 2
     second = start(worker.run, paused=True)
-    assert second.until_state("paused").step == 2 and second.run.stored_status().best["step"] == 2
-    assert same(second.save().tensors, best.tensors)
-    assert [r["step"] for r in second.run.metrics()][-1] == 2 and sum("mark" in r for r in second.run.metrics()) == 2
+    assert second.until_state("paused").step == 2
+    assert second.run.stored_status().best == {"step": 2, "name": "fd", "value": 1.0}
+    assert same(second.save().tensors, there.tensors)
+    assert [(r["step"], "mark" in r) for r in second.run.metrics()] == [(1, False), (2, False), (2, True)]
+
+
+@pytest.mark.slow
+def test_a_real_run_measures_itself_keeps_its_best_and_goes_back_to_it(start) -> None:
+    worker = start(measure_share=0.5)
+    run = worker.run
+    until(lambda: run.stored_status().best, "a measurement", worker.process)
+    status = worker.ask("pause")
+    line = next(record for record in run.metrics() if "quality" in record)
+    assert set(run.floor()) == set(line["quality"]) and line["step"] <= status.step
+    best = run.stored_status().best
+    assert best["name"] == "fd" and best["value"] >= run.floor()["fd"]
+    restored = worker.ask("restore")
+    assert restored.step == best["step"] < status.step and restored.best == best
+    assert any(record.get("quality", {}).get("fd") == best["value"] for record in run.metrics())
 
 
 # Death and exact resume.

@@ -1,4 +1,4 @@
-"""The best generator of a run: measured within its share, the saved state is the measured one, kept, known again, gone back to."""
+"""The best generator of a run: measured within its share; the saved state is the measured one, kept, known, gone back to."""
 
 import json
 
@@ -109,7 +109,7 @@ def test_what_is_saved_is_the_state_of_the_step_that_was_measured(tmp_path):
 
 def test_the_best_is_kept_whatever_is_saved_later_and_known_in_the_next_life(tmp_path, monkeypatch):
     run, trainer, recorder, best, told = life(tmp_path)
-    for step, value in enumerate((9.0, 4.0, 6.0, 5.0, 4.0), start=1):
+    for value in (9.0, 4.0, 6.0, 5.0, 4.0):
         trainer.step()
         measured(monkeypatch, trainer, best, recorder, value)
         recorder.save(0.0)

@@ -68,6 +68,8 @@ class Trainer:
         config = self.config
         # A penalty is on the function that D is; with dropout it would be another one at every look.
         self._penalised = bool((config.r1 or config.r2) and config.penalty == "exact")
+        # Some discriminators write their gradient out; noise leaves it as it is, an augmentation does not.
+        self._written_out = self._penalised and config.augment == "none" and hasattr(self.D, "with_squared_gradients")
         self.D.train(not (config.r1 or config.r2 or config.gradient_penalty))
 
     def tune(self, **changes: Any) -> dict[str, list[Any]]:
@@ -125,13 +127,13 @@ class Trainer:
             both = torch.cat([fake, real])
             if not self.points:
                 both = both.contiguous(memory_format=self.resolved.layout)
-            both.requires_grad_(self._penalised)
+            both.requires_grad_(self._penalised and not self._written_out)
             seen = self._disguised(both, "D", index)
             two = None if labels is None else torch.cat([labels, labels])
-            logits = play(self.D, seen, two)
+            logits, squares = self.D.with_squared_gradients(seen) if self._written_out else (play(self.D, seen, two), None)
             fake_logits, real_logits = logits.chunk(2)
             d_loss = self.loss.d_loss(real_logits, fake_logits, real_noise, fake_noise)
-            total = d_loss + self._penalties(index, both, seen, logits, two)
+            total = d_loss + self._penalties(index, both, seen, logits, two, squares)
         for group in self.opt_D.param_groups:
             group["lr"] = self.config.lr_d * self._decayed(self.config.lr_final)
         self.opt_D.zero_grad()
@@ -163,17 +165,18 @@ class Trainer:
         return {"g_loss": g_loss.detach()}
 
     def _penalties(self, index: int, both: torch.Tensor, seen: torch.Tensor, logits: torch.Tensor,
-                   labels: Labels) -> torch.Tensor | float:
+                   labels: Labels, squares: torch.Tensor | None = None) -> torch.Tensor | float:
         """What D pays for being steep: gamma / 2 E |grad|^2 at reals (R1) and fakes (R2), and WGAN-GP's between them.
 
         R1 and R2 are of the gradient before the disguise (`both`), as in R3GAN; `seen` is what D was shown, fakes first.
+        `squares`: |grad D|^2 (2N,) where D has written it out.
         """
         config, weight = self.config, self._decayed(self.config.penalty_final)
         total: torch.Tensor | float = 0.0
         if config.r1 or config.r2:
-            if config.penalty == "exact":
+            if squares is None and config.penalty == "exact":
                 squares = regularizers.squared_gradients(logits, both)
-            else:
+            elif squares is None:
                 noise = self.draws.normal("penalty", index, *seen.shape).to(seen.device)
                 squares = regularizers.approximate_squared_gradients(
                     lambda x: play(self.D, x, labels), seen.detach(), logits, noise)

@@ -142,6 +142,10 @@ def _number(f: Any, value: Any) -> int | float:
 
 LIVE = frozenset(f.name for f in fields(TrainConfig) if f.metadata["live"])  # may change while a run trains
 
+# What the ring and the grid share: R3GAN's loss [2501.05441], sharper as the penalties fall.
+_POINTS: dict[str, Any] = {"networks": "mlp", "loss": "relativistic", "latent_dim": 2, "batch_size": 128, "precision": "fp32",
+                           "lr_d": 3e-3, "lr_g": 3e-3, "lr_final": 0.02, "r1": 0.1, "r2": 0.1, "penalty_final": 0.01}
+
 # The presets, first the default: small batches and a memoryless Adam make the most of seconds on one core
 # (benchmarks/live.py). Their names and sentences for people are in gan_core/ui/words.
 PRESETS: dict[str, TrainConfig] = {
@@ -155,6 +159,17 @@ PRESETS: dict[str, TrainConfig] = {
     "steady": TrainConfig(loss="relativistic", r1=0.3, r2=0.3, penalty_final=1.0, lr_d=4e-3, lr_g=4e-3, decay_steps=10_000),
     "conditional": TrainConfig(loss="relativistic", condition="class", r1=0.1, r2=0.1, penalty_final=1.0,
                                lr_d=4e-3, lr_g=4e-3, decay_steps=4_000),
+    # Points: 12,000 and 6,000 steps are 40 and 20 seconds of one core; what decays has then decayed (benchmarks/points.py).
+    "ring": TrainConfig(dataset="ring", decay_steps=6_000, **_POINTS),
+    "grid": TrainConfig(dataset="grid", decay_steps=12_000, **_POINTS),
     # Made to fail: the generator's gradient is the derivative of softplus where the discriminator is sure, which is nothing.
     "expert-too-strong": TrainConfig(loss="saturating", d_steps=5, lr_g=2e-4),
+    # Made to fail: a plain GAN with momentum settles on what it found first, and nothing in its loss asks for the rest.
+    "mode-collapse": TrainConfig(dataset="grid", networks="mlp", latent_dim=2, batch_size=64, lr_d=2e-3, lr_g=2e-3,
+                                 betas_d=(0.9, 0.99), betas_g=(0.9, 0.99), ema_half_life=0.0, precision="fp32"),
+    # Made to fail: momentum and next to no penalty turn the two round each other for ever, as in Dirac-GAN [1801.04406 sec. 2];
+    # the little R1 only keeps them on the plane.
+    "merry-go-round": TrainConfig(dataset="ring", networks="mlp", loss="wasserstein", latent_dim=2, batch_size=64, lr_d=2e-3,
+                                  lr_g=2e-3, betas_d=(0.9, 0.99), betas_g=(0.9, 0.99), r1=0.01, ema_half_life=0.0,
+                                  precision="fp32"),
 }

@@ -6,9 +6,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from benchmarks import failures
+from benchmarks.failures import FAILURES
 from benchmarks.quality import Ruler
 from gan_core import regularizers
 from gan_core.config import PRESETS
+from gan_core.data.points import CENTRES, SIGMA
+from gan_core.evaluation.modes import SAMPLES, assess_modes
 from gan_core.trainer import Trainer
 
 PROMISES: dict[str, Callable[[], None]] = {}  # name of the preset => what is promised of it
@@ -92,6 +96,41 @@ def an_opponent_one_cannot_learn_from() -> None:
         assert means["d_loss"] < 0.05 and (real_logits > fake_logits).float().mean() > 0.98
         assert gradient_norm(trainer) < 1e-2 * early
         assert ruler().measure(fake).agreement < 0.1
+
+
+@promise("ring")
+def eight_of_eight() -> None:
+    """Two thirds of the way all modes are there and 95% of the points are good; benchmarks/points.py goes to the end."""
+    found = points_of("ring", 4000)
+    assert found["modes"] == 8 and found["good"] >= 0.95 and found["mode_kl"] <= 0.01
+
+
+@promise("grid")
+def what_most_gans_do_not_pass() -> None:
+    """A third of the way all 25 modes are there and even, and most points are good; benchmarks/points.py goes to the end."""
+    found = points_of("grid", 4000)
+    assert found["modes"] == 25 and found["good"] >= 0.8 and found["mode_kl"] <= 0.03
+
+
+def points_of(name: str, steps: int) -> dict[str, float]:
+    trainer, _ = trained(name, steps, decay_steps=steps)
+    return assess_modes(trainer.sample(SAMPLES), CENTRES[name], SIGMA[name])
+
+
+@promise("mode-collapse")
+def a_few_fakes_that_work() -> None:
+    fails_as_announced("mode-collapse")
+
+
+@promise("merry-go-round")
+def in_circles() -> None:
+    fails_as_announced("merry-go-round")
+
+
+def fails_as_announced(name: str) -> None:
+    """Two of the ten seeds of benchmarks/failures.py, where the announcement is written out."""
+    for seed in (0, 1):
+        assert FAILURES[name].failed(failures.run(name, seed)), FAILURES[name].announced
 
 
 def gradient_norm(trainer: Trainer) -> float:

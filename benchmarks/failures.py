@@ -68,7 +68,7 @@ FAILURES: dict[str, Failure] = {
     "expert-too-strong": Failure("after 200 steps the discriminator tells 98% of pairs apart and less than 1% is left of the "
                                  "generator's gradient at step 20", 200, 20, sure_and_silent,
                                  lambda seen: seen[-1][0] > 0.98 and seen[-1][1] < 0.01 * seen[0][1]),
-    "mode-collapse": Failure("after 2,000 steps at most half of the 25 modes are found", 2000, 2000, modes_found,
+    "mode-collapse": Failure("after 1,000 steps at most half of the 25 modes are found", 1000, 1000, modes_found,
                              lambda seen: seen[-1] <= 12),
     "merry-go-round": Failure(f"in 1,000 steps, looked at every 50, the mode with most fakes changes at least {TURNS} times, and "
                               f"mostly they are at {AT_ONCE} of 8 modes or fewer", 1000, 50, crowds, turned),

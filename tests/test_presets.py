@@ -100,7 +100,7 @@ def an_opponent_one_cannot_learn_from() -> None:
 
 @promise("ring")
 def eight_of_eight() -> None:
-    """Two thirds of the way all modes are there and 95% of the points are good; benchmarks/points.py goes to the end."""
+    """Half of the way all modes are there and 95% of the points are good; benchmarks/points.py goes to the end."""
     found = points_of("ring", 4000)
     assert found["modes"] == 8 and found["good"] >= 0.95 and found["mode_kl"] <= 0.01
 

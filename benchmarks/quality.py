@@ -1,9 +1,9 @@
 """How good the digits are after so many seconds, a preset against the course's recipe: python -m benchmarks.quality
 
 Both train on the same 5,000 digits in one process and on the same threads, in turns of a second, until each has had its
-seconds; then 1,000 pictures of each averaged generator meet 1,000 digits that the judge was not fitted on. With --steps the
-preset makes so many steps, and the course's recipe gets as long as they took. FD is in the judge's features; its floor is that of
-1,000 other real digits against the same 1,000.
+seconds; then 1,000 pictures of each averaged generator are measured as the page does it, against 1,000 digits that the judge
+was not fitted on. With --steps the preset makes so many steps, and the course's recipe gets as long as they took. FD is in the
+judge's features; its floor is that of 1,000 other real digits.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from gan_core.config import PRESETS
 from gan_core.data.digits import load
-from gan_core.evaluation.judge import Readers, load_judge, split
-from gan_core.evaluation.measures import density_coverage, frechet_distance
+from gan_core.evaluation.judge import Readers, load_judge
+from gan_core.evaluation.yardsticks import Judged
 from gan_core.trainer import Trainer
 
 TURN = 1.0  # seconds
@@ -28,7 +30,7 @@ COUNT = 1000  # pictures on each side
 
 @dataclass(frozen=True)
 class Found:
-    """What was found in one set of generated digits; `classes` of ten, the others as their names say."""
+    """What was found in one set of generated digits; `classes` of ten; `agreement`: the share that both readers read alike."""
 
     fd: float
     coverage: float
@@ -43,21 +45,29 @@ class Ruler:
         self.images, self.labels = (torch.from_numpy(part) for part in load())
         self.judge = load_judge()
         self.readers = Readers(self.judge, self.images, self.labels)
-        known, held_out = split(self.labels, COUNT)
-        others = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(0))[:COUNT]]
-        self.real = self.judge.features(self.images[held_out])
-        self.floor = frechet_distance(self.real, self.judge.features(self.images[others]))
+        self.yardstick = Judged(self.images, self.labels, self.judge)
+        at_once(self.yardstick.prepare())
+        self.real = self.yardstick.neighbours.real  # features (1000, 64)
+        self.floor = at_once(self.yardstick.compare(self.yardstick.others()))["fd"]
 
     def measure(self, fake: torch.Tensor) -> Found:
-        """Of generated digits (N, 1, 28, 28) uint8."""
-        features, verdict = self.judge.features(fake), self.readers.assess(fake)
-        return Found(frechet_distance(self.real, features), density_coverage(self.real, features)[1],
-                     verdict.classes, verdict.agreement)
+        """Of generated digits (1000, 1, 28, 28) uint8."""
+        values = at_once(self.yardstick.compare(fake))
+        return Found(values["fd"], values["coverage"], values["classes"], self.readers.assess(fake).agreement)
 
     def own_class(self, fake: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(10,) for each class the share of its pictures that the judge reads as it; labels (N,) are what was asked for."""
         right = (self.judge.probabilities(fake).argmax(1) == labels).double()
         return torch.stack([right[labels == digit].mean() for digit in range(10)])
+
+
+def at_once(slices: Generator[None, None, Any]) -> Any:
+    """What a measurement in slices comes to, without a pause."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            return end.value
 
 
 def train_for(trainer: Trainer, seconds: float, steps: int) -> float:

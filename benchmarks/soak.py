@@ -17,11 +17,11 @@ from gan_core.evaluation.measures import frechet_distance
 from gan_core.trainer import Trainer
 
 PICTURES = 5000
-LOOKS = 30
+LOOKS = 20
 
 
 def soak(ruler: Ruler, preset: str, seed: int, threads: int, seconds: float, steps: int) -> list[float]:
-    """The distance, in floors, after each thirtieth of the time or of the steps; printed as it is found."""
+    """The distance, in floors, after each twentieth of the time or of the steps; printed as it is found."""
     torch.set_num_threads(threads)
     trainer = Trainer(PRESETS[preset].replace(seed=seed, threads=threads), ruler.images, ruler.labels)
     z = torch.randn(PICTURES, trainer.config.latent_dim, generator=torch.Generator().manual_seed(1))

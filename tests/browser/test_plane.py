@@ -1,0 +1,193 @@
+"""A run on 2-D points in the real page: its layers and their switches, its history, the driven point, and how it looks."""
+
+import json
+
+import pytest
+from conftest import Server
+from test_look import OVERFLOW
+
+from gan_core.ui.words import text
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+LAYERS = ("real", "fakes", "opinion", "arrows", "grid")
+PLANE = "#sample-grid .gan-plane:not([hidden])"
+# How many pixels of the plane are of the colours of meaning: opaque for marks, see-through for the map.
+SEEN = """() => {
+    const canvas = document.querySelector('#sample-grid canvas'), root = getComputedStyle(document.documentElement);
+    const of = (name) => root.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
+    const named = Object.fromEntries([['real', '--real'], ['gen', '--gen'], ['dis', '--dis']].map(([key, name]) => [key, of(name)]));
+    const found = { real: 0, gen: 0, dis: 0, map: 0 };
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    for (let i = 0; i < data.length; i += 4) {
+        const near = (key) => named[key].every((value, k) => Math.abs(value - data[i + k]) < 24);
+        if (data[i + 3] > 130) for (const key of ['real', 'gen', 'dis']) found[key] += near(key);
+        else found.map += data[i + 3] > 0;
+    }
+    return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """A server on which the ring trains from beginning to end of this module."""
+    from gradio_client import Client
+    server = Server(tmp_path_factory.mktemp("plane") / "checkpoints")
+    try:
+        Client(server.url, verbose=False).predict("quick", json.dumps({"networks": "mlp", "dataset": "ring", "latent_dim": 2}),
+                                                  api_name="/start")
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def look(training, visit):
+    """look(**visit's options) -> a person in front of the plane, everything on the page drawn once."""
+    def come(width: int = 1440, height: int = 900, **options):
+        person = visit(training.url, width, height, **options)
+        person.page.wait_for_selector(PLANE, timeout=60_000)
+        person.page.wait_for_selector("#latent-image.gan-smooth:not([hidden])", timeout=60_000)
+        return person
+    return come
+
+
+def layer(page, name: str, on: bool) -> None:
+    page.locator(f"#layer-{name}").set_checked(on)
+
+
+def drawn(page) -> dict:
+    """What is on the plane after the next drawing."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.evaluate(SEEN)
+
+
+def held(person) -> None:
+    """Nothing moves any more: paused, and the last frame has arrived."""
+    if person.state() == "running":
+        person.click("btn-pause")
+    person.wait_state("paused")
+    person.until("() => gan.store.frame.seq === gan.store.status.seq && gan.store.latent.live === gan.store.status.live")
+    person.page.wait_for_timeout(1000)  # points glide to their places, the slider bank's answer comes
+
+
+def test_the_plane_is_live_its_history_is_kept_and_nothing_is_reported_in_the_console(look):
+    person = look()
+    page = person.page
+    said = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    first = page.evaluate("ganPlayground.frames")
+    person.until("first => ganPlayground.frames > first + 3 && gan.store.history.length > 4", first)
+    assert page.locator(".gan-reals.points").is_visible() and not page.locator("#sample-grid img").is_visible()
+    assert text("plane.caption") in page.locator("#gan-grid").inner_text()
+    seen = drawn(page)
+    assert seen["real"] > 20 and seen["gen"] > 200
+
+    slider = page.locator(".gan-scrub input")
+    slider.focus()
+    page.keyboard.press("Home")
+    person.until("wanted => document.querySelector('.gan-at').textContent === wanted", text("samples.at_step", n=0, step=0))
+    assert page.locator(".gan-past").count() == 1
+    for _ in range(3):
+        step = page.locator(".gan-at").inner_text()
+        page.keyboard.press("ArrowRight")
+        person.until("step => document.querySelector('.gan-at').textContent !== step", step)
+    assert "step 0" not in page.locator("#sample-grid canvas").get_attribute("aria-label")
+    page.locator(".gan-scrub button").click()
+    frames = page.evaluate("ganPlayground.frames")
+    person.until("frames => ganPlayground.frames > frames + 1", frames)
+    assert page.locator(".gan-past").count() == 0
+    assert said == [] and person.errors == []
+
+
+def test_every_layer_has_a_switch_that_the_keyboard_reaches_and_the_browser_remembers(look):
+    person = look()
+    page = person.page
+    held(person)
+    for name in LAYERS:
+        layer(page, name, False)
+    page.evaluate("gan.emit('driven', null)")  # the ring of the slider bank is no layer
+    assert set(drawn(page).values()) == {0}
+    # What each layer alone puts on the plane: its own colour, and no other.
+    for name, colour in (("real", "real"), ("fakes", "gen"), ("arrows", "dis"), ("opinion", "map")):
+        layer(page, name, True)
+        seen = drawn(page)
+        assert seen[colour] > 20 and not any(seen[other] for other in {"real", "gen", "dis"} - {colour}), (name, seen)
+        layer(page, name, False)
+    box = page.locator("#layer-grid")
+    box.focus()
+    page.keyboard.press("Space")
+    assert box.is_checked() and sum(drawn(page).values()) > 100
+    assert person.state() == "paused", "the space bar was the switch's"
+    page.reload()
+    page.wait_for_selector(PLANE)
+    assert {name: page.locator(f"#layer-{name}").is_checked() for name in LAYERS} == {name: name == "grid" for name in LAYERS}
+    person.click("btn-resume")
+    person.wait_state("running")
+    assert person.errors == []
+
+
+def test_a_slider_moves_its_point_on_both_planes(look):
+    person = look()
+    page = person.page
+    held(person)
+    shot = "() => document.querySelector('#sample-grid canvas').toDataURL()"
+    before, small = page.evaluate(shot), page.locator("#latent-image").get_attribute("src")
+    page.locator("#latent-sliders input").first.focus()
+    for _ in range(25):
+        page.keyboard.press("ArrowRight")
+    person.until("small => document.getElementById('latent-image').src !== small", small)
+    person.until("before => document.querySelector('#sample-grid canvas').toDataURL() !== before", before)
+    assert page.locator("#latent-image").evaluate("image => image.naturalWidth") == 280
+    assert page.locator("#latent-sliders input").count() == 2
+    person.click("btn-resume")
+    person.wait_state("running")
+    assert person.errors == []
+
+
+def test_the_plane_never_blinks(look):
+    person = look()
+    person.page.evaluate("""() => {
+        window.watched = { looks: 0, blank: 0 };
+        (function again() {
+            const canvas = document.querySelector('#sample-grid canvas'), middle = canvas.width / 2;
+            const { data } = canvas.getContext('2d').getImageData(0, middle, canvas.width, 1);
+            watched.looks += 1;
+            watched.blank += !data.some((value) => value);
+            requestAnimationFrame(again);
+        })();
+    }""")
+    frames = person.page.evaluate("ganPlayground.frames")
+    person.until("frames => ganPlayground.frames > frames + 5", frames)
+    looks, blank = person.page.evaluate("[watched.looks, watched.blank]")
+    assert looks > 20 and blank == 0
+
+
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+def test_the_plane_and_its_legend_fit_one_screen(look, locale):
+    for width, height in ((1440, 900), (1280, 800)):
+        page = look(width, height, locale=locale).page
+        assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [width, height]
+        stage = page.locator("#sample-grid").bounding_box()
+        for part in ("#sample-grid canvas", ".gan-layers"):
+            box = page.locator(part).bounding_box()
+            assert box["x"] >= stage["x"] - 1 and box["x"] + box["width"] <= stage["x"] + stage["width"] + 1, (width, part)
+            assert box["y"] >= stage["y"] - 1 and box["y"] + box["height"] <= stage["y"] + stage["height"] + 1, (width, part)
+        assert page.locator("#sample-grid canvas").bounding_box()["width"] > 250
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_the_plane_above_its_legend(look, scheme):
+    page = look(390, 844, color_scheme=scheme, locale="fr-FR", device_scale_factor=2, has_touch=True).page
+    assert page.evaluate("document.documentElement.scrollWidth") == 390 and page.evaluate(OVERFLOW) == []
+    canvas, legend = (page.locator(part).bounding_box() for part in ("#sample-grid canvas", ".gan-layers"))
+    assert legend["y"] >= canvas["y"] + canvas["height"] and canvas["width"] > 300
+    assert page.locator("#sample-grid canvas").evaluate("canvas => canvas.width") >= 2 * (canvas["width"] - 8)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_plane(look, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = look(color_scheme=scheme).page
+    found = axe.run(page).response["violations"]
+    serious = [violation for violation in found if violation["impact"] in ("serious", "critical")]
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in serious] == []

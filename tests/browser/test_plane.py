@@ -15,7 +15,7 @@ PLANE = "#sample-grid .gan-plane:not([hidden])"
 SEEN = """() => {
     const canvas = document.querySelector('#sample-grid canvas'), root = getComputedStyle(document.documentElement);
     const of = (name) => root.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
-    const named = Object.fromEntries([['real', '--real'], ['gen', '--gen'], ['dis', '--dis']].map(([key, name]) => [key, of(name)]));
+    const named = Object.fromEntries(['real', 'gen', 'dis'].map((key) => [key, of('--' + key)]));
     const found = { real: 0, gen: 0, dis: 0, map: 0 };
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     for (let i = 0; i < data.length; i += 4) {

@@ -36,7 +36,7 @@ def test_each_class_has_its_column_and_the_sliders_draw_the_class_that_is_chosen
     assert width % 280 == 0 and height * 280 == width * 224
     assert text("samples.caption_classes") in page.locator("#gan-grid").inner_text()
     page.wait_for_selector("#latent-image[src]:not([hidden])", timeout=60_000)
-    chooser = page.get_by_label(text("latent.class"), exact=True)
+    chooser = page.locator("#latent-class")
     assert chooser.locator("option").all_inner_texts() == [str(k) for k in range(10)]
     before = page.locator("#latent-image").get_attribute("src")
     with page.expect_response(lambda reply: "/gan/z?" in reply.url and "label=4" in reply.url) as reply:

@@ -162,6 +162,22 @@ def test_the_plane_never_blinks(look):
     assert looks > 20 and blank == 0
 
 
+def test_who_asked_for_less_motion_sees_each_frame_drawn_once(look):
+    person = look(reduced_motion="reduce")
+    person.page.evaluate("""() => {
+        const clear = CanvasRenderingContext2D.prototype.clearRect;
+        window.drawings = 0;
+        CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+            drawings += this.canvas.className === 'gan-points';
+            return clear.apply(this, area);
+        };
+        gan.on('frame driven', () => { window.reasons = (window.reasons || 0) + 1; });
+    }""")
+    person.until("() => window.reasons > 8")
+    drawings, reasons = person.page.evaluate("[drawings, reasons]")
+    assert 0 < drawings <= reasons
+
+
 @pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
 def test_the_plane_and_its_legend_fit_one_screen(look, locale):
     for width, height in ((1440, 900), (1280, 800)):

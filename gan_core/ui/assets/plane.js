@@ -7,7 +7,7 @@
   const GLIDE_MS = 180; // from one frame to the next, which is 250 ms away at least
   const CHEAP_MS = 5; // a drawing that takes longer does not glide: the machine that draws is often the machine that trains
   const GLIDE_EVERY_MS = 28; // between two drawings on the way
-  const DEEPEST = 0.45, SHARPER = 3;
+  const DEEPEST = 0.45, SHARPER = 3, FINER = 4;
   const LEGEND_WIDTH = 178, GAP = 16;
   const still = matchMedia("(prefers-reduced-motion: reduce)"), stacked = matchMedia("(max-width: 1269.9px)");
 
@@ -95,16 +95,35 @@
     const p = Math.min(254, Math.max(1, v)) / 255;
     return (255 * DEEPEST) / (1 + (1 / p - 1) ** SHARPER);
   });
-  function coloured(map, heat, colour) { // once for each frame
-    const size = heat.size, bytes = atob(heat.values), context = map.getContext("2d"), image = context.createImageData(size, size);
-    const [r, g, b] = colour.match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
-    map.width = map.height = size;
+  // Once for each frame. Where the discriminator is sure, the map is a coast of square cells: it is rounded by a binomial filter
+  // and drawn finer before the curve is applied.
+  function coloured(map, heat, colour) {
+    const size = heat.size, fine = size * FINER, bytes = atob(heat.values), context = map.getContext("2d");
+    const at = (row, column) => bytes.charCodeAt(Math.min(size - 1, Math.max(0, row)) * size + Math.min(size - 1, Math.max(0, column)));
+    const along = (f, i) => (f(i - 1) + 2 * f(i) + f(i + 1)) / 4;
+    const soft = new Float32Array(size * size);
     for (let row = 0; row < size; row++) {
-      for (let column = 0; column < size; column++) {
-        const to = 4 * ((size - 1 - row) * size + column); // row 0 of the map is at the bottom
-        image.data.set([r, g, b, OPACITY[bytes.charCodeAt(row * size + column)]], to);
+      for (let column = 0; column < size; column++) soft[row * size + column] = along((r) => along((c) => at(r, c), column), row);
+    }
+    const image = context.createImageData(fine, fine), [r, g, b] = colour.match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
+    const places = Array.from({ length: fine }, (_, i) => { // where each fine row or column lies between two coarse ones
+      const place = Math.min(size - 1, Math.max(0, (i + 0.5) / FINER - 0.5)), low = Math.min(size - 2, Math.floor(place));
+      return [low, place - low];
+    });
+    for (let i = 0; i < fine; i++) {
+      const [row, up] = places[fine - 1 - i]; // row 0 of the map is at the bottom
+      for (let j = 0; j < fine; j++) {
+        const [column, right] = places[j], from = row * size + column;
+        const below = soft[from] + right * (soft[from + 1] - soft[from]);
+        const above = soft[from + size] + right * (soft[from + size + 1] - soft[from + size]);
+        const to = 4 * (i * fine + j);
+        image.data[to] = r;
+        image.data[to + 1] = g;
+        image.data[to + 2] = b;
+        image.data[to + 3] = OPACITY[Math.round(below + up * (above - below))];
       }
     }
+    map.width = map.height = fine;
     context.putImageData(image, 0, 0);
   }
   const blend = (from, to, share) => (share >= 1 || !from || from.length !== to.length ? to

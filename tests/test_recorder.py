@@ -21,6 +21,8 @@ IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.
 
 
 POINTS = torch.randn(1200, 2, generator=torch.Generator().manual_seed(0)) * 3 + 7
+OF_POINTS = {"networks": "mlp", "dataset": "ring", "batch_size": 2, "latent_dim": 2, "threads": 1, "device": "cpu",
+             "precision": "fp32"}
 
 
 @pytest.fixture
@@ -166,7 +168,7 @@ def test_real_png_shows_real_pictures_and_the_live_files_are_the_newest_two(made
 
 
 def test_points_leave_frames_of_json_thinned_as_pictures_are(tmp_path):
-    config = PRESETS["quick"].replace(networks="mlp", dataset="ring", batch_size=2, latent_dim=2, threads=1, device="cpu")
+    config = PRESETS["quick"].replace(**OF_POINTS)
     run = Run.create(config, tmp_path)
     trainer = Trainer(config, POINTS)
     recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
@@ -187,7 +189,7 @@ def test_points_leave_frames_of_json_thinned_as_pictures_are(tmp_path):
 
 
 def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
-    config = PRESETS["quick"].replace(networks="mlp", dataset="ring", batch_size=2, latent_dim=2, threads=1, device="cpu")
+    config = PRESETS["quick"].replace(**OF_POINTS)
     run = Run.create(config, tmp_path)
     trainer = Trainer(config, POINTS)
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()

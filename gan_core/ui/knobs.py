@@ -13,10 +13,11 @@ from . import words
 from .controls import FIELDS
 from .settings import FIELD_GROUPS, choices
 
-# Where a slider walks in equal ratios: from, to, and whether its far left is 0. The box beside it takes the whole range.
-WIDE: dict[str, tuple[float, float, bool]] = {
-    "lr_d": (1e-6, 1e-1, True), "lr_g": (1e-6, 1e-1, True), "batch_size": (1, 512, False), "ema_half_life": (1, 1e5, False),
-    "r1": (1e-3, 100, True), "r2": (1e-3, 100, True), "gradient_penalty": (1e-2, 100, True),
+# Where a slider walks in equal ratios: from, to, in so many stops, and whether 0 lies left of them. The box beside it takes all.
+WIDE: dict[str, tuple[float, float, int, bool]] = {
+    "lr_d": (1e-6, 1e-1, 200, True), "lr_g": (1e-6, 1e-1, 200, True), "batch_size": (1, 512, 9, False),
+    "ema_half_life": (1, 1e5, 100, False), "r1": (1e-3, 100, 100, True), "r2": (1e-3, 100, 100, True),
+    "gradient_penalty": (1e-2, 100, 100, True),
 }
 WIDEST = 20  # a field whose whole range is at most this has a plain slider; larger ones without a row above have none
 
@@ -32,10 +33,11 @@ def knob(name: str, lang: str) -> dict[str, Any]:
         return {"name": name, "kind": "pair"}
     slider = None
     if name in WIDE:
-        low, high, zero = WIDE[name]
-        slider = {"low": low, "high": high, "log": True, "zero": zero}
+        low, high, stops, zero = WIDE[name]
+        slider = {"low": low, "high": high, "stops": stops, "log": True, "zero": zero}
     elif about["high"] <= WIDEST:
-        slider = {"low": about["low"], "high": about["high"], "log": False}
+        stops = about["high"] - about["low"] if field.type == "int" else 100
+        slider = {"low": about["low"], "high": about["high"], "stops": stops, "log": False, "zero": False}
     return {"name": name, "kind": "whole" if field.type == "int" else "number", "slider": slider,
             "allowed": [about["low"], about["high"]]}
 

@@ -78,7 +78,8 @@ def test_start_pause_step_save_reset(playground, visit):
 def test_a_bad_number_is_refused_in_words_and_nothing_starts(playground, visit):
     person = visit(playground.url)
     page = person.page
-    page.locator("#gan-advanced .label-wrap").click()
+    for door in ("#gan-advanced", "#gan-group-optimizers", "#gan-group-learned"):
+        page.click(f"{door} > button")
     for value in ("0", "16"):
         page.locator("#field-batch_size input").fill(value)
         page.locator("#gan-notice").get_by_text("1 to 4,096").wait_for(state="visible" if value == "0" else "hidden")

@@ -103,4 +103,6 @@ def test_every_live_field_is_a_knob_and_its_slider_stays_in_its_range(lang):
         slider = knob.get("slider")
         if slider:
             assert about["low"] <= slider["low"] < slider["high"] <= about["high"] and (not slider["log"] or slider["low"] > 0)
-            assert not slider.get("zero") or about["low"] == 0
+            assert not slider["zero"] or about["low"] == 0
+            ratio = (slider["high"] / slider["low"]) ** (1 / slider["stops"]) if slider["log"] else 2
+            assert ratio > 1.05, "one press of an arrow key changes two digits"

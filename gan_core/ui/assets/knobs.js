@@ -13,17 +13,14 @@
   // Two numbers, written in either language's way.
   const pair = (text) => (text.includes(";") ? text.replaceAll(",", ".").split(";") : text.split(/[,\s]+/)).filter((part) => part.trim()).map(Number);
 
-  // A slider's 0..1000 as the knob's value, and back. With `zero` the far left is 0; a wide range is walked in equal ratios.
-  function scale({ low, high, log, zero, whole }) {
-    const round = whole ? Math.round : tidy;
-    if (!log) {
-      const span = high - low;
-      return { to: (value) => 1000 * (value - low) / span, from: (place) => round(low + span * place / 1000) };
-    }
-    const first = zero ? 40 : 0, ratio = Math.log(high / low);
+  // A slider's places, 0 to `last`, as the knob's value, and back. With `zero` place 0 is 0; `log` walks in equal ratios.
+  function scale({ low, high, log, zero, stops, whole }) {
+    const round = whole ? Math.round : tidy, first = zero ? 1 : 0, last = first + stops, clip = (place) => Math.min(last, Math.max(first, place));
+    const ratio = log ? Math.log(high / low) : high - low;
     return {
-      to: (value) => (value <= 0 ? 0 : Math.min(1000, Math.max(first, first + (1000 - first) * Math.log(value / low) / ratio))),
-      from: (place) => (zero && place < first / 2 ? 0 : round(low * Math.exp(ratio * Math.max(0, place - first) / (1000 - first)))),
+      last,
+      to: (value) => (zero && value <= 0 ? 0 : clip(first + stops * (log ? Math.log(value / low) : value - low) / ratio)),
+      from: (place) => (place < first ? 0 : round(log ? low * Math.exp(ratio * (place - first) / stops) : low + ratio * (place - first) / stops)),
     };
   }
 
@@ -74,7 +71,7 @@
       let slider = null, quiet = 0;
       const run = knob.slider && scale({ ...knob.slider, whole: kind === "whole" });
       if (run) {
-        slider = h("input", { type: "range", min: 0, max: 1000, step: 1, "aria-label": label });
+        slider = h("input", { type: "range", min: 0, max: run.last, step: 1, "aria-label": label });
         const moved = () => { box.value = run.from(Number(slider.value)); slider.setAttribute("aria-valuetext", box.value); };
         slider.addEventListener("input", () => { clearTimeout(quiet); moved(); element.classList.add("gan-moving"); });
         slider.addEventListener("change", () => { moved(); clearTimeout(quiet); quiet = setTimeout(() => { element.classList.remove("gan-moving"); wish(name, Number(box.value)); }, QUIET_MS); });

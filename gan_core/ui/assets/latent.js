@@ -10,7 +10,7 @@
     let image = h("img", { id: "latent-image", class: "gan-driven", alt: "", width: 28, height: 28, hidden: true, draggable: "false" });
     const empty = h("p", { class: "gan-empty" }, t("empty.server"));
     const words = h("b"), share = h("span", { class: "gan-share" }), fill = h("i");
-    const meter = h("div", { class: "gan-meter", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": t("latent.expert_says") }, fill);
+    const meter = h("div", { class: "gan-meter", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0, "aria-label": t("latent.expert_says") }, fill);
     const bank = h("div", { id: "latent-sliders", class: "gan-bank", role: "group", "aria-label": t("latent.title") });
     const about = h("span", { class: "gan-mute" });
     const seedBox = h("input", { type: "number", min: 0, max: 2147483647, step: 1, value: seed, id: "latent-seed", class: "gan-seed" });

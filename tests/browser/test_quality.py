@@ -1,0 +1,167 @@
+"""Steering a run while it trains, and judging it: knobs and their marks, the face for quality, presets in groups, in a real browser."""
+
+import json
+
+import pytest
+
+from gan_core.config import PRESETS, TrainConfig
+from gan_core.run import Run
+from gan_core.ui.words import text
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+FITS = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+
+
+def measured_run(folder, measurements=12, **config):
+    """A finished run as a worker leaves it, measured and tuned, without its pictures."""
+    run = Run.create(TrainConfig(**config), folder, preset="quick")
+    lines = [{"life": 1, "start_step": 0}]
+    for step in range(1, 121):
+        lines.append({"step": step, "images": 16 * step, "t": step / 10, "d_loss": 1.0, "g_loss": 0.9, "d_real": 0.6, "d_fake": 0.4})
+        if step % 10 == 0 and step <= 10 * measurements:
+            found = {"fd": 900 / step + (step - 60) ** 2 / 200, "coverage": step / 200, "precision": 0.8, "recall": 0.5, "kid": 0.01,
+                     "classes": 9}
+            lines.append({"step": step, "images": 16 * step, "t": step / 10, "quality": found})
+        if step == 50:
+            lines.append({"step": 50, "t": 5.0, "mark": {"kind": "tune", "changes": {"lr_d": [0.002, 0.0005]}}})
+    run.metrics_path(1).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (run.path / "floor.json").write_text('{"fd": 0.32, "coverage": 0.97}')
+    status = run.stored_status()
+    status.state, status.step, status.life, status.tuned = "stopped", 120, 1, {"lr_d": 0.0005}
+    status.best = {"step": 70, "name": "fd", "value": 13.357} if measurements else None
+    run.write_status(status)
+    return run
+
+
+def show(person, run, face="quality"):
+    person.page.evaluate("run => gan.showRun(run)", run.id)
+    person.until("run => gan.store.run === run", run.id)
+    person.page.click(f"#curves-face [data-key={face}]")
+
+
+@pytest.fixture(scope="module")
+def measured(standing):
+    return measured_run(standing.folder)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+def test_quality_is_drawn_told_in_words_and_fits_the_screen(standing, visit, measured, locale):
+    person = visit(standing.url, locale=locale)
+    page, lang = person.page, locale[:2]
+    show(person, measured)
+    page.wait_for_selector("#quality-curves .gan-empty", state="hidden")
+    assert page.evaluate(FITS) == [1440, 900]
+    bottom = page.locator("#quality-curves .gan-told").bounding_box()
+    card = page.locator("#gan-side").bounding_box()
+    assert bottom["y"] + bottom["height"] <= card["y"] + card["height"]
+    assert not page.locator("#loss-curves").is_visible()
+    legend = page.locator("#quality-curves").inner_text()
+    assert text("quality.floor", lang) in legend and text("quality.best_at", lang, value="13,4" if lang == "fr" else "13.4", step=70) in legend
+    told = page.locator("#quality-curves .gan-told")
+    assert text("measures.fd.help", lang) in told.inner_text(), "the leading measure is explained without being asked"
+    page.locator("[data-measure=coverage]").focus()
+    assert told.inner_text() == text("quality.told", lang, name=text("measures.coverage", lang), value="0,60" if lang == "fr" else "0.60",
+                                     help=text("measures.coverage.help", lang))
+    page.locator("[data-measure=classes]").hover()
+    assert text("measures.classes.help", lang) in told.inner_text()
+    page.reload()
+    person.until("() => document.querySelector('.gan-faces')?.dataset.face === 'quality'")
+    assert person.errors == []
+
+
+def test_a_run_without_measurements_says_why(standing, visit):
+    person = visit(standing.url)
+    note = person.page.locator("#quality-curves .gan-empty").first
+    for run, key in ((measured_run(standing.folder, 0, measure_share=0.0), "quality.none"),
+                     (measured_run(standing.folder, 0), "quality.never")):
+        show(person, run)
+        person.until("said => document.querySelector('#quality-curves .gan-empty').textContent === said", text(key))
+        assert note.is_visible()
+
+
+def test_marks_are_lines_on_the_curves_and_a_list_in_words(standing, visit, measured):
+    person = visit(standing.url)
+    page = person.page
+    show(person, measured, "losses")
+    page.wait_for_selector("#loss-curves .gan-empty", state="hidden")
+    page.click("#settings-face [data-key=now]")
+    assert page.locator(".gan-log li").all_inner_texts() == ["step 50\nExpert's learning rate 0.002 → 0.0005"]
+    person.until("""() => Bokeh.documents.flatMap(d => d.roots()).flatMap(p => p.renderers || [])
+        .filter(r => r.glyph.type === 'VSpan' && [...r.data_source.data.step].includes(50)).length >= 4""")  # two charts, seen and unseen
+    assert page.locator("#knob-lr_d").input_value() == "0.0005" and not page.locator("#knob-lr_d").is_enabled()
+    assert page.locator("[data-knob=lr_d] .gan-was").inner_text() == text("knobs.was", value="0.002")
+    assert person.errors == []
+
+
+def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playground, visit):
+    person, other = visit(playground.url), visit(playground.url, locale="fr-FR")
+    page = person.page
+    person.start()
+    for one in (person, other):
+        one.page.click("#settings-face [data-key=now]")
+        one.page.wait_for_selector("#knob-lr_d:enabled")
+    page.fill("#knob-lr_d", "0.0005")
+    page.keyboard.press("Enter")
+    for one in (person, other):
+        one.until("() => (gan.store.status.tuned || {}).lr_d === 0.0005 && gan.store.marks.length === 1")
+        one.until("() => document.querySelector('[data-knob=lr_d]').classList.contains('gan-changed')")
+    assert other.page.locator("#knob-lr_d").input_value() == "0.0005"
+    assert text("knobs.was", "fr", value="0,002") in other.page.locator("[data-knob=lr_d]").inner_text()
+    page.click("#settings-face [data-key=next]")
+    for door in ("#gan-advanced", "#gan-group-optimizers"):
+        page.click(f"{door} > button")
+    assert page.locator("#field-lr_d input").input_value() == "0.002", "the settings of the next run stay as they are"
+    page.click("#settings-face [data-key=now]")
+    step = page.evaluate("gan.store.marks[0].step")
+    assert step > 0 and not page.evaluate("gan.store.series.step.includes(null)")
+
+    page.locator("[data-knob=lr_g] input[type=range]").focus()
+    page.keyboard.press("ArrowLeft")
+    person.until("() => (gan.store.status.tuned || {}).lr_g < 0.002")
+    page.locator("[data-knob=lr_d] .gan-back").click()
+    person.until("() => !('lr_d' in gan.store.status.tuned)")
+    page.wait_for_selector("[data-knob=lr_d]:not(.gan-changed, .gan-waits)")
+
+    page.fill("#knob-batch_size", "0")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".toast-body:has-text('Batch is 0; give a whole number from 1 to 4,096.')")
+    person.until("() => document.getElementById('knob-batch_size').value === '16'")
+    person.pause()
+    assert page.locator("#knob-lr_d").is_enabled(), "a paused run can be tuned before it goes on"
+    person.click("btn-reset")
+    page.get_by_role("button", name=text("dialog.reset_paused")).click()
+    person.until("() => Object.keys(gan.store.status.tuned || {}).length === 0 && gan.store.marks.length === 0")
+    assert person.errors == [] and other.errors == []
+
+
+def test_every_preset_is_in_sight_under_its_heading_and_brings_its_data_set(standing, visit):
+    person = visit(standing.url)
+    page = person.page
+    page.wait_for_selector("#preset label[data-head]")
+    heads = page.locator("#preset label").evaluate_all("all => all.map(one => one.dataset.head || '')")
+    assert heads[0] == text("presets.group_digits") and len(heads) == len(PRESETS)
+    door = page.locator("#gan-advanced").bounding_box()
+    card = page.locator("#gan-settings").bounding_box()
+    assert door["y"] + door["height"] <= card["y"] + card["height"], "the fields' door needs no scrolling"
+    data = {name: text(f"settings.dataset.{config.dataset}") for name, config in PRESETS.items()}
+    for name in PRESETS:
+        page.locator(f"#preset input[value='{name}']").check(force=True)
+        person.until("said => document.querySelector('#dataset input').value === said", data[name])
+    assert page.evaluate(FITS) == [1440, 900] and person.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_behind_the_other_faces(standing, visit, measured, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    person = visit(standing.url, color_scheme=scheme)
+    page = person.page
+    show(person, measured)
+    page.click("#settings-face [data-key=now]")
+    page.wait_for_selector("#quality-curves .gan-empty", state="hidden")
+    found = [one for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+    page.click("#settings-face [data-key=next]")
+    page.click("#gan-advanced > button")
+    for group in page.locator("#gan-advanced .gan-group > button").all():
+        group.click()
+    found += [one for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []

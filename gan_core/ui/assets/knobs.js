@@ -27,6 +27,7 @@
   parts.knobs = (root) => {
     const groups = JSON.parse(root.dataset.knobs)[lang], rows = [];
     const note = h("p", { class: "gan-told", role: "status" }), log = h("ol", { class: "gan-log" }), logTitle = h("h2", {}, t("marks.title"));
+    const refused = new Set(); // their boxes go back to what is in force, even with the cursor in them
     const pending = {}, waiting = {}; // name -> asked value: not confirmed yet; not even sent yet
     let flying = null, timer = 0;
 
@@ -51,7 +52,11 @@
       const asked = flying || {};
       flying = null;
       const forget = () => {
-        for (const [name, value] of Object.entries(asked)) if (same(pending[name], value) && !(name in waiting)) delete pending[name];
+        for (const [name, value] of Object.entries(asked)) {
+          if (!same(pending[name], value) || name in waiting) continue;
+          delete pending[name];
+          if (!same(value, inForce(name))) refused.add(name);
+        }
         draw();
       };
       if (ok) setTimeout(forget, ECHO_MS); else forget(); // the stream is about to say it; if it does not, it is not so
@@ -86,7 +91,7 @@
         say(was, waits ? t("knobs.waiting") : same(now, start) ? "" : t("knobs.was", { value: shown(start) }));
         back.hidden = waits || same(now, start) || !enabled;
         if (value === undefined || element.classList.contains("gan-moving")) return;
-        if (document.activeElement !== box || waits) box.value = kind === "pair" ? value.join("; ") : value;
+        if (document.activeElement !== box || waits || refused.delete(name)) box.value = kind === "pair" ? value.join("; ") : value;
         if (slider) {
           slider.value = run.to(value);
           slider.setAttribute("aria-valuetext", String(value));

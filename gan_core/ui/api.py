@@ -87,7 +87,7 @@ def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
         return _status(controls.tune(changes))
 
     def restore() -> dict:
-        """Back to the shown run's best measured state: paused there if it is active, else the next resume begins there."""
+        """Back to the shown run's best measured state, and pause there; an ended run begins a new life for it."""
         return _status(controls.restore())
 
     return tune, restore

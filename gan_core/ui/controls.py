@@ -140,14 +140,18 @@ class Controls:
         return self._ask(run, "tune", lang, changes=asked)
 
     def restore(self, run_id: str = "", lang: str = "en") -> Run:
-        """Back to the best measured state: at once and paused where a worker lives, else where the next resume begins."""
+        """Back to the best measured state, paused: by the worker where one lives, else in a new life that begins there."""
         run = self._target(run_id, "restore", lang)
         if run.status().state in ACTIVE:
             return self._ask(run, "restore", lang)
+        active = self.supervisor.active()
+        if active is not None:
+            raise Refusal("errors.busy", lang, name=active.name)
         try:
             run.use_best()
-        except (OSError, RunError) as error:
+        except RunError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
+        self._begin(run, True, lang)
         return run
 
     def stop(self) -> None:
@@ -159,8 +163,11 @@ class Controls:
         run = self._meant(run_id, lang)
         status = run.status()
         if not runs.controls(status, run.kind).get(control):
-            no_checkpoint = control == "resume" and status.state in ("stopped", "failed")
-            raise Refusal("errors.no_checkpoint", lang) if no_checkpoint else _not_now(run, status.state, lang)
+            if control == "resume" and status.state in ("stopped", "failed"):
+                raise Refusal("errors.no_checkpoint", lang)
+            if control == "restore" and status.best is None and run.kind == "run":
+                raise Refusal("errors.no_best", lang)
+            raise _not_now(run, status.state, lang)
         return run
 
     def _meant(self, run_id: str, lang: str) -> Run:

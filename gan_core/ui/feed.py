@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..run import MetricsReader, Run, RunError, controls, read_json
+from ..run import MetricsReader, Run, RunError, controls
 from ..status import ACTIVE, Status
 
 SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
@@ -67,7 +67,7 @@ class Feed:
             self._quality += fresh.quality
             self._marks += fresh.marks
             if self._quality and self._floor is None:
-                self._floor = _floor(self.run)
+                self._floor = self.run.floor()
         told = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
         moved = before is None or self._status is None or (before.seq, before.live) != (self._status.seq, self._status.live)
         picture = moved and self._look_at_frame()
@@ -173,14 +173,6 @@ def _spread(measured: list[dict[str, Any]], most: int = MOST_MEASURED) -> list[d
     """At most about `most` measurements, evenly chosen, the last one always there."""
     stride = -(-len(measured) // most)
     return measured if stride <= 1 else measured[(len(measured) - 1) % stride::stride]
-
-
-def _floor(run: Run) -> dict[str, Any] | None:
-    """What the measures say of real against real; None where that was not measured yet."""
-    try:
-        return read_json(run.path / "floor.json")
-    except (OSError, ValueError):
-        return None
 
 
 def _shown(path: Path) -> Shown:

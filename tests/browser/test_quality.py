@@ -1,4 +1,4 @@
-"""Steering a run while it trains, and judging it: knobs and their marks, the face for quality, presets in groups, in a real browser."""
+"""Steering a run while it trains, and judging it: knobs and their marks, the face for quality, presets in groups."""
 
 import json
 
@@ -17,11 +17,11 @@ def measured_run(folder, measurements=12, **config):
     run = Run.create(TrainConfig(**config), folder, preset="quick")
     lines = [{"life": 1, "start_step": 0}]
     for step in range(1, 121):
-        lines.append({"step": step, "images": 16 * step, "t": step / 10, "d_loss": 1.0, "g_loss": 0.9, "d_real": 0.6, "d_fake": 0.4})
+        at = {"step": step, "images": 16 * step, "t": step / 10}
+        lines.append({**at, "d_loss": 1.0, "g_loss": 0.9, "d_real": 0.6, "d_fake": 0.4})
         if step % 10 == 0 and step <= 10 * measurements:
-            found = {"fd": 900 / step + (step - 60) ** 2 / 200, "coverage": step / 200, "precision": 0.8, "recall": 0.5, "kid": 0.01,
-                     "classes": 9}
-            lines.append({"step": step, "images": 16 * step, "t": step / 10, "quality": found})
+            lines.append({**at, "quality": {"fd": 900 / step + (step - 60) ** 2 / 200, "coverage": step / 200, "precision": 0.8,
+                                            "recall": 0.5, "kid": 0.01, "classes": 9}})
         if step == 50:
             lines.append({"step": 50, "t": 5.0, "mark": {"kind": "tune", "changes": {"lr_d": [0.002, 0.0005]}}})
     run.metrics_path(1).write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -56,12 +56,13 @@ def test_quality_is_drawn_told_in_words_and_fits_the_screen(standing, visit, mea
     assert bottom["y"] + bottom["height"] <= card["y"] + card["height"]
     assert not page.locator("#loss-curves").is_visible()
     legend = page.locator("#quality-curves").inner_text()
-    assert text("quality.floor", lang) in legend and text("quality.best_at", lang, value="13,4" if lang == "fr" else "13.4", step=70) in legend
+    best = text("quality.best_at", lang, value="13,4" if lang == "fr" else "13.4", step=70)
+    assert text("quality.floor", lang) in legend and best in legend
     told = page.locator("#quality-curves .gan-told")
     assert text("measures.fd.help", lang) in told.inner_text(), "the leading measure is explained without being asked"
     page.locator("[data-measure=coverage]").focus()
-    assert told.inner_text() == text("quality.told", lang, name=text("measures.coverage", lang), value="0,60" if lang == "fr" else "0.60",
-                                     help=text("measures.coverage.help", lang))
+    name, sentence = text("measures.coverage", lang), text("measures.coverage.help", lang)
+    assert told.inner_text() == text("quality.told", lang, name=name, value="0,60" if lang == "fr" else "0.60", help=sentence)
     page.locator("[data-measure=classes]").hover()
     assert text("measures.classes.help", lang) in told.inner_text()
     page.reload()
@@ -87,7 +88,7 @@ def test_marks_are_lines_on_the_curves_and_a_list_in_words(standing, visit, meas
     page.click("#settings-face [data-key=now]")
     assert page.locator(".gan-log li").all_inner_texts() == ["step 50\nExpert's learning rate 0.002 → 0.0005"]
     person.until("""() => Bokeh.documents.flatMap(d => d.roots()).flatMap(p => p.renderers || [])
-        .filter(r => r.glyph.type === 'VSpan' && [...r.data_source.data.step].includes(50)).length >= 4""")  # two charts, seen and unseen
+        .filter(r => r.glyph.type === 'VSpan' && [...r.data_source.data.step].includes(50)).length >= 4""")  # two in each chart
     assert page.locator("#knob-lr_d").input_value() == "0.0005" and not page.locator("#knob-lr_d").is_enabled()
     assert page.locator("[data-knob=lr_d] .gan-was").inner_text() == text("knobs.was", value="0.002")
     assert person.errors == []
@@ -132,6 +133,31 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     page.get_by_role("button", name=text("dialog.reset_paused")).click()
     person.until("() => Object.keys(gan.store.status.tuned || {}).length === 0 && gan.store.marks.length === 0")
     assert person.errors == [] and other.errors == []
+
+
+def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    page.click("#curves-face [data-key=quality]")
+    assert text("quality.empty", n="").split("  ")[0] in page.locator("#quality-curves .gan-empty").first.inner_text()
+    person.until("() => gan.store.status.best && gan.store.quality.length > 0 && gan.store.floor", seconds=120)
+    person.until("() => document.querySelector('#quality-curves .gan-empty').hidden")
+    best = page.evaluate("gan.store.status.best.step")
+    person.until_step(best + 30)
+    page.locator("#btn-restore:enabled").click()
+    dialog = page.locator("dialog[open]")
+    assert "deterministic" in dialog.inner_text()
+    page.get_by_role("button", name=text("dialog.cancel")).click()
+    assert person.state() == "running"
+    best = page.evaluate("gan.store.status.best.step")
+    page.locator("#btn-restore:enabled").click()
+    page.get_by_role("button", name=text("dialog.restore_go"), exact=True).click()
+    person.wait_state("paused")
+    person.until("() => gan.store.marks.some(mark => mark.kind === 'restore')")
+    assert best <= person.step() and page.evaluate("Math.max(...gan.store.series.step)") <= person.step()
+    assert page.evaluate("gan.store.status.best.step") == person.step()
+    assert person.errors == []
 
 
 def test_every_preset_is_in_sight_under_its_heading_and_brings_its_data_set(standing, visit):

@@ -6,6 +6,7 @@ import psutil
 import pytest
 from making import make_run
 
+from gan_core.run import Run
 from gan_core.ui import words
 from gan_core.ui.controls import Controls, Refusal
 
@@ -62,13 +63,16 @@ def test_a_run_that_was_tuned_is_checked_as_it_is_now(shelf, run, asked):
 
 @pytest.mark.parametrize(("state", "kind"), [("finished", "run"), ("stopped", "run"), ("failed", "run"), ("finished", "starter")])
 @pytest.mark.parametrize("lang", words.LANGUAGES)
-def test_only_a_run_that_trains_can_be_tuned_or_taken_back_without_a_best(shelf, asked, state, kind, lang):
+def test_only_a_run_that_trains_can_be_tuned_and_only_one_with_a_best_taken_back(shelf, asked, state, kind, lang):
     run = make_run(shelf.folder if kind == "run" else shelf.folder.parent / "shipped", kind=kind, steps=1, state=state)
     now = words.text(f"states.{'starter' if kind == 'starter' else state}", lang).lower()
-    for act in (lambda: Controls(shelf).tune('{"lr_d": 0.1}', run.id, lang), lambda: Controls(shelf).restore(run.id, lang)):
-        with pytest.raises(Refusal) as caught:
-            act()
-        assert str(caught.value) == words.text("errors.not_now", lang, state=now)
+    with pytest.raises(Refusal) as caught:
+        Controls(shelf).tune('{"lr_d": 0.1}', run.id, lang)
+    assert str(caught.value) == words.text("errors.not_now", lang, state=now)
+    with pytest.raises(Refusal) as caught:
+        Controls(shelf).restore(run.id, lang)
+    said = words.text("errors.not_now", lang, state=now) if kind == "starter" else words.text("errors.no_best", lang)
+    assert str(caught.value) == said
     assert asked == []
 
 
@@ -77,3 +81,35 @@ def test_an_unknown_run_is_said_to_be_unknown(shelf):
         Controls(shelf).tune('{"lr_d": 0.1}', "nobody")
     with pytest.raises(Refusal):
         Controls(shelf).restore()
+
+
+def best_of(run, state):
+    """The run with a best checkpoint, as far as its status says."""
+    status = run.stored_status()
+    status.state, status.best = state, {"step": 1, "name": "fd", "value": 9.0}
+    if state == "stopped":
+        status.pid = 0
+    run.write_status(status)
+
+
+def test_the_way_back_is_the_workers_where_one_lives(shelf, run, asked):
+    best_of(run, "paused")
+    assert Controls(shelf).restore(run.id).id == run.id and asked == [("restore", {})]
+
+
+def test_an_ended_run_begins_a_new_life_paused_at_its_best(shelf, run, asked, monkeypatch):
+    best_of(run, "stopped")
+    with pytest.raises(Refusal, match="best checkpoint"):
+        Controls(shelf).restore(run.id)  # the status says so, but the file is gone
+    begun = []
+    monkeypatch.setattr(Run, "use_best", lambda self: 1)
+    monkeypatch.setattr(shelf.supervisor, "start", lambda run, paused: begun.append((run.id, paused)))
+    assert Controls(shelf).restore(run.id).id == run.id and begun == [(run.id, True)] and asked == []
+
+
+def test_nobody_is_taken_back_while_another_trains(shelf, run, monkeypatch):
+    best_of(run, "stopped")
+    monkeypatch.setattr(Run, "use_best", lambda self: pytest.fail("its checkpoints were touched"))
+    monkeypatch.setattr(shelf.supervisor, "active", lambda: make_run(shelf.folder, steps=1))
+    with pytest.raises(Refusal, match="training already"):
+        Controls(shelf).restore(run.id)

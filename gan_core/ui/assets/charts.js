@@ -79,7 +79,7 @@
     const source = model("ColumnDataSource", { data: marksData() }), x = { field: "step" };
     const wide = p.vspan(x, { source, line_width: 11, line_alpha: 0 });
     p.vspan(x, { source, line_width: 1, line_alpha: 0.75, line_color: css("--mut"), line_dash: { value: [2, 2] } });
-    p.add_tools(model("HoverTool", { renderers: [wide], tooltips: '<div style="white-space:pre-line;max-width:260px">@said</div>' }));
+    p.add_tools(model("HoverTool", { renderers: [wide], attachment: "above", tooltips: '<div style="white-space:pre-line;max-width:260px">@said</div>' }));
     return source;
   }
 

@@ -109,6 +109,7 @@
       const enabled = kind === "run" && ["running", "paused"].includes(state) && store.connection === "open";
       for (const name of Object.keys(pending)) if (!(name in waiting) && same(pending[name], inForce(name))) delete pending[name];
       for (const { put } of rows) put(enabled && Boolean(config));
+      for (const box of boxes) box.classList.toggle("gan-changed", Boolean(box.querySelector(".gan-changed")));
       root.classList.toggle("gan-off", !enabled);
       say(note, t(enabled ? "knobs.help" : kind === "run" && state === "starting" ? "knobs.starting" : "knobs.off"));
       for (const box of boxes) box.hidden = !config;

@@ -8,7 +8,7 @@
   const SHARES = ["coverage", "precision", "recall", "good"]; // in [0, 1]
   const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precision: { colour: "--ink" },
                  recall: { colour: "--mut", dash: [5, 3] } };
-  const FIRST_S = 10; // about when the first measurement comes, in seconds of training
+  const FIRST_S = 0.9; // seconds of one core that the first measurement took here, that of real against real with it
 
   const known = (name) => `measures.${name}` in words.en;
   const finite = (value) => Number.isFinite(value);
@@ -29,7 +29,8 @@
   const floor = (name) => (store.floor && store.floor[name] > 0 ? store.floor[name] : null);
   const floorData = () => {
     const records = store.quality || [], value = floor(named().first) ?? NaN;
-    return records.length ? { step: [0, records[records.length - 1].step], value: [value, value] } : { step: [], value: [] };
+    const now = Math.max(store.status ? store.status.step : 0, ...records.slice(-1).map(({ step }) => step));
+    return records.length ? { step: [0, now], value: [value, value] } : { step: [], value: [] };
   };
   const bestData = () => {
     const best = store.status && store.status.best;
@@ -75,7 +76,7 @@
         const line = (name, field) => {
           const { colour, dash } = LOOK[name] || { colour: "--gen" };
           p.line(x, { field }, { source, line_color: css(colour), line_width: 2, line_dash: { value: dash || [] } });
-          p.scatter(x, { field }, { source, size: 4, fill_color: css(colour), line_color: null });
+          p.scatter(x, { field }, { source, size: 5, fill_color: css(colour), line_color: null });
         };
         const made = { p, source, floor: model("ColumnDataSource", { data: floorData() }) };
         if (kind === "head") {
@@ -106,8 +107,9 @@
     function empty() {
       if ((store.quality || []).length) return "";
       const active = store.kind === "run" && store.status && ["starting", "running", "paused"].includes(store.status.state);
-      if (store.config && inForce("measure_share") === 0) return t("quality.none");
-      return active || !store.run ? t("quality.empty", { n: FIRST_S }) : t("quality.never");
+      const share = store.config ? inForce("measure_share") : 0;
+      if (share === 0) return t("quality.none");
+      return active ? t("quality.empty", { n: Math.round(FIRST_S / (share || 0.05)) }) : t("quality.never");
     }
     let shape = "";
     function numbers() {

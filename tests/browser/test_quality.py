@@ -173,6 +173,9 @@ def test_every_preset_is_in_sight_under_its_heading_and_brings_its_data_set(stan
     for name in PRESETS:
         page.locator(f"#preset input[value='{name}']").check(force=True)
         person.until("said => document.querySelector('#dataset input').value === said", data[name])
+        clash = page.evaluate("""() => [...document.querySelectorAll('#preset label + label[data-head]')].some(label =>
+            label.previousElementSibling.getBoundingClientRect().bottom > label.getBoundingClientRect().top - 18)""")
+        assert not clash, f"a heading lies on the card above it when {name} is chosen"
     assert page.evaluate(FITS) == [1440, 900] and person.errors == []
 
 

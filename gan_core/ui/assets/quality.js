@@ -36,7 +36,8 @@
     const best = store.status && store.status.best;
     return best && best.name === named().first && best.value > 0 ? { step: [best.step], value: [best.value] } : { step: [], value: [] };
   };
-  const said = (name, value) => (!finite(value) ? "\u2013" : SHARES.includes(name) ? decimal(value, 2) : short(value));
+  const said = (name, value) => (!finite(value) ? "\u2013" : SHARES.includes(name) ? decimal(value, 2)
+    : short(name === named().first ? value : Number(value.toFixed(3))));
 
   parts.quality = (root) => {
     const newest = (name) => { // a measure may be taken less often than the others

@@ -24,6 +24,8 @@ def measured_run(folder, measurements=12, **config):
                                             "recall": 0.5, "kid": 0.01, "classes": 9}})
         if step == 50:
             lines.append({"step": 50, "t": 5.0, "mark": {"kind": "tune", "changes": {"lr_d": [0.002, 0.0005]}}})
+        if step == 80:
+            lines.append({"step": 80, "t": 8.0, "mark": {"kind": "restore", "changes": {"augment": ["translation", "none"]}}})
     run.metrics_path(1).write_text("".join(json.dumps(line) + "\n" for line in lines))
     (run.path / "floor.json").write_text('{"fd": 0.32, "coverage": 0.97}')
     status = run.stored_status()
@@ -86,7 +88,8 @@ def test_marks_are_lines_on_the_curves_and_a_list_in_words(standing, visit, meas
     show(person, measured, "losses")
     page.wait_for_selector("#loss-curves .gan-empty", state="hidden")
     page.click("#settings-face [data-key=now]")
-    assert page.locator(".gan-log li").all_inner_texts() == ["step 50\nExpert's learning rate 0.002 → 0.0005"]
+    assert page.locator(".gan-log li").all_inner_texts() == ["step 80\nBack to the best\nDisguises moved → none",
+                                                             "step 50\nExpert's learning rate 0.002 → 0.0005"]
     person.until("""() => Bokeh.documents.flatMap(d => d.roots()).flatMap(p => p.renderers || [])
         .filter(r => r.glyph.type === 'VSpan' && [...r.data_source.data.step].includes(50)).length >= 4""")  # two in each chart
     assert page.locator("#knob-lr_d").input_value() == "0.0005" and not page.locator("#knob-lr_d").is_enabled()

@@ -2,7 +2,7 @@
 // marks across it, thin lines where the course of the run was changed. It knows no series.
 (() => {
   "use strict";
-  const { h, t, say, store, on, number, short, url } = window.gan;
+  const { h, t, say, words, store, on, number, short, url } = window.gan;
   const REDRAW_MS = 250; // the machine that draws is often the machine that trains
   const MOST_MARKS = 200; // the newest ones
 
@@ -64,11 +64,13 @@
     if (typeof value === "boolean") return t(value ? "knobs.yes" : "knobs.no");
     return value === null || value === undefined ? "\u2013" : String(value);
   }
-  // What a mark says: one line a change.
+  // What a mark says: one line a change. Going back also turns the knobs back to where they stood.
   function told(mark) {
-    const changes = Object.entries(mark.changes || {});
-    if (mark.kind === "restore" || !changes.length) return [t(mark.kind === "restore" ? "marks.restore" : "marks.other")];
-    return changes.map(([name, [from, to]]) => t("marks.change", { name: t(`fields.${name}`), from: shown(from), to: shown(to) }));
+    const value = (name, one) => (`choices.${name}.${one}` in words.en ? t(`choices.${name}.${one}`) : shown(one));
+    const lines = Object.entries(mark.changes || {}).map(([name, [from, to]]) =>
+      t("marks.change", { name: t(`fields.${name}`), from: value(name, from), to: value(name, to) }));
+    if (mark.kind === "restore") return [t("marks.restore"), ...lines];
+    return lines.length ? lines : [t("marks.other")];
   }
   const marksData = () => {
     const marks = (store.marks || []).slice(-MOST_MARKS);

@@ -16,6 +16,8 @@ _HOME = {
     "ConfigError": "config",
     "PRESETS": "config",
     "Trainer": "trainer",
+    "Gauge": "gauge",
+    "train_judge": "evaluation.judge",
     "Run": "run",
     "list_runs": "run",
 }
@@ -23,17 +25,21 @@ __all__ = [
     "DCGAN",
     "PRESETS",
     "ConfigError",
+    "Gauge",
     "Run",
     "TrainConfig",
     "Trainer",
     "course_discriminator",
     "course_generator",
     "list_runs",
+    "train_judge",
 ]
 
 if TYPE_CHECKING:
     from .config import PRESETS, ConfigError, TrainConfig
     from .dcgan import DCGAN
+    from .evaluation.judge import train_judge
+    from .gauge import Gauge
     from .networks.course import course_discriminator, course_generator
     from .run import Run, list_runs
     from .trainer import Trainer

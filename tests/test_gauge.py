@@ -127,6 +127,17 @@ def test_real_ones_in_place_of_fakes_reach_the_floor(kind, monkeypatch):
     assert better < worse
 
 
+@pytest.mark.parametrize("kind", ["digits", "unlabelled", "cloud"])
+def test_preparations_that_were_broken_off_begin_again(kind):
+    one = trainer(kind)
+    wanted = Gauge(one).measure()
+    for turns in (3, 7, 12):
+        gauge = Gauge(one)
+        for _ in range(turns):
+            gauge.turn()
+        assert gauge.measure().quality == pytest.approx(wanted.quality, rel=1e-3, abs=1e-3)
+
+
 def test_a_missing_mode_counts_more_than_any_divergence():
     yardstick = Modes(torch.randn(50, 2), known_points.CENTRES["ring"], 0.01)
     assert yardstick.rank({"modes": 8, "good": 0.5, "mode_kl": 1.9}) < yardstick.rank({"modes": 7, "good": 1.0, "mode_kl": 0.0})

@@ -168,6 +168,7 @@ class FeatureFree(_Pictures):
         self.network = featurefree.random_features(shape).to(images.device)
 
     def prepare(self) -> Slices:
+        self.patches.begin("real")
         yield from self.sizes.each("patches", self.count, lambda a, b: self.patches.add(self.real[a:b]))
         for level in range(self.patches.levels):
             self.patches.learn(level)

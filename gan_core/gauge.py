@@ -42,7 +42,7 @@ class Gauge:
     A judge of your own, which must read (C, H, W) of the data: `Gauge(trainer, judge)`.
 
     The z of measurement n is the draw ("measuring", n, seed), so two runs of one seed are asked the same; n begins at 0 in
-    each Gauge. `floor` says what real against real of the same sizes gets, once it has been measured.
+    each Gauge. `floor` says what real against real of the same sizes gets; it is measured right after the first generator.
     """
 
     def __init__(self, trainer: Trainer, judge: Judge | None = None, floor: Values | None = None,
@@ -68,6 +68,8 @@ class Gauge:
         while True:
             found = self.turn()
             if found is not None:
+                while self.floor is None:
+                    self.turn()
                 return found
 
     def forget(self) -> None:
@@ -85,10 +87,6 @@ class Gauge:
         if not self._prepared:
             yield from yardstick.prepare()
             self._prepared = True
-        if self.floor is None:
-            floor = rounded((yield from yardstick.compare(yardstick.others())))
-            # The others are training pictures, so their nearest one is their own; without it the ratio is 1 by definition.
-            self.floor = floor | ({"nearest": 1.0} if "nearest" in floor else {})
         while True:
             self._freeze()
             step, images = self.trainer.step_count, self.trainer.images_seen
@@ -98,6 +96,11 @@ class Gauge:
             self._index += 1
             if all(map(math.isfinite, values.values())):
                 yield Measurement(step, images, values, yardstick.rank(values), list(getattr(yardstick, "histogram", [])))
+            if self.floor is None:  # not before: somebody waits for the first measurement
+                floor = rounded((yield from yardstick.compare(yardstick.others())))
+                # The others are training pictures, each its own nearest one; without it the ratio is 1 by definition.
+                self.floor = floor | ({"nearest": 1.0} if "nearest" in floor else {})
+                yield None
 
     # The generator of one step.
 

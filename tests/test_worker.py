@@ -241,7 +241,7 @@ def test_an_ended_run_goes_on_from_its_best_and_never_from_what_came_after(start
 def test_a_real_run_measures_itself_keeps_its_best_and_goes_back_to_it(start) -> None:
     worker = start(measure_share=0.5)
     run = worker.run
-    until(lambda: run.stored_status().best, "a measurement", worker.process)
+    until(lambda: run.stored_status().best and run.floor(), "a measurement and its floor", worker.process)
     status = worker.ask("pause")
     line = next(record for record in run.metrics() if "quality" in record)
     assert set(run.floor()) == set(line["quality"]) and line["step"] <= status.step

@@ -156,9 +156,9 @@ class Judged(_Pictures):
 
 
 class FeatureFree(_Pictures):
-    """Pictures of any kind: swd, coverage, diversity, nearest, see `featurefree`. The reference are 1,000 of them, by lot."""
+    """Pictures of any kind: patches (SlicedPatches), coverage, diversity, nearest, see `featurefree`. The reference are 1,000 of them, by lot."""
 
-    headline = "swd"
+    headline = "patches"
 
     def __init__(self, images: Tensor) -> None:
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(1))
@@ -199,7 +199,7 @@ class FeatureFree(_Pictures):
         yield from self.sizes.each("neighbours", self.count, self.neighbours.look)
         small = yield from self._smalls(fakes)
         nearest = yield from self._nearest_ratio(small)
-        return {"swd": sum(levels) / len(levels), "coverage": self.neighbours.density_coverage()[1],
+        return {"patches": sum(levels) / len(levels), "coverage": self.neighbours.density_coverage()[1],
                 "diversity": featurefree.diversity(self._small_real, small), "nearest": nearest}
 
 

@@ -156,7 +156,7 @@ class Judged(_Pictures):
 
 
 class FeatureFree(_Pictures):
-    """Pictures of any kind: patches (SlicedPatches), coverage, diversity, nearest, see `featurefree`. The reference are 1,000 of them, by lot."""
+    """Pictures of any kind: patches (SlicedPatches), coverage, diversity, nearest, see `featurefree`; 1,000 are the reference."""
 
     headline = "patches"
 

@@ -23,7 +23,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where new runs train (default: auto)")
-    parser.add_argument("--threads", type=int, default=0, help="processor threads of the training; 0 leaves one core to the page")
+    parser.add_argument("--threads", type=int, default=0, help="processor threads of the training; 0 measures")
     parser.add_argument("--seed", type=int, help="the seed of new runs (default: 0)")
     args = parser.parse_args(argv)
     for name, low, high in (("port", 1, 65535), ("threads", 0, 256), ("seed", 0, 2**31 - 1)):

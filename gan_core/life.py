@@ -5,20 +5,20 @@ It knows the run and its trainer, not the process it lives in: locks, logs and h
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
-from . import checkpoint
-from .acceleration import Resolved, resolve
+from . import checkpoint, players, probe
+from .acceleration import Resolved, cores, devices
 from .best import Best
 from .board import Board
 from .config import LIVE, TrainConfig
 from .recorder import Diverged, Recorder
 from .run import Run
+from .threads import Threads
 from .trainer import Trainer
 
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
@@ -50,17 +50,19 @@ class Life:
         """A new trainer, or the last checkpoint's with the very choices it was made with: nothing is probed again."""
         notice = ""
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
-        resolved = resolve(config.device, config.precision, config.threads or threads)
+        images, labels = players.data(config)
+        before = None
         if kept is not None:
             config = _as_tuned(config, kept.metadata["config"])
             before = Resolved(**kept.metadata["resolved"])
-            if before.device == resolved.device:
-                resolved = before
-            else:
-                notice = (f"This run was trained on {before.device}, which is not here; it goes on on {resolved.device}, "
-                          "no longer bit for bit.")
-        torch.set_num_threads(resolved.threads)
-        trainer = Trainer(config, resolved=resolved)
+        resolved = before if before and before.device in devices() else probe.choose(config, images, labels, threads)
+        if before and before.device != resolved.device:
+            notice = (f"This run was trained on {before.device}, which is not here; it goes on on {resolved.device}, "
+                      "no longer bit for bit.")
+            self.board.status.exact = False
+        fixed = config.threads or threads or resolved.device != "cpu"
+        self.threads = Threads(resolved.threads, 0 if fixed else cores(), dict(resolved.speeds))
+        trainer = Trainer(config, images, labels, resolved=resolved)
         if kept is not None:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
@@ -68,7 +70,7 @@ class Life:
                 notice = f"The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken."
         self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed, notice=notice,
                          device=resolved.device, precision=resolved.precision, memory_format=resolved.memory_format,
-                         threads=resolved.threads, tuned=_tuned(self.run.config, config),
+                         threads=resolved.threads, rewrites=resolved.rewrites, tuned=_tuned(self.run.config, config),
                          checkpoint_step=-1 if kept is None else kept.step)
         return trainer
 
@@ -114,8 +116,17 @@ class Life:
     def _step(self, network: str) -> None:
         started = time.monotonic()
         metrics = getattr(self.trainer, NETWORKS[network])()
-        self.elapsed += time.monotonic() - started
+        seconds = time.monotonic() - started
+        self.elapsed += seconds
         self.recorder.add(metrics, self.elapsed)
+        if network == "both" and (change := self.threads.after(self.trainer.config.batch_size, seconds)):
+            self._rethreaded(*change)
+
+    def _rethreaded(self, old: int, new: int) -> None:
+        """Other sums in another order from here on: said with its step, and no longer bit for bit."""
+        self.trainer.resolved = dataclasses.replace(self.trainer.resolved, threads=new)
+        self._try("writing the curves", lambda: self.recorder.mark("threads", {"threads": [old, new]}, self.elapsed))
+        self._publish(threads=new, exact=False)
 
     def _report(self) -> None:
         """Everything that is due. What it costs counts as training time: a person waits for it too."""

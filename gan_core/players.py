@@ -5,6 +5,8 @@ It knows no step and no data set, only what a pair must look like before it may 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -15,6 +17,11 @@ from .networks.layers import spectral_norm_
 from .randomness import seed_for
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
+
+
+def data(config: TrainConfig) -> tuple[Any, Any]:
+    """(images or points, labels or None) of the config's data set."""
+    return registry.resolve(registry.DATASETS, config.dataset)()
 
 
 def empty(networks: str, latent_dim: int, shape: tuple[int, ...], classes: int = 0,

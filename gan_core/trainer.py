@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from . import players, registry, regularizers
-from .acceleration import Resolved, resolve
+from .acceleration import Resolved, keep_memory, resolve
 from .batches import Batches, Labels
 from .config import LIVE, ConfigError, TrainConfig
 from .losses import Loss, believed
@@ -39,13 +39,16 @@ class Trainer:
     def __init__(self, config: TrainConfig, images: torch.Tensor | None = None, labels: torch.Tensor | None = None, *,
                  networks: tuple[nn.Module, nn.Module] | None = None, resolved: Resolved | None = None) -> None:
         if images is None:
-            images, labels = registry.resolve(registry.DATASETS, config.dataset)()
+            images, labels = players.data(config)
         images, labels = players.check_data(torch.as_tensor(images), labels if labels is None else torch.as_tensor(labels),
                                             config.condition)
         self.loss: Loss = registry.resolve(registry.LOSSES, config.loss)
         self.points, self.shape = images.ndim == 2, tuple(images.shape[1:])
         players.check_config(config, self.loss, self.points)
-        self.resolved = resolved or resolve(config.device, config.precision, config.threads)
+        self.resolved = resolved or resolve(config.device, config.precision, config.threads,
+                                            config.memory_format, config.rewrites)
+        if self.resolved.device == "cpu":
+            keep_memory()
         device, layout = torch.device(self.resolved.device), self.resolved.layout
         self.config = config
         self.batches = Batches(config, images.to(device), labels if labels is None else labels.to(device))

@@ -19,8 +19,7 @@ import filelock
 import psutil
 import torch
 
-from . import checkpoint
-from .acceleration import resolve
+from . import checkpoint, players, probe
 from .board import Board
 from .config import PRESETS, ConfigError
 from .data.digits import DataError
@@ -98,9 +97,8 @@ def _told(error: Exception, status: Status) -> tuple[str, str, int]:
 def warm_up(threads: int) -> None:
     """Everything that is slow the first time: the data, the networks, one whole step, one grid. Draws nothing a run would see."""
     config = PRESETS["quick"]
-    resolved = resolve(config.device, config.precision, threads)
-    torch.set_num_threads(resolved.threads)
-    trainer = Trainer(config, resolved=resolved)
+    images, labels = players.data(config)
+    trainer = Trainer(config, images, labels, resolved=probe.choose(config, images, labels, threads))
     for _ in range(2):
         trainer.step()
     trainer.sample(64)
@@ -112,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("run", nargs="?", type=Path, help="the run's folder")
     parser.add_argument("--paused", action="store_true", help="begin paused")
     parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')
-    parser.add_argument("--threads", type=int, default=0, help="threads for runs that leave it open; 0 leaves one core free")
+    parser.add_argument("--threads", type=int, default=0, help="threads for runs that leave it open; 0 measures")
     args = parser.parse_args(argv)
     if args.idle == (args.run is not None):
         parser.error("give a run folder, or --idle.")

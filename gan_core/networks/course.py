@@ -48,8 +48,8 @@ class CourseGenerator(nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         # Keras reshapes to height, width, channel; seen as NCHW that is channels_last already.
         x = self.dense(z).view(-1, 7, 7, 64).permute(0, 3, 1, 2)  # (N, 64, 7, 7), no activation here
-        x = F.relu(upsample_conv(x, self.conv1))  # (N, 128, 14, 14)
-        x = F.relu(upsample_conv(x, self.conv2))  # (N, 256, 28, 28)
+        x = upsample_conv(x, self.conv1, relu=True)  # (N, 128, 14, 14)
+        x = upsample_conv(x, self.conv2, relu=True)  # (N, 256, 28, 28)
         # The sigmoid is taken in float32: bfloat16 near 1 has steps as large as one grey level.
         return torch.sigmoid(narrow_conv(x, self.conv3))  # (N, 1, 28, 28)
 

@@ -47,14 +47,14 @@ class ThreadWatch:
         self._start_anew()
 
     def _start_anew(self) -> None:
-        self._fresh = True  # the first step with other threads pays for starting them: it does not count
+        self._fresh = True  # the first step with other threads pays for starting them: a short one does not count
         self._images = self._seconds = self._held = 0.0
         self._bad = self._windows = 0
 
     def add(self, images: float, seconds: float) -> int | None:
         """What was trained since the last call; the number of threads to train with from now on, or None: as before."""
-        if self._fresh:
-            self._fresh = False
+        fresh, self._fresh = self._fresh, False
+        if fresh and seconds < WINDOW:
             return None
         self._images, self._seconds = self._images + images, self._seconds + seconds
         if self._seconds < WINDOW:

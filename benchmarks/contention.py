@@ -1,0 +1,92 @@
+"""Training beside a busy process: python -m benchmarks.contention
+
+Two threads that must wait for each other lose more beside one busy process than they win alone, so the worker watches its own
+speed and changes their number. Here the default preset trains with one thread, with all cores, and watched, in turns; alone,
+beside a process that keeps one core busy, and alone again. Images per second; every ratio is against one thread beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+
+from gan_core import players, probe
+from gan_core.acceleration import cores
+from gan_core.config import PRESETS
+from gan_core.threads import Threads
+from gan_core.trainer import Trainer
+
+BUSY = "while True: pass"
+
+
+class Contestant:
+    """A training that goes on over the turns; `threads` 0 is watched, anything else stays."""
+
+    def __init__(self, name: str, trainer: Trainer, threads: int, speeds: dict[int, float]) -> None:
+        self.name, self.trainer, self.now = name, trainer, threads or cores()
+        self._threads = Threads(self.now, 0 if threads else cores(), speeds)
+        self.changes: list[str] = []
+
+    def train(self, seconds: float) -> float:
+        """Images per second of so many seconds of steps."""
+        torch.set_num_threads(self.now)
+        began, images = time.monotonic(), 0
+        while (passed := time.monotonic() - began) < seconds:
+            started = time.monotonic()
+            float(self.trainer.step()["g_loss"])
+            images += self.trainer.config.batch_size
+            if change := self._threads.after(self.trainer.config.batch_size, time.monotonic() - started):
+                self.now = change[1]
+                self.changes.append("{} to {}".format(*change))
+        return images / passed
+
+
+def turns(contestants: list[Contestant], rounds: int, seconds: float, busy: bool) -> dict[str, list[float]]:
+    """Speeds of each contestant's turns, with a busy process beside all of them or none."""
+    found: dict[str, list[float]] = {c.name: [] for c in contestants}
+    other = subprocess.Popen([sys.executable, "-c", BUSY]) if busy else None
+    try:
+        for _ in range(rounds):
+            for contestant in contestants:
+                found[contestant.name].append(contestant.train(seconds))
+    finally:
+        if other is not None:
+            other.kill()
+            other.wait()
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="quick", choices=list(PRESETS))
+    parser.add_argument("--rounds", type=int, default=3, help="turns of every contestant in each situation")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    args = parser.parse_args()
+    config = PRESETS[args.preset]
+    images, labels = players.data(config)
+    found = probe.choose(config, torch.as_tensor(images), labels)
+    speeds = dict(found.speeds)
+    make: Callable[[], Trainer] = lambda: Trainer(config, images, labels, resolved=found)  # noqa: E731
+    contestants = [Contestant("1 thread", make(), 1, speeds), Contestant(f"{cores()} threads", make(), cores(), speeds),
+                   Contestant("watched", make(), 0, speeds)]
+    print(f"torch {torch.__version__}, {cores()} cores, preset {args.preset}: {found.precision}, {found.memory_format}; "
+          f"{args.rounds} turns of {args.seconds:g} s\nprobed: " + ", ".join(f"{n}: {s:.0f} images/s" for n, s in found.speeds))
+    results = [(where, turns(contestants, args.rounds, args.seconds, busy))
+               for where, busy in (("alone", False), ("beside a busy process", True), ("alone again", False))]
+    base = statistics.median(results[1][1]["1 thread"])
+    print("\n| situation | threads | images/s, median | min - max | x 1 thread beside it |\n|---|---|---|---|---|")
+    for where, speed in results:
+        for name, values in speed.items():
+            print(f"| {where} | {name} | {statistics.median(values):.0f} | {min(values):.0f} - {max(values):.0f} "
+                  f"| {statistics.median(values) / base:.2f} |")
+    print(f"\nthe watched one changed: {'; '.join(contestants[2].changes) or 'nothing'}")
+
+
+if __name__ == "__main__":
+    main()

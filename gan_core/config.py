@@ -81,7 +81,7 @@ class TrainConfig:
     memory_format: str = knob("auto", "How pictures lie in memory.", choices=("auto", "channels_last", "contiguous"))
     rewrites: str = knob("auto", "Whether convolutions are computed in a cheaper way with the same result.",
                          choices=("auto", "on", "off"))
-    threads: int = knob(0, "Processor threads of the training; 0 leaves the choice to what is measured.",
+    threads: int = knob(0, "Processor threads of the training; 0 measures, and takes fewer while others are busy.",
                         low=0, high=256, unit="threads")
 
     def __post_init__(self) -> None:

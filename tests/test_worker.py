@@ -151,6 +151,38 @@ def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) 
     assert again.steps(1).tuned == status.tuned and again.save().metadata["config"]["lr_d"] == 1e-4 and run.config.lr_d == 2e-3
 
 
+WATCHED = """
+import sys
+from gan_core import life, probe, threads, worker
+from gan_core.acceleration import Resolved
+probe.choose = lambda config, images, labels=None, threads=0: Resolved(threads=2)
+life.cores = lambda: 2
+def add(self, images, seconds):
+    self.steps_seen = getattr(self, "steps_seen", 0) + 1
+    return 1 if self.steps_seen == 3 else None
+threads.ThreadWatch.add = add
+sys.exit(worker.main(sys.argv[1:]))
+"""
+
+
+def test_a_change_of_threads_is_marked_with_its_step_and_outlives_the_worker(start) -> None:
+    """The watch's verdict is replaced, so that it falls at a known step; all that follows from it is real."""
+    worker = start(paused=True, code=WATCHED, threads=0)
+    run = worker.run
+    assert worker.until_state("paused").threads == 2 and run.stored_status().exact
+    assert worker.steps(2).exact
+    status = worker.steps(2)
+    assert status.threads == 1 and not status.exact
+    marks = [(r["step"], r["mark"]) for r in run.metrics() if "mark" in r]
+    assert marks == [(3, {"kind": "threads", "changes": {"threads": [2, 1]}})]
+    assert worker.save().metadata["resolved"]["threads"] == 1
+    worker.kill()
+
+    again = start(run, paused=True, code=WATCHED)  # a probe would say 2 again: a resume does not ask it
+    status = again.until_state("paused")
+    assert status.threads == 1 and not status.exact and status.step == 4
+
+
 def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_in_words(start) -> None:
     worker = start(paused=True)
     worker.until_state("paused")

@@ -40,7 +40,9 @@ def build(config: TrainConfig, shape: tuple[int, ...], classes: int) -> tuple[nn
 
 def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
     """Fused Adam whose state is there from the start, so that a state dict has the same names before and after step 1."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=lr, betas=betas, fused=True)
+    cuda = next(network.parameters()).is_cuda
+    rate = torch.tensor(lr, device="cuda") if cuda else lr  # a tensor may change under a captured graph
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True, capturable=cuda)
     for parameter in network.parameters():
         optimizer.state[parameter] = {"step": torch.zeros((), device=parameter.device),
                                       "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -17,10 +17,10 @@ from . import players, registry, regularizers
 from .acceleration import Resolved, keep_memory, resolve
 from .batches import Batches, Labels
 from .config import LIVE, ConfigError, TrainConfig
+from .graphs import Update
 from .losses import Loss, believed
 from .networks.layers import Dropout, power_iterate_
 from .players import MOMENTS, frozen_statistics
-from .randomness import seed_for
 
 Metrics = dict[str, torch.Tensor]
 SERIES = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
@@ -74,6 +74,10 @@ class Trainer:
         # Some discriminators write their gradient out; noise leaves it as it is, an augmentation does not.
         self._written_out = self._penalised and config.augment == "none" and hasattr(self.D, "with_squared_gradients")
         self.D.train(not (config.r1 or config.r2 or config.gradient_penalty))
+        self._updates: tuple[Callable[[int], Metrics], ...] = (self._update_discriminator, self._update_generator)
+        if self._may_be_captured():
+            holders = [(self, "draws"), (self.batches, "draws"), (self.batches, "_other_draws")]
+            self._updates = tuple(Update(update, self.images.device, holders) for update in self._updates)
 
     def tune(self, **changes: Any) -> dict[str, list[Any]]:
         """Turn knobs while it trains: {name: [old, new]} of what really changed. The optimizers keep their moments.
@@ -100,22 +104,50 @@ class Trainer:
     def step(self) -> Metrics:
         """`d_steps` updates of the discriminator, then one of the generator: {d_loss, d_real, d_fake, g_loss}, 0-d tensors."""
         for k in range(self.config.d_steps):
-            metrics = self._update_discriminator(self.step_count * self.config.d_steps + k)
-        metrics |= self._update_generator(self.step_count)
+            metrics = self._play_discriminator(self.step_count * self.config.d_steps + k)
+        metrics |= self._play_generator(self.step_count)
         self.step_count += 1
         return metrics
 
     def discriminator_step(self) -> Metrics:
         """The discriminator's update alone, no generator tensor moves: {d_loss, d_real, d_fake}."""
-        metrics = self._update_discriminator(self.step_count * self.config.d_steps)
+        metrics = self._play_discriminator(self.step_count * self.config.d_steps)
         self.step_count += 1
         return metrics
 
     def generator_step(self) -> Metrics:
         """The generator's update alone, no discriminator tensor moves: {g_loss}."""
-        metrics = self._update_generator(self.step_count)
+        metrics = self._play_generator(self.step_count)
         self.step_count += 1
         return metrics
+
+    # What differs from step to step by numbers that Python knows stays outside the two updates, which may be captured.
+
+    def _play_discriminator(self, index: int) -> Metrics:
+        self._set_rate(self.opt_D, self.config.lr_d)
+        metrics = self._updates[0](index)
+        self.images_seen += self.config.batch_size
+        return metrics
+
+    def _play_generator(self, index: int) -> Metrics:
+        self._set_rate(self.opt_G, self.config.lr_g)
+        metrics = self._updates[1](index)
+        self._average(index)
+        return metrics
+
+    def _set_rate(self, optimizer: torch.optim.Adam, rate: float) -> None:
+        rate *= self._decayed(self.config.lr_final)
+        for group in optimizer.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def _may_be_captured(self) -> bool:
+        """Whether nothing inside the updates but the draws changes from step to step: decaying weights do."""
+        config = self.config
+        decaying = config.decay_steps and (config.r1 or config.r2 or config.gradient_penalty or config.instance_noise)
+        return self.resolved.device == "cuda" and not decaying
 
     def _update_discriminator(self, index: int) -> Metrics:
         """(1) Fakes made without a gradient and reals, in one batch; one update of D."""
@@ -137,14 +169,11 @@ class Trainer:
             fake_logits, real_logits = logits.chunk(2)
             d_loss = self.loss.d_loss(real_logits, fake_logits, real_noise, fake_noise)
             total = d_loss + self._penalties(index, both, seen, logits, two, squares)
-        for group in self.opt_D.param_groups:
-            group["lr"] = self.config.lr_d * self._decayed(self.config.lr_final)
         self.opt_D.zero_grad()
         total.backward()
         self.opt_D.step()
         with torch.no_grad():
             d_real, d_fake = believed(self.loss, real_logits, fake_logits)
-        self.images_seen += len(real)
         return {"d_loss": d_loss.detach(), "d_real": d_real, "d_fake": d_fake}
 
     def _update_generator(self, index: int) -> Metrics:
@@ -158,13 +187,10 @@ class Trainer:
             fake_logits = play(self.D, self._disguised(fake, "G", index), labels)
             real_logits = None if real is None else play(self.D, self._disguised(real, "reals of G", index), labels)
         g_loss = self.loss.g_loss(fake_logits, real_logits)
-        for group in self.opt_G.param_groups:
-            group["lr"] = self.config.lr_g * self._decayed(self.config.lr_final)
         self.opt_G.zero_grad()
         g_loss.backward()
         self.opt_G.step()
         self.D.requires_grad_(True)
-        self._average(index)
         return {"g_loss": g_loss.detach()}
 
     def _penalties(self, index: int, both: torch.Tensor, seen: torch.Tensor, logits: torch.Tensor,
@@ -216,8 +242,8 @@ class Trainer:
     def _seed_dropout(self, player: str, index: int) -> None:
         for layers in self._dropouts:
             for place, layer in enumerate(layers):
-                layer.generator = torch.Generator().manual_seed(
-                    seed_for(self.config.seed, f"dropout {place} for {player}", index))
+                layer.draw = lambda *shape, stream=f"dropout {place} for {player}": (
+                    self.draws.uniform(stream, index, *shape).to(self.images.device))
 
     # What is shown and kept.
 

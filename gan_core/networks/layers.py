@@ -6,7 +6,7 @@ It knows no network; who wants reproducible masks sets `Dropout.generator` befor
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 import torch
@@ -21,7 +21,7 @@ class Dropout(nn.Module):
     """Zeroes each value with probability `p` in [0, 1) and scales the rest by 1/(1 - p); in eval mode it does nothing.
 
     While `generator` is set the mask comes from it, on the generator's own device, so that a run's masks depend on
-    nothing else; otherwise it comes from torch's global generator.
+    nothing else; while `draw` is set, from U(0, 1) numbers that draw(*shape) returns. Otherwise from torch's global generator.
     """
 
     def __init__(self, p: float) -> None:
@@ -30,13 +30,17 @@ class Dropout(nn.Module):
             raise ValueError(f"dropout p is {p!r}; give a number from 0 to just below 1.")
         self.p = p
         self.generator: torch.Generator | None = None
+        self.draw: Callable[..., torch.Tensor] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x of any shape; the same shape and type."""
         if not self.training or self.p == 0:
             return x
-        device = x.device if self.generator is None else self.generator.device
-        kept = torch.rand(x.shape, generator=self.generator, device=device) >= self.p
+        if self.draw is not None:
+            kept = self.draw(*x.shape) >= self.p
+        else:
+            device = x.device if self.generator is None else self.generator.device
+            kept = torch.rand(x.shape, generator=self.generator, device=device) >= self.p
         return x * kept.to(x.device, x.dtype).div_(1 - self.p)
 
     def extra_repr(self) -> str:

@@ -4,7 +4,7 @@
   "use strict";
   const { h, t, say, short, decimal, number, store, on, words, inForce, parts } = window.gan;
   const { css, model, figure, hover, stand } = window.gan.charts;
-  const HEADLINES = ["fd", "mode_kl", "swd"]; // lower is better
+  const HEADLINES = ["fd", "mode_kl", "patches", "swd"]; // lower is better
   const SHARES = ["coverage", "precision", "recall", "good"]; // in [0, 1]
   const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precision: { colour: "--ink" },
                  recall: { colour: "--mut", dash: [5, 3] } };

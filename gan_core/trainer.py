@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from . import players, registry, regularizers
-from .acceleration import Resolved, keep_memory, resolve
+from .acceleration import Resolved, prepare, resolve
 from .batches import Batches, Labels
 from .config import LIVE, ConfigError, TrainConfig
 from .graphs import Update
@@ -47,8 +47,7 @@ class Trainer:
         players.check_config(config, self.loss, self.points)
         self.resolved = resolved or resolve(config.device, config.precision, config.threads,
                                             config.memory_format, config.rewrites)
-        if self.resolved.device == "cpu":
-            keep_memory()
+        prepare(self.resolved.device)
         device, layout = torch.device(self.resolved.device), self.resolved.layout
         self.config = config
         self.batches = Batches(config, images.to(device), labels if labels is None else labels.to(device))

@@ -70,10 +70,9 @@ class UpsampledConv(torch.autograd.Function):
         size = _chunk(x)
         for start in range(0, len(x), size):
             at = slice(start, start + size)
-            g = gradient[at] if y is None else torch.ops.aten.threshold_backward(gradient[at], y[at], 0)
-            phases = [[_rows(g)[:, a::2, b::2] for b in (0, 1)] for a in (0, 1)]
+            phases = [[_passed(gradient[at], None if y is None else y[at], a, b) for b in (0, 1)] for a in (0, 1)]
             # What each of the nine products gave to: all four outputs, the two of a row or column, or one.
-            rows = [[left + right, left.contiguous(), right.contiguous()] for left, right in phases]
+            rows = [[left + right, left, right] for left, right in phases]
             sums = [[top + bottom for top, bottom in zip(*rows, strict=True)], *rows]
             grad_bias += sums[0][0].sum((0, 1, 2), dtype=exact)
             terms, back = _terms(_rows(x)[at]), []
@@ -101,6 +100,12 @@ def _chunk(x: torch.Tensor) -> int:
 def _rows(x: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) seen as (N, H, W, C), which is how channels_last lies in memory."""
     return x.permute(0, 2, 3, 1)
+
+
+def _passed(gradient: torch.Tensor, y: torch.Tensor | None, a: int, b: int) -> torch.Tensor:
+    """The gradient of every second row and column, (N, H, W, out), where ReLU's result y let it through."""
+    part = _rows(gradient)[:, a::2, b::2]
+    return part.contiguous() if y is None else torch.ops.aten.threshold_backward(part, _rows(y)[:, a::2, b::2], 0)
 
 
 def _product(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:

@@ -15,7 +15,7 @@ PLANE = "#sample-grid .gan-plane:not([hidden])"
 SEEN = """() => {
     const canvas = document.querySelector('#sample-grid canvas'), root = getComputedStyle(document.documentElement);
     const of = (name) => root.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((two) => parseInt(two, 16));
-    const named = Object.fromEntries(['real', 'gen', 'dis'].map((key) => [key, of(`--${key}`)]));
+    const named = Object.fromEntries(['real', 'gen', 'dis'].map((key) => [key, of('--' + key)]));
     const found = { real: 0, gen: 0, dis: 0, map: 0 };
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     for (let i = 0; i < data.length; i += 4) {
@@ -160,6 +160,22 @@ def test_the_plane_never_blinks(look):
     person.until("frames => ganPlayground.frames > frames + 5", frames)
     looks, blank = person.page.evaluate("[watched.looks, watched.blank]")
     assert looks > 20 and blank == 0
+
+
+def test_who_asked_for_less_motion_sees_each_frame_drawn_once(look):
+    person = look(reduced_motion="reduce")
+    person.page.evaluate("""() => {
+        const clear = CanvasRenderingContext2D.prototype.clearRect;
+        window.drawings = 0;
+        CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+            drawings += this.canvas.className === 'gan-points';
+            return clear.apply(this, area);
+        };
+        gan.on('frame driven', () => { window.reasons = (window.reasons || 0) + 1; });
+    }""")
+    person.until("() => window.reasons > 8")
+    drawings, reasons = person.page.evaluate("[drawings, reasons]")
+    assert 0 < drawings <= reasons
 
 
 @pytest.mark.parametrize("locale", ["en-US", "fr-FR"])

@@ -159,9 +159,9 @@ PRESETS: dict[str, TrainConfig] = {
     "steady": TrainConfig(loss="relativistic", r1=0.3, r2=0.3, penalty_final=1.0, lr_d=4e-3, lr_g=4e-3, decay_steps=10_000),
     "conditional": TrainConfig(loss="relativistic", condition="class", r1=0.1, r2=0.1, penalty_final=1.0,
                                lr_d=4e-3, lr_g=4e-3, decay_steps=4_000),
-    # Points: 8,000 and 12,000 steps are 25 and 40 seconds of one core; what decays has then decayed (benchmarks/points.py).
-    "ring": TrainConfig(dataset="ring", decay_steps=8_000, **_POINTS),
-    "grid": TrainConfig(dataset="grid", decay_steps=12_000, **_POINTS),
+    # Points: 6,000 and 9,000 steps are 20 and 30 seconds of one core; what decays has then decayed (benchmarks/points.py).
+    "ring": TrainConfig(dataset="ring", decay_steps=6_000, **_POINTS),
+    "grid": TrainConfig(dataset="grid", decay_steps=9_000, **_POINTS),
     # Made to fail: the generator's gradient is the derivative of softplus where the discriminator is sure, which is nothing.
     "expert-too-strong": TrainConfig(loss="saturating", d_steps=5, lr_g=2e-4),
     # Made to fail: a generator five times as fast as its discriminator runs to what is taken for real at the moment, all of it.

@@ -25,7 +25,7 @@ NETWORKS: dict[str, Entry] = {
     "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters"),
     "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN, transposed convolutions: 28, 32 or 64 pixels, for two cores"),
     "resnet": Entry("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
-    "mlp": Entry("gan_core.networks.mlp:build", "two multilayer perceptrons of 3 x 128 for points in the plane"),
+    "mlp": Entry("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane"),
 }
 
 # A losses entry is a gan_core.losses.Loss: the two players' functions on logits, and which side of zero means "real".

@@ -21,7 +21,7 @@ def test_they_are_their_formulas(latent_dim):
     G, D = registry.resolve(registry.NETWORKS, "mlp")(latent_dim)
     z = torch.randn(7, latent_dim)
     x, w = z.double().numpy(), weights(G)
-    for k in (1, 2, 3):
+    for k in (1, 2, 3, 4):
         x = np.tanh(x @ w[f"hidden{k}.weight"].T + w[f"hidden{k}.bias"])
     x = x @ w["head.weight"].T + w["head.bias"]
     fake = G(z)
@@ -46,7 +46,7 @@ def test_all_but_the_waves_is_learnt_and_the_waves_are_kept():
 
 
 def test_the_waves_see_a_gaussian_neighbourhood():
-    """Products of random waves approximate exp(-(PITCH |x - y|)^2 / 2), Rahimi & Recht 2007: near points alike, far ones not."""
+    """Products of waves approximate exp(-(PITCH |x - y|)^2 / 2), Rahimi & Recht 2007: near points alike, far ones not."""
     torch.manual_seed(0)
     D = Discriminator(waves=20_000)
     for distance in (0.0, 0.1, 0.3, 0.7, 2.0):
@@ -78,7 +78,7 @@ def test_the_gradient_written_out_is_autograds_and_so_is_what_it_teaches():
 
 
 def test_the_trainer_takes_the_written_out_gradient_only_where_it_is_the_same(monkeypatch):
-    """One update of D with it and one without give the same weights, with noise too."""
+    """One update of D with it and one without has the same gradients, with noise too."""
     config = TrainConfig(dataset="ring", networks="mlp", loss="relativistic", r1=0.1, r2=0.3, latent_dim=2, instance_noise=0.1,
                          batch_size=32, precision="fp32", device="cpu", threads=1)
     first = Trainer(config)
@@ -87,11 +87,9 @@ def test_the_trainer_takes_the_written_out_gradient_only_where_it_is_the_same(mo
     assert first._written_out and not second._written_out
     monkeypatch.undo()
     for trainer in (first, second):
-        for _ in range(3):
-            metrics = trainer.discriminator_step()
-        assert metrics["d_loss"].isfinite()
+        trainer.discriminator_step()
     for mine, autograds in zip(first.D.parameters(), second.D.parameters(), strict=True):
-        torch.testing.assert_close(mine, autograds, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(mine.grad, autograds.grad, rtol=1e-3, atol=1e-6)
 
 
 def test_phases_keep_their_digits_in_bfloat16():

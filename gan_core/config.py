@@ -157,8 +157,7 @@ PRESETS: dict[str, TrainConfig] = {
                                   betas_d=(0.5, 0.9), betas_g=(0.5, 0.9), d_steps=5, gradient_penalty=10.0),
     # R3GAN's loss [2501.05441] on the small networks; the rates are down to a tenth after two minutes of one core.
     "steady": TrainConfig(loss="relativistic", r1=0.3, r2=0.3, penalty_final=1.0, lr_d=4e-3, lr_g=4e-3, decay_steps=10_000),
-    "conditional": TrainConfig(loss="relativistic", condition="class", r1=0.1, r2=0.1, penalty_final=1.0,
-                               lr_d=4e-3, lr_g=4e-3, decay_steps=4_000),
+    "conditional": TrainConfig(loss="relativistic", condition="class", r1=0.1, r2=0.1, lr_d=4e-3, lr_g=4e-3, decay_steps=4_000),
     # Points: 6,000 and 9,000 steps are 20 and 30 seconds of one core; what decays has then decayed (benchmarks/points.py).
     "ring": TrainConfig(dataset="ring", decay_steps=6_000, **_POINTS),
     "grid": TrainConfig(dataset="grid", decay_steps=9_000, **_POINTS),

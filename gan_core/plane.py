@@ -151,7 +151,7 @@ def backdrop(opinion: np.ndarray, cloud: np.ndarray, axes: Axes) -> np.ndarray:
     for x, y in _pixels(cloud, axes):
         column, row = round(float(x) - 1), round(float(y) - 1)
         if 0 <= column < SIDE - 2 and 0 <= row < SIDE - 2:
-            dots[row:row + 3, column:column + 3] = 0.5
+            dots[row:row + 3, column:column + 3] = 0.7
     _over(picture, ORANGE, dots)
     return picture
 

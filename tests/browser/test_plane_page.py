@@ -1,7 +1,5 @@
 """A run on 2-D points in the real page: its layers and their switches, its history, the driven point, and how it looks."""
 
-import json
-
 import pytest
 from conftest import Server
 from test_look import OVERFLOW
@@ -33,8 +31,7 @@ def training(tmp_path_factory):
     from gradio_client import Client
     server = Server(tmp_path_factory.mktemp("plane") / "checkpoints")
     try:
-        Client(server.url, verbose=False).predict("quick", json.dumps({"networks": "mlp", "dataset": "ring", "latent_dim": 2}),
-                                                  api_name="/start")
+        Client(server.url, verbose=False).predict("ring", "{}", api_name="/start")
         yield server
     finally:
         server.stop()

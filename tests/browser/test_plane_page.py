@@ -180,6 +180,7 @@ def test_the_plane_and_its_legend_fit_one_screen(look, locale):
     for width, height in ((1440, 900), (1280, 800)):
         page = look(width, height, locale=locale).page
         assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [width, height]
+        assert page.evaluate(OVERFLOW) == []
         stage = page.locator("#sample-grid").bounding_box()
         for part in ("#sample-grid canvas", ".gan-layers"):
             box = page.locator(part).bounding_box()

@@ -57,7 +57,7 @@ def _without_threads(probe: _Probe, config: TrainConfig, found: Resolved) -> Res
         own = resolve(device, config.precision, found.threads, config.memory_format, config.rewrites)
         if config.precision == "auto":
             own = probe.fastest(replace(own, precision=p) for p in ("fp32", *(["bf16"] if has_bf16(device) else [])))
-        if config.rewrites == "auto":
+        if config.rewrites == "auto" and probe.has_rewrites(own):
             own = probe.fastest(replace(own, rewrites=on) for on in (own.rewrites, not own.rewrites))
         if config.memory_format == "auto" and not probe.points:
             own = probe.fastest(replace(own, memory_format=name) for name in ("channels_last", "contiguous"))
@@ -96,13 +96,22 @@ class _Probe:
             return candidates[0]
         for _ in range(ROUNDS):
             for candidate in candidates:
-                if time.monotonic() < self._deadline:
+                if time.monotonic() < self._deadline and not self._hopeless(candidate, candidates):
                     self.speeds[candidate] = max(self._measured(candidate), self.speeds.get(candidate, 0.0))
         best = candidates[0]
         for candidate in candidates[1:]:
             if self.speeds.get(candidate, 0.0) > GAIN * self.speeds.get(best, 0.0):
                 best = candidate
         return best
+
+    def has_rewrites(self, resolved: Resolved) -> bool:
+        """Whether one of the networks has cheaper forms to choose."""
+        trainer = self._trainer(resolved)
+        return any(getattr(network, "has_rewrites", False) for network in (trainer.G, trainer.D))
+
+    def _hopeless(self, candidate: Resolved, candidates: list[Resolved]) -> bool:
+        """Less than half as fast as another in an earlier turn: threads beside a busy process can be so slow that it hurts."""
+        return self.speeds.get(candidate, float("inf")) < 0.5 * max(self.speeds.get(other, 0.0) for other in candidates)
 
     def _measured(self, resolved: Resolved) -> float:
         """Images per second of whole steps, now; 0 for what does not work on this device."""

@@ -20,6 +20,7 @@ def clean(monkeypatch):
     monkeypatch.setattr(probe, "has_bf16", lambda device: True)
     monkeypatch.setattr(probe, "devices", lambda: ["cpu"])
     monkeypatch.setattr(probe, "cores", lambda: 4)
+    monkeypatch.setattr(probe._Probe, "has_rewrites", lambda self, resolved: True)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -58,6 +59,22 @@ def test_what_is_hardly_faster_is_not_chosen(monkeypatch):
     measuring(monkeypatch, lambda r: 100.0 + 2 * r.threads + 8 * (r.precision == "bf16") + 8 * (not r.rewrites))
     found = probe.choose(CONFIG, IMAGES)
     assert (found.precision, found.rewrites, found.memory_format, found.threads) == ("fp32", True, "channels_last", 1)
+
+
+@pytest.mark.parametrize(("preset", "there"), [("course", True), ("quick", False)])
+def test_rewrites_are_measured_only_where_networks_have_them(monkeypatch, preset, there):
+    monkeypatch.undo()
+    monkeypatch.setattr(probe, "_known", {})
+    monkeypatch.setattr(probe, "BUDGET", 60.0)
+    seen = measuring(monkeypatch, lambda r: 1.0)
+    assert probe.choose(PRESETS[preset].replace(device="cpu", latent_dim=8, batch_size=2), IMAGES).rewrites
+    assert {r.rewrites for r in seen} == ({True, False} if there else {True})
+
+
+def test_what_was_hopeless_in_its_first_turn_has_no_second(monkeypatch):
+    seen = measuring(monkeypatch, lambda r: 100.0 / r.threads**2)
+    assert probe.choose(CONFIG.replace(precision="fp32", rewrites="on", memory_format="channels_last"), IMAGES).threads == 1
+    assert [r.threads for r in seen] == [1, 2, 3, 4, 1]
 
 
 def test_what_a_person_has_chosen_is_not_measured(monkeypatch):

@@ -37,6 +37,8 @@ class CourseDiscriminator(nn.Module):
 class CourseGenerator(nn.Module):
     """z (N, latent_dim) -> images (N, 1, 28, 28) float32 in [0, 1]; 779,969 parameters for latent_dim 128."""
 
+    has_rewrites = True  # its convolutions have cheaper forms, which a probe compares with the library's
+
     def __init__(self, latent_dim: int = 128) -> None:
         super().__init__()
         self.latent_dim = latent_dim

@@ -15,13 +15,14 @@ from pathlib import Path
 import torch
 
 from gan_core.config import PRESETS
+from gan_core.gauge import Gauge
 from gan_core.recorder import Recorder
 from gan_core.run import Run
 from gan_core.trainer import SERIES, Trainer
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 3_000_000  # bytes
-GRIDS = 24
+GRIDS, MEASURED = 24, 24
 RECORDS = 400
 
 
@@ -38,6 +39,7 @@ def train(folder: Path, steps: int) -> Run:
     trainer = Trainer(config)
     recorder = Recorder(run, trainer, life=1, seq=0, live=0)
     recorder.write_real()
+    gauge = Gauge(trainer)
     show, elapsed = steps_to_show(steps), 0.0
     recorder.write_frame()
     while trainer.step_count < steps:
@@ -49,10 +51,14 @@ def train(folder: Path, steps: int) -> Run:
             recorder.write_frame()
         if trainer.step_count % 16 == 0:
             recorder.flush()
+        if trainer.step_count % (steps // MEASURED) == 0:
+            found = gauge.measure()
+            recorder.quality(found.step, found.images, elapsed, found.quality, found.histogram)
         if trainer.step_count % 500 == 0:
             print(f"step {trainer.step_count:,} of {steps:,}, {trainer.images_seen / elapsed:,.0f} images/s", flush=True)
     recorder.flush(everything=True)
     recorder.write_live()
+    run.put(run.floor_path, json.dumps(gauge.floor).encode())
     status, chosen = run.stored_status(), trainer.resolved
     status.state, status.step, status.images, status.elapsed = "finished", steps, trainer.images_seen, round(elapsed, 1)
     status.seq, status.live, status.life, status.speed = recorder.seq, recorder.live_number, 1, trainer.images_seen / elapsed
@@ -63,8 +69,9 @@ def train(folder: Path, steps: int) -> Run:
 
 
 def thin(run: Run) -> None:
-    """Curves of at most RECORDS points, each the mean of its stretch; nothing but what a starter needs."""
-    records = run.metrics()
+    """Curves of at most RECORDS points, each the mean of its stretch, and the measurements; nothing but what a starter needs."""
+    everything = run.metrics()
+    records, measured = ([r for r in everything if ("quality" in r) == asked] for asked in (False, True))
     size = max(1, -(-len(records) // RECORDS))
     lines = ['{"life": 1, "start_step": 0}']
     for begin in range(0, len(records), size):
@@ -72,7 +79,7 @@ def thin(run: Run) -> None:
         means = {name: round(sum(r[name] for r in part) / len(part), 4) for name in SERIES}
         count = sum(r.get("n", 1) for r in part)
         lines.append(json.dumps({**{name: part[-1][name] for name in ("step", "images", "t")}, **means, "n": count}))
-    run.metrics_path(1).write_text("\n".join(lines) + "\n")
+    run.metrics_path(1).write_text("\n".join([*lines, *map(json.dumps, measured)]) + "\n")
     for empty in ("control", "checkpoint"):
         shutil.rmtree(run.path / empty)
 

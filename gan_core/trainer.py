@@ -145,7 +145,8 @@ class Trainer:
     def _may_be_captured(self) -> bool:
         """Whether nothing inside the updates but the draws changes from step to step: decaying weights do."""
         config = self.config
-        decaying = config.decay_steps and (config.r1 or config.r2 or config.gradient_penalty or config.instance_noise)
+        penalties = (config.r1 or config.r2 or config.gradient_penalty) and config.penalty_final != 1
+        decaying = config.decay_steps and (penalties or config.instance_noise)
         return self.resolved.device == "cuda" and not decaying
 
     def _update_discriminator(self, index: int) -> Metrics:

@@ -112,7 +112,12 @@ def test_the_course_preset_is_the_course() -> None:
     assert (course.networks, course.loss, course.latent_dim, course.batch_size) == ("course", "course", 128, 32)
     assert (course.lr_d, course.lr_g, course.betas_d, course.betas_g) == (1e-4, 1e-4, (0.9, 0.999), (0.9, 0.999))
     assert (course.label_noise, course.d_steps) == (0.05, 1)
-    assert next(iter(PRESETS)) == "quick" and PRESETS["quick"] == TrainConfig()
+
+
+def test_the_default_preset_is_the_default_config_with_what_keeps_it_from_falling_apart() -> None:
+    assert next(iter(PRESETS)) == "quick"
+    assert PRESETS["quick"].replace(r1=0, penalty_final=0.1, decay_steps=0) == TrainConfig()
+    assert PRESETS["quick"].r1 > 0 and PRESETS["quick"].decay_steps > 0
 
 
 @pytest.mark.parametrize("table", [registry.NETWORKS, registry.LOSSES, registry.DATASETS])

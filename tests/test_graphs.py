@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gan_core.acceleration import Resolved
-from gan_core.config import PRESETS
+from gan_core.config import TrainConfig
 from gan_core.graphs import WARM, Update
 from gan_core.trainer import Trainer
 
@@ -18,7 +18,7 @@ KINDS = [{"networks": "course", "latent_dim": 8, "loss": "course", "label_noise"
 
 
 def trainer(**changes):
-    config = PRESETS["quick"].replace(**{"batch_size": 2, "device": "cpu", "precision": "fp32", "threads": 1, **changes})
+    config = TrainConfig().replace(**{"batch_size": 2, "device": "cpu", "precision": "fp32", "threads": 1, **changes})
     return Trainer(config, IMAGES, LABELS, resolved=Resolved(threads=1))
 
 
@@ -99,7 +99,9 @@ def test_what_cannot_be_captured_is_said_once_and_training_goes_on_exactly():
 
 
 @pytest.mark.parametrize(("changes", "may"), [*((kind, True) for kind in KINDS[:-1]), (KINDS[-1], False),
-                                              ({"decay_steps": 5}, True), ({"decay_steps": 5, "instance_noise": 0.1}, False)])
+                                              ({"decay_steps": 5}, True),
+                                              ({"decay_steps": 5, "r1": 1.0, "penalty_final": 1.0}, True),
+                                              ({"decay_steps": 5, "instance_noise": 0.1}, False)])
 def test_weights_that_decay_inside_an_update_are_not_captured(changes, may):
     t = trainer(**changes)
     assert not t._may_be_captured(), "there are no graphs on a CPU"
@@ -114,7 +116,7 @@ def test_on_a_gpu_a_graph_trains_as_the_single_launches_do(changes, monkeypatch)
     def train(captured):
         if not captured:
             monkeypatch.setattr(Trainer, "_may_be_captured", lambda self: False)
-        config = PRESETS["quick"].replace(**{"batch_size": 4, "device": "cuda", "precision": "fp32", **changes})
+        config = TrainConfig().replace(**{"batch_size": 4, "device": "cuda", "precision": "fp32", **changes})
         t = Trainer(config, IMAGES, LABELS, resolved=Resolved("cuda"))
         metrics = [t.step() for _ in range(WARM + 5)]
         assert not any(update.failure for update in t._updates if isinstance(update, Update))

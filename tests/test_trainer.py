@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core.config import LIVE, PRESETS, ConfigError
+from gan_core.config import LIVE, PRESETS, ConfigError, TrainConfig
 from gan_core.networks.layers import Dropout
 from gan_core.players import frozen_statistics
 from gan_core.trainer import Trainer
@@ -16,8 +16,9 @@ IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 28, 
 LABELS = torch.arange(40) % 4
 
 
-def trainer(preset="quick", **changes):
-    config = PRESETS[preset].replace(**{"batch_size": 4, "threads": 1, "precision": "fp32", "device": "cpu", **changes})
+def trainer(preset="", **changes):
+    base = PRESETS[preset] if preset else TrainConfig()
+    config = base.replace(**{"batch_size": 4, "threads": 1, "precision": "fp32", "device": "cpu", **changes})
     return Trainer(config, IMAGES, LABELS)
 
 

@@ -100,6 +100,8 @@ def test_marks_are_lines_on_the_curves_and_a_list_in_words(standing, visit, meas
 def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playground, visit):
     person, other = visit(playground.url), visit(playground.url, locale="fr-FR")
     page = person.page
+    # Marks of other kinds may come between: on a busy machine the training changes its number of threads.
+    tuned = "gan.store.marks.filter((mark) => mark.kind === 'tune')"
     person.start()
     for one in (person, other):
         one.page.click("#settings-face [data-key=now]")
@@ -107,7 +109,7 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     page.fill("#knob-lr_d", "0.0005")
     page.keyboard.press("Enter")
     for one in (person, other):
-        one.until("() => (gan.store.status.tuned || {}).lr_d === 0.0005 && gan.store.marks.length === 1")
+        one.until(f"() => (gan.store.status.tuned || {{}}).lr_d === 0.0005 && {tuned}.length === 1")
         one.until("() => document.querySelector('[data-knob=lr_d]').classList.contains('gan-changed')")
     assert other.page.locator("#knob-lr_d").input_value() == "0.0005"
     assert text("knobs.was", "fr", value="0,002") in other.page.locator("[data-knob=lr_d]").inner_text()
@@ -116,7 +118,7 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
         page.click(f"{door} > button")
     assert page.locator("#field-lr_d input").input_value() == "0.002", "the settings of the next run stay as they are"
     page.click("#settings-face [data-key=now]")
-    step = page.evaluate("gan.store.marks[0].step")
+    step = page.evaluate(f"{tuned}[0].step")
     assert step > 0 and not page.evaluate("gan.store.series.step.includes(null)")
 
     page.locator("[data-knob=lr_g] input[type=range]").focus()
@@ -134,7 +136,7 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     assert page.locator("#knob-lr_d").is_enabled(), "a paused run can be tuned before it goes on"
     person.click("btn-reset")
     page.get_by_role("button", name=text("dialog.reset_paused")).click()
-    person.until("() => Object.keys(gan.store.status.tuned || {}).length === 0 && gan.store.marks.length === 0")
+    person.until(f"() => Object.keys(gan.store.status.tuned || {{}}).length === 0 && {tuned}.length === 0")
     assert person.errors == [] and other.errors == []
 
 
@@ -144,6 +146,10 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     person.start()
     page.click("#curves-face [data-key=quality]")
     assert text("quality.empty", n="").split("  ")[0] in page.locator("#quality-curves .gan-empty").first.inner_text()
+    page.click("#settings-face [data-key=now]")
+    page.click("details.gan-fold:has(#knob-measure_share) > summary")
+    page.fill("#knob-measure_share", "0.5")  # ten times as often: nobody waits for what this test is not about
+    page.keyboard.press("Enter")
     person.until("() => gan.store.status.best && gan.store.quality.length > 0 && gan.store.floor", seconds=120)
     person.until("() => document.querySelector('#quality-curves .gan-empty').hidden")
     best = page.evaluate("gan.store.status.best.step")

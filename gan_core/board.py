@@ -6,6 +6,7 @@ It writes what it is told; what a run is doing is `life`'s business.
 from __future__ import annotations
 
 import contextlib
+import platform
 import threading
 import time
 from typing import Any
@@ -27,7 +28,8 @@ class Board:
         if status.state in ACTIVE:
             status.state = "failed"  # left by a worker that died; its story ends here
         status.move_to("starting")
-        status.life, status.error, status.notice = status.life + 1, None, ""
+        status.life, status.error, status.notice, status.progress = status.life + 1, None, "", None
+        status.host = platform.node()
         status.pid, status.pid_started = process.pid, process.create_time()
         self._lock = threading.Lock()
         self._ended = threading.Event()

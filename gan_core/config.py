@@ -16,7 +16,7 @@ from . import registry
 class ConfigError(ValueError):
     """A value outside what is allowed; the message is one sentence for a person.
 
-    `field`, `given` and `kind` ("choice", "bool", "pair", "whole", "number"; "" where no one field is to blame) let the page
+    `field`, `given` and `kind` ("choice", "bool", "pair", "whole", "number"; "" where the message says it all) let the page
     say it in other words; what is allowed stands in the field's metadata.
     """
 
@@ -39,7 +39,15 @@ class TrainConfig:
     Every field is checked on construction; a bad one raises ConfigError and says what is allowed.
     """
 
-    dataset: str = knob("digits", "The real pictures or points to learn from.", choices=tuple(registry.DATASETS))
+    dataset: str = knob("digits", "The real pictures or points to learn from; some take more after a colon.")
+    image_size: str = knob("auto", "Height and width of the pictures; auto leaves ready-made sets as they are.",
+                           choices=("auto", "28", "32", "64"), unit="pixels")
+    color: str = knob("auto", "Whether pictures are grey or coloured; auto takes them as they are.",
+                      choices=("auto", "grey", "color"))
+    crop: str = knob("center", "How pictures become square: cut to the middle, bars at the edges, or stretched.",
+                     choices=("center", "pad", "stretch"))
+    max_images: int = knob(0, "At most so many pictures are taken; 0 takes all, as far as memory holds them.",
+                           low=0, high=10**8, unit="pictures")
     networks: str = knob("quick", "The pair of networks.", choices=tuple(registry.NETWORKS))
     loss: str = knob("non-saturating", "What the two players minimise.", choices=tuple(registry.LOSSES))
     condition: str = knob("none", "Whether both players are told the class of each picture.", choices=("none", "class"))
@@ -74,6 +82,8 @@ class TrainConfig:
                                 low=0.0, high=1e6, unit="steps", live=True)
     max_steps: int = knob(0, "The run finishes after this many steps; 0 goes on until it is stopped.",
                           low=0, high=10**9, unit="steps", live=True)
+    max_minutes: float = knob(0.0, "The run finishes after so many minutes of training; 0 goes on until it is stopped.",
+                              low=0.0, high=1e6, unit="minutes", live=True)
     measure_share: float = knob(0.05, "Share of the training time spent on measuring quality; 0 measures nothing.",
                                 low=0.0, high=0.5, live=True)
     device: str = knob("auto", "Where the networks live.", choices=("auto", "cpu", "cuda", "mps"))
@@ -83,6 +93,8 @@ class TrainConfig:
                          choices=("auto", "on", "off"))
     threads: int = knob(0, "Processor threads of the training; 0 measures, and takes fewer while others are busy.",
                         low=0, high=256, unit="threads")
+    processes: int = knob(1, "Processes that share each batch: one a graphics card, or some on one processor.",
+                          low=1, high=64, unit="processes")
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -111,6 +123,8 @@ class TrainConfig:
 def _checked(f: Any, value: Any) -> Any:
     """The value in its field's own type, or ConfigError."""
     about = f.metadata
+    if f.name == "dataset":
+        return _dataset(value)
     if about["choices"] is not None:
         if value not in about["choices"]:
             raise ConfigError(f"{f.name} is {value!r}; choose one of: {', '.join(about['choices'])}.", f.name, value, "choice")
@@ -125,6 +139,17 @@ def _checked(f: Any, value: Any) -> Any:
                               f.name, value, "pair")
         return tuple(_number(f, v) for v in value)
     return _number(f, value)
+
+
+def _dataset(value: Any) -> str:
+    """A name of the registry, with what it is asked for after a colon."""
+    try:
+        if not isinstance(value, str):
+            raise ValueError(f"dataset is {value!r}; give a name such as 'digits'.")
+        kind, argument = registry.split_dataset(value)
+    except ValueError as error:
+        raise ConfigError(str(error), "dataset", value) from error
+    return f"{kind}:{argument}" if argument else kind
 
 
 def _number(f: Any, value: Any) -> int | float:

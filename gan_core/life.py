@@ -6,16 +6,18 @@ It knows the run and its trainer, not the process it lives in: locks, logs and h
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import checkpoint, players, probe
+from . import checkpoint, probe, sources
 from .acceleration import Resolved, cores, devices
 from .best import Best
 from .board import Board
 from .config import LIVE, TrainConfig
+from .data.asking import Cancelled, Progress
 from .recorder import Diverged, Recorder
 from .run import Run
 from .threads import Threads
@@ -37,23 +39,50 @@ class Life:
         self.stop_asked = False
         self.budget: tuple[str, int] | None = None  # single steps still to make: (network, count)
         self.elapsed = 0.0
-        self.trainer = self._restored(run.config, threads)
+        self._named_threads = threads
+        self._recent: deque[tuple[float, int]] = deque()
+        self._reported = self._looked = 0.0
+
+    def _begin(self) -> None:
+        """Everything a life needs before it can train. Raises Cancelled where it was stopped while it waited for data."""
+        run, status = self.run, self.board.status
+        self.trainer = self._restored(run.config, self._named_threads)
         seqs = [frame.seq for frame in run.frames()]
-        status = board.status
-        self.best = Best(run, self.trainer, board.write, self.elapsed)
+        self.best = Best(run, self.trainer, self.board.write, self.elapsed)
         self.recorder = Recorder(run, self.trainer, status.life, max([status.seq, *seqs]), status.live)
         self._try("writing the curves", lambda: self.recorder.mark_restored({}, self.elapsed))
-        self._recent: deque[tuple[float, int]] = deque()
-        self._reported = 0.0
+
+    def _data(self, config: TrainConfig) -> tuple[Any, Any]:
+        """The run's data set; how far it is stands in the status, and a stop is heard meanwhile."""
+        def report(progress: Progress) -> None:
+            if time.monotonic() - self._reported >= REPORT:
+                self._reported = time.monotonic()
+                self.board.write(progress=dataclasses.asdict(progress))
+
+        loaded = sources.load(config, report, self._called_off)
+        self.board.write(progress=None)
+        self._try("describing the data", lambda: self.run.put(self.run.data_path, json.dumps(loaded.about()).encode()))
+        return loaded.data, loaded.labels
+
+    def _called_off(self) -> bool:
+        """Whether somebody wants an end before the beginning; looks at the commands a few times a second."""
+        if not self.stop_asked and time.monotonic() - self._looked >= REPORT:
+            self._looked = time.monotonic()
+            for path, command in self.run.pending():
+                if command.get("command") == "stop":
+                    self._obey(command)
+                    path.unlink(missing_ok=True)
+        return self.stop_asked
 
     def _restored(self, config: TrainConfig, threads: int) -> Trainer:
         """A new trainer, or the last checkpoint's with the very choices it was made with: nothing is probed again."""
         notice = ""
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
-        images, labels = players.data(config)
         before = None
         if kept is not None:
             config = _as_tuned(config, kept.metadata["config"])
+        images, labels = self._data(config)
+        if kept is not None:
             before = Resolved(**kept.metadata["resolved"])
         resolved = before if before and before.device in devices() else probe.choose(config, images, labels, threads)
         if before and before.device != resolved.device:
@@ -82,6 +111,11 @@ class Life:
 
     def live(self) -> None:
         """Show, train and obey until the end, whatever end it is."""
+        try:
+            self._begin()
+        except Cancelled:
+            self.board.write("stopped", progress=None)
+            return
         # Once: what the page shows first, and a checkpoint to come back to.
         if not self.run.real_path.exists():
             self._try("showing the real pictures", self.recorder.write_real)
@@ -106,7 +140,8 @@ class Life:
                 if self.budget is None:
                     self.pause()
                     continue
-            if 0 < self.trainer.config.max_steps <= self.trainer.step_count:
+            config = self.trainer.config
+            if 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed:
                 self._finish("finished")
                 return
             # Once in a while: report, show, save.

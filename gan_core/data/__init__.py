@@ -1,1 +1,1 @@
-"""Real pictures: each module has `load() -> (images uint8 (N, C, H, W), labels int64 (N,) or None)`."""
+"""Real data: each module has a `source(ask) -> Loaded` for the registry, see `asking`. torch only where torchvision reads."""

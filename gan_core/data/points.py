@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .asking import Ask, Loaded
+
 COUNT = 100_000  # points of a set, as many as PacGAN [1712.04086] trains on
 
 _ANGLES = 2 * np.pi * np.arange(8) / 8
@@ -17,6 +19,11 @@ CENTRES: dict[str, np.ndarray] = {
     "grid": np.stack(np.meshgrid(_SIDE, _SIDE, indexing="ij"), axis=-1).reshape(-1, 2),
 }
 SIGMA: dict[str, float] = {"ring": 0.01, "grid": 0.05}
+
+
+def source(ask: Ask) -> Loaded:
+    """An entry of the registry: the set of this name."""
+    return Loaded(*_made(ask.name))
 
 
 def ring() -> tuple[np.ndarray, np.ndarray]:

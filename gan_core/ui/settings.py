@@ -24,12 +24,14 @@ PRESET_GROUPS: dict[str, tuple[str, ...]] = {
 }
 # Every field but the data set, which has its own place.
 FIELD_GROUPS: dict[str, tuple[str, ...]] = {
+    "pictures": ("image_size", "color", "crop", "max_images"),
     "learned": ("networks", "loss", "condition", "latent_dim", "seed"),
     "optimizers": ("lr_d", "lr_g", "batch_size", "ema_half_life", "betas_d", "betas_g"),
     "steadiness": ("d_steps", "r1", "r2", "gradient_penalty", "penalty", "spectral_norm", "augment", "instance_noise",
                    "label_noise", "label_smoothing"),
-    "schedule": ("max_steps", "decay_steps", "lr_final", "penalty_final"),
-    "machine": ("device", "precision", "memory_format", "rewrites", "threads", "measure_share"),
+    "schedule": ("max_steps", "max_minutes", "decay_steps", "lr_final", "penalty_final"),
+    "machine": ("device", "precision", "memory_format", "rewrites", "threads", "processes",
+                "measure_share"),
 }
 LIVE_MARK = "●"  # before the help of a field that may also change while a run trains
 ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)

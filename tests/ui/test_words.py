@@ -34,7 +34,8 @@ def test_french_is_french():
     assert same <= {"bar.title", "bar.images", "bar.speed", "transport.pause", "transport.step_d", "flow.expert", "curves.d_loss",
                     "curves.log", "latent.to_directions", "latent.slider", "latent.coordinate", "latent.directions",
                     "errors.refused", "presets.group_points", "settings.group_machine", "marks.change", "measures.kid",
-                    "measures.classes", "measures.modes"}
+                    "measures.classes", "measures.modes", "fields.max_minutes", "choices.image_size.28", "choices.image_size.32",
+                    "choices.image_size.64"}
 
 
 def test_every_literal_key_in_the_scripts_exists():

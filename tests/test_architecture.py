@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
-TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor", "ui"]
+TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
+             "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

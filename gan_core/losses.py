@@ -18,14 +18,15 @@ class Loss:
 
     d_loss(real_logits, fake_logits, real_noise=None, fake_noise=None) and g_loss(fake_logits, real_logits=None);
     logits and noise are (N,), the noise already scaled. `fake_is_one`: logits above 0 mean "fake", as in the course.
-    `relative`: only differences of logits mean something, so the generator's loss needs fresh `real_logits` too, and "how real"
-    is asked against the other kind. `takes_noise`: the loss has labels that noise can be added to.
+    `relative`: only differences of logits mean something, so "how real" is asked against the other kind. `paired`: the
+    generator's loss needs fresh `real_logits` too. `takes_noise`: the loss has labels that noise can be added to.
     """
 
     d_loss: Callable[..., torch.Tensor]
     g_loss: Callable[..., torch.Tensor]
     fake_is_one: bool = False
     relative: bool = False
+    paired: bool = False
     takes_noise: bool = False
 
 
@@ -131,7 +132,7 @@ def believed(loss: Loss, real_logits: torch.Tensor, fake_logits: torch.Tensor) -
 NON_SATURATING = Loss(non_saturating_d, non_saturating_g, takes_noise=True)
 COURSE = Loss(course_d, course_g, fake_is_one=True, takes_noise=True)
 SATURATING = Loss(non_saturating_d, saturating_g, takes_noise=True)
-RELATIVISTIC = Loss(relativistic_d, relativistic_g, relative=True)
+RELATIVISTIC = Loss(relativistic_d, relativistic_g, relative=True, paired=True)
 HINGE = Loss(hinge_d, wasserstein_g)
 LEAST_SQUARES = Loss(least_squares_d, least_squares_g)
 WASSERSTEIN = Loss(wasserstein_d, wasserstein_g, relative=True)

@@ -181,8 +181,8 @@ class Trainer:
         self._seed_dropout("G", index)
         self.D.requires_grad_(False)
         with self.resolved.autocast():
-            # A relative loss holds each fake against a real, another one than the discriminator has just seen.
-            real, labels = self.batches.real(index, "G") if self.loss.relative else (None, self.batches.classes_for_g(index))
+            # A paired loss holds each fake against a real, another one than the discriminator has just seen.
+            real, labels = self.batches.real(index, "G") if self.loss.paired else (None, self.batches.classes_for_g(index))
             fake = play(self.G, self.batches.z("G", index), labels)
             fake_logits = play(self.D, self._disguised(fake, "G", index), labels)
             real_logits = None if real is None else play(self.D, self._disguised(real, "reals of G", index), labels)

@@ -164,3 +164,13 @@ def test_only_relative_losses_ignore_a_common_shift_and_their_belief_does_too():
         assert bool(moved) == loss.relative, name
         assert torch.isclose(*(torch.stack(believed(loss, real + k, fake + k)).sum() for k in (0, 3)), atol=1e-5) == loss.relative
         assert believed(loss, torch.zeros(4), torch.zeros(4)) == (0.5, 0.5)
+
+
+def test_only_paired_losses_of_the_generator_look_at_reals():
+    fake = torch.randn(8, generator=torch.Generator().manual_seed(0))
+    for name in registry.LOSSES:
+        loss = registry.resolve(registry.LOSSES, name)
+        real = torch.full((8,), 0.5, requires_grad=True)
+        made = loss.g_loss(fake, real)
+        used = torch.autograd.grad(made + 0 * real.sum(), real)[0].abs().sum() > 0
+        assert bool(used) == loss.paired, name

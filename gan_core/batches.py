@@ -10,6 +10,7 @@ import torch
 
 from . import augment
 from .config import TrainConfig
+from .distributed import ALONE, Team
 from .images import to_uint8, to_unit
 from .randomness import Draws, seed_for
 
@@ -21,10 +22,14 @@ class Batches:
 
     data: uint8 (N, C, H, W) or float32 (N, 2) on the device; labels: int64 (N,) or None. Every method's `player` is "D" or
     "G": the two never share a draw, except that fakes are of the classes of that step's reals.
+
+    Every draw is made for the whole batch, and a team's process takes its share: N below is what is left to it, which is
+    batch_size for one process. So the number of processes changes no draw. `dtype`: what the networks compute in.
     """
 
-    def __init__(self, config: TrainConfig, data: torch.Tensor, labels: Labels) -> None:
-        self.config, self.data, self.device = config, data, data.device
+    def __init__(self, config: TrainConfig, data: torch.Tensor, labels: Labels, team: Team = ALONE) -> None:
+        self.config, self.data, self.device, self.team = config, data, data.device, team
+        self.dtype = torch.float32
         self.points = data.ndim == 2
         self.labels = labels if config.condition == "class" else None
         self.classes = int(labels.max()) + 1 if self.labels is not None else 0
@@ -35,15 +40,26 @@ class Batches:
 
     def encode(self, data: torch.Tensor) -> torch.Tensor:
         """Data in their own units as the networks see them."""
-        return (data - self.middle) / self.scale if self.points else to_unit(data)
+        return ((data - self.middle) / self.scale if self.points else to_unit(data)).to(self.dtype)
 
     def decode(self, made: torch.Tensor) -> torch.Tensor:
         """What a generator made, in the data's own units: uint8 pictures, or float32 points."""
         return made.detach().float() * self.scale + self.middle if self.points else to_uint8(made)
 
+    @property
+    def rows(self) -> int:
+        """How much of each batch is this process's."""
+        return self.config.batch_size // self.team.size
+
+    def drawn(self, kind: str, stream: str, index: int, *shape: int) -> torch.Tensor:
+        """Draws, "normal" or "uniform", for this process's rows: `shape` begins with N, or 2N for fakes and reals behind them."""
+        draw = self.draws.normal if kind == "normal" else self.draws.uniform
+        whole = draw(stream, index, self.team.size * shape[0], *shape[1:])
+        return self.team.share(whole, max(1, shape[0] // self.rows)).to(self.device, self.dtype)
+
     def _picks(self, index: int, player: str) -> torch.Tensor:
         draws = self.draws if player == "D" else self._other_draws
-        return draws.batch(index, self.config.batch_size, len(self.data)).to(self.device)
+        return self.team.share(draws.batch(index, self.config.batch_size, len(self.data))).to(self.device)
 
     def real(self, index: int, player: str = "D") -> tuple[torch.Tensor, Labels]:
         """A batch of reals as the networks see them, and their classes. The generator's are another shuffle's."""
@@ -55,29 +71,29 @@ class Batches:
         return self.labels[self._picks(index, "G")] if self.labels is not None else None
 
     def z(self, player: str, index: int) -> torch.Tensor:
-        """z ~ N(0, 1), (batch_size, latent_dim)."""
-        return self.draws.normal(f"z for {player}", index, self.config.batch_size, self.config.latent_dim).to(self.device)
+        """z ~ N(0, 1), (N, latent_dim)."""
+        return self.drawn("normal", f"z for {player}", index, self.rows, self.config.latent_dim)
 
     def label_noise(self, index: int, fake_is_one: bool) -> tuple[Labels, Labels]:
-        """What is added to the labels of reals and of fakes, (batch_size,) each: noise on both, and reals a little less sure."""
+        """What is added to the labels of reals and of fakes, (N,) each: noise on both, and reals a little less sure."""
         config, n = self.config, self.config.batch_size
         if not (config.label_noise or config.label_smoothing):
             return None, None
         noise = config.label_noise * self.draws.uniform("label noise", index, 2, n)
-        real, fake = noise.to(self.device)
+        real, fake = self.team.share(noise.flatten(), 2).to(self.device, self.dtype).chunk(2)
         # One-sided [1606.03498]: only the label of reals moves, towards the fakes'.
         return real + (config.label_smoothing if fake_is_one else -config.label_smoothing), fake
 
     def disguised(self, x: torch.Tensor, player: str, index: int, noise: float) -> torch.Tensor:
         """What the discriminator gets to see of x: augmented, then with N(0, noise) added; the gradient goes through."""
         if self.config.augment != "none":
-            u = self.draws.uniform(f"augment for {player}", index, len(x), augment.NUMBERS)
-            x = augment.augment(x, self.config.augment, u.to(self.device))
+            u = self.drawn("uniform", f"augment for {player}", index, len(x), augment.NUMBERS)
+            x = augment.augment(x, self.config.augment, u)
         if noise:
-            x = x + noise * self.draws.normal(f"instance noise for {player}", index, *x.shape).to(self.device)
+            x = x + noise * self.drawn("normal", f"instance noise for {player}", index, *x.shape)
         return x
 
     def some(self, count: int) -> tuple[torch.Tensor, Labels]:
         """The run's fixed z, (count, latent_dim), and their classes in turn: what is shown stays comparable."""
-        z = self.draws.normal("samples", 0, count, self.config.latent_dim).to(self.device)
+        z = self.draws.normal("samples", 0, count, self.config.latent_dim).to(self.device, self.dtype)
         return z, torch.arange(count, device=self.device) % self.classes if self.classes else None

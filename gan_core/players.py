@@ -12,8 +12,9 @@ from torch import nn
 
 from . import registry, sources
 from .config import TrainConfig
+from .distributed import Team
 from .losses import Loss
-from .networks.layers import spectral_norm_
+from .networks.layers import BatchNorm2d, spectral_norm_
 from .randomness import seed_for
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
@@ -50,6 +51,11 @@ def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.opt
     return optimizer
 
 
+def play(network: nn.Module, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+    """G(z) or D(x), with the classes where there are any."""
+    return network(x) if labels is None else network(x, labels)
+
+
 class frozen_statistics:  # noqa: N801, a context manager reads as a verb
     """While it lasts, batch norm layers use their batch's statistics and remember nothing: no tensor of the network changes."""
 
@@ -66,13 +72,29 @@ class frozen_statistics:  # noqa: N801, a context manager reads as a verb
             layer.track_running_stats = True
 
 
-def check_config(config: TrainConfig, loss: Loss, points: bool) -> None:
+def check_config(config: TrainConfig, loss: Loss, points: bool, processes: int = 1) -> None:
     """What fields mean together, where each alone is in range. Raises ValueError with one sentence."""
+    if config.batch_size % processes:
+        raise ValueError(f"batch_size is {config.batch_size}, which {processes} processes cannot share evenly; "
+                         f"give a multiple of {processes}.")
     for name in ("label_noise", "label_smoothing"):
         if getattr(config, name) and not loss.takes_noise:
             raise ValueError(f"{name} is {getattr(config, name):g}, but the loss {config.loss} has no labels; set it to 0.")
     if points and config.augment != "none":
         raise ValueError(f"augment is {config.augment!r}, which moves and covers pictures; for points set it to 'none'.")
+
+
+def share_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
+    """A batch's statistics in G become those of the team's whole batch. Raises ValueError for layers that cannot share them."""
+    if team.size == 1:
+        return
+    for network, shared in ((G, BatchNorm2d), (D, ())):
+        for layer in network.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm) and not isinstance(layer, shared):
+                raise ValueError(f"{type(layer).__name__} sees only a part of the batch in each of {team.size} processes; train "
+                                 "with one process, or use networks.layers.BatchNorm2d, in the generator alone.")
+            if isinstance(layer, BatchNorm2d):
+                layer.gathered = team.gather
 
 
 @torch.no_grad()

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from .precision import lifted
+
 D = Callable[[torch.Tensor], torch.Tensor]  # (N, ...) -> logits (N,)
 
 
@@ -18,8 +20,8 @@ def squared_gradients(logits: torch.Tensor, inputs: torch.Tensor) -> torch.Tenso
 
     Half their mean over reals is R1 / gamma, over fakes R2 / gamma [1801.04406 eq. 9]; one batch of both gives both at once.
     """
-    (gradient,) = torch.autograd.grad(logits.float().sum(), inputs, create_graph=True)
-    return gradient.float().flatten(1).square().sum(1)
+    (gradient,) = torch.autograd.grad(lifted(logits).sum(), inputs, create_graph=True)
+    return lifted(gradient).flatten(1).square().sum(1)
 
 
 def approximate_squared_gradients(discriminator: D, inputs: torch.Tensor, logits: torch.Tensor, noise: torch.Tensor,
@@ -29,7 +31,7 @@ def approximate_squared_gradients(discriminator: D, inputs: torch.Tensor, logits
     In expectation over e it is `squared_gradients` as sigma goes to 0: a finite difference along a random line.
     """
     moved = discriminator(inputs + sigma * noise)
-    return ((moved.float() - logits.float()) / sigma).square()
+    return ((lifted(moved) - lifted(logits)) / sigma).square()
 
 
 def gradient_penalty_one(discriminator: D, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
@@ -39,5 +41,5 @@ def gradient_penalty_one(discriminator: D, real: torch.Tensor, fake: torch.Tenso
     """
     weight = mix.view(-1, *[1] * (real.ndim - 1))
     between = (weight * real + (1 - weight) * fake).detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminator(between).float().sum(), between, create_graph=True)
-    return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()
+    (gradient,) = torch.autograd.grad(lifted(discriminator(between)).sum(), between, create_graph=True)
+    return (lifted(gradient).flatten(1).norm(dim=1) - 1).square().mean()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,10 +18,11 @@ from . import players, registry, regularizers
 from .acceleration import Resolved, prepare, resolve
 from .batches import Batches, Labels
 from .config import LIVE, ConfigError, TrainConfig
+from .distributed import ALONE, Team
 from .graphs import Update
 from .losses import Loss, believed
 from .networks.layers import Dropout, power_iterate_
-from .players import MOMENTS, frozen_statistics
+from .players import MOMENTS, frozen_statistics, play
 
 Metrics = dict[str, torch.Tensor]
 SERIES = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
@@ -33,34 +35,37 @@ class Trainer:
     images: uint8 (N, C, H, W), or points float32 (N, 2), tensor or array; None loads `config.dataset`. labels: whole numbers
     (N,), used where `config.condition` asks for them. networks: (generator, discriminator) to train in place; None builds
     `config.networks`, initial weights from the seed. resolved: the machine's choices of an earlier life; None makes them now.
-    Raises ValueError, in a sentence.
+    team: the processes that share each batch; each makes the same calls and stays equal. Raises ValueError, in a sentence.
     """
 
     def __init__(self, config: TrainConfig, images: torch.Tensor | None = None, labels: torch.Tensor | None = None, *,
-                 networks: tuple[nn.Module, nn.Module] | None = None, resolved: Resolved | None = None) -> None:
+                 networks: tuple[nn.Module, nn.Module] | None = None, resolved: Resolved | None = None,
+                 team: Team | None = None) -> None:
         if images is None:
             images, labels = players.data(config)
         images, labels = players.check_data(torch.as_tensor(images), labels if labels is None else torch.as_tensor(labels),
                                             config.condition)
         self.loss: Loss = registry.resolve(registry.LOSSES, config.loss)
         self.points, self.shape = images.ndim == 2, tuple(images.shape[1:])
-        players.check_config(config, self.loss, self.points)
+        self.config, self.team = config, team or ALONE
+        players.check_config(config, self.loss, self.points, self.team.size)
         self.resolved = resolved or resolve(config.device, config.precision, config.threads,
                                             config.memory_format, config.rewrites)
         prepare(self.resolved.device)
         device, layout = torch.device(self.resolved.device), self.resolved.layout
-        self.config = config
-        self.batches = Batches(config, images.to(device), labels if labels is None else labels.to(device))
+        self.batches = Batches(config, images.to(device), labels if labels is None else labels.to(device), self.team)
         self.images, self.labels, self.draws = self.batches.data, labels, self.batches.draws
         self.classes, self.scale = self.batches.classes, self.batches.scale
         if networks is None:
             networks = players.build(config, self.shape, self.classes)
         self.G, self.D = (network.to(device, memory_format=layout).train() for network in networks)
+        self.batches.dtype = next(self.G.parameters()).dtype
         players.check_made(self.G, *self.batches.some(1), self.shape)
         self.opt_G = players.adam(self.G, config.lr_g, config.betas_g)
         self.opt_D = players.adam(self.D, config.lr_d, config.betas_d)
         # Half-life 0: what is shown is the generator itself.
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if config.ema_half_life else self.G
+        players.share_norms(self.G, self.D, self.team)
         self._dropouts = [[m for m in network.modules() if isinstance(m, Dropout)] for network in (self.G, self.D)]
         self._set_modes()
         self.step_count = 0  # updates made; a whole step counts 1, a single network's step counts 1
@@ -89,7 +94,7 @@ class Trainer:
         config = self.config.replace(**changes)
         if bool(config.ema_half_life) != bool(self.config.ema_half_life):
             raise ConfigError(f"ema_half_life is {config.ema_half_life:g}; while a run trains it cannot change from or to 0.")
-        players.check_config(config, self.loss, self.points)
+        players.check_config(config, self.loss, self.points, self.team.size)
         old, new = self.config.to_dict(), config.to_dict()
         self.config = self.batches.config = config
         for optimizer, betas in ((self.opt_D, config.betas_d), (self.opt_G, config.betas_g)):
@@ -137,17 +142,14 @@ class Trainer:
     def _set_rate(self, optimizer: torch.optim.Adam, rate: float) -> None:
         rate *= self._decayed(self.config.lr_final)
         for group in optimizer.param_groups:
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+            group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], torch.Tensor) else rate
 
     def _may_be_captured(self) -> bool:
-        """Whether nothing inside the updates but the draws changes from step to step: decaying weights do."""
+        """Whether updates differ by nothing but their draws: decaying weights change, and a team's exchange is not captured."""
         config = self.config
         penalties = (config.r1 or config.r2 or config.gradient_penalty) and config.penalty_final != 1
         decaying = config.decay_steps and (penalties or config.instance_noise)
-        return self.resolved.device == "cuda" and not decaying
+        return self.resolved.device == "cuda" and not decaying and self.team.size == 1
 
     def _update_discriminator(self, index: int) -> Metrics:
         """(1) Fakes made without a gradient and reals, in one batch; one update of D."""
@@ -171,10 +173,11 @@ class Trainer:
             total = d_loss + self._penalties(index, both, seen, logits, two, squares)
         self.opt_D.zero_grad()
         total.backward()
+        d_loss, real_logits, fake_logits = self.team.together(self.D.parameters(), d_loss, real_logits, fake_logits)
         self.opt_D.step()
         with torch.no_grad():
             d_real, d_fake = believed(self.loss, real_logits, fake_logits)
-        return {"d_loss": d_loss.detach(), "d_real": d_real, "d_fake": d_fake}
+        return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
 
     def _update_generator(self, index: int) -> Metrics:
         """(2) Fresh z through a discriminator that does not move; one update of G."""
@@ -189,9 +192,10 @@ class Trainer:
         g_loss = self.loss.g_loss(fake_logits, real_logits)
         self.opt_G.zero_grad()
         g_loss.backward()
+        (g_loss,) = self.team.together(self.G.parameters(), g_loss)
         self.opt_G.step()
         self.D.requires_grad_(True)
-        return {"g_loss": g_loss.detach()}
+        return {"g_loss": g_loss}
 
     def _penalties(self, index: int, both: torch.Tensor, seen: torch.Tensor, logits: torch.Tensor,
                    labels: Labels, squares: torch.Tensor | None = None) -> torch.Tensor | float:
@@ -206,13 +210,13 @@ class Trainer:
             if squares is None and config.penalty == "exact":
                 squares = regularizers.squared_gradients(logits, both)
             elif squares is None:
-                noise = self.draws.normal("penalty", index, *seen.shape).to(seen.device)
+                noise = self.batches.drawn("normal", "penalty", index, *seen.shape)
                 squares = regularizers.approximate_squared_gradients(
                     lambda x: play(self.D, x, labels), seen.detach(), logits, noise)
             at_fake, at_real = squares.chunk(2)
             total = total + weight * 0.5 * (config.r1 * at_real.mean() + config.r2 * at_fake.mean())
         if config.gradient_penalty:
-            (fake, real), mix = seen.detach().chunk(2), self.draws.uniform("between", index, len(seen) // 2).to(seen.device)
+            (fake, real), mix = seen.detach().chunk(2), self.batches.drawn("uniform", "between", index, len(seen) // 2)
             half = None if labels is None else labels[:len(real)]
             penalty = regularizers.gradient_penalty_one(lambda x: play(self.D, x, half), real, fake, mix)
             total = total + weight * config.gradient_penalty * penalty
@@ -247,8 +251,7 @@ class Trainer:
     def _seed_dropout(self, player: str, index: int) -> None:
         for layers in self._dropouts:
             for place, layer in enumerate(layers):
-                layer.draw = lambda *shape, stream=f"dropout {place} for {player}": (
-                    self.draws.uniform(stream, index, *shape).to(self.images.device))
+                layer.draw = partial(self.batches.drawn, "uniform", f"dropout {place} for {player}", index)
 
     # What is shown and kept.
 
@@ -279,7 +282,7 @@ class Trainer:
         else:
             in_turn = torch.arange(len(z)) % self.classes if self.classes else None
         labels = in_turn if labels is None or not self.classes else torch.as_tensor(labels)
-        z, labels = (None if t is None else t.to(self.images.device) for t in (z.float(), labels))
+        z, labels = (None if t is None else t.to(self.images.device) for t in (z.to(self.batches.dtype), labels))
         training = self.G_ema.training
         self.G_ema.eval()
         made = []
@@ -323,8 +326,3 @@ class Trainer:
             for name, parameter in network.named_parameters():
                 for moment in MOMENTS:
                     yield f"{prefix}.{name}.{moment}", optimizer.state[parameter][moment]
-
-
-def play(network: nn.Module, x: torch.Tensor, labels: Labels) -> torch.Tensor:
-    """G(z) or D(x), with the classes where there are any."""
-    return network(x) if labels is None else network(x, labels)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..precision import lifted
 from .layers import Dropout, glorot_, narrow_conv, upsample_conv
 
 
@@ -31,7 +32,7 @@ class CourseDiscriminator(nn.Module):
         x = F.leaky_relu(self.conv3(F.pad(x, (1, 2, 1, 2))), 0.2)  # (N, 128, 4, 4)
         # Keras flattens height, width, channel: in that order the dense weights are the notebook's own.
         x = self.dropout(x.permute(0, 2, 3, 1).flatten(1))  # (N, 2048)
-        return self.dense(x).squeeze(1).float()  # (N,)
+        return lifted(self.dense(x).squeeze(1))  # (N,)
 
 
 class CourseGenerator(nn.Module):

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .layers import ClassBatchNorm, Projection, plan
+from ..precision import lifted
+from .layers import BatchNorm2d, ClassBatchNorm, Projection, plan
 
 
 class Generator(nn.Module):
@@ -23,7 +24,7 @@ class Generator(nn.Module):
         self.latent_dim, self.classes = latent_dim, classes
 
         def norm(size: int) -> nn.Module:
-            return ClassBatchNorm(size, classes) if classes else nn.BatchNorm2d(size)
+            return ClassBatchNorm(size, classes) if classes else BatchNorm2d(size)
 
         # No bias where a batch norm follows: it would be subtracted again.
         self.dense = nn.Linear(latent_dim, self.base**2 * widths[0], bias=False)
@@ -41,7 +42,7 @@ class Generator(nn.Module):
             up, norm = getattr(self, f"up{k}"), getattr(self, f"norm{k + 1}")
             x = F.relu(norm(up(x), *about))  # (N, 32, 14, 14), (N, 16, 28, 28)
         # The sigmoid is taken in float32: bfloat16 near 1 has steps as large as one grey level.
-        return torch.sigmoid(self.head(x).float())  # (N, 1, 28, 28)
+        return torch.sigmoid(lifted(self.head(x)))  # (N, 1, 28, 28)
 
 
 class Discriminator(nn.Module):
@@ -62,7 +63,7 @@ class Discriminator(nn.Module):
         for k in range(1, self.halvings + 1):
             x = F.leaky_relu(getattr(self, f"conv{k}")(x), 0.2)  # (N, 16, 14, 14), (N, 32, 7, 7), (N, 64, 3, 3), for 28x28
         features = x.flatten(1)
-        logits = self.dense(features).squeeze(1).float()  # (N,)
+        logits = lifted(self.dense(features).squeeze(1))  # (N,)
         return logits if self.projection is None else logits + self.projection(features, labels)
 
 

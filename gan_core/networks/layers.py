@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn.utils import parametrize
 
+from ..precision import lifted
 from .upsample import upsampled_conv
 
 
@@ -65,12 +68,69 @@ def given(labels: torch.Tensor | None) -> torch.Tensor:
     return labels
 
 
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's batch norm, which can have the statistics of a batch that several processes share.
+
+    While `gathered` is set, training uses the mean and variance of all their rows; gathered(values (k,)) -> (processes, k).
+    torch's own SyncBatchNorm does it on CUDA alone. In eval mode, and without it, this is torch's layer.
+    """
+
+    gathered: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.gathered is None or not self.training:
+            return super().forward(x)
+        y, mean, variance = _NormOverAll.apply(x, self.weight, self.bias, self.eps, self.gathered)
+        if self.track_running_stats:
+            with torch.no_grad():
+                self.num_batches_tracked.add_(1)
+                share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+                self.running_var.lerp_(variance.to(self.running_var.dtype), share)
+        return y
+
+
+class _NormOverAll(torch.autograd.Function):
+    """Batch norm of x (N / processes, C, H, W) by the moments of all N rows: (y, mean (C,), unbiased variance (C,)).
+
+    Shares are of equal size, so the batch's mean is the mean of means, and one exchange each way is enough. Gradients of weight
+    and bias are of this process's rows, to be averaged as all others are.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None, eps: float,
+                gathered: Callable[[torch.Tensor], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        own = lifted(x)
+        rows = gathered(torch.cat(torch.var_mean(own, (0, 2, 3), correction=0)))
+        variances, means = rows.chunk(2, 1)
+        count = len(rows) * x.numel() // x.shape[1]
+        mean = means.mean(0)
+        variance = (variances + (means - mean).square()).mean(0)
+        ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt())
+        ctx.gathered = gathered
+        unbiased = variance * count / (count - 1)
+        ctx.mark_non_differentiable(mean, unbiased)
+        return F.batch_norm(own, mean, variance, weight, bias, eps=eps).to(x.dtype), mean, unbiased
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, weight, mean, scale = ctx.saved_tensors
+        gradient = lifted(gradient)
+        normal = (lifted(x) - mean[:, None, None]) * scale[:, None, None]
+        along = (gradient * normal).sum((0, 2, 3)), gradient.sum((0, 2, 3))
+        both = ctx.gathered(torch.cat(along)).mean(0) * x.shape[1] / x.numel()
+        of_normal, of_ones = (part[:, None, None] for part in both.chunk(2))
+        back = (gradient - of_ones - normal * of_normal) * (scale if weight is None else scale * weight)[:, None, None]
+        return back.to(x.dtype), *((None, None) if weight is None else along), None, None
+
+
 class ClassBatchNorm(nn.Module):
     """Batch norm whose scale and shift are the class's own [1707.00683]: x (N, C, H, W), labels (N,) int64 -> (N, C, H, W)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.norm = BatchNorm2d(channels, affine=False)
         self.scale, self.shift = nn.Embedding(classes, channels), nn.Embedding(classes, channels)
         nn.init.ones_(self.scale.weight)
         nn.init.zeros_(self.shift.weight)
@@ -92,7 +152,7 @@ class Projection(nn.Module):
         nn.init.normal_(self.classes.weight, 0.0, 0.02)
 
     def forward(self, features: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        return (self.classes(given(labels)) * features.float()).sum(1)
+        return (self.classes(given(labels)) * lifted(features)).sum(1)
 
 
 class SpectralNorm(nn.Module):
@@ -187,10 +247,10 @@ def narrow_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
     adds to its neighbours, and `fold` adds the k*k shifted pictures up, in float32. Same parameters, same result to rounding.
     """
     if not _rewrites.get():
-        return conv(x).float()
+        return lifted(conv(x))
     size = conv.kernel_size[0]
     kernel = conv.weight.flip(2, 3)[0].flatten(1).T[:, :, None, None]  # (k*k, C, 1, 1)
-    parts = F.conv2d(x, kernel).flatten(2).float()  # (N, k*k, H*W)
+    parts = lifted(F.conv2d(x, kernel).flatten(2))  # (N, k*k, H*W)
     return F.fold(parts, x.shape[2:], size, padding=size // 2) + conv.bias
 
 

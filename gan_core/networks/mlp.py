@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..precision import lifted
+
 WIDTH, SLOPE = 128, 0.2
 GOLDEN = (math.sqrt(5) - 1) / 2
 WAVES, PITCH = 32, 2.0  # how many waves, and the standard deviation of their angular frequencies
@@ -34,7 +36,7 @@ class Generator(nn.Module):
         x = z
         for layer in (self.hidden1, self.hidden2, self.hidden3, self.hidden4):
             x = torch.tanh(layer(x))  # (N, 128)
-        return self.head(x).float()  # (N, 2)
+        return lifted(self.head(x))  # (N, 2)
 
 
 class Discriminator(nn.Module):
@@ -51,7 +53,7 @@ class Discriminator(nn.Module):
         x = torch.cat(self._waves(x), dim=1)  # (N, 64)
         for layer in (self.hidden1, self.hidden2):
             x = F.leaky_relu(layer(x), SLOPE)  # (N, 128)
-        return self.head(x).squeeze(1).float()  # (N,)
+        return lifted(self.head(x).squeeze(1))  # (N,)
 
     def _waves(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.autocast(x.device.type, enabled=False):  # a phase of several turns has no digits to spare
@@ -66,12 +68,12 @@ class Discriminator(nn.Module):
         sines, cosines = self._waves(x)
         above1 = self.hidden1(torch.cat([sines, cosines], dim=1))
         above2 = self.hidden2(F.leaky_relu(above1, SLOPE))
-        logits = self.head(F.leaky_relu(above2, SLOPE)).squeeze(1).float()
+        logits = lifted(self.head(F.leaky_relu(above2, SLOPE)).squeeze(1))
         slope1, slope2 = (torch.where(above.detach() > 0, 1.0, SLOPE) for above in (above1, above2))  # no second derivative
         by_waves = ((self.head.weight * slope2) @ self.hidden2.weight * slope1) @ self.hidden1.weight  # (N, 64)
         by_sines, by_cosines = by_waves.to(self.frequencies.dtype).chunk(2, dim=1)
         gradient = (by_sines * cosines - by_cosines * sines) @ self.frequencies.T  # (N, 2)
-        return logits, gradient.float().square().sum(1)
+        return logits, lifted(gradient).square().sum(1)
 
 
 def even_waves(count: int) -> torch.Tensor:

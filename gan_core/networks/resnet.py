@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..precision import lifted
 from .layers import Projection, given, plan
 
 
@@ -59,7 +60,7 @@ class Generator(nn.Module):
         for change, block in zip(self.change, self.blocks[1:], strict=True):
             # Channels first: at the smaller size they cost a quarter.
             x = block(F.interpolate(change(x), scale_factor=2, mode="bilinear"))  # (N, 32, 14, 14), (N, 32, 28, 28)
-        return torch.sigmoid(self.head(F.leaky_relu(x, 0.2)).float())  # (N, 1, 28, 28)
+        return torch.sigmoid(lifted(self.head(F.leaky_relu(x, 0.2))))  # (N, 1, 28, 28)
 
 
 class Discriminator(nn.Module):
@@ -80,7 +81,7 @@ class Discriminator(nn.Module):
         for change, block in zip(self.change, self.blocks[1:], strict=True):
             x = block(change(F.avg_pool2d(x, 2)))  # (N, 32, 14, 14), (N, 64, 7, 7)
         features = F.leaky_relu(x, 0.2).flatten(1)
-        logits = self.dense(features).squeeze(1).float()  # (N,)
+        logits = lifted(self.dense(features).squeeze(1))  # (N,)
         return logits if self.projection is None else logits + self.projection(features, labels)
 
 

@@ -1,0 +1,160 @@
+"""Several processes that train as one: each takes its share of every batch, and what they found is put together.
+
+It knows torch.distributed, started by torchrun, and no trainer. `ALONE` is the team of one process: nothing happens in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+PATIENCE = timedelta(hours=1)  # how long a process waits for the others before it gives up: one may be fetching data
+TEXT = 400  # bytes that `gather_text` carries
+
+
+class TeamBroken(RuntimeError):
+    """Another process of the team is gone, or no longer answers; one sentence."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who trains together. Every process calls the same methods in the same order; each `N` is the size of a whole batch.
+
+    rank: this process's number, 0 for the one that writes the run's folder; size: how many there are; local_rank and
+    local_size: the same among those of this machine. All but the simplest raise TeamBroken where another has ended.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
+
+    def share(self, rows: torch.Tensor, parts: int = 1) -> torch.Tensor:
+        """This process's rows (parts * N / size, ...) of `parts` batches behind each other (parts * N, ...): N / size of each."""
+        if self.size == 1:
+            return rows
+        mine = len(rows) // (parts * self.size)
+        return rows.unflatten(0, (parts, self.size, mine))[:, self.rank].flatten(0, 1)
+
+    def together(self, parameters: Iterable[torch.Tensor], loss: torch.Tensor, *rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(loss, *rows) of the whole batch; afterwards the gradients are the whole batch's too. One all-reduce.
+
+        loss: the mean over this process's share, so that the shares' mean is the batch's. rows: (N / size,) each, of which the
+        whole (N,) comes back. Gradients are replaced; a parameter without one must be without one everywhere.
+        """
+        found = (loss.detach(), *(r.detach() for r in rows))
+        if self.size == 1:
+            return found
+        owners = [p for p in parameters if p.grad is not None]
+        kept = sum(p.numel() for p in owners) + 1
+        flat = owners[0].grad.new_zeros(kept + self.size * sum(map(len, rows)))
+        places, begin = [], 0
+        for p in owners:  # each gradient's place lies as its parameter does, so that a copy is a straight one
+            places.append(flat.as_strided(p.shape, p.stride(), begin))
+            begin += p.numel()
+        torch._foreach_copy_(places, [p.grad for p in owners])
+        flat[kept - 1] = found[0]
+        slots, begin = [], kept
+        for r in found[1:]:
+            slots.append(flat[begin:begin + self.size * len(r)])
+            slots[-1].view(self.size, -1)[self.rank] = r  # every other process leaves this row zero
+            begin += self.size * len(r)
+        self._sum(flat)
+        flat[:kept].div_(self.size)
+        for p, place in zip(owners, places, strict=True):
+            p.grad = place
+        return (flat[kept - 1].clone(), *(slot.clone() for slot in slots))
+
+    def gather(self, values: torch.Tensor) -> torch.Tensor:
+        """(size, k): every process's values (k,), bit for bit the same everywhere."""
+        slots = values.new_zeros(self.size, len(values))
+        slots[self.rank] = values
+        self._sum(slots)
+        return slots
+
+    def gather_text(self, text: str) -> list[str]:
+        """What every process says, in at most TEXT bytes each."""
+        said = text.encode()[:TEXT]
+        rows = self.gather(torch.tensor([*said, *bytes(TEXT - len(said))], dtype=torch.uint8)) if self.size > 1 else [said]
+        return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in rows]
+
+    def send(self, data: bytes, length: int) -> bytes:
+        """Rank 0's `data` of `length` bytes, everywhere."""
+        parcel = torch.frombuffer(bytearray(data or bytes(length)), dtype=torch.uint8)
+        with _answered():
+            dist.broadcast(parcel, 0)
+        return bytes(parcel.numpy())
+
+    @torch.no_grad()
+    def follow_(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Every process's tensors become rank 0's, in place."""
+        kinds: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
+        for tensor in tensors:
+            kinds.setdefault((tensor.dtype, tensor.device), []).append(tensor)
+        for group in kinds.values():
+            flat = torch.cat([tensor.flatten() for tensor in group])
+            with _answered():
+                dist.broadcast(flat, 0)
+            for tensor, part in zip(group, flat.split([tensor.numel() for tensor in group]), strict=True):
+                tensor.copy_(part.view(tensor.shape))
+
+    def sum(self, numbers: list[int]) -> list[int]:
+        """The sums of every process's whole numbers."""
+        total = torch.tensor(numbers)
+        self._sum(total)
+        return total.tolist()
+
+    def _sum(self, tensor: torch.Tensor) -> None:
+        with _answered():
+            dist.all_reduce(tensor)
+
+    def leave(self) -> None:
+        """Let go of the others."""
+        if self.size > 1:
+            with contextlib.suppress(RuntimeError):
+                dist.destroy_process_group()
+
+
+ALONE = Team()
+
+
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise TeamBroken("Another process of this training has ended or no longer answers.") from error
+
+
+def join() -> Team:
+    """The team that torchrun's environment names, or ALONE. Tensors of a processor travel by gloo, a GPU's by nccl.
+
+    Under CUDA each process takes the GPU of its local rank. Raises TeamBroken where the others are not met.
+    """
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    if not dist.is_available() or not dist.is_torchelastic_launched() or not all(name in os.environ for name in names):
+        return ALONE
+    team = Team(*(int(os.environ[name]) for name in names))
+    if team.size == 1:
+        return ALONE
+    if torch.cuda.is_available():
+        torch.cuda.set_device(team.local_rank % torch.cuda.device_count())
+    with _answered():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    return team
+
+
+def restarts() -> int:
+    """How often torchrun has started this group again after one of it died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+
+
+def may_restart() -> bool:
+    """Whether torchrun will start this group once more if it ends in failure now."""
+    return restarts() < int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))

@@ -114,6 +114,12 @@ class Team:
         with _answered():
             dist.all_reduce(tensor)
 
+    def check_device(self, device: str) -> None:
+        """Raises ValueError, a sentence, where there are fewer GPUs here than processes that each need one."""
+        if device == "cuda" and self.local_size > torch.cuda.device_count():
+            raise ValueError(f"{self.local_size} processes need a GPU each, and this machine has {torch.cuda.device_count()}; "
+                             "start fewer, or set device to 'cpu'.")
+
     def leave(self) -> None:
         """Let go of the others."""
         if self.size > 1:

@@ -1,6 +1,7 @@
 """One life of one run: show, train, obey, report, save, until somebody or something ends it.
 
 It knows the run and its trainer, not the process it lives in: locks, logs and how a failure is told are the worker's business.
+Of several processes the first one leads this life, and the others follow its `orders`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from . import checkpoint, probe, sources
 from .acceleration import Resolved, cores, devices
 from .best import Best
 from .board import Board
+from .commands import Commands
 from .config import LIVE, TrainConfig
 from .data.asking import Cancelled, Progress
+from .orders import NETWORKS, Orders
 from .recorder import Diverged, Recorder
 from .run import Run
 from .threads import Threads
@@ -25,17 +28,16 @@ from .trainer import Trainer
 
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
 POLL = 0.02  # seconds between looks for commands while paused
-INLINE = 1.0  # seconds of single steps before their command is acknowledged and they go on as a running run
 SPEED_WINDOW = 4.0  # seconds of training over which images per second are measured
-# What a single step may move -> the trainer's method for it.
-NETWORKS = {"discriminator": "discriminator_step", "generator": "generator_step", "both": "step"}
 
 
 class Life:
     """One worker life of one run: everything from the first look at the folder to the last status."""
 
-    def __init__(self, run: Run, board: Board, threads: int, paused: bool) -> None:
-        self.run, self.board, self.paused = run, board, paused
+    def __init__(self, run: Run, board: Board, threads: int, paused: bool, orders: Orders) -> None:
+        self.run, self.board, self.paused, self.orders = run, board, paused, orders
+        self.team, self.commands = orders.team, Commands(self)
+        self.trainer: Trainer | None = None
         self.stop_asked = False
         self.budget: tuple[str, int] | None = None  # single steps still to make: (network, count)
         self.elapsed = 0.0
@@ -46,7 +48,7 @@ class Life:
     def _begin(self) -> None:
         """Everything a life needs before it can train. Raises Cancelled where it was stopped while it waited for data."""
         run, status = self.run, self.board.status
-        self.trainer = self._restored(run.config, self._named_threads)
+        self.trainer = self._restored(run.config)
         seqs = [frame.seq for frame in run.frames()]
         self.best = Best(run, self.trainer, self.board.write, self.elapsed)
         self.recorder = Recorder(run, self.trainer, status.life, max([status.seq, *seqs]), status.live)
@@ -66,42 +68,58 @@ class Life:
 
     def _called_off(self) -> bool:
         """Whether somebody wants an end before the beginning; looks at the commands a few times a second."""
-        if not self.stop_asked and time.monotonic() - self._looked >= REPORT:
+        if time.monotonic() - self._looked >= REPORT:
             self._looked = time.monotonic()
-            for path, command in self.run.pending():
-                if command.get("command") == "stop":
-                    self._obey(command)
-                    path.unlink(missing_ok=True)
-        return self.stop_asked
+            self.orders.wait()
+            self.commands.obey(only="stop")
+        return self.ending
 
-    def _restored(self, config: TrainConfig, threads: int) -> Trainer:
+    def _restored(self, config: TrainConfig) -> Trainer:
         """A new trainer, or the last checkpoint's with the very choices it was made with: nothing is probed again."""
-        notice = ""
+        notice, status = "", self.board.status
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         before = None
         if kept is not None:
             config = _as_tuned(config, kept.metadata["config"])
-        images, labels = self._data(config)
-        if kept is not None:
             before = Resolved(**kept.metadata["resolved"])
-        resolved = before if before and before.device in devices() else probe.choose(config, images, labels, threads)
+            status.exact &= kept.metadata.get("processes", 1) == self.team.size
+        images, labels = self._data(config)
+        resolved = self._choices(config, before, images, labels)
         if before and before.device != resolved.device:
             notice = (f"This run was trained on {before.device}, which is not here; it goes on on {resolved.device}, "
                       "no longer bit for bit.")
-            self.board.status.exact = False
-        fixed = config.threads or threads or resolved.device != "cpu"
-        self.threads = Threads(resolved.threads, 0 if fixed else cores(), dict(resolved.speeds))
-        trainer = Trainer(config, images, labels, resolved=resolved)
+            status.exact = False
+        trainer = Trainer(config, images, labels, resolved=resolved, team=self.team)
+        self.orders.start(trainer)
         if kept is not None:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
             if kept.skipped:
                 notice = f"The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken."
+        self.orders.adopt(trainer)
         self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed, notice=notice,
                          device=resolved.device, precision=resolved.precision, memory_format=resolved.memory_format,
                          threads=resolved.threads, rewrites=resolved.rewrites, tuned=_tuned(self.run.config, config),
-                         checkpoint_step=-1 if kept is None else kept.step)
+                         checkpoint_step=-1 if kept is None else kept.step, processes=self.team.size)
         return trainer
+
+    def _choices(self, config: TrainConfig, before: Resolved | None, images: Any, labels: Any) -> Resolved:
+        """The machine's choices: an earlier life's where it has the device, else by measurement, here and for all processes.
+
+        Several processes of one machine divide its cores and keep to that: who waits for the slowest gains nothing by a watch.
+        """
+        threads, together = config.threads or self._named_threads, self.team.size > 1
+        if together:
+            threads = threads or max(1, cores() // self.team.local_size)
+        if before and before.device in devices():
+            resolved = dataclasses.replace(before, threads=threads) if together else before
+        else:
+            share = config.replace(batch_size=max(1, config.batch_size // self.team.size))
+            resolved = probe.choose(share, images, labels, threads)
+        self.team.check_device(resolved.device)
+        fixed = threads or resolved.device != "cpu"
+        self.threads = Threads(resolved.threads, 0 if fixed else cores(), dict(resolved.speeds))
+        return resolved
 
     def stop(self) -> None:
         """Save and end after the step at hand; may be called from a signal handler."""
@@ -120,26 +138,23 @@ class Life:
         if not self.run.real_path.exists():
             self._try("showing the real pictures", self.recorder.write_real)
         self._show()
-        self._publish("paused" if self.paused else "running")
+        self.publish("paused" if self.paused else "running")
         if self.board.status.checkpoint_step < 0:
             self.save()
-        while not self.stop_asked:
+        while not self.ending:
             # Obey.
-            for path, command in self.run.pending():
-                self._obey(command)
-                path.unlink(missing_ok=True)
-            if self.stop_asked:
+            self.commands.obey()
+            if self.ending:
                 break
             if self.paused:
+                self.orders.wait()
                 time.sleep(POLL)
                 continue
             # Train.
-            self._step(self.budget[0] if self.budget else "both")
-            if self.budget:
-                self.budget = (self.budget[0], self.budget[1] - 1) if self.budget[1] > 1 else None
-                if self.budget is None:
-                    self.pause()
-                    continue
+            self.train(*(self.budget or ("both", 0)))
+            if self.budget and self.budget[1] <= 0:
+                self.pause()
+                continue
             config = self.trainer.config
             if 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed:
                 self._finish("finished")
@@ -147,6 +162,28 @@ class Life:
             # Once in a while: report, show, save.
             self._report()
         self._finish("stopped")
+
+    @property
+    def step_count(self) -> int:
+        return self.board.status.step if self.trainer is None else self.trainer.step_count
+
+    @property
+    def ending(self) -> bool:
+        """Whether this process, or another one that trains with it, was told to end."""
+        return self.stop_asked or self.orders.stop_asked
+
+    def train(self, network: str, most: int = 0) -> int:
+        """Some steps, at most `most` unless that is 0; returns how many: one, or of several processes a tenth of a second's."""
+        config, made = self.trainer.config, 0
+        if config.max_steps:
+            left = max(1, config.max_steps - self.trainer.step_count)
+            most = min(most or left, left)
+        for _ in self.orders.stretch(network, most):
+            self._step(network)
+            made += 1
+        if self.budget:
+            self.budget = (network, self.budget[1] - made)
+        return made
 
     def _step(self, network: str) -> None:
         started = time.monotonic()
@@ -161,7 +198,7 @@ class Life:
         """Other sums in another order from here on: said with its step, and no longer bit for bit."""
         self.trainer.resolved = dataclasses.replace(self.trainer.resolved, threads=new)
         self._try("writing the curves", lambda: self.recorder.mark("threads", {"threads": [old, new]}, self.elapsed))
-        self._publish(threads=new, exact=False)
+        self.publish(threads=new, exact=False)
 
     def _report(self) -> None:
         """Everything that is due. What it costs counts as training time: a person waits for it too."""
@@ -183,10 +220,10 @@ class Life:
             self.save()
         self._try("measuring", lambda: self.best.turn(self.recorder, self.elapsed))
         self.elapsed += time.monotonic() - started
-        self._publish(speed=speed)
+        self.publish(speed=speed)
         self._reported = time.monotonic()
 
-    def _publish(self, state: str = "", **fields: Any) -> None:
+    def publish(self, state: str = "", **fields: Any) -> None:
         self.board.write(state, step=self.trainer.step_count, images=self.trainer.images_seen, elapsed=round(self.elapsed, 3),
                          seq=self.recorder.seq, live=self.recorder.live_number, **fields)
 
@@ -224,98 +261,36 @@ class Life:
         self.paused, self.budget = True, None
         self._recent.clear()
         self._show()
-        self._publish("paused")
+        self.publish("paused")
 
     def _finish(self, state: str) -> None:
+        self.orders.end(0)  # before anything is said: who has lost the others has neither finished nor stopped
         self._show()
         if self.board.status.checkpoint_step != self.trainer.step_count:
             self.save()
-        self._publish(state)
+        self.publish(state)
 
-    # Commands.
+    # What commands ask for.
 
-    def _obey(self, command: dict[str, Any]) -> None:
-        """Do it and say so; what cannot be done is answered with a sentence."""
-        name, args, identity = command.get("command"), command.get("args"), command.get("id")
-        if not isinstance(identity, str) or not isinstance(args, dict):
-            return  # not written by this program: there is nobody to answer
-        action = {"pause": self._pause, "resume": self._resume, "step": self._steps, "save": self._save,
-                  "stop": self._stop, "tune": self._tune, "restore": self._restore}.get(name) if isinstance(name, str) else None
-        message = f"{str(name)[:40]!r} is no command of this worker." if action is None else action(args)
-        answer = {"id": identity, "command": str(name)[:40], "ok": not message, "message": message,
-                  "step": self.trainer.step_count}
-        self.board.write(acknowledged=[*self.board.status.acknowledged, answer][-16:])
-
-    def _pause(self, args: dict[str, Any]) -> str:
-        if self.paused:
-            return "It is paused already."
-        self.pause()
-        return ""
-
-    def _resume(self, args: dict[str, Any]) -> str:
-        if not self.paused:
-            return "It is running already."
-        self.paused = False
-        self._publish("running")
-        return ""
-
-    def _steps(self, args: dict[str, Any]) -> str:
-        """Single steps of a paused run: here and now for a second, the rest as a running run that pauses itself."""
-        network, count = args.get("network", "both"), args.get("count", 1)
-        if network not in NETWORKS:
-            return f"There is no network {str(network)[:40]!r}; choose one of: {', '.join(NETWORKS)}."
-        if type(count) is not int or not 1 <= count <= 10_000:
-            return f"The count is {str(count)[:40]!r}; give a whole number from 1 to 10,000."
-        if not self.paused:
-            return "Single steps are for a paused run; pause it first."
-        started, made = time.monotonic(), 0
-        while made < count and time.monotonic() - started < INLINE:
-            self._step(network)
-            made += 1
-        if made < count:
-            self.paused, self.budget = False, (network, count - made)
-            self._publish("running")
-        else:
-            self.pause()
-        return ""
-
-    def _save(self, args: dict[str, Any]) -> str:
-        message = self.save()
-        self._publish()
-        return message
-
-    def _tune(self, args: dict[str, Any]) -> str:
-        """Knobs turned while it trains: at once, with a mark on the curves, and saved: a kill takes no change back."""
-        changes = args.get("changes")
-        if not isinstance(changes, dict) or not changes:
-            return "There is nothing to change; give an object of field names and values."
-        try:
-            changed = self.trainer.tune(**{str(name): value for name, value in changes.items()})
-        except ValueError as error:
-            return str(error)
+    def tune(self, changes: dict[str, Any]) -> None:
+        """Turn knobs, mark it on the curves and save. Raises ValueError, a sentence; nothing has changed then."""
+        changed = self.trainer.tune(**changes)
         if changed:
+            self.orders.adopt(self.trainer)
             self._try("writing the curves", lambda: self.recorder.mark("tune", changed, self.elapsed))
             self.save()
-            self._publish(tuned=_tuned(self.run.config, self.trainer.config))
-        return ""
+            self.publish(tuned=_tuned(self.run.config, self.trainer.config))
 
-    def _restore(self, args: dict[str, Any]) -> str:
-        """Back to the best measured generator, as if a new life began there, and pause: somebody will change something first."""
-        try:
-            kept, changes = self.best.restore()
-        except (checkpoint.CheckpointError, OSError) as error:
-            return f"{str(error)[:1].upper()}{str(error)[1:]}"
+    def restore(self) -> None:
+        """Go back to the best checkpoint as if a new life began there, and pause. Raises CheckpointError or OSError."""
+        kept, changes = self.best.restore()
+        self.orders.adopt(self.trainer)
         self.elapsed = float(kept.metadata["elapsed"])
         self.board.write(life=self.board.status.life + 1, checkpoint_step=kept.step,
                          tuned=_tuned(self.run.config, self.trainer.config))
         self.recorder = Recorder(self.run, self.trainer, self.board.status.life, self.recorder.seq, self.recorder.live_number)
         self._try("writing the curves", lambda: self.recorder.mark_restored(changes, self.elapsed))
         self.pause()
-        return ""
-
-    def _stop(self, args: dict[str, Any]) -> str:
-        self.stop()
-        return ""
 
 
 def _as_tuned(config: TrainConfig, saved: dict[str, Any]) -> TrainConfig:

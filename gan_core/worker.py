@@ -19,28 +19,69 @@ import filelock
 import psutil
 import torch
 
-from . import checkpoint, players, probe
+from . import checkpoint, distributed, orders, players, probe
 from .board import Board
 from .config import PRESETS, ConfigError
+from .distributed import Team, TeamBroken
 from .files import atomic_write
 from .life import Life
+from .orders import Orders
 from .recorder import Diverged
 from .run import Run, RunError
 from .sources import DataError
-from .status import Status
+from .status import ENDED, Status
 from .trainer import Trainer
+
+MENDED = ("killed", "crashed")  # kinds of failure that starting again may mend
 
 
 class Refused(Exception):
     """The run cannot be trained here; one sentence."""
 
 
-def work(path: Path, paused: bool, threads: int) -> int:
-    """Train the run in this folder until its end; returns the exit status, 0 for an end that was asked for."""
-    run = Run.open(path)
-    log = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+def work(path: Path, paused: bool, threads: int, team: Team = distributed.ALONE) -> int:
+    """Train the run in this folder until its end; returns the exit status, 0 for an end that was asked for.
+
+    Of several processes that torchrun has started the first one leads, and alone writes the folder; the others follow it.
+    """
+    if team.rank:
+        return _follow(path, team)
+    voice, status = Orders(team), 1
+    try:
+        status = _lead(Run.open(path), paused, threads, voice)
+    finally:
+        with contextlib.suppress(TeamBroken):
+            voice.end(status)
+    return status
+
+
+def _follow(path: Path, team: Team) -> int:
+    """Train as the first process says, until it says no more."""
+    with contextlib.suppress(OSError):  # on another machine the folder may not be there
+        _log_to(path / "worker.log")
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: asked.append(number))
+    try:
+        return orders.follow(team, lambda: bool(asked))
+    except Exception:
+        traceback.print_exc()
+        return 1
+
+
+def _log_to(path: Path) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)
+
+
+def _lead(run: Run, paused: bool, threads: int, voice: Orders) -> int:
+    _log_to(run.log_path)
+    if distributed.restarts():  # torchrun has seen a process die: what can go on goes on as it was, what has ended stays so
+        before = run.stored_status()
+        if before.state in ENDED and (before.error or {}).get("kind") not in MENDED:
+            return int(before.state == "failed")
+        paused = before.state == "paused"
     lock = filelock.FileLock(run.path.parent / ".worker.lock")
     busy = _take(lock, run)
     if busy == run.id:
@@ -51,13 +92,15 @@ def work(path: Path, paused: bool, threads: int) -> int:
     try:
         if busy:
             raise Refused(f"In this folder {busy} is being trained already; stop it first.")
-        life = Life(run, board, threads, paused)
+        life = Life(run, board, threads, paused, voice)
         signal.signal(signal.SIGTERM, lambda *_: life.stop())
         signal.signal(signal.SIGINT, lambda *_: life.stop())
         life.live()
         return 0
     except Exception as error:
         traceback.print_exc()
+        if isinstance(error, TeamBroken) and distributed.may_restart():
+            return 1  # as if this process had been killed too; the next life finds the run as it was, paused or not
         kind, message, step = _told(error, board.status)
         board.write("failed", error={"kind": kind, "message": message, "step": step})
         return 1
@@ -70,7 +113,7 @@ def _take(lock: filelock.BaseFileLock, run: Run) -> str:
     """At most one worker trains per folder; the lock dies with its owner, whatever kills it. "" or the run that is trained."""
     holder = run.path.parent / ".worker.json"
     try:
-        lock.acquire(timeout=1.0)
+        lock.acquire(timeout=10.0 if distributed.restarts() else 1.0)  # a dead process may be a while in going
     except filelock.Timeout:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return str(json.loads(holder.read_bytes())["run"])
@@ -87,6 +130,8 @@ def _told(error: Exception, status: Status) -> tuple[str, str, int]:
         good = status.checkpoint_step
         hint = f" Resume goes back to step {good:,}; lower learning rates are steadier." if good >= 0 else ""
         return "diverged", f"{error}{hint}", error.step
+    if isinstance(error, TeamBroken):
+        return "killed", f"{error} worker.log may say why. Resume goes on from the last checkpoint.", step
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or ("alloc" in text.lower() and "memory" in text.lower()):
         return "out_of_memory", f"There was not enough memory at step {step:,}. Start again with a smaller batch.", step
     if isinstance(error, Refused | ConfigError | RunError | DataError | checkpoint.CheckpointError) or type(error) is ValueError:
@@ -126,7 +171,11 @@ def main(argv: list[str] | None = None) -> int:
                 return 0  # the server is gone, or has no use for a spare any more
             request = json.loads(line)
             args.run, args.paused = Path(request["run"]), bool(request.get("paused"))
-        return work(args.run, args.paused, args.threads)
+        team = distributed.join()
+        try:
+            return work(args.run, args.paused, args.threads, team)
+        finally:
+            team.leave()
     except RunError as error:
         print(error, file=sys.stderr)
         return 2

@@ -39,8 +39,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recorder": {"trainer", "run", "pointers"} | LEAVES,
     "best": {"gauge", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
     "board": {"run"} | GROUND,
-    "life": {"board", "best", "recorder", "probe", "sources", "trainer", "run", "config"} | GROUND | LEAVES,
-    "worker": {"board", "life", "recorder", "probe", "players", "sources", "trainer", "run", "config"} | GROUND | LEAVES,
+    "orders": {"trainer", "sources", "config"} | LEAVES,
+    "commands": {"orders"} | LEAVES,
+    "life": {"board", "best", "commands", "orders", "recorder", "probe", "sources", "trainer", "run", "config"} | GROUND | LEAVES,
+    "worker": {"board", "life", "orders", "recorder", "probe", "players", "sources", "trainer", "run",
+               "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
     "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data"} | GROUND,
 }

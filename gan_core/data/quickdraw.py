@@ -1,0 +1,162 @@
+"""Quick, Draw!: 345 categories of doodles, white strokes on black, 28x28; of each only as many are fetched as are wanted.
+
+A category is one .npy file of some 100 MB at Google; its header says how many drawings it has, and the first k of them are its
+first bytes. Whatever was fetched stays, and a later wish for more goes on from there.
+Source: Jongejan et al., The Quick, Draw! data set, 2016 (CC BY 4.0). The course's sheep are one category of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from . import fit, room
+from .asking import Ask, DataError, Loaded, data_folder
+from .download import Unreachable, fetch
+
+BASE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
+ALL = 20_000  # drawings where nobody says how many, all categories together
+SHAPE, PIXELS = (1, 28, 28), 784
+HEAD = 256  # bytes, more than the header has
+NAMES = Path(__file__).with_name("quickdraw.txt")
+
+
+@functools.cache
+def categories() -> tuple[str, ...]:
+    """The 345 names, in alphabetical order."""
+    return tuple(NAMES.read_text(encoding="utf-8").splitlines())
+
+
+def chosen(argument: str) -> tuple[str, ...]:
+    """The categories that "sheep, Cat" names, each once, in that order. Raises DataError with the nearest names."""
+    known = {name.lower(): name for name in categories()}
+    wanted = [" ".join(name.split()) for name in argument.split(",") if name.strip()]
+    for name in wanted:
+        if name.lower() not in known:
+            near = difflib.get_close_matches(name.lower(), known, n=5, cutoff=0.5)
+            these = f"near it: {', '.join(known[match] for match in near)}" if near else "sheep and The Mona Lisa are two of them"
+            raise DataError(f"Quick, Draw! has no category {name[:60]!r} among its {len(known)}; {these}.")
+    if not wanted:
+        raise DataError("Quick, Draw! wants a category, or some with commas between: quickdraw:sheep or quickdraw:sheep,cat.")
+    return tuple(dict.fromkeys(known[name.lower()] for name in wanted))
+
+
+def source(ask: Ask) -> Loaded:
+    """An entry of the registry. Labels say the category where there is more than one; `limit` is shared evenly."""
+    names = chosen(ask.argument)
+    wanted = [_announced(name, share, ask) for name, share in zip(names, _shares(ask, names), strict=True)]
+    room.check(sum(one.take for one in wanted), fit.form(SHAPE, ask), "Quick, Draw!")
+    parts = [_whole(one, ask) for one in wanted]
+    takes = [part.take for part in parts]
+    data = fit.filled((images for part in parts for images in part.slices()), sum(takes), SHAPE, ask)
+    labels = np.repeat(np.arange(len(parts)), takes) if len(parts) > 1 else None
+    return Loaded(data, labels, names if len(parts) > 1 else (), found=sum(part.count for part in parts))
+
+
+def ready(ask: Ask) -> bool:
+    """Whether `source` needs no network now."""
+    try:
+        names = chosen(ask.argument)
+        return all(_here(_path(name)).enough(share) for name, share in zip(names, _shares(ask, names), strict=True))
+    except DataError:
+        return False
+
+
+def at_hand(name: str, limit: int) -> list[str]:
+    """The data sets of this kind that are here, as far as `limit` wants them."""
+    return [f"{name}:{category}" for category in categories() if ready(Ask(name, category, limit=limit))]
+
+
+@dataclass(frozen=True)
+class _Category:
+    """One category's file as it is here. count: drawings in the whole file; held: of them here; take: of them wanted."""
+
+    path: Path
+    offset: int = 0
+    count: int = 0
+    held: int = 0
+    take: int = 0
+
+    def enough(self, share: int) -> bool:
+        return self.count > 0 and self.held >= min(share, self.count)
+
+    def slices(self) -> Iterator[np.ndarray]:
+        """uint8 (n, 1, 28, 28), until `take` of them came."""
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            for at in range(0, self.take, fit.SLICE):
+                n = min(fit.SLICE, self.take - at)
+                yield np.frombuffer(file.read(n * PIXELS), np.uint8).reshape(n, *SHAPE)
+
+
+def _shares(ask: Ask, names: tuple[str, ...]) -> list[int]:
+    total = ask.limit or ALL
+    if total < len(names):
+        raise DataError(f"max_images is {total} for {len(names)} categories; give at least {len(names)}, or choose fewer.")
+    return [total // len(names) + (k < total % len(names)) for k in range(len(names))]
+
+
+def _path(name: str) -> Path:
+    return data_folder() / "quickdraw" / f"{name}.npy"
+
+
+def _url(path: Path) -> str:
+    base = (os.environ.get("GAN_PLAYGROUND_QUICKDRAW") or BASE).rstrip("/")
+    return f"{base}/{quote(path.name)}"
+
+
+def _announced(name: str, share: int, ask: Ask) -> _Category:
+    """What there is of the category: its header is read, fetched where it is not here."""
+    path = _path(name)
+    here = _here(path)
+    if not here.count:
+        path.unlink(missing_ok=True)  # damaged: nothing of it can be used
+        fetch(_url(path), path, ask, first=HEAD)
+        here = _here(path, _url(path))
+    return replace(here, take=min(share, here.count))
+
+
+def _whole(wanted: _Category, ask: Ask) -> _Category:
+    """The same, once `take` drawings of it are here."""
+    if wanted.held >= wanted.take:
+        return wanted
+    path, url = wanted.path, _url(wanted.path)
+    try:
+        fetch(url, path, ask, first=wanted.offset + wanted.take * PIXELS)
+    except Unreachable as error:
+        some = f" The first {wanted.held:,} drawings of it are here: a smaller max_images works now." if wanted.held else ""
+        raise Unreachable(f"{error}{some}") from error
+    here = _here(path, url)
+    if here.held < wanted.take:
+        raise DataError(f"{url} announces {here.count:,} drawings and ends after {here.held:,}: it is not whole; "
+                        "set GAN_PLAYGROUND_QUICKDRAW to another address, or choose another category.")
+    return replace(here, take=wanted.take)
+
+
+def _here(path: Path, url: str = "") -> _Category:
+    """What the file's header says; nothing where there is no such file. With `url` another form is refused in a sentence."""
+    try:
+        with open(path, "rb") as file:
+            head = io.BytesIO(file.read(HEAD))
+            file.seek(0, os.SEEK_END)
+            size = file.tell()
+        version = np.lib.format.read_magic(head)
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, fortran, dtype = read(head, max_header_size=HEAD)
+        if len(shape) != 2 or shape[0] < 1 or shape[1] != PIXELS or fortran or dtype != np.uint8:
+            raise ValueError(f"it holds {dtype} of shape {shape}, not uint8 of (number, {PIXELS})")
+    except (OSError, ValueError, KeyError) as error:
+        if not url:
+            return _Category(path)
+        path.unlink(missing_ok=True)
+        raise DataError(f"{url} is no file of Quick, Draw! ({str(error)[:200]}); if GAN_PLAYGROUND_QUICKDRAW is set, "
+                        "look whether its address is right.") from error
+    return _Category(path, head.tell(), shape[0], min(shape[0], (size - head.tell()) // PIXELS))

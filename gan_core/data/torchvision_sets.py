@@ -1,0 +1,266 @@
+"""The well-known sets that torchvision knows: addresses, file names, checksums and class names are its own tables'.
+
+Our downloader fetches them, so that they show progress, can be cancelled and go on later. The idx files of the four MNISTs are
+read here, straight from the .gz or .zip and in slices: torchvision would unpack them first and hold them twice. What lies
+in the folder as torchvision would have left it is taken as well. All of them are the training split.
+torchvision, and torch with it, is imported when a set is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from . import fit, room
+from .asking import Ask, DataError, Loaded, data_folder
+from .download import fetch
+
+CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist": "EMNIST", "cifar10": "CIFAR10",
+           "svhn": "SVHN"}  # a data set's name -> torchvision's class, whose tables are read
+SPLITS = ("letters", "balanced", "digits", "mnist", "byclass", "bymerge")  # of EMNIST
+IDX = ("images-idx3-ubyte", "labels-idx1-ubyte")
+EMNIST_ZIP = "gzip.zip"
+CIFAR_FILES = (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "batches.meta")  # what torchvision checks before it reads
+SVHN_FILE = "train_32x32.mat"
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts its files
+MOST = 64 << 20  # bytes of one unpacked file of CIFAR-10; they have 31 MB
+# What a damaged idx, .gz or .zip raises while it is read.
+DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, KeyError, NotImplementedError)
+
+Opener = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
+Pair = tuple[Opener, Opener]  # pictures, labels
+
+
+def source(ask: Ask) -> Loaded:
+    """An entry of the registry: the first `limit` of the training pictures, with labels and names. Raises DataError."""
+    if ask.name in ("cifar10", "svhn"):
+        return _colored(ask)
+    if ask.name == "emnist" and ask.argument not in SPLITS:
+        raise DataError(f"EMNIST has no split {ask.argument[:40]!r}; choose one of: {', '.join(SPLITS)}.")
+    damaged = False
+    for pair in _pairs(ask):
+        try:
+            return _read(pair, ask)
+        except DAMAGE:
+            damaged = True
+    pair = _fetched(ask, afresh=damaged)
+    try:
+        return _read(pair, ask)
+    except DAMAGE as error:
+        raise DataError(f"{ask.name} was fetched and cannot be read ({error}): run `pip install -U torchvision`, whose tables "
+                        "say what to fetch, or choose another data set.") from error
+
+
+def ready(ask: Ask) -> bool:
+    """Whether `source` needs no network now, as far as names and sizes tell."""
+    root = root_folder()
+    if ask.name == "cifar10":
+        return all((root / "cifar-10-batches-py" / name).is_file() for name in CIFAR_FILES)
+    if ask.name == "svhn":
+        return (root / SVHN_FILE).is_file()
+    return (ask.name != "emnist" or ask.argument in SPLITS) and any(True for _ in _pairs(ask))
+
+
+def at_hand(name: str, limit: int) -> list[str]:
+    """The data sets of this kind that are here."""
+    if name == "emnist":
+        return [f"emnist:{split}" for split in SPLITS if ready(Ask(name, split))]
+    return [name] if ready(Ask(name)) else []
+
+
+def root_folder() -> Path:
+    """What torchvision calls `root`."""
+    return data_folder() / "torchvision"
+
+
+def _table(name: str) -> Any:
+    from torchvision import datasets
+
+    return getattr(datasets, CLASSES[name])
+
+
+def _addresses(name: str, urls: list[str]) -> list[str]:
+    """Where a file of torchvision's table is fetched: there, or from the mirror that the environment names."""
+    mirror = os.environ.get("GAN_PLAYGROUND_MIRROR", "").rstrip("/")
+    return [f"{mirror}/{name}/{urls[0].rpartition('/')[2]}"] if mirror else urls
+
+
+# The four MNISTs: a file of pictures and one of labels, in LeCun's idx form.
+
+def _stems(ask: Ask) -> list[str]:
+    return [f"{f'emnist-{ask.argument}-train' if ask.name == 'emnist' else 'train'}-{kind}" for kind in IDX]
+
+
+def _raw(ask: Ask) -> Path:
+    return root_folder() / CLASSES[ask.name] / "raw"
+
+
+def _files(ask: Ask) -> list[str]:
+    """What is fetched of a set: EMNIST is one archive of all its splits."""
+    return [EMNIST_ZIP] if ask.name == "emnist" else [f"{stem}.gz" for stem in _stems(ask)]
+
+
+def _pairs(ask: Ask) -> Iterator[Pair]:
+    """What is here, the quickest first: files that torchvision unpacked, those that we fetched, the system's."""
+    stems = _stems(ask)
+    if all((_raw(ask) / stem).is_file() for stem in stems):
+        yield tuple(_plain(_raw(ask) / stem) for stem in stems)
+    if all((_raw(ask) / file).is_file() for file in _files(ask)):
+        yield _ours(ask)
+    if ask.name == "fashion-mnist" and all((DEBIAN / file).is_file() for file in _files(ask)):
+        yield tuple(_packed(DEBIAN / file) for file in _files(ask))
+
+
+def _ours(ask: Ask) -> Pair:
+    if ask.name == "emnist":
+        return tuple(_zipped(_raw(ask) / EMNIST_ZIP, stem) for stem in _stems(ask))
+    return tuple(_packed(_raw(ask) / file) for file in _files(ask))
+
+
+def _fetched(ask: Ask, afresh: bool) -> Pair:
+    """The set's files, fetched where they are not here; `afresh`: those that are here are damaged."""
+    table = _table(ask.name)
+    if ask.name == "emnist":
+        known = {EMNIST_ZIP: ([table.url], table.md5)}
+    else:
+        known = {file: ([mirror + file for mirror in table.mirrors], md5) for file, md5 in table.resources}
+    for file in _files(ask):
+        urls, md5 = known[file]
+        if afresh:
+            (_raw(ask) / file).unlink(missing_ok=True)
+        fetch(_addresses(ask.name, urls), _raw(ask) / file, ask, md5=md5)
+    return _ours(ask)
+
+
+def _plain(path: Path) -> Opener:
+    return lambda: open(path, "rb")
+
+
+def _packed(path: Path) -> Opener:
+    return lambda: gzip.open(path, "rb")
+
+
+def _zipped(path: Path, stem: str) -> Opener:
+    @contextlib.contextmanager
+    def opened() -> Iterator[BinaryIO]:
+        with zipfile.ZipFile(path) as archive, archive.open(f"gzip/{stem}.gz") as member, gzip.open(member, "rb") as file:
+            yield file
+    return opened
+
+
+def _read(pair: Pair, ask: Ask) -> Loaded:
+    """Both files. Raises one of DAMAGE where they are not whole, DataError where they have no room."""
+    with pair[1]() as file:
+        (found,) = _header(file, 1)
+        labels = np.frombuffer(file.read(found), np.uint8)
+        if len(labels) != found or file.read(1):
+            raise ValueError("the labels have another length than their header says")
+    with pair[0]() as file:
+        count, *shape = _header(file, 3)
+        if count != found or shape != [28, 28]:
+            raise ValueError(f"{count} pictures of {shape} beside {found} labels")
+        take = min(ask.limit or found, found)
+        room.check(take, fit.form((1, 28, 28), ask), ask.name)
+        data = fit.filled(_slices(file, take, last=take == found, turned=ask.name == "emnist"), take, (1, 28, 28), ask)
+    names = _names(ask)
+    first = 1 if ask.name == "emnist" and ask.argument == "letters" else 0  # 1 is A; 0 is nothing
+    labels = labels[:take].astype(np.int64) - first
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise ValueError("a label is none of the classes")
+    return Loaded(data, labels, names, found=found)
+
+
+def _header(file: BinaryIO, dimensions: int) -> list[int]:
+    """The sizes that an idx file of bytes announces (yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT")."""
+    if file.read(4) != bytes([0, 0, 8, dimensions]):
+        raise ValueError("this is no idx file of bytes")
+    sizes = np.frombuffer(file.read(4 * dimensions), ">u4")
+    if len(sizes) != dimensions or not sizes.all():
+        raise ValueError("the header is cut")
+    return [int(size) for size in sizes]
+
+
+def _slices(file: BinaryIO, take: int, last: bool, turned: bool) -> Iterator[np.ndarray]:
+    """uint8 (n, 1, 28, 28). `last`: the file ends here, where gzip looks at its checksum. `turned`: lines are columns."""
+    for at in range(0, take, fit.SLICE):
+        n = min(fit.SLICE, take - at)
+        images = np.frombuffer(file.read(n * 784), np.uint8).reshape(n, 1, 28, 28)
+        yield images.swapaxes(2, 3) if turned else images
+    if last and file.read(1):
+        raise ValueError("the pictures are more than their header says")
+
+
+def _names(ask: Ask) -> tuple[str, ...]:
+    table = _table(ask.name)
+    if ask.name == "emnist":
+        return tuple(name for name in table.classes_split_dict[ask.argument] if name != "N/A")
+    return tuple(name.partition(" - ")[0] for name in table.classes)  # "0 - zero"
+
+
+# CIFAR-10 and SVHN: torchvision reads them, which looks at every file's checksum first.
+
+def _colored(ask: Ask) -> Loaded:
+    table, root = _table(ask.name), root_folder()
+    take = {"cifar10": _cifar10, "svhn": _svhn}[ask.name]
+    data, labels, names = take(table, root, ask)
+    count = min(ask.limit or len(data), len(data))
+    room.check(count, fit.form(data.shape[1:], ask), ask.name)
+    return Loaded(fit.fitted(np.ascontiguousarray(data[:count]), ask), labels[:count], names, found=len(data))
+
+
+def _opened(make: Callable[[], Any]) -> Any:
+    """torchvision's data set, or None where its files are not here or not whole."""
+    try:
+        return make()
+    except RuntimeError:
+        return None
+
+
+def _cifar10(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    room.need(50_000 * 3072 * 2, ask.name)  # five files, then one array
+    made = _opened(lambda: table(root, train=True))
+    if made is None:
+        archive = root / table.filename
+        fetch(_addresses(ask.name, [table.url]), archive, ask, md5=table.tgz_md5)
+        _unpack(archive, root, table.base_folder, ask)
+        made = _opened(lambda: table(root, train=True))
+        archive.unlink(missing_ok=True)  # whole or not, it is of no more use
+    if made is None:
+        raise DataError(f"The files of CIFAR-10 in {root / table.base_folder} are not whole; start again to fetch them anew.")
+    return made.data.transpose(0, 3, 1, 2), np.asarray(made.targets, np.int64), tuple(made.classes)
+
+
+def _unpack(archive: Path, root: Path, folder: str, ask: Ask) -> None:
+    """The files that torchvision reads, and nothing else that an archive may hold."""
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for number, member in enumerate(tar):
+                ask.step("reading", number, len(CIFAR_FILES) + 1, archive.name)
+                base, _, name = member.name.rpartition("/")
+                if base == folder and name in CIFAR_FILES and member.isfile() and member.size <= MOST:
+                    tar.extract(member, root, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        archive.unlink(missing_ok=True)
+        raise DataError(f"{archive.name} cannot be unpacked into {root} ({error}); make room there and start again.") from error
+
+
+def _svhn(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    room.need(73_257 * 3072 * 2, ask.name)  # as it lies in the file, then as we want it
+    url, file, md5 = table.split_list["train"]
+    made = _opened(lambda: table(root, split="train"))
+    if made is None:
+        (root / file).unlink(missing_ok=True)
+        fetch(_addresses(ask.name, [url]), root / file, ask, md5=md5)
+        made = _opened(lambda: table(root, split="train"))
+    if made is None:
+        raise DataError(f"{file} was fetched and checked and cannot be read; choose another data set.")
+    return made.data, made.labels, tuple("0123456789")

@@ -1,0 +1,78 @@
+"""One request over HTTP, as bytes that come and can be left at any moment. It knows no file; httpx is imported with the first."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+CONNECT, SILENCE = 10.0, 20.0  # seconds until a server that does not answer, or falls silent, is given up
+TICK = 0.05  # seconds between two looks at whether somebody cancelled, while nothing comes
+
+
+class Failed(Exception):
+    """This address did not give the file; the message is half a sentence."""
+
+
+class Cut(Failed):
+    """The connection ended too early: what came is good, and the rest may be asked for."""
+
+
+def answer(url: str, headers: dict[str, str], waiting: Callable[[], None]) -> Iterator[Any]:
+    """First (status, headers), then the body's bytes as they come; `waiting` is called whenever nothing came for a moment.
+
+    The connection has a thread of its own, so that a cancel is heard at once however long a server or a name takes.
+    """
+    came: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=16)
+    ended = threading.Event()
+    threading.Thread(target=_connection, args=(url, headers, came, ended), name="download", daemon=True).start()
+    try:
+        while True:
+            try:
+                kind, value = came.get(timeout=TICK)
+            except queue.Empty:
+                waiting()
+                continue
+            if kind == "end":
+                return
+            if kind == "failed":
+                raise value
+            yield value
+    finally:
+        ended.set()
+
+
+def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: threading.Event) -> None:
+    """The thread: what comes goes into the queue, the last thing is "end" or "failed"."""
+    import httpx
+
+    def put(kind: str, value: Any) -> None:
+        while not ended.is_set():
+            with contextlib.suppress(queue.Full):
+                return came.put((kind, value), timeout=TICK)
+
+    try:
+        # httpx follows redirects to http and https only.
+        with httpx.Client(follow_redirects=True, max_redirects=5, timeout=httpx.Timeout(SILENCE, connect=CONNECT)) as client, \
+                client.stream("GET", url, headers=headers) as response:
+            put("head", (response.status_code, response.headers))
+            for chunk in response.iter_raw():  # as they are on the wire: a .gz stays one
+                put("bytes", chunk)
+                if ended.is_set():
+                    return
+        put("end", None)
+    except httpx.TimeoutException as error:
+        late = CONNECT if isinstance(error, httpx.ConnectTimeout) else SILENCE
+        kind = Failed if isinstance(error, httpx.ConnectTimeout) else Cut
+        put("failed", kind(f"it did not answer for {late:g} seconds"))
+    except httpx.ConnectError as error:
+        put("failed", Failed(f"{urlsplit(url).hostname} cannot be reached ({error})"))
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
+        put("failed", Failed(f"it leads to an address that cannot be followed ({error})"))
+    except httpx.TransportError as error:
+        put("failed", Cut(f"the connection was cut ({error})"))
+    except Exception as error:  # a proxy's settings, a certificate: whatever it is, it is said and not lost in a thread
+        put("failed", Failed(f"{type(error).__name__}: {error}"))

@@ -45,7 +45,7 @@ def ready(config: TrainConfig) -> bool:
 
 
 def offline(max_images: int = 0) -> list[str]:
-    """The data sets of which so many pictures are to be had now without a network, as a config names them; no files of your own."""
+    """The data sets of which so many pictures are to be had now without a network, as configs name them; no files of your own."""
     names = []
     for name, entry in registry.DATASETS.items():
         if entry.download:

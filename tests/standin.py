@@ -1,5 +1,6 @@
 """A server of files on this machine for tests and benchmarks: Range requests, ETags, and the faults that real ones have."""
 
+import gzip
 import hashlib
 import io
 import threading
@@ -112,6 +113,12 @@ def npy(array):
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
+
+
+def idx(array):
+    """The array of bytes in LeCun's form, gzipped as it is published."""
+    head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return gzip.compress(head + array.astype(np.uint8).tobytes(), 1, mtime=0)
 
 
 def drawings(*names):

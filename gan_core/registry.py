@@ -68,6 +68,14 @@ DATASETS: dict[str, Dataset] = {
                        download=True),
     "svhn": Dataset("gan_core.data.torchvision_sets:source", "73,257 house numbers from the street, 32x32 in colour",
                     download=True),
+    "line": Dataset("gan_core.data.points:source", "points along a line, of GAN Lab", points=True),
+    "two-gaussians": Dataset("gan_core.data.points:source", "points of a round cloud and a tall one, of GAN Lab", points=True),
+    "lab-ring": Dataset("gan_core.data.points:source", "points along an ellipse, of GAN Lab", points=True),
+    "disjoint": Dataset("gan_core.data.points:source", "points of three islands, of GAN Lab", points=True),
+    "spiral": Dataset("gan_core.data.points:source", "points of two spiral arms", points=True),
+    "drawn": Dataset("gan_core.data.points:source", "points drawn by hand on the page", points=True, argument="name"),
+    "folder": Dataset("gan_core.data.folder:source", "pictures of a folder; folders in it are classes", argument="path"),
+    "zip": Dataset("gan_core.data.archive:source", "pictures of a zip file; folders in it are classes", argument="name"),
 }
 
 

@@ -1,0 +1,155 @@
+"""zip:NAME, the pictures of an archive that was handed in (own.keep_pictures), or of one whose path is given.
+
+Nothing is ever unpacked to the disk, so names in an archive lead nowhere: they only sort pictures into classes. Entries are
+read in memory, no further than a picture may be long, whatever their headers claim. What zipfile takes on trust is checked here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import re
+import stat
+import threading
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from . import prepared
+from .asking import Ask, DataError, Loaded, data_folder
+from .folder import ignored
+from .gathering import Item, counted, gather
+from .pictures import MAX_BYTES, Unreadable
+
+MAX_ENTRIES = 200_000
+MAX_DIRECTORY = 16 << 20  # bytes of the list of entries, which zipfile reads whole
+MIN_TOTAL, MAX_RATIO = 1 << 30, 20  # all entries unpacked: a gigabyte, or so many times the archive: pictures hardly shrink
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others cannot be unpacked in bounded pieces by zipfile
+
+
+def source(ask: Ask) -> Loaded:
+    """An entry of the registry. Raises DataError in a sentence, Cancelled."""
+    path = find(ask.argument)
+    about = path.stat()
+    fingerprint = hashlib.sha256(f"{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
+    return prepared.kept(ask, fingerprint, lambda: read(path, ask))
+
+
+def find(name: str) -> Path:
+    """Where the archive of that name lies: among one's own, or at that path. Raises DataError."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", name):
+        path = data_folder() / "own" / f"{name}.zip"
+        if path.is_file():
+            return path
+        raise DataError(f"No archive was kept here under the name {name!r}; hand it in again, or give the path of a .zip file.")
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise DataError(f"There is no file {path}; give the path of a .zip file, such as zip:/home/me/sheep.zip.")
+    return path
+
+
+def read(path: Path, ask: Ask) -> Loaded:
+    """All usable pictures of the archive at `path`. Raises DataError in a sentence, Cancelled."""
+    with Archive(path) as archive:
+        if not archive.items:
+            raise DataError(f"{archive.what} holds no picture: {counted(archive.skipped)}. Pack pictures into it.")
+        return gather(archive.items, archive.opened, ask, archive.what, archive.skipped)
+
+
+class Archive:
+    """A zip file, listed: `items` may hold pictures, `skipped` counts what is left out unread. Raises DataError."""
+
+    def __init__(self, path: Path, name: str = "") -> None:
+        self.what = f"The archive {name or path.name}"
+        self.lock = threading.Lock()
+        self.items: list[Item] = []
+        self.skipped: Counter[str] = Counter()
+        self.size = path.stat().st_size
+        try:
+            self.file = _Guarded(io.FileIO(path))
+        except OSError as error:
+            raise DataError(f"{self.what} cannot be read: {error.strerror}.") from error
+        try:
+            self.zip = zipfile.ZipFile(self.file)
+            self._list(self.zip.infolist())
+        except DataError:
+            self.file.close()
+            raise
+        except Exception as error:  # zipfile is at odds with its bytes: BadZipFile, struct.error, ValueError, ...
+            self.file.close()
+            raise DataError(f"{self.what} is no zip file, or not a whole one; pack or copy it again.") from error
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.zip.close()
+        self.file.close()
+
+    @contextlib.contextmanager
+    def opened(self, item: Item) -> Iterator[BinaryIO]:
+        """An entry as a stream that gives at most what its header announces. Raises Unreadable."""
+        try:
+            with self.lock:  # zipfile counts its readers without one
+                file = self.zip.open(item.key)
+            try:
+                yield file
+            finally:
+                with self.lock:
+                    file.close()
+        except (Unreadable, OSError):
+            raise
+        except Exception as error:  # a damaged entry: BadZipFile, zlib.error, EOFError, ...
+            raise Unreadable("broken") from error
+
+    def _list(self, entries: list[zipfile.ZipInfo]) -> None:
+        if len(entries) > MAX_ENTRIES:
+            raise DataError(f"{self.what} lists {len(entries):,} files; {MAX_ENTRIES:,} are allowed: pack fewer.")
+        self._refuse_overlaps(entries)
+        total, most = 0, max(MIN_TOTAL, MAX_RATIO * self.size)
+        for info in entries:
+            parts = tuple(part for part in re.split(r"[/\\]", info.filename) if part not in ("", "."))
+            if info.orig_filename.endswith(("/", "\\")) or not parts or any(ignored(part) for part in parts if part != ".."):
+                continue
+            reason = _refused(info, parts)
+            if not reason:
+                total += info.file_size
+                reason = "too_large" if total > most else ""
+            if reason:
+                self.skipped[reason] += 1
+            else:
+                self.items.append(Item(parts, info))
+        self.items.sort(key=lambda item: item.parts)
+
+    def _refuse_overlaps(self, entries: list[zipfile.ZipInfo]) -> None:
+        """Entries that share their bytes make petabytes of a few megabytes: no honest packer writes them."""
+        end = 0
+        for info in sorted(entries, key=lambda info: info.header_offset):
+            if info.header_offset < end:
+                raise DataError(f"{self.what} is refused: its files lie over one another, as only bombs do; pack it again.")
+            end = info.header_offset + 30 + info.compress_size  # a local header has 30 bytes at least
+
+
+def _refused(info: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
+    """The reason why an entry is left out unread, or ""."""
+    mode, name = info.external_attr >> 16, info.orig_filename
+    if info.flag_bits & 0x41:  # encrypted, or strongly so
+        return "encrypted"
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG) or ".." in parts or re.match(r"[/\\]|[A-Za-z]:", name):
+        return "link"
+    if "\0" in name or info.compress_type not in METHODS:
+        return "broken"
+    return "too_large" if info.file_size > MAX_BYTES else ""
+
+
+class _Guarded(io.BufferedReader):
+    """A file that never gives more than MAX_DIRECTORY bytes at once: zipfile reads as many as an archive claims its list has."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY:
+            raise DataError(f"The archive's list of files has {size / 1e6:,.0f} MB; {MAX_DIRECTORY / 1e6:.0f} are allowed: "
+                            "pack fewer files.")
+        return super().read(size)

@@ -1,0 +1,85 @@
+"""folder:PATH, the pictures of a folder and of all folders below it.
+
+It lists files and never changes one. Links are counted and not followed, so that nothing outside and no circle is read;
+hidden files and what systems leave beside pictures are not there at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
+from . import prepared
+from .asking import Ask, DataError, Loaded
+from .gathering import Item, counted, gather
+
+MAX_FILES = 1_000_000
+IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
+
+
+def source(ask: Ask) -> Loaded:
+    """An entry of the registry. Raises DataError in a sentence, Cancelled."""
+    root = Path(ask.argument).expanduser()
+    if not root.is_dir():
+        there = "is a file" if root.exists() else "is not there"
+        raise DataError(f"The folder {root} {there}; give the path of a folder with pictures, such as folder:/home/me/sheep.")
+    what = f"The folder {root}"
+    items, skipped, fingerprint = listed(root, ask)
+    if not items:
+        raise DataError(f"{what} holds no picture: {counted(skipped)}. Give the path of a folder with pictures.")
+    return prepared.kept(ask, fingerprint, lambda: gather(items, _opened, ask, what, skipped))
+
+
+def ignored(name: str) -> bool:
+    """Whether a file or folder of this name is passed over without being counted."""
+    return name.startswith(".") or name.lower() in IGNORED
+
+
+def listed(root: Path, ask: Ask) -> tuple[list[Item], Counter[str], str]:
+    """All regular files below `root` in the order of their names, what was left out, and a fingerprint of names, sizes, times."""
+    items: list[Item] = []
+    skipped: Counter[str] = Counter()
+    digest = hashlib.sha256(os.fsencode(root.resolve()))
+    stack: list[tuple[str, tuple[str, ...]]] = [(os.fspath(root.resolve()), ())]
+    while stack:
+        folder, parts = stack.pop()
+        ask.step("reading", len(items), 0, parts[-1] if parts else "")
+        try:
+            with os.scandir(folder) as entries:
+                inside = sorted((entry for entry in entries if not ignored(entry.name)), key=lambda entry: entry.name)
+        except OSError:
+            skipped["broken"] += 1
+            continue
+        below = []
+        for n, entry in enumerate(inside):
+            if n % 1000 == 999:
+                ask.step("reading", len(items), 0, parts[-1] if parts else "")
+            if entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction()):
+                skipped["link"] += 1
+            elif entry.is_dir(follow_symlinks=False):
+                below.append((entry.path, (*parts, entry.name)))
+            elif entry.is_file(follow_symlinks=False):
+                about = entry.stat(follow_symlinks=False)
+                digest.update(os.fsencode(f"{entry.path}\0{about.st_size}\0{about.st_mtime_ns}\0"))
+                items.append(Item((*parts, entry.name), entry.path))
+            else:  # a pipe, a socket, a device
+                skipped["not_a_picture"] += 1
+        stack.extend(reversed(below))
+        if len(items) > MAX_FILES:
+            raise DataError(f"The folder {root} holds more than {MAX_FILES:,} files; give a folder with the pictures alone.")
+    digest.update(repr(sorted(skipped.items())).encode())
+    return items, skipped, digest.hexdigest()
+
+
+def _opened(item: Item) -> BinaryIO:
+    """The file, if it still is one: a link or a pipe that took its place since is neither followed nor waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = os.fdopen(os.open(item.key, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{item.key} is no file any more")
+    return file

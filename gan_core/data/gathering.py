@@ -1,0 +1,204 @@
+"""Many picture files, from wherever they can be opened, as one array with classes: for folders and archives alike.
+
+It knows neither: each gives the files as Items and a way to open one. Decoding is shared by a few threads (Pillow lets go
+of Python meanwhile); the order stays, memory is one array of what is wanted and a few dozen pictures in the air.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, BinaryIO
+
+import numpy as np
+import psutil
+
+from . import pictures
+from .asking import Ask, DataError, Loaded
+from .pictures import Unreadable
+
+SIDE = 32  # where no size is asked for
+GROUP = 16  # files a thread takes at a time
+SAMPLE = 64  # pictures that decide whether a set is grey
+WORDS = {"broken": "damaged or not readable", "too_large": "too large (more than 16 megapixels or 32 MB)",
+         "not_a_picture": "no picture", "encrypted": "encrypted", "archive": "an archive in itself",
+         "link": "a link, or a name that leads elsewhere", "too_many": "beyond the number that was asked for"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file: its folders below the root, the last part its name; `key` says to its owner how to open it."""
+
+    parts: tuple[str, ...]
+    key: Any
+
+
+Opener = Callable[[Item], AbstractContextManager[BinaryIO]]
+
+
+def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: str, skipped: Counter[str] | None = None) -> Loaded:
+    """The pictures among the items, in the items' order; `what` names the set in sentences, `skipped` is what never got here.
+
+    With a limit the pictures are an even spread over the classes and within each, the same at every call; those that turn
+    out to be none are replaced by others. Raises DataError where no picture is left, or memory does not hold them; Cancelled.
+    """
+    skipped = Counter() if skipped is None else Counter(skipped)
+    found, side = len(items) + sum(skipped.values()), ask.size or SIDE
+    classes = class_names(items)
+    order = spread([classes.get(i, "") for i in range(len(items))])
+    count = min(len(items), ask.limit or len(items))
+    with pictures.strictly(), _Decoder(opened, ask, side) as decoder:
+        color = ask.color if ask.color != "auto" else _color(decoder, items, order)
+        shape = (1 if color == "grey" else 3, side, side)
+        _check_room(count, shape, what)
+        data, kept, at = np.empty((count, *shape), np.uint8), [], 0
+        while len(kept) < count and at < len(items):
+            # What was left out is made up for by the next in the spread, so that a limit is reached where it can be.
+            turn = np.sort(order[at:at + count - len(kept)])
+            at += len(turn)
+            for i, result in decoder.run(items, turn, color, len(kept), count):
+                if isinstance(result, str):
+                    skipped[result] += 1
+                else:
+                    data[len(kept)] = result
+                    kept.append(i)
+    if len(items) > at:
+        skipped["too_many"] += len(items) - at
+    if not kept:
+        raise DataError(f"{what} holds no picture that can be used: {counted(skipped)}. {allowed()}")
+    labels, names = _labelled([classes.get(i) for i in kept])
+    return Loaded(data[:len(kept)], labels, names, found, dict(skipped))
+
+
+def counted(skipped: Counter[str] | dict[str, int]) -> str:
+    """"3 files: 2 no picture, 1 encrypted", for a sentence."""
+    total = sum(skipped.values())
+    reasons = ", ".join(f"{n:,} {WORDS[reason]}" for reason, n in skipped.items())
+    return f"{total:,} file{'s' * (total != 1)} found" + (f" ({reasons})" if reasons else "")
+
+
+def allowed() -> str:
+    """What may be given, as a sentence."""
+    return f"Give pictures as {', '.join(pictures.FORMATS[:-1])} or {pictures.FORMATS[-1]}, up to 16 megapixels each."
+
+
+def class_names(items: Sequence[Item]) -> dict[int, str]:
+    """Each item's class: the folder it lies in below what all share. Empty where a file lies beside the folders, or all in one.
+
+    The convention of torchvision's ImageFolder; a folder that wraps all, as archives often have, is looked through.
+    """
+    if not items:
+        return {}
+    least, most = min(item.parts[:-1] for item in items), max(item.parts[:-1] for item in items)
+    depth = alike(least, most)
+    if any(len(item.parts) <= depth + 1 for item in items):
+        return {}
+    return {i: item.parts[depth] for i, item in enumerate(items)}
+
+
+def alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the first parts, or letters, two names have in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def spread(classes: Sequence[str]) -> np.ndarray:
+    """All indices in an order of which every beginning is spread evenly over the classes, and over each class's own order.
+
+    Within a class i stands by the fractional part of i times the golden ratio, whose beginnings have no large gaps.
+    """
+    number = {name: k for k, name in enumerate(sorted(set(classes)))}
+    which = np.fromiter((number[name] for name in classes), np.int64, len(classes))
+    rank = np.empty(len(classes), np.int64)
+    for k in range(len(number)):
+        members = np.flatnonzero(which == k)
+        rank[members[np.argsort(np.arange(len(members)) * (5 ** 0.5 - 1) / 2 % 1, kind="stable")]] = np.arange(len(members))
+    return np.lexsort([which, rank])
+
+
+def _labelled(classes: list[str | None]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels (N,) int64 and what each means, of the classes that have pictures; none for fewer than two."""
+    names = sorted(set(classes) - {None})
+    if len(names) < 2:
+        return None, ()
+    number = {name: k for k, name in enumerate(names)}
+    return np.array([number[one] for one in classes], np.int64), tuple(shown(name) for name in names)
+
+
+def shown(name: str) -> str:
+    """A file's name as it may stand on a page: printable, at most 60 characters."""
+    plain = name.encode("utf-8", "replace").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "?" for c in plain)[:60] or "?"
+
+
+def _check_room(count: int, shape: tuple[int, int, int], what: str) -> None:
+    each, free = math.prod(shape) + 8, psutil.virtual_memory().available
+    if count * each > free:
+        raise DataError(f"{what} has {count:,} pictures, which need {count * each / 1e9:,.2f} GB of memory; {free / 1e9:,.2f} "
+                        f"are free: set max_images to {free // each:,} or less.")
+
+
+def _color(decoder: _Decoder, items: Sequence[Item], order: np.ndarray) -> str:
+    """"grey" where all of a sample are, spread over the set."""
+    seen = 0
+    for at in range(0, min(len(order), 4 * SAMPLE), SAMPLE):
+        for _, result in decoder.run(items, order[at:at + SAMPLE], "color", 0, 0):
+            if not isinstance(result, str):
+                if not pictures.is_grey(result):
+                    return "color"
+                seen += 1
+        if seen >= SAMPLE:
+            break
+    return "grey" if seen else "color"
+
+
+class _Decoder:
+    """A few threads that open, read and decode; what they give comes in order."""
+
+    def __init__(self, opened: Opener, ask: Ask, side: int) -> None:
+        self.opened, self.ask, self.side = opened, ask, side
+        self.workers = max(1, min(4, os.cpu_count() or 1))
+        self.pool = ThreadPoolExecutor(self.workers, "pictures")
+        self.over = threading.Event()
+
+    def __enter__(self) -> _Decoder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.over.set()  # heard between two pictures
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, items: Sequence[Item], turn: np.ndarray, color: str, done: int,
+            total: int) -> Iterator[tuple[int, np.ndarray | str]]:
+        """(index, picture or the reason why there is none) of each index in `turn`, in that order. Raises Cancelled."""
+        groups = deque(turn[at:at + GROUP].tolist() for at in range(0, len(turn), GROUP))
+        flying: deque[tuple[list[int], Future[list[np.ndarray | str]]]] = deque()
+        while groups or flying:
+            while groups and len(flying) < 2 * self.workers:
+                group = groups.popleft()
+                flying.append((group, self.pool.submit(self._group, [items[i] for i in group], color)))
+            group, future = flying.popleft()
+            self.ask.step("reading", done, total, shown(items[group[0]].parts[-1]))
+            while not wait([future], timeout=0.05).done:
+                self.ask.step("reading", done, total, shown(items[group[0]].parts[-1]))
+            yield from zip(group, future.result(), strict=True)
+            done += len(group)
+
+    def _group(self, items: list[Item], color: str) -> list[np.ndarray | str]:
+        return [self._one(item, color) for item in items if not self.over.is_set()]
+
+    def _one(self, item: Item, color: str) -> np.ndarray | str:
+        try:
+            with self.opened(item) as file:
+                data = pictures.content(file)
+            return pictures.decoded(data, self.side, color, self.ask.crop)
+        except Unreadable as error:
+            return error.reason
+        except OSError:
+            return "broken"

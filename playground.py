@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import signal
 import sys
 import time
@@ -33,25 +32,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def checkpoints(asked: Path | None) -> Path:
-    """The folder of runs: the one asked for, else ./checkpoints, else the user's data folder, whichever can be written to."""
-    import platformdirs
-
-    for folder in [asked] if asked else [Path("checkpoints"), Path(platformdirs.user_data_dir("gan-playground")) / "checkpoints"]:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder
-    sys.exit(f"Runs cannot be kept in {asked or './checkpoints'}, which cannot be written to; choose another with --checkpoints.")
-
-
 def main() -> None:
     args = arguments()
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"Not installed yet: {', '.join(missing)}. Run `pip install -r requirements.txt` and start again.")
+    from gan_core.files import runs_folder
     from gan_core.ui.app import Playground
 
     # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
@@ -60,7 +46,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: ended.append(number))
     defaults = {name: getattr(args, name) for name in ("seed", "device") if getattr(args, name) is not None}
-    playground = Playground(checkpoints(args.checkpoints), args.threads, defaults)
+    try:
+        folder = runs_folder(args.checkpoints)
+    except OSError as error:
+        sys.exit(str(error))
+    playground = Playground(folder, args.threads, defaults)
     try:
         playground.launch(args.host, args.port, args.share, args.open)
     except OSError as error:

@@ -77,6 +77,22 @@ def remove_leftovers(folder: Path, older_than: float = 60.0) -> int:
     return removed
 
 
+def runs_folder(asked: Path | None = None) -> Path:
+    """Where runs live: the folder asked for, else ./checkpoints, else the user's data folder, whichever can be written to.
+
+    Raises PermissionError with one sentence where none can.
+    """
+    import platformdirs
+
+    for folder in [asked] if asked else [Path("checkpoints"), Path(platformdirs.user_data_dir("gan-playground")) / "checkpoints"]:
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    raise PermissionError(f"Runs cannot be kept in {asked or './checkpoints'}, which cannot be written to; "
+                          "choose another with --checkpoints.")
+
+
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import time
 import uuid
 from dataclasses import dataclass
@@ -124,10 +125,11 @@ class Run:
             raise RunError(f"{self.path}: its status.json cannot be read ({error}).") from error
 
     def status(self) -> Status:
-        """The truth: a run that says it is active but has no living worker has failed."""
+        """The truth: a run that says it is active but has no living worker has failed. Of another host's run only its
+        heartbeat tells: its status is believed."""
         status = self.stored_status()
-        if self.kind == "remote":
-            return status  # a copy of a run whose worker is elsewhere
+        if self.kind == "remote" or status.host not in ("", platform.node()):
+            return status  # its worker is elsewhere
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
             status = self.stored_status()  # it may have ended properly between the two looks
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
@@ -138,8 +140,10 @@ class Run:
         return status
 
     def is_alive(self) -> bool:
-        """Whether this run's worker process exists."""
+        """Whether this run's worker process exists; one of another host is believed to."""
         status = self.stored_status()
+        if status.host not in ("", platform.node()):
+            return status.state in ACTIVE
         return process_exists(status.pid, status.pid_started)
 
     def touched(self) -> float:

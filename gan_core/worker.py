@@ -1,4 +1,4 @@
-"""The training process: one run, commands in, frames, metrics and checkpoints out. `python -m gan_core.worker RUN`
+"""The training process: one run, commands in, frames, metrics and checkpoints out. `python -m gan_core.worker RUN | --new`
 
 It knows neither the page nor who asked: it reads the run folder's commands and writes what it finds. With --idle it warms
 up first and waits for one line on stdin, {"run": path, "paused": bool}; the end of stdin while idle ends it.
@@ -6,11 +6,10 @@ up first and waits for one line on stdin, {"run": path, "paused": bool}; the end
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
-import signal
+import platform
 import sys
 import traceback
 from pathlib import Path
@@ -19,11 +18,12 @@ import filelock
 import psutil
 import torch
 
-from . import checkpoint, distributed, orders, players, probe
+from . import checkpoint, distributed, headless, orders, players, probe
 from .board import Board
 from .config import PRESETS, ConfigError
 from .distributed import Team, TeamBroken
 from .files import atomic_write
+from .headless import Ending
 from .life import Life
 from .orders import Orders
 from .recorder import Diverged
@@ -39,31 +39,28 @@ class Refused(Exception):
     """The run cannot be trained here; one sentence."""
 
 
-def work(path: Path, paused: bool, threads: int, team: Team = distributed.ALONE) -> int:
+def work(path: Path, paused: bool, threads: int, ending: Ending, team: Team = distributed.ALONE) -> int:
     """Train the run in this folder until its end; returns the exit status, 0 for an end that was asked for.
 
     Of several processes that torchrun has started the first one leads, and alone writes the folder; the others follow it.
     """
     if team.rank:
-        return _follow(path, team)
+        return _follow(path, team, ending)
     voice, status = Orders(team), 1
     try:
-        status = _lead(Run.open(path), paused, threads, voice)
+        status = _lead(Run.open(path), paused, threads, voice, ending)
     finally:
         with contextlib.suppress(TeamBroken):
             voice.end(status)
     return status
 
 
-def _follow(path: Path, team: Team) -> int:
+def _follow(path: Path, team: Team, ending: Ending) -> int:
     """Train as the first process says, until it says no more."""
     with contextlib.suppress(OSError):  # on another machine the folder may not be there
         _log_to(path / "worker.log")
-    asked: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: asked.append(number))
     try:
-        return orders.follow(team, lambda: bool(asked))
+        return orders.follow(team, lambda: bool(ending.asked))
     except Exception:
         traceback.print_exc()
         return 1
@@ -75,7 +72,7 @@ def _log_to(path: Path) -> None:
         os.dup2(log, stream)
 
 
-def _lead(run: Run, paused: bool, threads: int, voice: Orders) -> int:
+def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending) -> int:
     _log_to(run.log_path)
     if distributed.restarts():  # torchrun has seen a process die: what can go on goes on as it was, what has ended stays so
         before = run.stored_status()
@@ -93,8 +90,7 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders) -> int:
         if busy:
             raise Refused(f"In this folder {busy} is being trained already; stop it first.")
         life = Life(run, board, threads, paused, voice)
-        signal.signal(signal.SIGTERM, lambda *_: life.stop())
-        signal.signal(signal.SIGINT, lambda *_: life.stop())
+        ending.by(life.stop)
         life.live()
         return 0
     except Exception as error:
@@ -118,7 +114,7 @@ def _take(lock: filelock.BaseFileLock, run: Run) -> str:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return str(json.loads(holder.read_bytes())["run"])
         return "another run"
-    note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time()}
+    note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": platform.node()}
     atomic_write(holder, json.dumps(note).encode(), durable=False)
     return ""
 
@@ -151,14 +147,7 @@ def warm_up(threads: int) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m gan_core.worker", description=__doc__.splitlines()[0])
-    parser.add_argument("run", nargs="?", type=Path, help="the run's folder")
-    parser.add_argument("--paused", action="store_true", help="begin paused")
-    parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')
-    parser.add_argument("--threads", type=int, default=0, help="threads for runs that leave it open; 0 measures")
-    args = parser.parse_args(argv)
-    if args.idle == (args.run is not None):
-        parser.error("give a run folder, or --idle.")
+    args = headless.arguments(argv)
     try:
         if args.idle:
             try:
@@ -171,9 +160,11 @@ def main(argv: list[str] | None = None) -> int:
                 return 0  # the server is gone, or has no use for a spare any more
             request = json.loads(line)
             args.run, args.paused = Path(request["run"]), bool(request.get("paused"))
+            return work(args.run, args.paused, args.threads, Ending())
         team = distributed.join()
         try:
-            return work(args.run, args.paused, args.threads, team)
+            return headless.train(args, lambda path, ending: work(path, args.paused, args.threads, ending, team), team,
+                                  distributed.restarts() > 0)
         finally:
             team.leave()
     except RunError as error:

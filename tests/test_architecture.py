@@ -43,14 +43,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "orders": {"trainer", "sources", "config"} | LEAVES,
     "commands": {"orders"} | LEAVES,
     "life": {"board", "best", "commands", "orders", "recorder", "probe", "sources", "trainer", "run", "config"} | GROUND | LEAVES,
-    "worker": {"board", "life", "orders", "recorder", "probe", "players", "sources", "trainer", "run",
+    "terminal": {"run", "config"} | GROUND,
+    "headless": {"terminal", "supervisor", "run", "config", "registry"} | GROUND,
+    "worker": {"headless", "board", "life", "orders", "recorder", "probe", "players", "sources", "trainer", "run",
                "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
     "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
 TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
-             "remote", "ui"]
+             "terminal", "headless", "remote", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

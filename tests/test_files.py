@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gan_core import files
-from gan_core.files import atomic_write, remove_leftovers
+from gan_core.files import atomic_write, remove_leftovers, runs_folder
 
 
 def test_a_new_file_and_a_replaced_one_hold_exactly_what_was_given(tmp_path: Path) -> None:
@@ -85,3 +85,22 @@ def test_only_old_leftovers_are_removed(tmp_path: Path) -> None:
     os.utime(tmp_path / ".old.tmp", (1, 1))
     assert remove_leftovers(tmp_path) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == [".young.tmp", "kept.tmp"]
+
+
+def test_where_runs_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert runs_folder() == Path("checkpoints") and (tmp_path / "checkpoints").is_dir()
+    assert runs_folder(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(PermissionError) as caught:
+        runs_folder(tmp_path / "file")
+    assert "--checkpoints" in str(caught.value) and str(tmp_path / "file") in str(caught.value)
+
+
+def test_without_a_place_here_runs_go_to_the_users_data_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").touch()  # a file where the folder would be: works for root too, who may write anywhere
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = runs_folder()
+    assert folder.is_dir() and folder.is_absolute() and "gan-playground" in str(folder)

@@ -52,25 +52,6 @@ def test_every_requirement_is_among_the_packages_looked_for():
     assert {name.replace("pillow", "PIL") for name in wanted} - {"pandas"} == set(playground.NEEDED)
 
 
-def test_where_runs_are_kept(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert playground.checkpoints(None) == Path("checkpoints") and (tmp_path / "checkpoints").is_dir()
-    assert playground.checkpoints(tmp_path / "a" / "b").is_dir()
-    (tmp_path / "file").touch()
-    with pytest.raises(SystemExit) as caught:
-        playground.checkpoints(tmp_path / "file")
-    assert "--checkpoints" in caught.value.code and str(tmp_path / "file") in caught.value.code
-
-
-def test_without_a_place_here_runs_go_to_the_users_data_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "checkpoints").touch()  # a file where the folder would be: works for root too, who may write anywhere
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    folder = playground.checkpoints(None)
-    assert folder.is_dir() and folder.is_absolute() and "gan-playground" in str(folder)
-
-
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_sigterm_saves_the_run_ends_the_worker_and_leaves_with_0(tmp_path):
     with socket.socket() as probe:

@@ -1,0 +1,213 @@
+"""Training without a page: the worker's command line, a run made from it, and how Ctrl+C ends it.
+
+The training itself is `worker`'s business, what is seen meanwhile that of `terminal`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import registry
+from .config import PRESETS, ConfigError, TrainConfig
+from .files import runs_folder
+from .run import Run, RunError
+from .status import ACTIVE
+from .supervisor import Supervisor
+from .terminal import Terminal, clock
+
+INTERRUPTED = 130  # the exit status that shells give to Ctrl+C
+FIELDS = {f.name: f for f in fields(TrainConfig)}
+
+
+class Unusable(ValueError):
+    """What was asked for cannot be trained; one sentence."""
+
+
+# The command line.
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose complaint is one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message[:1].upper()}{message[1:].rstrip('.')}. See --help.\n")
+
+
+def _table(rows: dict[str, str]) -> str:
+    width = max(map(len, rows))
+    return "\n".join(f"  {name:<{width}}  {about}" for name, about in rows.items())
+
+
+def _listed() -> str:
+    """Presets and data sets, as --help lists them."""
+    presets = {name: f"{config.networks} networks, {config.loss} loss, on {config.dataset}" for name, config in PRESETS.items()}
+    sets = {name + (f"[:{entry.argument}]" if entry.default else f":{entry.argument}" if entry.argument else ""): entry.about
+            for name, entry in registry.DATASETS.items()}
+    return (f"presets:\n{_table(presets)}\n\ndata sets:\n{_table(sets)}\n\nfields for --set, with the preset's values where none "
+            f"is given:\n{_table({name: FIELDS[name].metadata['help'] for name in FIELDS})}\n\n"
+            "Ctrl+C saves and ends; a second one ends at once. The exit status is 0 for a run that finished or was stopped\n"
+            f"through its folder, 1 for a failure, 2 for what was refused, {INTERRUPTED} after Ctrl+C.")
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The worker's command line. Ends the process with status 2 and one sentence where it makes no sense."""
+    parser = Parser(prog="python -m gan_core.worker", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_listed(),
+                    description="Train a GAN in this process, without a page; a page over the same folder shows it live and "
+                                "steers it.\n\n  python -m gan_core.worker --new --preset steady --minutes 10\n"
+                                "  python -m gan_core.worker checkpoints/steady-20260101-120000-ab12    goes on with a run",
+                    usage="%(prog)s --new [options] | RUN [options]")
+    parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="the folder of a run that is to begin or to go on")
+    parser.add_argument("--new", action="store_true", help="make a run first, from these:")
+    new = [parser.add_argument("--preset", metavar="NAME", help="one of the presets below (default: one that fits the data)"),
+           parser.add_argument("--dataset", metavar="NAME", help="one of the data sets below (default: the preset's)"),
+           parser.add_argument("--minutes", metavar="M", help="finish after so many minutes of training"),
+           parser.add_argument("--steps", metavar="N", help="finish after so many steps"),
+           parser.add_argument("--set", metavar="FIELD=VALUE", action="append", help="any other field; may be repeated"),
+           parser.add_argument("--name", metavar="TEXT", help="what the run is called (default: after its preset)"),
+           parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")]
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads for runs that leave it open; 0 measures")
+    parser.add_argument("--paused", action="store_true", help="begin paused")
+    parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')
+    args = parser.parse_args(argv)
+    if args.idle + args.new + (args.run is not None) != 1:
+        parser.error("give a run folder, or --new, or --idle")
+    for action in new:
+        if not args.new and getattr(args, action.dest) is not None:
+            parser.error(f"{action.option_strings[0]} is for a run that is made now; write --new as well")
+    return args
+
+
+def config_of(args: argparse.Namespace) -> tuple[TrainConfig, str]:
+    """(config, preset) that the command line asks for. Raises Unusable or ConfigError, each a sentence."""
+    changes: dict[str, Any] = {name: value for name, value in (("dataset", args.dataset), ("max_minutes", args.minutes),
+                                                               ("max_steps", args.steps)) if value is not None}
+    for text in args.set or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Unusable(f"--set {text} names no value; write --set FIELD=VALUE, such as --set batch_size=32.")
+        changes.setdefault(name.strip(), _value(name.strip(), value.strip()))
+    preset = args.preset or _preset_for(changes.get("dataset", ""))
+    if preset not in PRESETS:
+        raise Unusable(f"There is no preset {preset!r}; choose one of: {', '.join(PRESETS)}.")
+    config = PRESETS[preset].replace(**changes)
+    points = registry.DATASETS[registry.split_dataset(config.dataset)[0]].points
+    if points != (config.networks == "mlp"):
+        raise Unusable(f"{config.dataset} is {'points' if points else 'pictures'}, which the networks {config.networks!r} do not "
+                       f"make; choose {'--set networks=mlp or --preset ring' if points else 'other networks or another preset'}.")
+    return config, preset
+
+
+def _preset_for(dataset: str) -> str:
+    """The first preset that is made for such data."""
+    kind = dataset.partition(":")[0]
+    points = kind in registry.DATASETS and registry.DATASETS[kind].points
+    return next(name for name, config in PRESETS.items() if (config.networks == "mlp") == points)
+
+
+def _value(name: str, text: str) -> Any:
+    """What a field's text means: words stay text, numbers and true and false are read, a pair is two numbers with a comma."""
+    kind = FIELDS[name].type if name in FIELDS else "str"
+    if kind == "bool":
+        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(text.lower(), text)
+    return [part.strip() for part in text.strip("()[]").split(",")] if kind.startswith("tuple") else text
+
+
+# Making a run.
+
+def make(args: argparse.Namespace) -> Run:
+    """The new run that the command line asks for. Raises Unusable, ConfigError or RunError, and has then made nothing."""
+    config, preset = config_of(args)
+    try:
+        folder = runs_folder(args.checkpoints)
+    except OSError as error:
+        raise Unusable(str(error)) from error
+    busy = Supervisor(folder).active()
+    if busy is not None:
+        raise Unusable(f"In {folder} {busy.name} is being trained already; stop it first, or choose another --checkpoints.")
+    return Run.create(config, folder, preset=preset, name=args.name or "")
+
+
+def greeting(run: Run, args: argparse.Namespace) -> str:
+    """Where the run is, and how a page shows it."""
+    config, ends = run.config, []
+    if config.max_minutes:
+        ends.append(f"{config.max_minutes:g} minute{'s' * (config.max_minutes != 1)}")
+    if config.max_steps:
+        ends.append(f"{config.max_steps:,} steps")
+    where = "" if args.checkpoints is None and run.path.parent == Path("checkpoints") else f" --checkpoints {run.path.parent}"
+    return (f"{run.name} learns {config.dataset}, {' or '.join(ends) or 'until it is stopped'}.\n"
+            f"run:    {run.path.resolve()}\npage:   python playground.py{where}    (shows it live: pause, tune, stop)")
+
+
+# How it ends.
+
+class Ending:
+    """SIGTERM and Ctrl+C save and end, whenever they come; a second Ctrl+C ends at once, as if by kill -9."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self._stop: Callable[[], None] | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._heard)
+
+    @property
+    def interrupted(self) -> bool:
+        return signal.SIGINT in self.asked
+
+    def _heard(self, number: int, frame: object) -> None:
+        if number == signal.SIGINT and self.interrupted:
+            os._exit(INTERRUPTED)
+        self.asked.append(number)
+        if self._stop is not None:
+            self._stop()
+
+    def by(self, stop: Callable[[], None]) -> None:
+        """From now on `stop` saves and ends; at once where that was asked for before. It runs in a signal handler: no locks."""
+        self._stop = stop
+        if self.asked:
+            stop()
+
+
+def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending) -> tuple[str, int]:
+    """(what is said at the end, the exit status). A new run that was refused before its first step leaves nothing."""
+    status = run.status()
+    if status.state in ACTIVE:
+        return f"{run.name} is being trained already by another process.", 1
+    message = (status.error or {}).get("message", "")
+    if result and args.new and (status.error or {}).get("kind") == "refused" and status.life == 1 and status.checkpoint_step < 0:
+        shutil.rmtree(run.path, ignore_errors=True)
+        return message, 2
+    words = f"{run.name} {status.state} at step {status.step:,} after {clock(status.elapsed)} of training."
+    if status.best:
+        words += f" Best {status.best['name']} {status.best['value']:.4g} at step {status.best['step']:,}."
+    if status.state == "failed":
+        words = message
+    if status.state != "finished" and status.checkpoint_step >= 0:
+        words += f"\nresume with: python -m gan_core.worker {run.path}"
+    return words, result or (INTERRUPTED if ending.interrupted and status.state != "finished" else 0)
+
+
+def train(args: argparse.Namespace, work: Callable[[Path, Ending], int]) -> int:
+    """Make the run or open it, let `work` train it, show what happens; returns the exit status."""
+    try:
+        run = make(args) if args.new else Run.open(args.run)
+        run.config  # noqa: B018, a config of another version is refused here, in words
+        ending = Ending()
+        if args.new:
+            print(greeting(run, args), flush=True)
+        with Terminal(run, lambda: ending.interrupted, lines=args.new):
+            result = work(run.path, ending)
+    except (Unusable, ConfigError, RunError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    said, result = last_word(run, args, result, ending)
+    if args.new or sys.stderr.isatty() or result == 2:
+        print(said, file=sys.stderr if result in (1, 2) else sys.stdout, flush=True)
+    return result

@@ -1,0 +1,220 @@
+"""Training without a page, as a person at a terminal meets it: real processes, a real terminal, the run's own folder."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gan_core import headless, terminal
+from gan_core.config import PRESETS
+from gan_core.registry import DATASETS
+from gan_core.run import Run, list_runs
+from gan_core.status import Status
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 90.0
+SMALL = ["--set", "batch_size=4", "--set", "latent_dim=8", "--set", "threads=1"]
+
+
+def config_of(*argv: str):
+    return headless.config_of(headless.arguments(["--new", *argv]))
+
+
+# The command line.
+
+def test_the_command_line_becomes_a_config() -> None:
+    config, preset = config_of("--preset", "steady", "--minutes", "10", "--steps", "500", "--set", "betas_d=0.5, 0.9", "--set",
+                               "spectral_norm=true", "--set", "lr_d=1e-3", "--set", "image_size=32")
+    assert preset == "steady" and config == PRESETS["steady"].replace(
+        max_minutes=10, max_steps=500, betas_d=(0.5, 0.9), spectral_norm=True, lr_d=1e-3, image_size="32")
+    assert config_of() == (PRESETS["quick"], "quick")
+
+
+def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
+    for name, entry in DATASETS.items():
+        config, _ = config_of("--dataset", f"{name}:x" if entry.argument and not entry.default else name)
+        assert (config.networks == "mlp") == entry.points, name
+
+
+@pytest.mark.parametrize(("argv", "said"), [
+    (["--preset", "stedy"], "There is no preset 'stedy'; choose one of: quick"), (["--set", "lr_d"], "--set lr_d names no value"),
+    (["--set", "lr_d=seven"], "lr_d is 'seven'; give a number from 0 to 1."), (["--steps", "1.5"], "max_steps is '1.5'; give a whole"),
+    (["--minutes", "-1"], "max_minutes is '-1'"), (["--set", "wings=2"], "unknown field 'wings'"),
+    (["--set", "spectral_norm=maybe"], "spectral_norm is 'maybe'; give true or false."), (["--set", "betas_d=1"], "two numbers"),
+    (["--dataset", "moon"], "dataset is 'moon'"), (["--preset", "steady", "--dataset", "ring"], "--preset ring"),
+    (["--preset", "ring", "--dataset", "digits"], "another preset")])
+def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv, said) -> None:
+    args = headless.arguments(["--new", "--checkpoints", str(tmp_path / "runs"), *argv])
+    assert headless.train(args, lambda path, ending: pytest.fail("nothing to train")) == 2
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1 and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("argv", [[], ["--new", "a-run"], ["--idle", "a-run"], ["a-run", "--minutes", "5"], ["--wings"]])
+def test_a_command_line_without_sense_is_one_sentence(capsys, argv) -> None:
+    with pytest.raises(SystemExit) as caught:
+        headless.arguments(argv)
+    told = capsys.readouterr().err
+    assert caught.value.code == 2 and told.count("\n") == 1 and "--help" in told
+
+
+def test_help_lists_every_preset_data_set_and_field(capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        headless.arguments(["--help"])
+    page = capsys.readouterr().out
+    assert caught.value.code == 0
+    for name in (*PRESETS, *DATASETS, *headless.FIELDS):
+        assert re.search(rf"^  {re.escape(name)}\b", page, re.MULTILINE), name
+
+
+# What is shown.
+
+def test_the_share_that_is_done_is_that_of_whichever_end_comes_first() -> None:
+    status = Status(state="running", step=250, elapsed=30.0, speed=100.0)
+    both = PRESETS["quick"].replace(max_steps=1000, max_minutes=1, batch_size=10)
+    label, share, facts = terminal.described(status, both, {"d_loss": 0.5, "g_loss": 0.25}, {"fd": 1.5, "kid": 2.0})
+    assert (label, share) == ("step 250", 0.5)
+    assert facts == "0:30, 0:30 left, 100 images/s, d_loss 0.500, g_loss 0.250, fd 1.5"
+    assert terminal.described(status, both.replace(max_minutes=0), {}, {})[1:] == (0.25, "0:30, 1:15 left, 100 images/s")
+    status.tuned = {"max_steps": 500}
+    assert terminal.described(status, both, {}, {})[1] == 0.5
+    assert terminal.described(Status(state="paused"), PRESETS["quick"], {}, {}) == ("paused, step 0", -1.0, "0:00, 0 images/s")
+
+
+def test_what_is_fetched_first_is_shown_too() -> None:
+    status = Status(state="starting", progress={"stage": "downloading", "done": 25_000_000, "total": 100_000_000, "what": "sheep"})
+    assert terminal.described(status, PRESETS["quick"], {}, {}) == ("downloading sheep", 0.25, "25.0 of 100.0 MB")
+    status.progress = {"stage": "reading", "done": 1200, "total": 0, "what": ""}
+    assert terminal.described(status, PRESETS["quick"], {}, {}) == ("reading", -1.0, "1,200")
+
+
+def test_the_newest_of_the_curves_is_found_near_the_end_of_a_long_file(tmp_path) -> None:
+    path = tmp_path / "0001.jsonl"
+    path.write_text('{"step": 1, "quality": {"fd": 9.0}}\n' + '{"step": 2, "d_loss": 1.0}\n' * 10_000
+                    + '{"step": 3, "quality": {"fd": 4.0}}\n{"step": 4, "d_loss": 2.0}\n{"step": 5, "t": 1, "mark": {}}\n{"step": 6, "d_l')
+    assert terminal.newest(path) == ({"step": 4, "d_loss": 2.0}, {"fd": 4.0})
+    assert terminal.newest(tmp_path / "none") == ({}, {})
+
+
+# The process.
+
+class Shell:
+    """`python -m gan_core.worker` with a real terminal for its stderr."""
+
+    def __init__(self, *argv: str) -> None:
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen([sys.executable, "-m", "gan_core.worker", *argv], cwd=ROOT, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=slave, text=True)
+        os.close(slave)
+        self.seen = ""
+
+    def read(self) -> str:
+        """All that was written to the terminal so far."""
+        while select.select([self.master], [], [], 0)[0]:
+            try:
+                self.seen += os.read(self.master, 65536).decode()
+            except OSError:  # the other end is closed
+                break
+        return self.seen
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline and self.process.poll() is None, f"waited for {what}:\n{self.read()}"
+            time.sleep(0.01)
+
+    def ends(self) -> tuple[int, str]:
+        return self.process.wait(PATIENCE), self.process.stdout.read()
+
+
+@pytest.fixture
+def shell() -> Iterator[Callable[..., Shell]]:
+    shells: list[Shell] = []
+
+    def open_(*argv: str) -> Shell:
+        shells.append(Shell(*argv))
+        return shells[-1]
+
+    yield open_
+    for one in shells:
+        one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+        os.close(one.master)
+
+
+def the_run(folder: Path) -> Run:
+    return list_runs(folder)[0]
+
+
+@pytest.mark.slow
+def test_a_new_run_shows_a_bar_obeys_its_folder_and_is_resumed_after_ctrl_c(shell, tmp_path) -> None:
+    one = shell("--new", "--minutes", "60", "--name", "Dolly", "--checkpoints", str(tmp_path), *SMALL)
+    one.until(lambda: list_runs(tmp_path) and the_run(tmp_path).stored_status().step > 2, "steps")
+    run = the_run(tmp_path)
+    assert run.name == "Dolly" and run.preset == "quick" and run.config.max_minutes == 60
+    # Whoever has the folder steers it: the page, or this test.
+    assert run.wait(run.send("pause"), timeout=PATIENCE).state == "paused"
+    one.until(lambda: "paused, step" in one.read(), "the pause in the terminal")
+    assert run.wait(run.send("tune", changes={"lr_d": 1e-4}), timeout=PATIENCE).tuned == {"lr_d": 1e-4}
+    assert run.wait(run.send("resume"), timeout=PATIENCE).state == "running"
+    one.until(lambda: re.search(r"\rstep [\d,]+ +\d+%\|.*left, [\d,]+ images/s, d_loss \d\.\d+, g_loss \d", one.read()), "the bar")
+    one.process.send_signal(signal.SIGINT)
+    status, said = one.ends()
+    assert status == 130 and f"run:    {run.path}" in said and f"playground.py --checkpoints {tmp_path}" in said
+    assert f"resume with: python -m gan_core.worker {run.path}" in said
+    ended = run.status()
+    assert ended.state == "stopped" and ended.checkpoint_step == ended.step > 2
+
+    two = shell(str(run.path))
+    two.until(lambda: run.stored_status().life == 2 and run.stored_status().step > ended.step, "the second life")
+    two.until(lambda: "images/s" in two.read(), "its bar")
+    run.send("stop")
+    status, said = two.ends()
+    assert status == 0 and "stopped at step" in said and len(list_runs(tmp_path)) == 1
+
+
+@pytest.mark.slow
+def test_without_a_terminal_there_are_a_few_lines_and_steps_end_a_run(tmp_path) -> None:
+    done = subprocess.run([sys.executable, "-m", "gan_core.worker", "--new", "--dataset", "ring", "--steps", "40", "--checkpoints",
+                           str(tmp_path), "--set", "threads=1"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    run = the_run(tmp_path)
+    assert done.returncode == 0 and run.status().state == "finished" and run.status().step == 40
+    assert f"run:    {run.path}" in done.stdout and f"{run.name} finished at step 40" in done.stdout
+    assert "\r" not in done.stderr and done.stderr.count("\n") <= 6
+
+
+def test_what_only_the_worker_can_refuse_leaves_nothing_either(tmp_path) -> None:
+    done = subprocess.run([sys.executable, "-m", "gan_core.worker", "--new", "--set", "loss=hinge", "--set", "label_noise=0.1",
+                           "--checkpoints", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 2 and "the loss hinge has no labels" in done.stderr and list_runs(tmp_path) == []
+
+
+def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() -> None:
+    code = ("import time; from gan_core.headless import Ending; ending = Ending(); ending.by(lambda: print('saving', flush=True))\n"
+            "print('ready', flush=True)\nwhile True: time.sleep(0.01)")
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "saving\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_an_end_that_was_asked_for_before_there_is_anything_to_end_is_kept() -> None:
+    code = ("import os, signal; from gan_core.headless import Ending; ending = Ending(); os.kill(os.getpid(), signal.SIGTERM)\n"
+            "ending.by(lambda: print('ended'))")
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE).stdout == "ended\n"

@@ -87,7 +87,7 @@ class Status:
 
 def controls(status: Status | None, kind: str = "run") -> dict[str, bool]:
     """Which buttons mean something for the shown run: {"start": bool, "pause": ..., ...}."""
-    state = "none" if status is None or kind in ("starter", "remote") else status.state
+    state = "none" if status is None or kind in ("starter", "remote", "reading") else status.state
     enabled = set(_ENABLED[state])
     if state in ("stopped", "failed") and status is not None and status.checkpoint_step < 0:
         enabled.discard("resume")

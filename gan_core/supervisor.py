@@ -1,6 +1,7 @@
 """Keeps one warm worker in reserve, hands it a run, and ends it in time. At most one run trains per folder.
 
-It knows processes, not training: what a worker does with a run is in `worker`. It imports no torch.
+It knows processes, not training: what a worker does with a run is in `worker`. A run of several processes is torchrun's, which
+starts them again when one dies. It imports no torch.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -17,9 +19,11 @@ from pathlib import Path
 import psutil
 
 from .run import CommandError, Run, RunError, process_exists, read_json
-from .status import ACTIVE
+from .status import ACTIVE, Status
 
 PROJECT = Path(__file__).resolve().parent.parent
+RESTARTS = 3  # how often torchrun starts a run's processes again
+SILENCE = 60.0  # seconds without a heartbeat before a worker of another host counts as gone; shared disks are slow to tell
 
 
 class WorkerBusy(RuntimeError):
@@ -28,6 +32,27 @@ class WorkerBusy(RuntimeError):
     def __init__(self, run: Run) -> None:
         super().__init__(f"{run.name} is being trained already; stop it first, or watch it.")
         self.run = run
+
+
+def command(*args: str, processes: int = 1) -> list[str]:
+    """`python -m gan_core.worker` with these arguments, by torchrun where it is several processes."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--max-restarts", str(RESTARTS)]
+    return [sys.executable, *(torchrun if processes > 1 else []), "-m", "gan_core.worker", *args]
+
+
+def room_for(processes: int, device: str) -> tuple[str, int] | None:
+    """None where so many processes fit this machine, else ("cards" or "cores", how many it has). torch is not asked: it takes
+    seconds to import, and the worker asks it again."""
+    cards = 0 if device == "cpu" else _cards()
+    room = cards or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return None if processes <= room else ("cards" if cards else "cores", room)
+
+
+def _cards() -> int:
+    """NVIDIA cards that this process may use, by their device files (Linux, the only system where several train together)."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
+    return there if allowed is None else min(there, len([name for name in allowed.split(",") if name.strip()]))
 
 
 class Supervisor:
@@ -41,6 +66,7 @@ class Supervisor:
         self._spare_ready = False
         self._current: tuple[Run, subprocess.Popen[str]] | None = None
         self._closed = False
+        self._beats: dict[Path, tuple[int, float]] = {}  # of runs on other hosts: the heartbeat, when it last moved
 
     # The spare.
 
@@ -67,14 +93,14 @@ class Supervisor:
             if process is self._spare and line.strip() == "ready":
                 self._spare_ready = True
 
-    def _spawn(self, *args: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    def _spawn(self, *args: str, processes: int = 1, stdin: int = subprocess.DEVNULL,
+               stdout: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         path = os.pathsep.join(p for p in (str(PROJECT), os.environ.get("PYTHONPATH", "")) if p)
         if self.threads:
             args = (*args, "--threads", str(self.threads))
         # A session of its own, so that Ctrl+C in the server's terminal does not reach the worker.
-        return subprocess.Popen([sys.executable, "-m", "gan_core.worker", *args], stdin=stdin, stdout=stdout,
-                                stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": path},
-                                start_new_session=os.name == "posix")
+        return subprocess.Popen(command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
+                                text=True, env={**os.environ, "PYTHONPATH": path}, start_new_session=os.name == "posix")
 
     # Runs.
 
@@ -86,39 +112,60 @@ class Supervisor:
                 with contextlib.suppress(RunError):
                     if process.poll() is None and run.stored_status().state in ACTIVE:
                         return run
+        return self.holder(self.folder)
+
+    def holder(self, folder: Path) -> Run | None:
+        """The run that a living worker, here or on another host, trains in a folder of runs."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
-            holder = read_json(self.folder / ".worker.json")
-            if process_exists(holder["pid"], holder["pid_started"]):
-                run = Run.open(self.folder / holder["run"])
-                if run.stored_status().state in ACTIVE:
-                    return run
+            note = read_json(folder / ".worker.json")
+            run = Run.open(folder / note["run"])
+            status = run.stored_status()
+            if status.state in ACTIVE and (process_exists(note["pid"], note["pid_started"])
+                                           if note.get("host") in (None, platform.node()) else self._beats_there(run, status)):
+                return run
         return None
 
+    def _beats_there(self, run: Run, status: Status) -> bool:
+        """Whether a worker of another host has moved its heartbeat lately; its pid says nothing here."""
+        now = time.monotonic()
+        beat, since = self._beats.get(run.path, (-1, now))
+        self._beats[run.path] = (status.heartbeat, now if beat != status.heartbeat else since)
+        return now - self._beats[run.path][1] < SILENCE
+
     def start(self, run: Run, paused: bool = False) -> None:
-        """Give this run to the spare worker, or to a new one. Raises WorkerBusy when another run is active."""
+        """Give this run to the spare worker, to a new one, or to torchrun. Raises WorkerBusy when another run is active."""
         with self._lock:
-            active = self.active()
+            active = self.active() or self.holder(run.path.parent)
             if active is not None:
                 raise WorkerBusy(active)
             self._reap_current()
-            process, self._spare = self._spare, None
-            if process is None or process.poll() is not None:
-                process = self._spawn("--idle", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            processes = run.info.get("config", {}).get("processes", 1)
+            process = self._launched(run, processes, paused) if processes > 1 else self._idle()
             # Until the worker has the run, its status is ours to write: the page shows "starting" from this moment.
             status = run.stored_status()
             if status.state not in ACTIVE:
                 status.move_to("starting")
-            status.state, status.error, status.notice = "starting", None, ""
+            status.state, status.error, status.notice, status.host = "starting", None, "", platform.node()
             status.pid, status.pid_started = process.pid, psutil.Process(process.pid).create_time()
             run.write_status(status)
-            assert process.stdin is not None
-            try:
-                process.stdin.write(json.dumps({"run": str(run.path.resolve()), "paused": paused}) + "\n")
-                process.stdin.close()
-            except OSError:
-                pass  # it died this very moment: the status names its pid, so every reader sees the failure
+            if process.stdin is not None:
+                with contextlib.suppress(OSError):  # it died this very moment: the status names its pid, and every reader sees it
+                    process.stdin.write(json.dumps({"run": str(run.path.resolve()), "paused": paused}) + "\n")
+                    process.stdin.close()
             self._current = (run, process)
             threading.Thread(target=self._await_end, args=(process,), daemon=True).start()
+
+    def _idle(self) -> subprocess.Popen[str]:
+        """The spare, or a new worker that waits like it."""
+        process, self._spare = self._spare, None
+        if process is None or process.poll() is not None:
+            process = self._spawn("--idle", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return process
+
+    def _launched(self, run: Run, processes: int, paused: bool) -> subprocess.Popen[str]:
+        """torchrun with the run's processes; they need the memory that the spare holds."""
+        self._let_spare_go(0.0)
+        return self._spawn(str(run.path.resolve()), *(["--paused"] if paused else []), processes=processes)
 
     def _await_end(self, process: subprocess.Popen[str]) -> None:
         """Once a run has ended, warm the next spare: not before, it costs 800 MB and a core."""
@@ -138,18 +185,14 @@ class Supervisor:
             run = self.active()
             if run is None:
                 return None
-            status = run.stored_status()
             child = self._current[1] if self._current is not None and self._current[0].id == run.id else None
         # Without the lock: whoever looks meanwhile sees a run that is being stopped, and does not wait.
         asked, deadline = "", time.monotonic() + timeout
-        while _lives(child, status.pid, status.pid_started) and time.monotonic() < deadline:
+        while _lives(child, run) and time.monotonic() < deadline:
             asked = self._ask_to_stop(run, asked)
             time.sleep(0.02)
-        if _lives(child, status.pid, status.pid_started):
-            with contextlib.suppress(psutil.Error):
-                psutil.Process(status.pid).kill()
-            if child is not None:
-                child.wait()
+        if _lives(child, run):
+            _kill(child, run)
         return run
 
     def _ask_to_stop(self, run: Run, asked: str) -> str:
@@ -166,21 +209,57 @@ class Supervisor:
         self._closed = True
         self.stop(timeout)
         with self._lock:
-            if self._spare is not None:
-                with contextlib.suppress(OSError):
-                    if self._spare.stdin is not None:
-                        self._spare.stdin.close()
-                _end(self._spare, 0.5)
-                self._spare = None
+            self._let_spare_go(0.5)
+
+    def _let_spare_go(self, timeout: float) -> None:
+        """The end of its stdin ends an idle worker; it is killed where that takes longer."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            with contextlib.suppress(OSError):
+                if spare.stdin is not None:
+                    spare.stdin.close()
+            _end(spare, timeout)
 
 
-def _lives(child: subprocess.Popen[str] | None, pid: int, started: float) -> bool:
-    return child.poll() is None if child is not None else process_exists(pid, started)
+def _lives(child: subprocess.Popen[str] | None, run: Run) -> bool:
+    """Whether a run's worker lives: the child that we started, or the process, perhaps elsewhere, that its status names."""
+    if child is not None:
+        return child.poll() is None
+    with contextlib.suppress(RunError):
+        return run.status().state in ACTIVE
+    return False
+
+
+def _kill(child: subprocess.Popen[str] | None, run: Run) -> None:
+    """End a run's processes by force, where they are this host's: another host's pid names somebody else here."""
+    family = _family(child.pid) if child is not None else []
+    with contextlib.suppress(RunError, psutil.Error):
+        status = run.stored_status()
+        if status.host in ("", platform.node()) and process_exists(status.pid, status.pid_started):
+            family += _family(status.pid)
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(family, 5.0)
+    if child is not None:
+        child.wait()
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process, and all that train with it: torchrun first, which would start the others again."""
+    with contextlib.suppress(psutil.Error):
+        first, parent = psutil.Process(pid), psutil.Process(pid).parent()
+        if parent is not None and any("torch.distributed.run" in part or part.endswith("torchrun") for part in parent.cmdline()):
+            first = parent
+        return [first, *first.children(recursive=True)]
+    return []
 
 
 def _end(process: subprocess.Popen[str], timeout: float) -> None:
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
-        process.kill()
+        for one in _family(process.pid):
+            with contextlib.suppress(psutil.Error):
+                one.kill()
         process.wait()

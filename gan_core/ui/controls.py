@@ -16,8 +16,9 @@ from .. import run as runs
 from ..config import LIVE, PRESETS, ConfigError, TrainConfig
 from ..run import CommandError, Run, RunError
 from ..status import ACTIVE
-from ..supervisor import WorkerBusy
+from ..supervisor import WorkerBusy, room_for
 from . import words
+from .attached import NoPlace
 from .shelf import Shelf
 
 ANSWER = 3.0  # seconds a worker has to answer a command
@@ -39,6 +40,7 @@ class Controls:
 
     def __init__(self, shelf: Shelf, defaults: dict[str, Any] | None = None) -> None:
         self.shelf, self.supervisor, self.defaults = shelf, shelf.supervisor, defaults or {}
+        self.folders = True  # whether a folder of this machine may be named; not where strangers reach the page
 
     def config(self, preset: str, overrides: dict[str, Any], lang: str = "en", labels: bool = False) -> TrainConfig:
         """The preset with the command line's values and then these; a bad one is refused in words.
@@ -53,6 +55,11 @@ class Controls:
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""
+        room = room_for(config.processes, config.device)
+        if room is not None:
+            raise Refusal(f"errors.processes_{room[0]}", lang, n=config.processes, most=room[1])
+        if config.batch_size % config.processes:
+            raise Refusal("errors.processes_batch", lang, n=config.processes, batch=config.batch_size)
         active = self.supervisor.active()
         if active is not None and force:
             self.supervisor.stop()
@@ -96,7 +103,7 @@ class Controls:
     def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
         """Single steps of one network or both; with no run to step, of a new one that stays paused."""
         run = self.shelf.asked(run_id)
-        if run is None or run.kind == "starter":
+        if run is None or run.kind != "run":
             run = self.start(config, preset, paused=True, lang=lang)
             self._until_begun(run, BEGIN)
         else:
@@ -106,7 +113,11 @@ class Controls:
     def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en") -> Run:
         """End the shown run, saved and kept, and begin a new one."""
         run = self._target(run_id, "reset", lang)
-        return self.start(config, preset, force=run.status().state in ACTIVE, paused=paused, lang=lang)
+        force = run.status().state in ACTIVE
+        if force and not self._is_ours(run):
+            force = False
+            self._ask(run, "stop", lang)
+        return self.start(config, preset, force=force, paused=paused, lang=lang)
 
     def save(self, run_id: str = "", lang: str = "en") -> Run:
         """A checkpoint now."""
@@ -154,9 +165,36 @@ class Controls:
         self._begin(run, True, lang)
         return run
 
-    def stop(self) -> None:
-        """End the active worker, by force where it does not answer."""
-        self.supervisor.stop(ANSWER)
+    def stop(self, run_id: str = "", lang: str = "en") -> None:
+        """End the active worker, by force where it does not answer. A run elsewhere that somebody else trains is only asked."""
+        run = self.shelf.asked(run_id)
+        if run is None or self._is_ours(run):
+            self.supervisor.stop(ANSWER)
+        else:
+            self._ask(self._target(run.id, "save", lang), "stop", lang)
+
+    def _is_ours(self, run: Run) -> bool:
+        """Whether the supervisor answers for it: a run of its folder, or one elsewhere that it trains."""
+        active = self.supervisor.active()
+        return not self.shelf.is_elsewhere(run) or (active is not None and active.path == run.path)
+
+    def attach(self, text: str, lang: str = "en") -> Run:
+        """Open a run, a folder of runs or an address that lies elsewhere; the newest of its runs."""
+        if not self.folders:
+            raise Refusal("errors.attach_shared", lang)
+        try:
+            return self.shelf.attached.open(text)[0]
+        except NoPlace as error:
+            raise Refusal(error.key, lang, **error.values) from error
+
+    def let_go(self, run_id: str, lang: str = "en") -> None:
+        """Take what was opened by hand off the list; nothing is deleted."""
+        try:
+            gone = self.folders and self.shelf.attached.let_go(run_id)
+        except NoPlace as error:
+            raise Refusal(error.key, lang, **error.values) from error
+        if not gone:
+            raise Refusal("errors.attach_gone", lang)
 
     def _target(self, run_id: str, control: str, lang: str) -> Run:
         """The run that is meant, if the control means something for it now."""

@@ -1,4 +1,5 @@
 """Which runs there are, and which of them is shown: the active one, else the newest touched, else the shipped starter.
+Those that lie elsewhere are shown to whoever chooses them.
 
 It reads folders through `run` and asks the supervisor who trains; it starts nothing and draws nothing.
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from ..run import Run, RunError, list_runs
 from ..supervisor import Supervisor
+from .attached import Attached
 
 
 class Shelf:
@@ -18,6 +20,7 @@ class Shelf:
 
     def __init__(self, supervisor: Supervisor, starters: Path) -> None:
         self.supervisor, self.folder, self._starters = supervisor, supervisor.folder, starters
+        self.attached = Attached(supervisor.folder)
 
     def find(self, run_id: str) -> Run | None:
         """The run of this id; None where there is none. An id is a plain folder name, so it leads nowhere else."""
@@ -26,7 +29,11 @@ class Shelf:
         for folder in (self.folder, self._starters):
             with contextlib.suppress(RunError):
                 return Run.open(folder / run_id)
-        return None
+        return self.attached.find(run_id)
+
+    def is_elsewhere(self, run: Run) -> bool:
+        """Whether a run lies in another folder than this shelf's own two."""
+        return run.path.parent not in (self.folder, self._starters)
 
     def own(self) -> list[Run]:
         """A person's own runs, newest touched first."""

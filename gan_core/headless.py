@@ -6,23 +6,29 @@ The training itself is `worker`'s business, what is seen meanwhile that of `term
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
+import platform
 import shutil
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
+
+import psutil
 
 from . import registry
 from .config import PRESETS, ConfigError, TrainConfig
-from .files import runs_folder
-from .run import Run, RunError
+from .files import atomic_write, runs_folder
+from .run import Run, RunError, read_json
 from .status import ACTIVE
-from .supervisor import Supervisor
+from .supervisor import Supervisor, command, room_for
 from .terminal import Terminal, clock
 
+LAUNCHED = ".launched.json"  # which run torchrun's processes train that were started with --new
 INTERRUPTED = 130  # the exit status that shells give to Ctrl+C
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
@@ -121,9 +127,15 @@ def _value(name: str, text: str) -> Any:
 
 # Making a run.
 
-def make(args: argparse.Namespace) -> Run:
-    """The new run that the command line asks for. Raises Unusable, ConfigError or RunError, and has then made nothing."""
+def make(args: argparse.Namespace, processes: int = 1) -> Run:
+    """The new run that the command line asks for, for so many processes where it is not 1.
+
+    Raises Unusable, ConfigError or RunError, and has then made nothing.
+    """
     config, preset = config_of(args)
+    if processes > 1:
+        config = config.replace(processes=processes)
+    _check_processes(config, processes)
     try:
         folder = runs_folder(args.checkpoints)
     except OSError as error:
@@ -131,7 +143,23 @@ def make(args: argparse.Namespace) -> Run:
     busy = Supervisor(folder).active()
     if busy is not None:
         raise Unusable(f"In {folder} {busy.name} is being trained already; stop it first, or choose another --checkpoints.")
-    return Run.create(config, folder, preset=preset, name=args.name or "")
+    run = Run.create(config, folder, preset=preset, name=args.name or "")
+    if processes > 1:
+        note = {"run": run.path.name, "launch": _launch()}
+        atomic_write(folder / LAUNCHED, json.dumps(note).encode())
+    return run
+
+
+def _check_processes(config: TrainConfig, started: int) -> None:
+    """Raises Unusable where the config's processes cannot share its batch, or, unless they are started already, this machine."""
+    if config.batch_size % config.processes:
+        raise Unusable(f"{config.processes} processes cannot share batch_size {config.batch_size} evenly; "
+                       "choose a batch that their number divides.")
+    room = room_for(config.processes, config.device) if started == 1 else None
+    if room is not None:
+        cards = room[0] == "cards"
+        raise Unusable(f"{config.processes} processes need a {'graphics card' if cards else 'core'} each, and this machine has "
+                       f"{room[1]}; start fewer{', or add --set device=cpu' if cards else ''}.")
 
 
 def greeting(run: Run, args: argparse.Namespace) -> str:
@@ -175,13 +203,17 @@ class Ending:
             stop()
 
 
-def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending) -> tuple[str, int]:
-    """(what is said at the end, the exit status). A new run that was refused before its first step leaves nothing."""
+def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending, alone: bool = True) -> tuple[str, int]:
+    """(what is said at the end, the exit status). A new run that was refused before its first step leaves nothing.
+
+    alone: else torchrun looks at the exit status, and would start what was interrupted once more.
+    """
     status = run.status()
     if status.state in ACTIVE:
         return f"{run.name} is being trained already by another process.", 1
     message = (status.error or {}).get("message", "")
-    if result and args.new and (status.error or {}).get("kind") == "refused" and status.life == 1 and status.checkpoint_step < 0:
+    if (result and alone and args.new and (status.error or {}).get("kind") == "refused" and status.life == 1
+            and status.checkpoint_step < 0):
         shutil.rmtree(run.path, ignore_errors=True)
         return message, 2
     words = f"{run.name} {status.state} at step {status.step:,} after {clock(status.elapsed)} of training."
@@ -191,23 +223,82 @@ def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending) -
         words = message
     if status.state != "finished" and status.checkpoint_step >= 0:
         words += f"\nresume with: python -m gan_core.worker {run.path}"
-    return words, result or (INTERRUPTED if ending.interrupted and status.state != "finished" else 0)
+    return words, result or (INTERRUPTED if alone and ending.interrupted and status.state != "finished" else 0)
 
 
-def train(args: argparse.Namespace, work: Callable[[Path, Ending], int]) -> int:
-    """Make the run or open it, let `work` train it, show what happens; returns the exit status."""
+class Team(Protocol):
+    """What a run of several processes needs of them here; `distributed.Team` is one."""
+
+    rank: int
+    size: int
+
+    def sum(self, numbers: list[int]) -> list[int]: ...
+    def send(self, data: bytes, length: int) -> bytes: ...
+
+
+def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: Team, again: bool = False) -> int:
+    """Make the run or open it, let `work` train it, show what happens; returns the exit status.
+
+    Of several processes the first makes the run and tells the others where it is. again: torchrun starts them anew, because one
+    of them died; then the run is there already.
+    """
+    ending = Ending()
     try:
-        run = make(args) if args.new else Run.open(args.run)
-        run.config  # noqa: B018, a config of another version is refused here, in words
-        ending = Ending()
-        if args.new:
-            print(greeting(run, args), flush=True)
+        path = _path(args, team, again) if args.new else args.run
+        if team.rank:
+            return work(path, ending)
+        run = Run.open(path)
+        if run.config.processes > 1 and team.size == 1 and "RANK" not in os.environ and os.name == "posix":
+            os.execv(sys.executable, _together(run, args))  # torchrun takes this process's place
         with Terminal(run, lambda: ending.interrupted, lines=args.new):
             result = work(run.path, ending)
     except (Unusable, ConfigError, RunError) as error:
-        print(error, file=sys.stderr)
+        if not team.rank:
+            print(error, file=sys.stderr)
         return 2
-    said, result = last_word(run, args, result, ending)
+    said, result = last_word(run, args, result, ending, alone=team.size == 1)
     if args.new or sys.stderr.isatty() or result == 2:
         print(said, file=sys.stderr if result in (1, 2) else sys.stdout, flush=True)
     return result
+
+
+def _together(run: Run, args: argparse.Namespace) -> list[str]:
+    options = [*(["--paused"] if args.paused else []), *(["--threads", str(args.threads)] if args.threads else [])]
+    return command(str(run.path), *options, processes=run.config.processes)
+
+
+def _path(args: argparse.Namespace, team: Team, again: bool) -> Path:
+    """Where the one new run is, on every process. Raises what `make` raises, everywhere."""
+    told: dict[str, str] = {}
+    if team.rank == 0:
+        try:
+            run = _launched(args) if again else None
+            if run is None:
+                run = make(args, team.size)
+                print(greeting(run, args), flush=True)
+            told = {"path": str(run.path.resolve())}
+        except (Unusable, ConfigError, RunError) as error:
+            told = {"error": str(error)}
+    if team.size > 1:
+        data = json.dumps(told).encode()
+        told = json.loads(team.send(data if team.rank == 0 else b"", *team.sum([len(data) if team.rank == 0 else 0])))
+    if "error" in told:
+        raise Unusable(told["error"])
+    return Path(told["path"])
+
+
+def _launch() -> str:
+    """What names this launch of torchrun, the same when it starts its processes again: an id of its own, or its process."""
+    name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    parent = psutil.Process().parent()
+    return name if name != "none" or parent is None else f"{platform.node()}:{parent.pid}:{parent.create_time()}"
+
+
+def _launched(args: argparse.Namespace) -> Run | None:
+    """The run that this launch of torchrun made before one of its processes died."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        folder = runs_folder(args.checkpoints)
+        note = read_json(folder / LAUNCHED)
+        if note["launch"] == _launch():
+            return Run.open(folder / note["run"])
+    return None

@@ -36,7 +36,8 @@ class WorkerBusy(RuntimeError):
 
 def command(*args: str, processes: int = 1) -> list[str]:
     """`python -m gan_core.worker` with these arguments, by torchrun where it is several processes."""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--max-restarts", str(RESTARTS)]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
+                "--max-restarts", str(RESTARTS)]
     return [sys.executable, *(torchrun if processes > 1 else []), "-m", "gan_core.worker", *args]
 
 

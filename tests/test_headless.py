@@ -15,6 +15,7 @@ import pytest
 
 from gan_core import headless, terminal
 from gan_core.config import PRESETS
+from gan_core.distributed import ALONE
 from gan_core.registry import DATASETS
 from gan_core.run import Run, list_runs
 from gan_core.status import Status
@@ -46,14 +47,17 @@ def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
 
 @pytest.mark.parametrize(("argv", "said"), [
     (["--preset", "stedy"], "There is no preset 'stedy'; choose one of: quick"), (["--set", "lr_d"], "--set lr_d names no value"),
-    (["--set", "lr_d=seven"], "lr_d is 'seven'; give a number from 0 to 1."), (["--steps", "1.5"], "max_steps is '1.5'; give a whole"),
+    (["--set", "lr_d=seven"], "lr_d is 'seven'; give a number from 0 to 1."),
+    (["--steps", "1.5"], "max_steps is '1.5'; give a whole number"),
     (["--minutes", "-1"], "max_minutes is '-1'"), (["--set", "wings=2"], "unknown field 'wings'"),
     (["--set", "spectral_norm=maybe"], "spectral_norm is 'maybe'; give true or false."), (["--set", "betas_d=1"], "two numbers"),
     (["--dataset", "moon"], "dataset is 'moon'"), (["--preset", "steady", "--dataset", "ring"], "--preset ring"),
-    (["--preset", "ring", "--dataset", "digits"], "another preset")])
+    (["--preset", "ring", "--dataset", "digits"], "another preset"),
+    (["--set", "processes=3"], "3 processes cannot share batch_size 16 evenly"),
+    (["--set", "processes=64", "--set", "batch_size=64", "--set", "device=cpu"], "64 processes need a core each")])
 def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv, said) -> None:
     args = headless.arguments(["--new", "--checkpoints", str(tmp_path / "runs"), *argv])
-    assert headless.train(args, lambda path, ending: pytest.fail("nothing to train")) == 2
+    assert headless.train(args, lambda path, ending: pytest.fail("nothing to train"), ALONE) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
@@ -90,7 +94,8 @@ def test_the_share_that_is_done_is_that_of_whichever_end_comes_first() -> None:
 
 
 def test_what_is_fetched_first_is_shown_too() -> None:
-    status = Status(state="starting", progress={"stage": "downloading", "done": 25_000_000, "total": 100_000_000, "what": "sheep"})
+    progress = {"stage": "downloading", "done": 25_000_000, "total": 100_000_000, "what": "sheep"}
+    status = Status(state="starting", progress=progress)
     assert terminal.described(status, PRESETS["quick"], {}, {}) == ("downloading sheep", 0.25, "25.0 of 100.0 MB")
     status.progress = {"stage": "reading", "done": 1200, "total": 0, "what": ""}
     assert terminal.described(status, PRESETS["quick"], {}, {}) == ("reading", -1.0, "1,200")
@@ -99,7 +104,8 @@ def test_what_is_fetched_first_is_shown_too() -> None:
 def test_the_newest_of_the_curves_is_found_near_the_end_of_a_long_file(tmp_path) -> None:
     path = tmp_path / "0001.jsonl"
     path.write_text('{"step": 1, "quality": {"fd": 9.0}}\n' + '{"step": 2, "d_loss": 1.0}\n' * 10_000
-                    + '{"step": 3, "quality": {"fd": 4.0}}\n{"step": 4, "d_loss": 2.0}\n{"step": 5, "t": 1, "mark": {}}\n{"step": 6, "d_l')
+                    + '{"step": 3, "quality": {"fd": 4.0}}\n{"step": 4, "d_loss": 2.0}\n'
+                    + '{"step": 5, "t": 1, "mark": {}}\n{"step": 6, "d_l')
     assert terminal.newest(path) == ({"step": 4, "d_loss": 2.0}, {"fd": 4.0})
     assert terminal.newest(tmp_path / "none") == ({}, {})
 
@@ -151,6 +157,11 @@ def shell() -> Iterator[Callable[..., Shell]]:
         os.close(one.master)
 
 
+def worker(*argv: str, code: str = "") -> subprocess.CompletedProcess:
+    how = ["-c", code] if code else ["-m", "gan_core.worker"]
+    return subprocess.run([sys.executable, *how, *argv], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+
+
 def the_run(folder: Path) -> Run:
     return list_runs(folder)[0]
 
@@ -166,7 +177,8 @@ def test_a_new_run_shows_a_bar_obeys_its_folder_and_is_resumed_after_ctrl_c(shel
     one.until(lambda: "paused, step" in one.read(), "the pause in the terminal")
     assert run.wait(run.send("tune", changes={"lr_d": 1e-4}), timeout=PATIENCE).tuned == {"lr_d": 1e-4}
     assert run.wait(run.send("resume"), timeout=PATIENCE).state == "running"
-    one.until(lambda: re.search(r"\rstep [\d,]+ +\d+%\|.*left, [\d,]+ images/s, d_loss \d\.\d+, g_loss \d", one.read()), "the bar")
+    bar = r"\rstep [\d,]+ +\d+%\|.*left, [\d,]+ images/s, d_loss \d\.\d+, g_loss \d"
+    one.until(lambda: re.search(bar, one.read()), "the bar")
     one.process.send_signal(signal.SIGINT)
     status, said = one.ends()
     assert status == 130 and f"run:    {run.path}" in said and f"playground.py --checkpoints {tmp_path}" in said
@@ -184,8 +196,7 @@ def test_a_new_run_shows_a_bar_obeys_its_folder_and_is_resumed_after_ctrl_c(shel
 
 @pytest.mark.slow
 def test_without_a_terminal_there_are_a_few_lines_and_steps_end_a_run(tmp_path) -> None:
-    done = subprocess.run([sys.executable, "-m", "gan_core.worker", "--new", "--dataset", "ring", "--steps", "40", "--checkpoints",
-                           str(tmp_path), "--set", "threads=1"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    done = worker("--new", "--dataset", "ring", "--steps", "40", "--checkpoints", str(tmp_path), "--set", "threads=1")
     run = the_run(tmp_path)
     assert done.returncode == 0 and run.status().state == "finished" and run.status().step == 40
     assert f"run:    {run.path}" in done.stdout and f"{run.name} finished at step 40" in done.stdout
@@ -193,8 +204,7 @@ def test_without_a_terminal_there_are_a_few_lines_and_steps_end_a_run(tmp_path) 
 
 
 def test_what_only_the_worker_can_refuse_leaves_nothing_either(tmp_path) -> None:
-    done = subprocess.run([sys.executable, "-m", "gan_core.worker", "--new", "--set", "loss=hinge", "--set", "label_noise=0.1",
-                           "--checkpoints", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    done = worker("--new", "--set", "loss=hinge", "--set", "label_noise=0.1", "--checkpoints", str(tmp_path))
     assert done.returncode == 2 and "the loss hinge has no labels" in done.stderr and list_runs(tmp_path) == []
 
 
@@ -217,4 +227,4 @@ def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() ->
 def test_an_end_that_was_asked_for_before_there_is_anything_to_end_is_kept() -> None:
     code = ("import os, signal; from gan_core.headless import Ending; ending = Ending(); os.kill(os.getpid(), signal.SIGTERM)\n"
             "ending.by(lambda: print('ended'))")
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE).stdout == "ended\n"
+    assert worker(code=code).stdout == "ended\n"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -120,11 +121,15 @@ class Team:
             raise ValueError(f"{self.local_size} processes need a GPU each, and this machine has {torch.cuda.device_count()}; "
                              "start fewer, or set device to 'cpu'.")
 
-    def leave(self) -> None:
-        """Let go of the others."""
+    def leave(self, status: int) -> None:
+        """End this process, if it is not alone, with this exit status; to be called last of all.
+
+        Not by way of the interpreter's end: gloo's threads are taken down there in an order that now and then aborts the process.
+        """
         if self.size > 1:
-            with contextlib.suppress(RuntimeError):
-                dist.destroy_process_group()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
 
 
 ALONE = Team()
@@ -152,7 +157,10 @@ def join() -> Team:
     if torch.cuda.is_available():
         torch.cuda.set_device(team.local_rank % torch.cuda.device_count())
     with _answered():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+        store, _, _ = next(dist.rendezvous("env://"))
+        # torchrun keeps one store over its restarts: without a name of its own a new group finds the dead one's addresses.
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE,
+                                store=dist.PrefixStore(f"start {restarts()}", store), rank=team.rank, world_size=team.size)
     return team
 
 

@@ -147,7 +147,7 @@ def warm_up(threads: int) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    args = headless.arguments(argv)
+    args, team = headless.arguments(argv), distributed.ALONE
     try:
         if args.idle:
             try:
@@ -162,14 +162,13 @@ def main(argv: list[str] | None = None) -> int:
             args.run, args.paused = Path(request["run"]), bool(request.get("paused"))
             return work(args.run, args.paused, args.threads, Ending())
         team = distributed.join()
-        try:
-            return headless.train(args, lambda path, ending: work(path, args.paused, args.threads, ending, team), team,
-                                  distributed.restarts() > 0)
-        finally:
-            team.leave()
+        status = headless.train(args, lambda path, ending: work(path, args.paused, args.threads, ending, team), team,
+                                distributed.restarts() > 0)
     except RunError as error:
         print(error, file=sys.stderr)
-        return 2
+        status = 2
+    team.leave(status)
+    return status
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def _process(rank: int, size: int, port: int, folder: Path, what, args) -> None:
         team = distributed.join()
         assert (team.rank, team.size) == (rank, size)
         what(team, folder, *args)
-        team.leave()
+        team.leave(0)
     except BaseException:
         (folder / f"error-{rank}").write_text(traceback.format_exc())
         raise

@@ -3,20 +3,27 @@
 Real processes over gloo. Each compares nothing by itself: it writes its state, and the test compares it with one process's.
 """
 
+import copy
+import functools
 import multiprocessing
 import os
 import socket
+import threading
 import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from gan_core import distributed, players, registry
+from gan_core.batches import Batches
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.distributed import ALONE, Team
+from gan_core.networks.layers import BatchNorm2d
 from gan_core.trainer import Trainer
 
 SEED = np.random.default_rng(0)
@@ -91,12 +98,12 @@ def _process(rank: int, size: int, port: int, folder: Path, what, args) -> None:
         raise
 
 
-def together(size: int, folder: Path, what, *args) -> None:
-    """Run what(team, folder, *args) in `size` processes, and wait for all."""
+def together(size: int, folder: Path, what, *args, how: str = "spawn") -> None:
+    """Run what(team, folder, *args) in `size` processes, and wait for all. how: "fork" starts them without importing anything."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(how)
     members = [context.Process(target=_process, args=(rank, size, port, folder, what, args)) for rank in range(size)]
     for member in members:
         member.start()
@@ -122,14 +129,15 @@ def largest_difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Te
     return max((float((ours[n].double() - theirs[n].double()).abs().max()) / max(scale[n], 1e-300), n) for n in ours)
 
 
-def check_equal(size: int, folder: Path, cases: list[str]) -> float:
-    together(size, folder, train_cases, cases)
+def check_equal(size: int, folder: Path, cases: list[str], how: str = "spawn") -> float:
+    alone = {case: trained(case) for case in cases}  # first: what a fork inherits is warm
+    together(size, folder, train_cases, cases, how=how)
     worst = 0.0
     for number, case in enumerate(cases):
         found = [load_file(folder / f"{number}-{rank}.safetensors") for rank in range(size)]
         for other in found[1:]:
             assert all(torch.equal(found[0][name], other[name]) for name in found[0]), f"{case}: the processes differ"
-        difference, where = largest_difference(found[0], trained(case))
+        difference, where = largest_difference(found[0], alone[case])
         print(f"{size} processes, {case}: {difference:.1e} at {where}")
         assert difference < SAME, f"{case}: {where} differs by {difference:.1e} between {size} processes and one"
         worst = max(worst, difference)
@@ -140,3 +148,121 @@ def check_equal(size: int, folder: Path, cases: list[str]) -> float:
 @pytest.mark.parametrize("size", [2, 4])
 def test_every_loss_and_regularizer_trains_as_one_process_does(size: int, tmp_path: Path) -> None:
     check_equal(size, tmp_path, list(ALL_CASES))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or torch.cuda.is_available(), reason="needs fork, which CUDA does not survive")
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+    check_equal(2, tmp_path, ["everything at once", "noise and smoothing of labels"], how="fork")
+
+
+# What needs no second process.
+
+
+def members(size: int) -> list[Team]:
+    return [Team(rank, size, rank, size) for rank in range(size)]
+
+
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2))
+def test_shares_are_equal_contiguous_and_all_there_is(size: int, mine: int, parts: int, dimensions: int) -> None:
+    whole = torch.arange(parts * size * mine * 2**dimensions).view(parts * size * mine, *[2] * dimensions)
+    shares = [team.share(whole, parts) for team in members(size)]
+    for part in range(parts):
+        batch = torch.cat([share.view(parts, mine, *share.shape[1:])[part] for share in shares])
+        assert torch.equal(batch, whole[part * size * mine:(part + 1) * size * mine])
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_every_draw_is_the_whole_batchs_whatever_the_number_of_processes(size: int) -> None:
+    config = config_of("everything at once").replace(label_noise=0.1, label_smoothing=0.1)
+    alone, *shares = (Batches(config, IMAGES, LABELS, team) for team in (ALONE, *members(size)))
+
+    def together(of, parts: int = 1):
+        drawn = [of(batches) for batches in shares]
+        return torch.cat([torch.cat([d.chunk(parts)[part] for d in drawn]) for part in range(parts)])
+
+    of_one = [lambda b: b.z("D", 3), lambda b: b.real(3)[0], lambda b: b.real(3)[1], lambda b: b.real(3, "G")[0],
+              lambda b: b.classes_for_g(3), lambda b: b.label_noise(3, True)[0], lambda b: b.label_noise(3, True)[1],
+              lambda b: b.drawn("uniform", "between", 3, b.rows)]
+    of_two = [lambda b: b.drawn("normal", "penalty", 3, 2 * b.rows, 5),
+              lambda b: b.disguised(torch.zeros(2 * b.rows, 1, 28, 28), "D", 3, 0.5)]
+    for parts, draws in ((1, of_one), (2, of_two)):
+        for draw in draws:
+            assert torch.equal(together(draw, parts), draw(alone))
+    assert torch.equal(alone.some(7)[0], shares[0].some(7)[0]), "what is shown is not shared"
+
+
+def test_alone_nothing_happens() -> None:
+    assert distributed.join() == ALONE, "torchrun has not started this"
+    layer = torch.nn.Linear(3, 1)
+    logits = layer(torch.ones(4, 3)).squeeze(1)
+    logits.mean().backward()
+    before = layer.weight.grad
+    loss, rows = ALONE.together(layer.parameters(), logits.mean(), logits)
+    assert layer.weight.grad is before and torch.equal(rows, logits) and torch.equal(loss, logits.mean())
+    assert not rows.requires_grad and ALONE.share(rows) is rows
+    assert not any(getattr(m, "gathered", None) for m in trainer_of(config_of("classes")).G.modules())
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
+    """Two processes are two threads here, which wait for each other in `gathered`; the oracle sees all rows at once."""
+    torch.manual_seed(0)
+    oracle = torch.nn.BatchNorm2d(3, affine=affine).double()
+    if affine:
+        torch.nn.init.normal_(oracle.weight)
+    x, weights = torch.randn(8, 3, 5, 5, dtype=torch.float64) + 2, torch.randn(8, 3, 5, 5, dtype=torch.float64)
+    slots, barrier, found = [None, None], threading.Barrier(2, timeout=60), [None, None]
+
+    def half(rank: int) -> None:
+        def gathered(values: torch.Tensor) -> torch.Tensor:
+            slots[rank] = values
+            barrier.wait()
+            rows = torch.stack(slots)
+            barrier.wait()
+            return rows
+
+        layer = BatchNorm2d(3, affine=affine).double()
+        layer.load_state_dict(oracle.state_dict())
+        layer.gathered = gathered
+        mine = x[rank * 4:rank * 4 + 4].clone().requires_grad_(True)
+        y = layer(mine)
+        (y * weights[rank * 4:rank * 4 + 4]).sum().backward()
+        with torch.no_grad(), players.frozen_statistics(layer):
+            kept = layer.running_mean.clone()
+            assert torch.allclose(layer(mine), y) and torch.equal(layer.running_mean, kept)
+        layer.eval()
+        found[rank] = (layer, mine, y, layer(mine.detach()[:1]))  # alone again: the other is not asked
+
+    threads = [threading.Thread(target=half, args=(rank,)) for rank in range(2)]
+    initial = copy.deepcopy(oracle)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    whole = x.clone().requires_grad_(True)
+    expected = initial(whole)
+    (expected * weights).sum().backward()
+    close = functools.partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
+    close(torch.cat([y for _, _, y, _ in found]), expected)
+    close(torch.cat([mine.grad for _, mine, _, _ in found]), whole.grad)
+    for layer, _, _, shown in found:
+        close(dict(layer.named_buffers()), dict(initial.named_buffers()))
+        close(shown, initial.eval()(whole.detach()[:1] if layer is found[0][0] else whole.detach()[4:5]))
+    if affine:
+        close(sum(layer.weight.grad for layer, *_ in found), initial.weight.grad)
+        close(sum(layer.bias.grad for layer, *_ in found), initial.bias.grad)
+
+
+def test_what_a_team_cannot_train_is_refused_in_words() -> None:
+    config = config_of("loss course").replace(batch_size=9)
+    with pytest.raises(ValueError, match="batch_size is 9, which 2 processes cannot share evenly; give a multiple of 2"):
+        trainer_of(config, Team(0, 2, 0, 2))
+    t = trainer_of(config.replace(batch_size=8), Team(0, 2, 0, 2))
+    with pytest.raises(ValueError, match="batch_size is 6, which 4"):
+        trainer_of(config.replace(batch_size=8), Team(0, 4, 0, 4)).tune(batch_size=6)
+    with pytest.raises(ValueError, match="BatchNorm1d sees only a part of the batch"):
+        players.share_norms(torch.nn.Sequential(torch.nn.BatchNorm1d(3)), t.D, t.team)
+    with pytest.raises(ValueError, match="BatchNorm2d sees only a part of the batch"):
+        players.share_norms(t.D, t.G, t.team)
+    with pytest.raises(ValueError, match="64 processes need a GPU each"):
+        Team(0, 64, 0, 64).check_device("cuda")

@@ -22,6 +22,7 @@ class MetricsReader:
         self._segment: Path | None = None
         self._offset = 0
         self._records: list[dict[str, Any]] = []
+        self.starts: dict[int, int] = {}  # of each life seen so far: the step it went on from
 
     def new(self) -> tuple[list[dict[str, Any]], bool]:
         """(records since the last call, rewound). Rewound means: forget what you had, these are all of them."""
@@ -34,6 +35,7 @@ class MetricsReader:
                 self._segment, self._offset = segment, 0
             for record in self._lines():
                 if "start_step" in record:
+                    self.starts[int(segment.stem)] = record["start_step"]
                     kept = [r for r in self._records if r["step"] <= record["start_step"]]
                     rewound = rewound or len(kept) < len(self._records)
                     self._records = kept

@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": {"config"} | GROUND,
     "supervisor": {"run"} | GROUND,
     "remote": {"run"} | GROUND,
+    "sinks": {"run"} | GROUND,
     "gauge": {"trainer"} | LEAVES,
     "probe": {"trainer", "config"} | LEAVES,
     "recorder": {"trainer", "run", "pointers"} | LEAVES,
@@ -52,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
 TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
-             "terminal", "headless", "remote", "ui"]
+             "terminal", "headless", "remote", "sinks", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

@@ -106,7 +106,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
     assert [step for step, _ in found["loss/discriminator"]] == [r["step"] for r in records if "d_loss" in r]
     assert found["marks/text_summary"] == [(r["step"], "restore") for r in records if "mark" in r]
     pictures = [step for step, _ in found["samples"]]
-    assert pictures == sorted(set(pictures)) and pictures[-1] <= fake.status.step
+    assert pictures == sorted(set(pictures)) and fake.status.step / 1.25 - 1 <= pictures[-1] <= fake.status.step
 
 
 def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

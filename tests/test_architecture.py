@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": {"headless", "board", "life", "orders", "recorder", "probe", "players", "sources", "trainer", "run",
                "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
-    "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data"} | GROUND,
+    "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data", "remote"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
 TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",

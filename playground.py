@@ -21,6 +21,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--share", action="store_true", default=None, help="make a public link; whoever has it controls the page")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")
+    parser.add_argument("--attach", action="append", metavar="PATH", help="a run elsewhere, or a folder of runs; may be repeated")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where new runs train (default: auto)")
     parser.add_argument("--threads", type=int, default=0, help="processor threads of the training; 0 measures")
     parser.add_argument("--seed", type=int, help="the seed of new runs (default: 0)")
@@ -39,6 +40,7 @@ def main() -> None:
         sys.exit(f"Not installed yet: {', '.join(missing)}. Run `pip install -r requirements.txt` and start again.")
     from gan_core.files import runs_folder
     from gan_core.ui.app import Playground
+    from gan_core.ui.controls import Refusal
 
     # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
     # handler only when this one wakes by itself.
@@ -50,7 +52,10 @@ def main() -> None:
         folder = runs_folder(args.checkpoints)
     except OSError as error:
         sys.exit(str(error))
-    playground = Playground(folder, args.threads, defaults)
+    try:
+        playground = Playground(folder, args.threads, defaults, args.attach)
+    except Refusal as error:
+        sys.exit(f"--attach: {error}")
     try:
         playground.launch(args.host, args.port, args.share, args.open)
     except OSError as error:

@@ -210,6 +210,8 @@ def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending, a
     """
     status = run.status()
     if status.state in ACTIVE:
+        if status.pid == os.getpid():  # one of several processes died
+            return f"{run.name} is at step {status.step:,}; torchrun starts its processes again.", result
         return f"{run.name} is being trained already by another process.", 1
     message = (status.error or {}).get("message", "")
     if (result and alone and args.new and (status.error or {}).get("kind") == "refused" and status.life == 1

@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
     "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data", "remote"} | GROUND,
 }
-LAZILY = {"ui": {"latent", "networks", "images"}}  # inside functions: torch is imported after the page answers
+LAZILY = {"ui": {"latent", "networks", "images", "remote"}}  # inside functions: torch is imported after the page answers
 TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
              "terminal", "headless", "remote", "sinks", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}

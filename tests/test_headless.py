@@ -209,8 +209,8 @@ def test_what_only_the_worker_can_refuse_leaves_nothing_either(tmp_path) -> None
 
 
 def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() -> None:
-    code = ("import time; from gan_core.headless import Ending; ending = Ending(); ending.by(lambda: print('saving', flush=True))\n"
-            "print('ready', flush=True)\nwhile True: time.sleep(0.01)")
+    code = ("import time; from gan_core.headless import Ending; ending = Ending()\n"
+            "ending.by(lambda: print('saving', flush=True))\nprint('ready', flush=True)\nwhile True: time.sleep(0.01)")
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "ready\n"

@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gan_core import supervisor as supervising
 from gan_core.config import PRESETS
 from gan_core.run import Run
-from gan_core.supervisor import Supervisor, WorkerBusy
+from gan_core.supervisor import SILENCE, Supervisor, WorkerBusy, command, room_for
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0
@@ -134,6 +135,110 @@ def test_when_the_server_is_killed_the_run_goes_on_the_spare_ends_and_the_next_s
     assert following.stop().id == run.id
     assert run.status().state == "stopped" and following.active() is None
     following.close()
+
+
+def elsewhere(run: Run, heartbeat: int) -> None:
+    """The run as a worker of another host leaves it on a shared disk; here its pid is this very test's."""
+    status = run.stored_status()
+    status.state, status.host, status.heartbeat = "running", "a-node-of-the-cluster", heartbeat
+    status.pid, status.pid_started = os.getpid(), psutil.Process().create_time()
+    run.write_status(status)
+    note = {"run": run.path.name, "pid": status.pid, "pid_started": status.pid_started, "host": status.host}
+    (run.path.parent / ".worker.json").write_text(json.dumps(note))
+
+
+def test_a_run_of_another_host_is_active_while_its_heart_beats_and_its_pid_is_never_killed(
+        supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, now = make(tmp_path), time.monotonic()
+    elsewhere(run, heartbeat=1)
+    assert run.status().state == "running" and run.is_alive()
+    assert supervisor.active().id == run.id
+    with pytest.raises(WorkerBusy):
+        supervisor.start(make(tmp_path))
+    assert supervisor.stop(timeout=0.1).id == run.id, "asked, and not killed: the pid is this process's own"
+    assert [body["command"] for _, body in run.pending()] == ["stop"]
+    monkeypatch.setattr(time, "monotonic", lambda: now + SILENCE + 1)
+    assert supervisor.active() is None, "silent for a minute"
+    elsewhere(run, heartbeat=2)
+    assert supervisor.active().id == run.id, "it was only slow"
+    monkeypatch.setattr(time, "monotonic", lambda: now + 2 * SILENCE + 2)
+    assert supervisor.active() is None
+    ended = run.stored_status()
+    ended.state = "finished"
+    run.write_status(ended)
+    monkeypatch.undo()
+    assert supervisor.active() is None and not run.is_alive()
+
+
+# Several processes.
+
+def test_several_processes_are_torchruns() -> None:
+    assert command("RUN", "--paused") == [sys.executable, "-m", "gan_core.worker", "RUN", "--paused"]
+    assert command("RUN", processes=3)[1:] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3",
+                                               "--max-restarts", "3", "-m", "gan_core.worker", "RUN"]
+
+
+def test_processes_need_a_core_or_a_card_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for cards, device, count, refused in (
+            (0, "auto", cores, None), (0, "auto", cores + 1, ("cores", cores)), (2, "auto", 2, None), (2, "cuda", 3, ("cards", 2)),
+            (1, "cpu", cores, None), (9, "cpu", cores + 1, ("cores", cores))):
+        monkeypatch.setattr(supervising, "_cards", lambda cards=cards: cards)
+        assert room_for(count, device) == refused
+
+
+def together(folder: Path) -> Run:
+    config = PRESETS["quick"].replace(batch_size=4, latent_dim=8, threads=1, processes=2, measure_share=0.0)
+    return Run.create(config, folder, preset="quick")
+
+
+def ranks(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children(recursive=True) if "gan_core.worker" in child.cmdline()]
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_is_started_shown_stopped_and_leaves_none(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.warm()
+    run = together(tmp_path)
+    supervisor.start(run)
+    launcher = run.stored_status().pid
+    assert run.status().state == "starting" and supervisor.active().id == run.id and supervisor.spare == "none"
+    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    workers = ranks(launcher)
+    assert len(workers) == 2 and run.status().processes == 2 and run.status().pid in {worker.pid for worker in workers}
+    with pytest.raises(WorkerBusy):
+        supervisor.start(make(tmp_path))
+    assert supervisor.stop(timeout=PATIENCE).id == run.id
+    assert run.status().state == "stopped" and run.status().checkpoint_step == run.status().step and supervisor.active() is None
+    assert not [worker for worker in workers if worker.is_running()]
+
+
+@pytest.mark.slow
+def test_two_processes_that_do_not_answer_are_killed_with_their_launcher(supervisor: Supervisor, tmp_path: Path) -> None:
+    run = together(tmp_path)
+    supervisor.start(run)
+    launcher = psutil.Process(run.stored_status().pid)
+    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    workers = ranks(launcher.pid)
+    for worker in workers:
+        worker.suspend()
+    assert supervisor.stop(timeout=0.3).id == run.id
+    gone, alive = psutil.wait_procs([launcher, *workers], timeout=PATIENCE)
+    assert len(gone) == 3 and not alive and run.status().state == "failed" and supervisor.active() is None
+
+
+@pytest.mark.slow
+def test_when_the_launcher_is_killed_its_processes_are_still_found_and_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
+    run = together(tmp_path)
+    supervisor.start(run)
+    launcher = psutil.Process(run.stored_status().pid)
+    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    workers = ranks(launcher.pid)
+    launcher.kill()
+    until(lambda: not launcher.is_running() or launcher.status() == psutil.STATUS_ZOMBIE, "the launcher's end")
+    assert supervisor.active().id == run.id
+    assert supervisor.stop(timeout=PATIENCE).id == run.id and run.status().state == "stopped"
+    assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
 
 
 @pytest.mark.parametrize("holder", [b"", b"{", b"[]", b"{}", b'{"pid": "x", "pid_started": 0, "run": 5}',

@@ -5,6 +5,7 @@ It puts the parts together and owns what lives as long as the server: supervisor
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,13 @@ from .shelf import Shelf
 
 
 class Playground:
-    """One page over one folder of runs. `defaults`: config values for every new run, from the command line."""
+    """One page over one folder of runs. `defaults`: config values for every new run, from the command line.
 
-    def __init__(self, folder: Path, threads: int = 0, defaults: dict[str, Any] | None = None) -> None:
+    attach: runs, folders of runs or addresses that lie elsewhere; raises Refusal for one that cannot be opened.
+    """
+
+    def __init__(self, folder: Path, threads: int = 0, defaults: dict[str, Any] | None = None,
+                 attach: list[str] | None = None) -> None:
         self.supervisor = Supervisor(folder, threads)
         self.shelf = Shelf(self.supervisor, PROJECT / "checkpoints")
         self.controls = Controls(self.shelf, defaults)
@@ -32,6 +37,8 @@ class Playground:
         self.hub = Hub(self.shelf, lambda: bool(getattr(getattr(self.demo, "server", None), "should_exit", False)))
         self.i18n = gr.I18n(**translations())
         self.demo = self._build()
+        for place in attach or []:
+            self.controls.attach(place)
 
     def _build(self) -> gr.Blocks:
         def t(name: str) -> Any:
@@ -53,6 +60,8 @@ class Playground:
     def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,
                inbrowser: bool = False, quiet: bool = False) -> None:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
+        # Whoever has a public link, or opens a Space, is not to look through this machine's folders.
+        self.controls.folders = not (share or os.environ.get("SPACE_ID") or os.environ.get("GRADIO_SHARE", "").lower() == "true")
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=view.theme(), i18n=self.i18n, ssr_mode=False,
@@ -65,6 +74,7 @@ class Playground:
     def close(self) -> None:
         """Save and stop the active run, end the streams and the server; at most about 7 s."""
         self.hub.closed = True
+        self.shelf.attached.closed.set()
         ending = threading.Thread(target=self.demo.close, kwargs={"verbose": False}, daemon=True)
         ending.start()
         self.supervisor.close(timeout=6.0)

@@ -134,7 +134,11 @@ class Attached:
             run = _opened(Path(place), place)
             run.stored_status()
             return [run]
-        return [_opened(run.path, place) for run in list_runs(place)[:MOST]]
+        found = []
+        for run in list_runs(place)[:MOST]:
+            with contextlib.suppress(RunError):  # it is being deleted at this moment
+                found.append(_opened(run.path, place))
+        return found
 
     # Addresses.
 

@@ -101,7 +101,8 @@ class Feed:
             points = isinstance(real, dict) or "points" in (self._frame or {})
             self._snapshot = json.dumps({
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
-                "kind": run.kind if run is not None else "none", "preset": info.get("preset", ""), "config": info.get("config"),
+                "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
+                "preset": info.get("preset", ""), "config": info.get("config"),
                 "status": self._public(), "controls": self._controls(), "silent": self._silent(), **self.surroundings,
                 "series": _columns(_thinned(self._rows)), "quality": _spread(self._quality), "floor": self._floor,
                 "marks": self._marks[-MOST_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,

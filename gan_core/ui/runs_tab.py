@@ -1,4 +1,4 @@
-"""The Runs view: every run of the folder and the shipped ones; look at one, or go on with it."""
+"""The Runs view: every run of the folder, the shipped ones, and those that lie elsewhere; look at one, or go on with it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import gradio as gr
 from ..config import PRESETS
 from ..run import Run, RunError
 from . import words
+from .attached import Elsewhere
 from .controls import Controls
 from .train_tab import QUIET, TELL, tell
 
@@ -26,7 +27,19 @@ def card(run: Run, lang: str) -> str:
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(run.info.get("created", 0))))
     facts = [words.text(f"states.{state}", lang),
              f"{words.text('runs.step', lang).lower()} {step}", preset, made]
-    return f"{run.name}\n{' · '.join(fact for fact in facts if fact)}"
+    lines = [run.name, " · ".join(fact for fact in facts if fact)]
+    if isinstance(run, Elsewhere):
+        mark = [words.text("runs.elsewhere", lang), words.text("runs.reading", lang) if run.kind in ("reading", "remote") else ""]
+        lines.append(f"{', '.join(filter(None, mark))}: {run.info.get('origin') or run.path}")
+    return "\n".join(lines)
+
+
+def _opener(t: Callable[[str], Any]) -> tuple[gr.Textbox, gr.Button]:
+    """The box for a path or an address that is opened, and its button."""
+    with gr.Row(elem_id="gan-attach"):
+        place = gr.Textbox(label=t("runs.attach"), info=t("runs.attach_info"), placeholder=t("runs.attach_example"),
+                           max_lines=1, elem_id="attach-place")
+        return place, gr.Button(t("runs.open"), elem_id="btn-attach")
 
 
 def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang_box: gr.Textbox, tabs: gr.Tabs,
@@ -37,13 +50,15 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         with gr.Row(elem_id="gan-runs-head"):
             show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
             resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
+            let_go = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
             refresh = gr.Button(t("runs.refresh"), elem_id="btn-refresh")
         about = gr.Markdown("", elem_id="gan-runs-about")
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
+        place, attach = _opener(t)
 
     def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, str]:
         cards = []
-        for run in [*shelf.own()[:MOST], *shelf.starters()]:
+        for run in [*shelf.own()[:MOST], *shelf.attached.runs()[:MOST], *shelf.starters()]:
             try:
                 cards.append((card(run, lang), run.id))
             except RunError:
@@ -55,23 +70,34 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
         return gr.Radio(choices=cards, **choice), text
 
-    def enabled(run_id: str, lang: str, now: str | None) -> tuple[Any, Any]:
+    def enabled(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, Any]:
         run = shelf.find(now or "")
         can = False
         if run is not None and run.kind == "run" and shelf.supervisor.active() is None:
             status = run.status()
             can = status.state in ("stopped", "failed") and status.checkpoint_step >= 0
-        return gr.Button(interactive=run is not None), gr.Button(interactive=can)
+        return tuple(gr.Button(interactive=means) for means in (run is not None, can, isinstance(run, Elsewhere)))
 
     def go_on(run_id: str, lang: str, now: str | None) -> Any:
         controls.resume(now or "", lang)
         return gr.Tabs(selected="train")
 
-    here = [run_box, lang_box, chosen]
-    for event in (tab.select, refresh.click):
-        asked = event(tell(listed), here, [chosen, about], js=TELL, **QUIET)
-        asked.then(tell(enabled), here, [show, resume], js=TELL, **QUIET)
-    chosen.input(tell(enabled), here, [show, resume], js=TELL, trigger_mode="always_last", **QUIET)
+    def opened(run_id: str, lang: str, text: str) -> tuple[Any, Any, str]:
+        run = controls.attach(text, lang)
+        return *listed(run.id, lang, None), ""
+
+    def gone(run_id: str, lang: str, now: str | None) -> tuple[Any, Any]:
+        controls.let_go(now or "", lang)
+        return listed(run_id, lang, None)
+
+    here, buttons = [run_box, lang_box, chosen], [show, resume, let_go]
+    asked = [event(tell(listed), here, [chosen, about], js=TELL, **QUIET) for event in (tab.select, refresh.click)]
+    asked += [event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=TELL, **QUIET)
+              for event in (attach.click, place.submit)]
+    asked.append(let_go.click(tell(gone), here, [chosen, about], js=TELL, **QUIET))
+    for event in asked:
+        event.success(tell(enabled), here, buttons, js=TELL, **QUIET)
+    chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", **QUIET)
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
     show.click(None, chosen, None, js="(run) => { if (run) gan.showRun(run); return []; }", api_visibility="private")
     resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }", **QUIET)

@@ -104,7 +104,7 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TURNED, **QUIET)
     tuned.success(None, None, None, js="() => { gan.tuned(true); return []; }", api_visibility="private")
     tuned.failure(None, None, None, js="() => { gan.tuned(false); return []; }", api_visibility="private")
-    buttons["stop"].click(tell(lambda run_id, lang: controls.stop()), [run_box, lang_box], None, js=TELL, **QUIET)
+    buttons["stop"].click(tell(lambda run_id, lang: controls.stop(run_id, lang)), [run_box, lang_box], None, js=TELL, **QUIET)
 
 
 def _silent(act: Callable[[str, str], Any]) -> Callable[[str, str], None]:

@@ -22,7 +22,7 @@
 
   const ERRORS = ["diverged", "out_of_memory", "killed", "refused", "crashed"];
   function banner() {
-    const { status, connection, silent } = store;
+    const { status, connection, silent, kind } = store;
     if (connection === "gone") return { look: "failed", text: t("banner.gone") };
     if (!status) return null;
     const active = ["starting", "running", "paused"].includes(status.state);
@@ -33,7 +33,9 @@
         ? " " + t("banner.failed_resume", { step: number(status.checkpoint_step) }) : "";
       return { look: "failed", text: t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume };
     }
-    if (active && silent > 3) return { look: "wait", text: t("banner.silent", { n: Math.round(silent) }), stop: true };
+    if (active && silent > 3) return { look: "wait", text: t("banner.silent", { n: Math.round(silent) }), stop: kind === "run" };
+    if (kind === "reading") return { look: "wait", text: t("banner.reading") };
+    if (kind === "remote") return { look: "wait", text: t("banner.remote", { origin: store.origin || "" }) };
     if (status.notice) return { look: "wait", text: t("banner.notice", { message: status.notice }) };
     return null;
   }

@@ -71,8 +71,8 @@
       if (chosen() && data.run !== chosen()) try { sessionStorage.removeItem("gan.run"); } catch { /* not kept */ }
       const series = {};
       for (const name of NAMES) series[name] = [...((data.series || {})[name] || [])];
-      const { run, name, kind, preset, config, status, controls, worker, silent, frame, real, latent, active, data: what } = data;
-      Object.assign(store, { run, name, kind, preset, config, status, controls: controls || {}, worker, silent: silent || 0,
+      const { run, name, kind, origin, preset, config, status, controls, worker, silent, frame, real, latent, active, data: what } = data;
+      Object.assign(store, { run, name, kind, origin, preset, config, status, controls: controls || {}, worker, silent: silent || 0,
                              data: what || "images", frame, real, latent, active, series, history: [...(data.history || [])], pending: "",
                              quality: [...(data.quality || [])], floor: data.floor || null, marks: [...(data.marks || [])] });
       playground.run = run ?? null;

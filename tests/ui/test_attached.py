@@ -1,0 +1,180 @@
+"""Runs that lie elsewhere: opened, found again under ids of their own, steered through their folder, refused in words, let go."""
+
+import json
+import os
+import threading
+
+import pytest
+from making import make_run
+
+from gan_core import remote
+from gan_core.run import Run, RunError
+from gan_core.supervisor import WorkerBusy
+from gan_core.ui import attached, words
+from gan_core.ui.attached import NOTE, Attached, NoPlace
+from gan_core.ui.controls import Controls, Refusal
+from gan_core.ui.feed import Feed
+from gan_core.ui.runs_tab import card
+
+
+@pytest.fixture
+def away(tmp_path):
+    """A folder of two runs, one of them with the very name of a run of the page's own."""
+    for name in ("first", "second"):
+        make_run(tmp_path / "away", steps=1).path.rename(tmp_path / "away" / name)
+    os.utime(tmp_path / "away" / "first" / "status.json", (2e9, 2e9))
+    return tmp_path / "away"
+
+
+def test_a_folder_of_runs_is_opened_and_is_there_again_after_a_restart(shelf, away):
+    own = make_run(shelf.folder, steps=1)
+    own.path.rename(shelf.folder / "first")
+    opened = shelf.attached.open(f" '{away}/' ")
+    assert [run.path.name for run in opened] == ["first", "second"]
+    again = Attached(shelf.folder)
+    assert [run.id for run in again.runs()] == [run.id for run in opened] and again.places() == [str(away)]
+    assert len({run.id for run in opened} | {"first"}) == 3, "no id is another run's"
+    assert shelf.find("first").path == shelf.folder / "first" and shelf.find(opened[0].id).path == away / "first"
+    make_run(away, steps=1).path.rename(away / "third")
+    assert len(Attached(shelf.folder).runs()) == 3, "what comes later is shown too"
+
+
+def test_a_run_that_is_chosen_is_shown_and_none_that_is_not(shelf, away):
+    (opened,) = shelf.attached.open(str(away / "first"))
+    assert shelf.shown() is None and shelf.own() == [], "it is no run of this page's folder"
+    snapshot = json.loads(_snapshot(shelf.find(opened.id)))
+    assert snapshot["run"] == opened.id and snapshot["series"]["step"] == [1] and snapshot["frame"] and snapshot["latent"]["live"]
+
+
+def _snapshot(run):
+    feed = Feed(run)
+    list(feed.refresh({"worker": "none", "active": None}))
+    return feed.snapshot()
+
+
+def test_its_commands_go_into_its_own_folder(shelf, away, monkeypatch):
+    (opened,) = shelf.attached.open(str(away / "first"))
+    sent = []
+    monkeypatch.setattr(Run, "wait", lambda self, identity, timeout: sent.append(self.path))
+    status = opened.stored_status()
+    status.state, status.host = "running", "a-node-of-the-cluster"
+    opened.write_status(status)
+    assert Controls(shelf).pause(opened.id).id == opened.id
+    assert sent == [away / "first"] and [body["command"] for _, body in opened.pending()] == ["pause"]
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+@pytest.mark.parametrize(("text", "key"), [("", "attach_empty"), ("  ", "attach_empty"), ("a\0b", "attach_empty"),
+                                           ("/nowhere/at/all", "attach_none"), ("empty", "attach_none"), ("runs", "attach_own"),
+                                           ("runs/mine", "attach_own")])
+def test_what_is_no_place_of_runs_is_refused_in_words_and_not_remembered(shelf, tmp_path, monkeypatch, text, key, lang):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Refusal) as caught:
+        Controls(shelf).attach(text, lang)
+    values = {"path": text if text.startswith("/") else tmp_path / text} if "{path}" in words.table(lang)[f"errors.{key}"] else {}
+    assert str(caught.value) == words.text(f"errors.{key}", lang, **values)
+    assert not (shelf.folder / NOTE).exists()
+
+
+def test_a_page_that_strangers_reach_opens_nothing(shelf, away):
+    controls = Controls(shelf)
+    controls.folders = False
+    with pytest.raises(Refusal, match="opens no other folders"):
+        controls.attach(str(away))
+    assert shelf.attached.runs() == []
+
+
+def test_let_go_forgets_the_place_and_deletes_nothing(shelf, away):
+    opened = shelf.attached.open(str(away))
+    before = sorted(path for path in away.rglob("*"))
+    Controls(shelf).let_go(opened[1].id)
+    assert shelf.attached.runs() == [] and shelf.find(opened[0].id) is None and sorted(away.rglob("*")) == before
+    with pytest.raises(Refusal, match="not opened by its path"):
+        Controls(shelf).let_go(opened[1].id)
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b"[1]", b'{"places": 7}', b'{"places": [7, null, "/gone"]}'])
+def test_a_damaged_note_or_a_place_that_is_gone_shows_nothing(shelf, note):
+    (shelf.folder / NOTE).write_bytes(note)
+    assert shelf.attached.runs() == [] and shelf.find("first-at-12345678") is None
+
+
+def test_a_place_that_cannot_be_written_to_is_for_reading(shelf, away, monkeypatch):
+    real = os.access
+    monkeypatch.setattr(attached.os, "access", lambda path, mode: "away" not in str(path) and real(path, mode))
+    (opened,) = shelf.attached.open(str(away / "first"))
+    status = opened.stored_status()
+    status.state, status.host = "running", "a-node-of-the-cluster"
+    opened.write_status(status)
+    told = json.loads(_snapshot(opened))
+    assert told["kind"] == "reading" and told["status"]["state"] == "running" and not told["controls"]["pause"]
+    with pytest.raises(Refusal):
+        Controls(shelf).pause(opened.id)
+    assert words.text("runs.reading", "en") in card(opened, "en")
+
+
+def test_twenty_places_opened_at_once_are_all_remembered(shelf, tmp_path):
+    places = [tmp_path / f"away-{i}" for i in range(20)]
+    run = make_run(tmp_path / "away", steps=1)
+    for place in places:
+        place.symlink_to(run.path.parent)
+    threads = [threading.Thread(target=shelf.attached.open, args=(str(place),)) for place in places]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(shelf.attached.places()) == sorted(map(str, places)) and len({run.id for run in shelf.attached.runs()}) == 20
+
+
+def test_the_card_says_where_it_lies(shelf, away):
+    (opened,) = shelf.attached.open(str(away / "first"))
+    assert card(opened, "en").splitlines()[2] == f"elsewhere: {away / 'first'}"
+    assert card(opened, "fr").splitlines()[2] == f"ailleurs: {away / 'first'}"
+
+
+def test_an_address_is_mirrored_watched_and_never_steered(shelf, tmp_path):
+    there = make_run(tmp_path / "trained", steps=2)
+    remote.push(there, "memory://class/runs/theirs")
+    opened = Controls(shelf).attach("memory://class/runs/theirs")
+    assert opened.kind == "remote" and shelf.find(opened.id).stored_status().step == 2
+    told = json.loads(_snapshot(shelf.find(opened.id)))
+    assert told["origin"] == "memory://class/runs/theirs" and told["frame"] and not told["controls"]["pause"]
+    assert "for reading only: memory://class/runs/theirs" in card(opened, "en")
+    with pytest.raises(Refusal):
+        Controls(shelf).resume(opened.id)
+    with pytest.raises(Refusal, match="There is no run at memory://class/nothing"):
+        Controls(shelf).attach("memory://class/nothing")
+    Controls(shelf).let_go(opened.id)
+    shelf.attached.closed.set()
+    assert shelf.attached.runs() == [] and opened.path.exists()
+
+
+def test_who_trains_in_its_folder_is_told_before_anything_is_written(shelf, away):
+    first, second = shelf.attached.open(str(away))
+    status = second.stored_status()
+    status.state, status.host, status.heartbeat = "running", "a-node-of-the-cluster", 5
+    second.write_status(status)
+    (away / ".worker.json").write_text(json.dumps({"run": "second", "pid": 1, "pid_started": 0, "host": "a-node-of-the-cluster"}))
+    before = (first.path / "status.json").read_bytes()
+    with pytest.raises(WorkerBusy) as busy:
+        shelf.supervisor.start(first)
+    assert busy.value.run.path == second.path and (first.path / "status.json").read_bytes() == before
+
+
+def test_a_place_whose_note_cannot_be_written_is_said(shelf, away, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(attached, "atomic_write", full)
+    with pytest.raises(NoPlace) as caught:
+        shelf.attached.open(str(away))
+    assert words.text(caught.value.key, **caught.value.values) == "What was opened cannot be remembered: No space left on device."
+
+
+def test_a_run_that_goes_away_is_gone_and_no_fault(shelf, away):
+    (opened,) = shelf.attached.open(str(away / "first"))
+    (away / "first" / "config.json").unlink()
+    assert shelf.find(opened.id) is None
+    with pytest.raises(RunError):
+        Run.open(away / "first")

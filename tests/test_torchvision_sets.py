@@ -41,7 +41,8 @@ def server(tmp_path, monkeypatch):
 def publish(server, monkeypatch, name, images=IMAGES, labels=LABELS):
     """One of the three MNISTs, in the mirror and in torchvision's table."""
     table = sets._table(name)
-    files = {f"{split}-{kind}.gz": idx(array) for split in ("train", "t10k") for kind, array in zip(sets.IDX, (images, labels), strict=True)}
+    arrays = dict(zip(sets.IDX, (images, labels), strict=True))
+    files = {f"{split}-{kind}.gz": idx(array) for split in ("train", "t10k") for kind, array in arrays.items()}
     server.files |= {f"/{name}/{file}": data for file, data in files.items()}
     monkeypatch.setattr(table, "resources", [(file, md5(data)) for file, data in files.items()])
     return table, files
@@ -128,7 +129,7 @@ def test_a_set_that_is_fetched_and_is_none_is_a_sentence(server, monkeypatch):
 
 
 def test_the_mirrors_of_torchvision_are_tried_in_turn(server, monkeypatch):
-    table, files = publish(server, monkeypatch, "mnist")
+    table, _ = publish(server, monkeypatch, "mnist")
     monkeypatch.delenv("GAN_PLAYGROUND_MIRROR")
     monkeypatch.setattr(table, "mirrors", ["http://127.0.0.1:1/", server.url("mnist") + "/"])
     np.testing.assert_array_equal(load("mnist").data[:, 0], IMAGES)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,6 +47,14 @@ def answer(url: str, headers: dict[str, str], waiting: Callable[[], None]) -> It
         ended.set()
 
 
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Reading all certificates takes longer than a small file: once is enough."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
 def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: threading.Event) -> None:
     """The thread: what comes goes into the queue, the last thing is "end" or "failed"."""
     import httpx
@@ -56,7 +66,8 @@ def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: thr
 
     try:
         # httpx follows redirects to http and https only.
-        with httpx.Client(follow_redirects=True, max_redirects=5, timeout=httpx.Timeout(SILENCE, connect=CONNECT)) as client, \
+        limits = httpx.Timeout(SILENCE, connect=CONNECT)
+        with httpx.Client(follow_redirects=True, max_redirects=5, timeout=limits, verify=_trusted()) as client, \
                 client.stream("GET", url, headers=headers) as response:
             put("head", (response.status_code, response.headers))
             for chunk in response.iter_raw():  # as they are on the wire: a .gz stays one

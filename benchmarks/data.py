@@ -1,0 +1,211 @@
+"""How long it takes from choosing a data set to the first training step, fetched and cached, and what a million pictures weigh.
+
+    python -m benchmarks.data            # every set from a stand-in server on this machine, and the memory
+    python -m benchmarks.data --real     # from the real addresses, those that can be reached
+
+Each figure is of a process of its own that has imported torch, as a warm worker has. The stand-in's bytes are sets of the right
+number and form, made up where no real ones are on this machine; torchvision's tables are told their checksums.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from gan_core import registry, sources
+from gan_core.config import TrainConfig
+from gan_core.data import torchvision_sets as sets
+from gan_core.data.asking import Ask, DataError
+from gan_core.data.download import fetch
+from tests.standin import StandIn, drawings, idx, npy
+
+DOWNLOADS = [name for name, entry in registry.DATASETS.items() if entry.download]
+MILLION = 1_000_000
+RNG = np.random.default_rng(0)
+
+
+def doodles(count: int) -> np.ndarray:
+    """uint8 (count, 28, 28), mostly black, so that they pack about as well as real ones."""
+    some = RNG.integers(0, 256, (1000, 28, 28), np.uint8) * (RNG.random((1000, 28, 28)) < 0.2)
+    return np.resize(some, (count, 28, 28)).astype(np.uint8)
+
+
+def stand_in(name: str) -> tuple[dict[str, bytes], dict[str, object]]:
+    """({path: bytes}, {attribute of torchvision's table: value}) of one set."""
+    if name == "quickdraw":
+        (one,) = drawings("sheep").values()
+        real = np.load(io.BytesIO(one))
+        return {"/sheep.npy": npy(np.resize(real, (126_121, 784)))}, {}
+    if name == "svhn":
+        from scipy.io import savemat
+
+        file = io.BytesIO()
+        savemat(file, {"X": RNG.integers(0, 256, (32, 32, 3, 73_257), np.uint8), "y": np.arange(73_257, dtype=np.uint8)[:, None] % 10})
+        return {f"/svhn/{sets.SVHN_FILE}": file.getvalue()}, {"split_list": {"train": ["/" + sets.SVHN_FILE, sets.SVHN_FILE,
+                                                                                       md5(file.getvalue())]}}
+    if name == "cifar10":
+        return cifar10()
+    count = 124_800 if name == "emnist" else 60_000
+    arrays = dict(zip(sets.IDX, (doodles(count), np.arange(count) % 10 + (name == "emnist")), strict=True))
+    if name == "emnist":
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for kind, array in arrays.items():
+                archive.writestr(f"gzip/emnist-letters-train-{kind}.gz", idx(array))
+        return {f"/emnist/{sets.EMNIST_ZIP}": packed.getvalue()}, {"md5": md5(packed.getvalue())}
+    files = {f"train-{kind}.gz": idx(array) for kind, array in arrays.items()}
+    return {f"/{name}/{file}": data for file, data in files.items()}, {"resources": [(f, md5(data)) for f, data in files.items()]}
+
+
+def cifar10() -> tuple[dict[str, bytes], dict[str, object]]:
+    data = RNG.integers(0, 256, (10_000, 3072), np.uint8)
+    batch, meta = pickle.dumps({"data": data, "labels": [k % 10 for k in range(10_000)]}), pickle.dumps({"label_names": [*"0123456789"]})
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
+        for file in sets.CIFAR_FILES:
+            content = meta if file == "batches.meta" else batch
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{file}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return {"/cifar10/cifar-10-python.tar.gz": packed.getvalue()}, {
+        "tgz_md5": md5(packed.getvalue()), "train_list": [[f, md5(batch)] for f in sets.CIFAR_FILES[:5]],
+        "test_list": [["test_batch", md5(batch)]], "meta": {"filename": "batches.meta", "key": "label_names", "md5": md5(meta)}}
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+# In a process of its own.
+
+def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]:
+    """Seconds to the data and to the end of the first step, and how far memory grew beyond what it was before, in bytes."""
+    import resource
+
+    import psutil
+    import torch
+
+    from gan_core.trainer import Trainer
+
+    torch.set_num_threads(1)
+    if table:
+        for attribute, value in table.items():
+            setattr(sets._table(name.partition(":")[0]), attribute, value)
+    config = TrainConfig(dataset=name, threads=1, precision="fp32", max_images=count)
+    if count:  # what only the first load imports is no picture
+        sources.load(config.replace(max_images=10))
+    # A first step of other data: its kernels are there, as in a spare worker.
+    Trainer(config.replace(dataset="digits"), np.zeros((64, 1, 28, 28), np.uint8)).step()
+    before, began = psutil.Process().memory_info().rss, time.perf_counter()
+    loaded = sources.load(config)
+    here, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    Trainer(config, loaded.data, loaded.labels).step()
+    return {"load": here - began, "step": time.perf_counter() - began, "count": len(loaded.data), "grown": peak - before,
+            "grown_at_step": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before}
+
+
+def apart(name: str, table: dict[str, object], folder: Path, count: int = 0, **environment: str) -> dict[str, float]:
+    """`measure` in another process."""
+    done = subprocess.run([sys.executable, "-m", "benchmarks.data", "--one", json.dumps([name, table, count])], text=True,
+                          capture_output=True, env={**os.environ, "GAN_PLAYGROUND_DATA": str(folder), "OMP_NUM_THREADS": "1",
+                                                    **environment})
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def reached(name: str, folder: Path) -> str:
+    """"" where the real source gives its first byte, else why not."""
+    from gan_core.data import quickdraw
+
+    if name == "quickdraw":
+        urls = [f"{quickdraw.BASE}/sheep.npy"]
+    else:
+        table = sets._table(name)
+        urls = {"emnist": lambda: [table.url], "cifar10": lambda: [table.url], "svhn": lambda: [table.split_list["train"][0]]}.get(
+            name, lambda: [mirror + table.resources[0][0] for mirror in table.mirrors])()
+    try:
+        fetch(urls, folder / name, Ask(name), first=1)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def row(name: str, what: str, first: dict[str, float], second: dict[str, float]) -> None:
+    print(f"{name:14} {first['count']:>8,} {first['load']:8.2f} {first['step']:8.2f} {second['load']:8.2f} {second['step']:8.2f}  {what}",
+          flush=True)
+
+
+def times(real: bool) -> None:
+    print(f"{'':14} {'':>8} {'fetched and read':>17} {'from the cache':>17}")
+    print(f"{'data set':14} {'pictures':>8} {'data':>8} {'1st step':>8} {'data':>8} {'1st step':>8}  seconds")
+    with tempfile.TemporaryDirectory() as place:
+        for name in [name for name, entry in registry.DATASETS.items() if not entry.points and not (entry.argument or entry.download)]:
+            row(name, "installed", *(apart(name, {}, Path(place)) for _ in range(2)))
+        away = {}
+        for name in DOWNLOADS:
+            if reason := reached(name, Path(place) / "reach"):
+                away[name] = reason
+            if real and reason:
+                continue
+            folder = Path(place) / name
+            files, table = ({}, {}) if real else stand_in(name)
+            with StandIn(files) as server:
+                addresses = {} if real else {"GAN_PLAYGROUND_MIRROR": server.url(), "GAN_PLAYGROUND_QUICKDRAW": server.url()}
+                first = apart(name, table, folder, **addresses)
+                what = f"{'real source' if real else 'stand-in server on this machine'}, {server.sent / 1e6:.0f} MB" * bool(server.sent)
+                row(name, what or "found on this machine (Debian's package)", first, apart(name, table, folder, **addresses))
+        for name, reason in away.items():
+            print(f"not reached: {name}: {reason}")
+
+
+def memory() -> None:
+    """A million pictures through the real readers: an idx file as torchvision leaves it, a .npy of Quick, Draw!."""
+    print(f"\n{'a million 28x28 pictures':26} {'read':>8} {'in all, at the first step':>27}  GB that the process grew (0.784 are pixels)")
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place) / "data"
+        raw, doodle = root / "torchvision" / "MNIST" / "raw", doodles(1000).tobytes()
+        raw.mkdir(parents=True)
+        (root / "quickdraw").mkdir()
+        with open(raw / f"train-{sets.IDX[0]}", "wb") as pictures, open(root / "quickdraw" / "sheep.npy", "wb") as file:
+            pictures.write(bytes([0, 0, 8, 3]) + np.array([MILLION, 28, 28], ">u4").tobytes())
+            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (MILLION, 784)})
+            for _ in range(MILLION // 1000):
+                pictures.write(doodle)
+                file.write(doodle)
+        (raw / f"train-{sets.IDX[1]}").write_bytes(bytes([0, 0, 8, 1]) + np.array([MILLION], ">u4").tobytes()
+                                                   + (np.arange(MILLION) % 10).astype(np.uint8).tobytes())
+        for name in ("mnist", "quickdraw:sheep"):
+            found = apart(name, {}, Path(place), MILLION)
+            print(f"{name:26} {found['grown'] / 1e9:8.3f} {found['grown_at_step'] / 1e9:27.3f}  in {found['load']:.1f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--real", action="store_true", help="fetch from the real addresses")
+    parser.add_argument("--memory", action="store_true", help="the memory alone")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measure(*json.loads(given.one))))
+        return
+    if not given.memory:
+        times(given.real)
+    memory()
+
+
+if __name__ == "__main__":
+    main()

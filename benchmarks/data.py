@@ -15,6 +15,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tarfile
@@ -53,9 +54,9 @@ def stand_in(name: str) -> tuple[dict[str, bytes], dict[str, object]]:
         from scipy.io import savemat
 
         file = io.BytesIO()
-        savemat(file, {"X": RNG.integers(0, 256, (32, 32, 3, 73_257), np.uint8), "y": np.arange(73_257, dtype=np.uint8)[:, None] % 10})
-        return {f"/svhn/{sets.SVHN_FILE}": file.getvalue()}, {"split_list": {"train": ["/" + sets.SVHN_FILE, sets.SVHN_FILE,
-                                                                                       md5(file.getvalue())]}}
+        savemat(file, {"X": RNG.integers(0, 256, (32, 32, 3, 73_257), np.uint8), "y": np.arange(73_257)[:, None] % 10})
+        known = ["/" + sets.SVHN_FILE, sets.SVHN_FILE, md5(file.getvalue())]
+        return {f"/svhn/{sets.SVHN_FILE}": file.getvalue()}, {"split_list": {"train": known}}
     if name == "cifar10":
         return cifar10()
     count = 124_800 if name == "emnist" else 60_000
@@ -72,7 +73,8 @@ def stand_in(name: str) -> tuple[dict[str, bytes], dict[str, object]]:
 
 def cifar10() -> tuple[dict[str, bytes], dict[str, object]]:
     data = RNG.integers(0, 256, (10_000, 3072), np.uint8)
-    batch, meta = pickle.dumps({"data": data, "labels": [k % 10 for k in range(10_000)]}), pickle.dumps({"label_names": [*"0123456789"]})
+    batch = pickle.dumps({"data": data, "labels": [k % 10 for k in range(10_000)]})
+    meta = pickle.dumps({"label_names": [*"0123456789"]})
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
         for file in sets.CIFAR_FILES:
@@ -93,8 +95,6 @@ def md5(data: bytes) -> str:
 
 def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]:
     """Seconds to the data and to the end of the first step, and how far memory grew beyond what it was before, in bytes."""
-    import resource
-
     import psutil
     import torch
 
@@ -111,10 +111,20 @@ def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]
     Trainer(config.replace(dataset="digits"), np.zeros((64, 1, 28, 28), np.uint8)).step()
     before, began = psutil.Process().memory_info().rss, time.perf_counter()
     loaded = sources.load(config)
-    here, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    here, read = time.perf_counter(), peak()
     Trainer(config, loaded.data, loaded.labels).step()
-    return {"load": here - began, "step": time.perf_counter() - began, "count": len(loaded.data), "grown": peak - before,
-            "grown_at_step": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before}
+    return {"load": here - began, "step": time.perf_counter() - began, "count": len(loaded.data), "grown": read - before,
+            "grown_at_step": peak() - before}
+
+
+def peak() -> int:
+    """The most memory this process ever had, in bytes. Not getrusage's on Linux, which the starting process hands down."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024
+    import psutil
+
+    return psutil.Process().memory_info().rss
 
 
 def apart(name: str, table: dict[str, object], folder: Path, count: int = 0, **environment: str) -> dict[str, float]:
@@ -135,26 +145,29 @@ def reached(name: str, folder: Path) -> str:
         urls = [f"{quickdraw.BASE}/sheep.npy"]
     else:
         table = sets._table(name)
-        urls = {"emnist": lambda: [table.url], "cifar10": lambda: [table.url], "svhn": lambda: [table.split_list["train"][0]]}.get(
-            name, lambda: [mirror + table.resources[0][0] for mirror in table.mirrors])()
+        if name == "svhn":
+            urls = [table.split_list["train"][0]]
+        elif name in ("emnist", "cifar10"):
+            urls = [table.url]
+        else:
+            urls = [mirror + table.resources[0][0] for mirror in table.mirrors]
     try:
         fetch(urls, folder / name, Ask(name), first=1)
     except DataError as error:
-        return str(error)
+        return str(error).partition("Tried ")[2] or str(error)
     return ""
 
 
 def row(name: str, what: str, first: dict[str, float], second: dict[str, float]) -> None:
-    print(f"{name:14} {first['count']:>8,} {first['load']:8.2f} {first['step']:8.2f} {second['load']:8.2f} {second['step']:8.2f}  {what}",
-          flush=True)
+    seconds = " ".join(f"{found[moment]:8.2f}" for found in (first, second) for moment in ("load", "step"))
+    print(f"{name:14} {first['count']:>8,} {seconds}  {what}", flush=True)
 
 
 def times(real: bool) -> None:
     print(f"{'':14} {'':>8} {'fetched and read':>17} {'from the cache':>17}")
     print(f"{'data set':14} {'pictures':>8} {'data':>8} {'1st step':>8} {'data':>8} {'1st step':>8}  seconds")
     with tempfile.TemporaryDirectory() as place:
-        for name in [name for name, entry in registry.DATASETS.items() if not entry.points and not (entry.argument or entry.download)]:
-            row(name, "installed", *(apart(name, {}, Path(place)) for _ in range(2)))
+        row("digits", "installed", *(apart("digits", {}, Path(place)) for _ in range(2)))
         away = {}
         for name in DOWNLOADS:
             if reason := reached(name, Path(place) / "reach"):
@@ -164,17 +177,21 @@ def times(real: bool) -> None:
             folder = Path(place) / name
             files, table = ({}, {}) if real else stand_in(name)
             with StandIn(files) as server:
-                addresses = {} if real else {"GAN_PLAYGROUND_MIRROR": server.url(), "GAN_PLAYGROUND_QUICKDRAW": server.url()}
+                ours = {"GAN_PLAYGROUND_MIRROR": server.url(), "GAN_PLAYGROUND_QUICKDRAW": server.url()}
+                addresses = {} if real else ours
                 first = apart(name, table, folder, **addresses)
-                what = f"{'real source' if real else 'stand-in server on this machine'}, {server.sent / 1e6:.0f} MB" * bool(server.sent)
-                row(name, what or "found on this machine (Debian's package)", first, apart(name, table, folder, **addresses))
+                what = "real source" if real else f"stand-in server on this machine, {server.sent / 1e6:.0f} MB"
+                if name == "fashion-mnist" and not real and not server.sent:
+                    what = "found on this machine (Debian's package)"
+                row(name, what, first, apart(name, table, folder, **addresses))
         for name, reason in away.items():
             print(f"not reached: {name}: {reason}")
 
 
 def memory() -> None:
     """A million pictures through the real readers: an idx file as torchvision leaves it, a .npy of Quick, Draw!."""
-    print(f"\n{'a million 28x28 pictures':26} {'read':>8} {'in all, at the first step':>27}  GB that the process grew (0.784 are pixels)")
+    print("\nGB by which the process grew; 0.784 are the pixels, 0.008 the labels")
+    print(f"{'a million 28x28 pictures':26} {'read':>8} {'at the first step':>18}")
     with tempfile.TemporaryDirectory() as place:
         root = Path(place) / "data"
         raw, doodle = root / "torchvision" / "MNIST" / "raw", doodles(1000).tobytes()
@@ -190,7 +207,8 @@ def memory() -> None:
                                                    + (np.arange(MILLION) % 10).astype(np.uint8).tobytes())
         for name in ("mnist", "quickdraw:sheep"):
             found = apart(name, {}, Path(place), MILLION)
-            print(f"{name:26} {found['grown'] / 1e9:8.3f} {found['grown_at_step'] / 1e9:27.3f}  in {found['load']:.1f} s", flush=True)
+            grown = f"{found['grown'] / 1e9:8.3f} {found['grown_at_step'] / 1e9:18.3f}"
+            print(f"{name:26} {grown}  in {found['load']:.1f} s", flush=True)
 
 
 def main() -> None:

@@ -146,6 +146,18 @@ def test_a_server_that_always_cuts_at_the_same_place_is_given_up(server, path):
     assert "cut" in sentence and "0.1 MB, is kept" in sentence and len(server.asked) == 2 and not path.exists()
 
 
+def test_stopped_before_the_file_got_its_name_nothing_is_fetched_again(server, path, monkeypatch):
+    def stopped(source, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(download, "replace", stopped)
+        fetch(server.url("it.bin"), path, ASK, md5=MD5)
+    assert not path.exists()
+    fetch(server.url("it.bin"), path, ASK, md5=MD5)
+    assert path.read_bytes() == DATA and len(server.asked) == 1 and leftovers(path) == ["it.bin"]
+
+
 def test_a_wrong_checksum_is_refused_and_not_kept(server, path):
     sentence = refused(server.url("it.bin"), path, ASK, md5=hashlib.md5(OTHER).hexdigest())
     assert "checksum" in sentence and leftovers(path) == []

@@ -76,5 +76,6 @@ def test_looking_at_what_is_here_and_reading_it_needs_no_torch(server):
     code = ("import sys; from gan_core import sources; from gan_core.config import TrainConfig; sources.offline();"
             "sources.load(TrainConfig(dataset='quickdraw:sheep', max_images=40));"
             "print('torch' in sys.modules, 'httpx' in sys.modules)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True)
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -7,8 +7,11 @@ import gzip
 import hashlib
 import io
 import pickle
+import subprocess
+import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -296,3 +299,23 @@ def test_debians_fashion_mnist_is_whole(tmp_path, monkeypatch):
     assert np.bincount(loaded.labels).tolist() == [6000] * 10
     unpack(FashionMNIST, {path.name: path.read_bytes() for path in sets.DEBIAN.glob("*.gz")})
     np.testing.assert_array_equal(loaded.data[:, 0], FashionMNIST(sets.root_folder(), train=True).data.numpy())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+def test_many_pictures_are_held_once(server):
+    count = 300_000
+    raw = sets.root_folder() / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for kind, array in zip(sets.IDX, (np.resize(IMAGES, (count, 28, 28)), np.arange(count) % 10), strict=True):
+        (raw / f"train-{kind}").write_bytes(gzip.decompress(idx(array)))
+    # Not getrusage: its peak is inherited from the process that started this one.
+    code = ("import re, psutil; from gan_core import sources; from gan_core.config import TrainConfig\n"
+            "config = TrainConfig(dataset='mnist'); sources.load(config.replace(max_images=10))\n"
+            "before = psutil.Process().memory_info().rss; loaded = sources.load(config)\n"
+            "peak = int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024\n"
+            "print(loaded.data.nbytes, peak - before)")
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    held, grown = map(int, done.stdout.split())
+    assert held == count * 784 <= grown < 0.9 / 0.784 * held

@@ -93,14 +93,14 @@ class _Part:
         self.path.unlink(missing_ok=True)
 
     def finish(self, keep_note: bool) -> None:
-        """The part becomes the file, as one act."""
+        """The part becomes the file, as one act; the note follows it."""
         with open(self.path, "rb+") as file:
             os.fsync(file.fileno())
-        if not keep_note:
-            self.note_path.unlink(missing_ok=True)
         replace(self.path, self.whole)
         if keep_note:
             replace(self.note_path, self.whole_note)
+        else:
+            self.note_path.unlink(missing_ok=True)
         sync_folder(self.whole.parent)
 
 

@@ -14,7 +14,7 @@ import stat
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +53,7 @@ def find(name: str) -> Path:
 
 def read(path: Path, ask: Ask) -> Loaded:
     """All usable pictures of the archive at `path`. Raises DataError in a sentence, Cancelled."""
-    with Archive(path) as archive:
+    with Archive(path, step=lambda done, total: ask.step("reading", done, total)) as archive:
         if not archive.items:
             raise DataError(f"{archive.what} holds no picture: {counted(archive.skipped)}. Pack pictures into it.")
         return gather(archive.items, archive.opened, ask, archive.what, archive.skipped)
@@ -62,7 +62,8 @@ def read(path: Path, ask: Ask) -> Loaded:
 class Archive:
     """A zip file, listed: `items` may hold pictures, `skipped` counts what is left out unread. Raises DataError."""
 
-    def __init__(self, path: Path, name: str = "") -> None:
+    def __init__(self, path: Path, name: str = "", step: Callable[[int, int], None] = lambda done, total: None) -> None:
+        self.step = step  # called with (entries listed, all) every thousand: it may raise
         self.what = f"The archive {name or path.name}"
         self.lock = threading.Lock()
         self.items: list[Item] = []
@@ -110,7 +111,9 @@ class Archive:
             raise DataError(f"{self.what} lists {len(entries):,} files; {MAX_ENTRIES:,} are allowed: pack fewer.")
         self._refuse_overlaps(entries)
         total, most = 0, max(MIN_TOTAL, MAX_RATIO * self.size)
-        for info in entries:
+        for n, info in enumerate(entries):
+            if n % 1000 == 0:
+                self.step(n, len(entries))
             parts = tuple(part for part in re.split(r"[/\\]", info.filename) if part not in ("", "."))
             if info.orig_filename.endswith(("/", "\\")) or not parts or any(ignored(part) for part in parts if part != ".."):
                 continue

@@ -6,7 +6,6 @@ of Python meanwhile); the order stays, memory is one array of what is wanted and
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections import Counter, deque
@@ -18,9 +17,8 @@ from itertools import takewhile
 from typing import Any, BinaryIO
 
 import numpy as np
-import psutil
 
-from . import pictures
+from . import pictures, room
 from .asking import Ask, DataError, Loaded
 from .pictures import Unreadable
 
@@ -57,7 +55,7 @@ def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: str, skipped: 
     with pictures.strictly(), _Decoder(opened, ask, side) as decoder:
         color = ask.color if ask.color != "auto" else _color(decoder, items, order)
         shape = (1 if color == "grey" else 3, side, side)
-        _check_room(count, shape, what)
+        room.check(count, shape, what)
         data, kept, at = np.empty((count, *shape), np.uint8), [], 0
         while len(kept) < count and at < len(items):
             # What was left out is made up for by the next in the spread, so that a limit is reached where it can be.
@@ -135,13 +133,6 @@ def shown(name: str) -> str:
     """A file's name as it may stand on a page: printable, at most 60 characters."""
     plain = name.encode("utf-8", "replace").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "?" for c in plain)[:60] or "?"
-
-
-def _check_room(count: int, shape: tuple[int, int, int], what: str) -> None:
-    each, free = math.prod(shape) + 8, psutil.virtual_memory().available
-    if count * each > free:
-        raise DataError(f"{what} has {count:,} pictures, which need {count * each / 1e9:,.2f} GB of memory; {free / 1e9:,.2f} "
-                        f"are free: set max_images to {free // each:,} or less.")
 
 
 def _color(decoder: _Decoder, items: Sequence[Item], order: np.ndarray) -> str:

@@ -63,7 +63,7 @@ def keep_pictures(paths: Sequence[Path | str]) -> str:
         raise DataError("No file was given; hand in pictures, or one zip of pictures.")
     try:
         size = sum(path.stat().st_size for path in given)
-        zips = [path for path in given if zipfile.is_zipfile(path)]
+        zips = [path for path in given if _is_zip(path)]
     except OSError as error:
         raise DataError(f"The files that were handed in cannot be read: {error.strerror}.") from error
     if size > MAX_UPLOAD:
@@ -119,6 +119,12 @@ def kept() -> list[Kept]:
                 name = path.name.removesuffix(".points.json")
                 found.append(Kept(name, "drawn", len(points(name)), about.st_size, about.st_mtime))
     return sorted(found, key=lambda one: (-one.created, one.name))
+
+
+def _is_zip(path: Path) -> bool:
+    """By its first bytes: a picture with an archive at its end is a picture."""
+    with open(path, "rb") as file:
+        return file.read(4) in (b"PK\3\4", b"PK\5\6")
 
 
 def _zips(zips: Sequence[Path]) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..files import atomic_write
-from .asking import Ask, Loaded, data_folder
+from .asking import Ask, Cancelled, Loaded, data_folder
 
 SCHEMA = 1  # another one when pictures are decoded in another way: what was prepared before is then made again
 MAX_TOTAL = 4 << 30  # bytes of all prepared sets
@@ -47,7 +47,9 @@ def _read(folder: Path, ask: Ask) -> Loaded | None:
         arrays = {name: _array(folder / f"{name}.npy", told, ask) for name, told in about["arrays"].items()}
         loaded = Loaded(arrays["data"], arrays.get("labels"), tuple(about["names"]), about["found"], about["skipped"])
         os.utime(folder)  # used now: not the first to go
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError):
+    except Cancelled:
+        raise
+    except Exception:  # numpy parses a damaged header with Python's own tokenizer, which raises what it likes
         return None
     return loaded
 

@@ -1,0 +1,225 @@
+"""folder:PATH: real drawings bit for bit, classes by folder, the same order and subset at every call, words where nothing is."""
+
+import os
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from gan_core import sources
+from gan_core.config import TrainConfig
+from gan_core.data import folder, gathering, own, room
+from gan_core.data.asking import Ask, Cancelled, DataError
+from gan_core.data.gathering import Item, class_names, spread
+
+DRAWINGS = Path(__file__).parents[2] / "shared" / "data" / "quickdraw_animals.npz"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path_factory.mktemp("cache")))
+
+
+def drawings(each):
+    """(pictures (N, 28, 28) uint8, labels, names): real ones of Quick, Draw! where they are, else made up."""
+    if DRAWINGS.is_file():
+        with np.load(DRAWINGS, allow_pickle=False) as stored:
+            images, labels, names = stored["images"], stored["labels"], tuple(str(name) for name in stored["names"])
+    else:
+        rng, names = np.random.default_rng(0), tuple("abcdefghi")
+        images, labels = rng.integers(0, 256, (9 * each, 28, 28), dtype=np.uint8), np.arange(9 * each) % 9
+    chosen = np.concatenate([np.flatnonzero(labels == k)[:each] for k in range(len(names))])
+    return images[chosen], labels[chosen], names
+
+
+def written(root, images, labels, names):
+    for k in range(len(names)):
+        (root / names[k]).mkdir(parents=True)
+        for i, picture in enumerate(images[labels == k]):
+            Image.fromarray(picture).save(root / names[k] / f"{i:04d}.png")
+
+
+def load(path, **how):
+    return folder.source(Ask("folder", str(path), **how))
+
+
+def picture(path, shade=100, **how):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (28, 28), shade).save(path, "PNG", **how)
+
+
+def test_real_drawings_come_back_bit_for_bit_from_a_folder_and_from_a_zip(tmp_path):
+    images, labels, names = drawings(each=30)
+    root = tmp_path / "animals"
+    written(root, images, labels, names)
+    order = np.argsort([names.index(name) for name in sorted(names)])  # old label -> new one, by the alphabet
+    with zipfile.ZipFile(tmp_path / "animals.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in root.rglob("*.png"):
+            packed.write(path, path.relative_to(tmp_path))
+    name = own.keep_pictures([tmp_path / "animals.zip"])
+    for dataset in (f"folder:{root}", f"zip:{name}"):
+        config = TrainConfig(dataset=dataset, image_size="28", color="auto")
+        for _ in ("decoded", "prepared"):
+            loaded = sources.load(config)
+            assert loaded.names == tuple(sorted(names)) and loaded.skipped == {} and loaded.found == len(images)
+            assert loaded.data.shape == (len(images), 1, 28, 28) and loaded.data.dtype == np.uint8
+            for k in range(len(names)):
+                np.testing.assert_array_equal(loaded.data[loaded.labels == order[k], 0], images[labels == k])
+
+
+def test_without_folders_there_are_no_classes_and_the_size_is_32(tmp_path):
+    for i in range(3):
+        picture(tmp_path / "deep" / "down" / f"{i}.png", 10 * i)
+    loaded = load(tmp_path)
+    assert loaded.labels is None and loaded.names == () and loaded.data.shape == (3, 1, 32, 32)
+    assert loaded.data[:, 0, 9, 9].tolist() == [0, 10, 20]
+
+
+@pytest.mark.parametrize("files, classes", [
+    (["a/1", "b/1"], ["a", "b"]), (["x/a/1", "x/b/1", "x/b/c/2"], ["a", "b", "b"]), (["a/1", "b/1", "1"], None),
+    (["1", "2"], None), (["x/1", "x/2"], None), (["x/y/1", "x/2"], None), (["a/b/1", "a/b/2", "c/1"], ["a", "a", "c"]),
+    ([], None)])
+def test_which_folders_are_classes(files, classes):
+    found = class_names([Item(tuple(file.split("/")), None) for file in files])
+    assert found == ({} if classes is None else dict(enumerate(classes)))
+
+
+def test_a_folder_without_pictures_is_no_class(tmp_path):
+    picture(tmp_path / "cat" / "1.png")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "todo.txt").write_text("draw more")
+    loaded = load(tmp_path)
+    assert loaded.labels is None and loaded.skipped == {"not_a_picture": 1}
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=200), st.data())
+def test_every_beginning_of_the_spread_is_even(classes, data):
+    order = spread([str(k) for k in classes])
+    assert sorted(order.tolist()) == list(range(len(classes)))
+    k = data.draw(st.integers(1, len(classes)))
+    sizes, taken = np.bincount(classes, minlength=5), np.bincount(np.array(classes)[order[:k]], minlength=5)
+    # Nobody gets two more than another who still has some to give.
+    for mine in range(5):
+        assert all(taken[mine] <= taken[other] + 1 or taken[other] == sizes[other] for other in range(5))
+
+
+def test_the_spread_leaves_no_large_gap_within_a_class():
+    order = spread(["x"] * 1000)
+    for k in (10, 100, 500):
+        gaps = np.diff(np.sort(order[:k]), prepend=-1, append=1000)
+        assert gaps.max() <= 3 * 1000 / k
+
+
+def test_a_limit_takes_a_spread_that_is_always_the_same_and_makes_up_for_what_cannot_be_read(tmp_path):
+    for kind, base in (("cat", 0), ("dog", 100)):
+        for i in range(50):
+            picture(tmp_path / kind / f"{i:02d}.png", base + i)
+    for i in range(0, 50, 2):
+        (tmp_path / "cat" / f"{i:02d}.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    loaded = load(tmp_path, limit=30)
+    again = load(tmp_path, limit=30)
+    assert len(loaded.data) == 30 and (again.data == loaded.data).all() and loaded.names == ("cat", "dog")
+    assert 10 <= (loaded.labels == 0).sum() <= 20 and loaded.found == 100
+    assert loaded.skipped["broken"] + loaded.skipped["too_many"] == 70
+    shades = loaded.data[:, 0, 9, 9]
+    assert np.ptp(shades[loaded.labels == 1]) > 40 and len(np.unique(shades)) == 30
+    every = load(tmp_path, limit=90)
+    assert len(every.data) == 75 and every.skipped == {"broken": 25}
+
+
+def test_auto_is_grey_only_where_all_are(tmp_path):
+    for i in range(20):
+        picture(tmp_path / f"{i:02d}.png", i)
+    assert load(tmp_path).data.shape[1] == 1
+    Image.new("RGB", (28, 28), (200, 0, 0)).save(tmp_path / "10.png")
+    loaded = load(tmp_path)
+    assert loaded.data.shape[1] == 3 and loaded.data[10, :, 5, 5].tolist() == [200, 0, 0]
+    assert load(tmp_path, color="grey").data.shape[1] == 1
+    (tmp_path / "10.png").unlink()
+    assert load(tmp_path, color="color").data.shape[1] == 3
+
+
+def test_links_are_counted_and_not_followed_and_hidden_files_are_not_there(tmp_path):
+    root = tmp_path / "root"
+    picture(root / "a.png")
+    picture(tmp_path / "outside" / "secret.png")
+    os.symlink(tmp_path / "outside", root / "out")
+    os.symlink(root, root / "circle")
+    os.symlink(tmp_path / "outside" / "secret.png", root / "b.png")
+    os.symlink("nowhere", root / "c.png")
+    picture(root / ".hidden" / "x.png")
+    picture(root / "__MACOSX" / "x.png")
+    picture(root / ".x.png")
+    (root / "Thumbs.db").write_bytes(b"x")
+    loaded = load(root)
+    assert len(loaded.data) == 1 and loaded.skipped == {"link": 4} and loaded.found == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    picture(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.png")
+    assert load(tmp_path).skipped == {"not_a_picture": 1}
+    with pytest.raises(OSError, match="no file any more"):  # it took a file's place after the listing
+        folder._opened(Item(("b.png",), str(tmp_path / "b.png")))
+
+
+def test_what_is_not_there_empty_or_without_a_picture_is_said_in_words(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("x")
+    (tmp_path / "texts" / "b.zip").write_bytes(b"PK\3\4")
+    for path, match in (("gone", "is not there"), ("texts/a.txt", "is a file"), ("empty", "0 files found"),
+                        ("texts", r"2 files found \(1 no picture, 1 an archive")):
+        with pytest.raises(DataError, match=match) as caught:
+            load(tmp_path / path)
+        assert str(caught.value).endswith(".") and str(tmp_path / path) in str(caught.value)
+
+
+def test_names_that_are_no_text_and_names_that_are_long(tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("file names are text here")
+    for name in (b"\xff\xfe", b"a\nb", "Щ".encode() * 100):
+        os.mkdir(os.path.join(os.fsencode(tmp_path), name))
+        Image.new("L", (28, 28)).save(os.path.join(os.fsencode(tmp_path), name, b"x"), "PNG")
+    loaded = load(tmp_path)
+    assert len(loaded.data) == 3 and set(loaded.names) == {"??", "a?b", "Щ" * 60}
+
+
+def test_it_says_how_far_it_is_and_can_be_cancelled(tmp_path):
+    for i in range(200):
+        picture(tmp_path / f"{i:03d}.png")
+    steps = []
+    load(tmp_path, report=steps.append)
+    reading = [step.done for step in steps if step.total == 200]
+    assert reading == sorted(reading) and reading[-1] >= 180 and {step.stage for step in steps} == {"reading"}
+    seen = []
+    with pytest.raises(Cancelled):
+        load(tmp_path, size=64, report=seen.append, cancelled=lambda: len(seen) >= 6)
+    assert len(seen) == 6
+
+
+def test_more_than_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    picture(tmp_path / "a.png")
+    items = [Item(("a.png",), str(tmp_path / "a.png"))] * 100_000
+    asked = []
+    with pytest.raises(DataError, match="max_images") as caught:
+        monkeypatch.setattr(room, "available", lambda: 300 << 20)
+        gathering.gather(items, lambda item: asked.append(item) or folder._opened(item), Ask("folder", size=64), "The folder x")
+    assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * gathering.SAMPLE
+
+
+def test_a_change_in_the_folder_is_seen(tmp_path):
+    picture(tmp_path / "a.png", 10)
+    assert load(tmp_path).data[0, 0, 9, 9] == 10
+    picture(tmp_path / "a.png", 20)
+    os.utime(tmp_path / "a.png", (time.time(), time.time() + 5))
+    assert load(tmp_path).data[0, 0, 9, 9] == 20
+    picture(tmp_path / "b.png", 30)
+    assert load(tmp_path).data[:, 0, 9, 9].tolist() == [20, 30]

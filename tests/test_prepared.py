@@ -1,0 +1,173 @@
+"""Prepared pictures: read back as they were made, made again after any damage, whole or not at all, never too many."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from gan_core.data import prepared
+from gan_core.data.asking import Ask, Cancelled, DataError, Loaded
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path))
+    return tmp_path / "data" / "prepared"
+
+
+def pictures(seed=0, count=50, labels=True):
+    rng = np.random.default_rng(seed)
+    data = rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
+    classes = (np.arange(count, dtype=np.int64) % 2, ("cat", "é")) if labels else (None, ())
+    return Loaded(data, *classes, count + 4, {"broken": 4})
+
+
+def same(one, other):
+    return (one.about() == other.about() and (one.data == other.data).all() and one.data.dtype == other.data.dtype
+            and (one.labels is other.labels is None or (one.labels == other.labels).all()))
+
+
+def never():
+    pytest.fail("made again")
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_what_was_made_once_is_read_again(place, labels):
+    made = pictures(labels=labels)
+    assert prepared.kept(Ask("folder"), "f", lambda: made) is made
+    read = prepared.kept(Ask("folder"), "f", never)
+    assert same(read, made) and read.data.flags.writeable and not isinstance(read.data, np.memmap)
+    assert len(list(place.iterdir())) == 1
+
+
+def test_another_fingerprint_or_another_form_is_another_set():
+    asks = [Ask("x"), Ask("x", size=28), Ask("x", color="grey"), Ask("x", crop="pad"), Ask("x", limit=3)]
+    for seed, ask in enumerate(asks):
+        assert same(prepared.kept(ask, "f", lambda seed=seed: pictures(seed)), pictures(seed))
+    assert same(prepared.kept(asks[0], "g", lambda: pictures(99)), pictures(99))
+    for seed, ask in enumerate(asks):
+        assert same(prepared.kept(ask, "f", never), pictures(seed))
+
+
+DAMAGES = {
+    "cut": lambda folder: os.truncate(folder / "data.npy", 9000),
+    "gone": lambda folder: (folder / "data.npy").unlink(),
+    "no labels": lambda folder: (folder / "labels.npy").unlink(),
+    "one bit": lambda folder: flip(folder / "data.npy", 5000),
+    "header": lambda folder: (folder / "data.npy").write_bytes(b"\x93NUMPY\1\0v\0" + b"{'descr': '|u1', 'shape': (9" + bytes(99)),
+    "pickle": lambda folder: np.save(folder / "data.npy", np.array([object()]), allow_pickle=True),
+    "other form": lambda folder: np.save(folder / "data.npy", np.zeros((2, 1, 8, 8), np.uint8)),
+    "huge": lambda folder: huge(folder / "data.npy"),
+    "no list": lambda folder: (folder / "about.json").unlink(),
+    "half a list": lambda folder: (folder / "about.json").write_text('{"arrays": {"data"'),
+    "other list": lambda folder: (folder / "about.json").write_text('["arrays"]'),
+}
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def huge(path):
+    np.lib.format.open_memmap(path, "w+", np.uint8, (1, 1, 1, 1))
+    path.write_bytes(path.read_bytes().replace(b"(1, 1, 1, 1)", b"(9**9,1,1,1)"))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_one_is_made_again(place, damage):
+    prepared.kept(Ask("x"), "f", pictures)
+    folder, = place.iterdir()
+    DAMAGES[damage](folder)
+    assert same(prepared.kept(Ask("x"), "f", lambda: pictures(7)), pictures(7))
+    assert same(prepared.kept(Ask("x"), "f", never), pictures(7))
+
+
+def test_what_cannot_be_made_leaves_nothing(place):
+    def refused():
+        raise DataError("No picture.")
+    with pytest.raises(DataError):
+        prepared.kept(Ask("x"), "f", refused)
+    assert not place.exists() or not list(place.iterdir())
+
+
+def test_reading_can_be_cancelled():
+    prepared.kept(Ask("x"), "f", pictures)
+    with pytest.raises(Cancelled):
+        prepared.kept(Ask("x", cancelled=lambda: True), "f", never)
+
+
+def test_the_longest_unused_go_first_and_no_more_than_is_allowed_stays(place, monkeypatch):
+    one = pictures().data.nbytes
+    monkeypatch.setattr(prepared, "MAX_TOTAL", 3 * one + 20_000)
+    for k in range(3):
+        prepared.kept(Ask("x"), str(k), lambda k=k: pictures(k))
+        for path in place.iterdir():
+            os.utime(path, (1000 + k, 1000 + k)) if path.stat().st_mtime > 2000 else None
+    prepared.kept(Ask("x"), "0", never)  # used now
+    prepared.kept(Ask("x"), "3", lambda: pictures(3))
+    for k in (0, 2, 3):
+        prepared.kept(Ask("x"), str(k), never)
+    assert same(prepared.kept(Ask("x"), "1", lambda: pictures(8)), pictures(8)), "the first to go was not the longest unused"
+    assert sum(file.stat().st_size for file in place.rglob("*.npy")) <= prepared.MAX_TOTAL
+    before = sorted(place.iterdir())
+    prepared.kept(Ask("x"), "large", lambda: pictures(count=500))  # larger than all that is allowed: it sends nobody away
+    assert sorted(place.iterdir()) == before
+
+
+def test_where_nothing_can_be_kept_it_works_without(tmp_path):
+    (tmp_path / "data").write_text("a file where the folder would be")
+    assert same(prepared.kept(Ask("x"), "f", pictures), pictures())
+
+
+KILLED = """
+import sys, numpy as np
+from gan_core.data import prepared
+from gan_core.data.asking import Ask, Loaded
+data = np.full((20_000, 3, 32, 32), 7, np.uint8)
+print("go", flush=True)
+for k in range(1000):
+    prepared.kept(Ask("x"), "f" if k == 0 else str(k), lambda: Loaded(data))
+"""
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_set_or_none(place):
+    for delay in (0.01, 0.04, 0.1):
+        process = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, cwd=os.getcwd(),
+                                   env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
+        assert process.stdout.readline() == b"go\n"
+        time.sleep(delay)  # somewhere in the middle of writing
+        os.kill(process.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        process.wait()
+        for folder in place.glob("[0-9a-f]*"):
+            about = json.loads((folder / "about.json").read_bytes())
+            assert (np.load(folder / "data.npy") == 7).all() and about["found"] == 0
+    for path in place.glob(".*.tmp"):
+        os.utime(path, (0, 0))
+    prepared.kept(Ask("x"), "next", pictures)
+    assert not list(place.glob(".*.tmp"))
+
+
+def _both(barrier, results):
+    barrier.wait()
+    results.put(prepared.kept(Ask("x"), "f", pictures).data.sum())
+
+
+def test_two_at_once_are_both_right(place):
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    barrier, results = context.Barrier(2), context.Queue()
+    both = [context.Process(target=_both, args=(barrier, results)) for _ in range(2)]
+    for one in both:
+        one.start()
+    assert results.get(timeout=60) == results.get(timeout=60) == pictures().data.sum()
+    for one in both:
+        one.join()
+    assert [path.name for path in place.iterdir() if path.name.startswith(".")] == []
+    assert same(prepared.kept(Ask("x"), "f", never), pictures())

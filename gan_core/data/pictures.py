@@ -154,7 +154,7 @@ def _square(image: Image.Image, side: int, color: str, crop: str) -> np.ndarray:
 
 
 def _resized(image: Image.Image, side: int, crop: str) -> Image.Image:
-    """No larger than (side, side). Pillow's bicubic looks at every pixel when it makes smaller, and weighs colours by alpha."""
+    """No larger than (side, side). Pillow's bicubic looks at every pixel when it makes smaller."""
     width, height = image.size
     size, box = (side, side), (0, 0, width, height)
     if crop != "stretch" and (width, height, side) == (28, 28, 32):
@@ -166,4 +166,7 @@ def _resized(image: Image.Image, side: int, crop: str) -> Image.Image:
     elif crop == "pad":
         scale = side / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    if image.mode != "RGBA" or (size == image.size and box == (0, 0, *size)):
+        return image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    # With colours weighed by alpha, so that the unseen colour of what is transparent mixes into nothing.
+    return image.convert("RGBa").resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0).convert("RGBA")

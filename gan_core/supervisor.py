@@ -223,9 +223,12 @@ class Supervisor:
 
 
 def _lives(child: subprocess.Popen[str] | None, run: Run) -> bool:
-    """Whether a run's worker lives: the child that we started, or the process, perhaps elsewhere, that its status names."""
-    if child is not None:
-        return child.poll() is None
+    """Whether a run's worker lives: the child that we started, or the process, perhaps elsewhere, that its status names.
+
+    Of several processes the child is torchrun, and they outlive it where somebody kills it.
+    """
+    if child is not None and child.poll() is None:
+        return True
     with contextlib.suppress(RunError):
         return run.status().state in ACTIVE
     return False

@@ -181,7 +181,8 @@ def test_several_processes_are_torchruns() -> None:
 def test_processes_need_a_core_or_a_card_each(monkeypatch: pytest.MonkeyPatch) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for cards, device, count, refused in (
-            (0, "auto", cores, None), (0, "auto", cores + 1, ("cores", cores)), (2, "auto", 2, None), (2, "cuda", 3, ("cards", 2)),
+            (0, "auto", cores, None), (0, "auto", cores + 1, ("cores", cores)), (2, "auto", 2, None),
+            (2, "cuda", 3, ("cards", 2)),
             (1, "cpu", cores, None), (9, "cpu", cores + 1, ("cores", cores))):
         monkeypatch.setattr(supervising, "_cards", lambda cards=cards: cards)
         assert room_for(count, device) == refused

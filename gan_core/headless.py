@@ -20,7 +20,7 @@ from typing import Any, NoReturn, Protocol
 
 import psutil
 
-from . import registry
+from . import registry, sinks
 from .config import PRESETS, ConfigError, TrainConfig
 from .files import atomic_write, runs_folder
 from .run import Run, RunError, read_json
@@ -78,6 +78,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
            parser.add_argument("--set", metavar="FIELD=VALUE", action="append", help="any other field; may be repeated"),
            parser.add_argument("--name", metavar="TEXT", help="what the run is called (default: after its preset)"),
            parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")]
+    parser.add_argument("--log", metavar="NAME", action="append", default=[],
+                        help=f"also tell {' or '.join(sinks.SINKS)} what happens; may be repeated")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads for runs that leave it open; 0 measures")
     parser.add_argument("--paused", action="store_true", help="begin paused")
     parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')
@@ -246,6 +248,7 @@ def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: T
     """
     ending = Ending()
     try:
+        sinks.check(args.log)
         path = _path(args, team, again) if args.new else args.run
         if team.rank:
             return work(path, ending)
@@ -265,7 +268,8 @@ def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: T
 
 
 def _together(run: Run, args: argparse.Namespace) -> list[str]:
-    options = [*(["--paused"] if args.paused else []), *(["--threads", str(args.threads)] if args.threads else [])]
+    options = [part for name in args.log for part in ("--log", name)] + ["--paused"] * args.paused
+    options += ["--threads", str(args.threads)] * bool(args.threads)
     return command(str(run.path), *options, processes=run.config.processes)
 
 

@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
@@ -28,6 +29,7 @@ from .life import Life
 from .orders import Orders
 from .recorder import Diverged
 from .run import Run, RunError
+from .sinks import Logs
 from .sources import DataError
 from .status import ENDED, Status
 from .trainer import Trainer
@@ -39,16 +41,17 @@ class Refused(Exception):
     """The run cannot be trained here; one sentence."""
 
 
-def work(path: Path, paused: bool, threads: int, ending: Ending, team: Team = distributed.ALONE) -> int:
+def work(path: Path, paused: bool, threads: int, ending: Ending, team: Team = distributed.ALONE, logs: Sequence[str] = ()) -> int:
     """Train the run in this folder until its end; returns the exit status, 0 for an end that was asked for.
 
+    logs: names of `sinks` that are told of it.
     Of several processes that torchrun has started the first one leads, and alone writes the folder; the others follow it.
     """
     if team.rank:
         return _follow(path, team, ending)
     voice, status = Orders(team), 1
     try:
-        status = _lead(Run.open(path), paused, threads, voice, ending)
+        status = _lead(Run.open(path), paused, threads, voice, ending, logs)
     finally:
         with contextlib.suppress(TeamBroken):
             voice.end(status)
@@ -72,7 +75,7 @@ def _log_to(path: Path) -> None:
         os.dup2(log, stream)
 
 
-def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending) -> int:
+def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, logs: Sequence[str]) -> int:
     _log_to(run.log_path)
     if distributed.restarts():  # torchrun has seen a process die: what can go on goes on as it was, what has ended stays so
         before = run.stored_status()
@@ -85,12 +88,13 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending) -
         print(f"{run.name} is being trained already by another process.", file=sys.stderr)
         return 1  # its status and its commands are that process's: nothing here may touch them
     run.forget_commands()
-    board = Board(run)
+    board, told = Board(run), None
     try:
         if busy:
             raise Refused(f"In this folder {busy} is being trained already; stop it first.")
         life = Life(run, board, threads, paused, voice)
         ending.by(life.stop)
+        told = Logs(run, logs, lambda notice: board.write(notice=notice))
         life.live()
         return 0
     except Exception as error:
@@ -103,6 +107,8 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending) -
     finally:
         board.close()
         lock.release()
+        if told is not None:
+            told.close()
 
 
 def _take(lock: filelock.BaseFileLock, run: Run) -> str:
@@ -162,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
             args.run, args.paused = Path(request["run"]), bool(request.get("paused"))
             return work(args.run, args.paused, args.threads, Ending())
         team = distributed.join()
-        status = headless.train(args, lambda path, ending: work(path, args.paused, args.threads, ending, team), team,
+        status = headless.train(args, lambda path, ending: work(path, args.paused, args.threads, ending, team, args.log), team,
                                 distributed.restarts() > 0)
     except RunError as error:
         print(error, file=sys.stderr)

@@ -53,7 +53,7 @@ def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
     (["--set", "spectral_norm=maybe"], "spectral_norm is 'maybe'; give true or false."), (["--set", "betas_d=1"], "two numbers"),
     (["--dataset", "moon"], "dataset is 'moon'"), (["--preset", "steady", "--dataset", "ring"], "--preset ring"),
     (["--preset", "ring", "--dataset", "digits"], "another preset"),
-    (["--set", "processes=3"], "3 processes cannot share batch_size 16 evenly"),
+    (["--log", "paper"], "There is no log 'paper'"), (["--set", "processes=3"], "3 processes cannot share batch_size 16 evenly"),
     (["--set", "processes=64", "--set", "batch_size=64", "--set", "device=cpu"], "64 processes need a core each")])
 def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv, said) -> None:
     args = headless.arguments(["--new", "--checkpoints", str(tmp_path / "runs"), *argv])
@@ -196,10 +196,13 @@ def test_a_new_run_shows_a_bar_obeys_its_folder_and_is_resumed_after_ctrl_c(shel
 
 @pytest.mark.slow
 def test_without_a_terminal_there_are_a_few_lines_and_steps_end_a_run(tmp_path) -> None:
-    done = worker("--new", "--dataset", "ring", "--steps", "40", "--checkpoints", str(tmp_path), "--set", "threads=1")
+    pytest.importorskip("tensorboardX")
+    done = worker("--new", "--log", "tensorboard", "--dataset", "ring", "--steps", "40", "--checkpoints", str(tmp_path),
+                  "--set", "threads=1")
     run = the_run(tmp_path)
     assert done.returncode == 0 and run.status().state == "finished" and run.status().step == 40
     assert f"run:    {run.path}" in done.stdout and f"{run.name} finished at step 40" in done.stdout
+    assert list((run.path / "tensorboard").glob("events.*")), "and the log that was asked for"
     assert "\r" not in done.stderr and done.stderr.count("\n") <= 6
 
 

@@ -29,8 +29,8 @@ def card(run: Run, lang: str) -> str:
              f"{words.text('runs.step', lang).lower()} {step}", preset, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]
     if isinstance(run, Elsewhere):
-        mark = [words.text("runs.elsewhere", lang), words.text("runs.reading", lang) if run.kind in ("reading", "remote") else ""]
-        lines.append(f"{', '.join(filter(None, mark))}: {run.info.get('origin') or run.path}")
+        mark = "runs.reading" if run.kind in ("reading", "remote") else "runs.elsewhere"
+        lines.append(words.text(mark, lang, path=run.info.get("origin") or run.path))
     return "\n".join(lines)
 
 

@@ -111,7 +111,7 @@ def test_a_place_that_cannot_be_written_to_is_for_reading(shelf, away, monkeypat
     assert told["kind"] == "reading" and told["status"]["state"] == "running" and not told["controls"]["pause"]
     with pytest.raises(Refusal):
         Controls(shelf).pause(opened.id)
-    assert words.text("runs.reading", "en") in card(opened, "en")
+    assert words.text("runs.reading", "en", path=opened.path) in card(opened, "en")
 
 
 def test_twenty_places_opened_at_once_are_all_remembered(shelf, tmp_path):
@@ -130,7 +130,7 @@ def test_twenty_places_opened_at_once_are_all_remembered(shelf, tmp_path):
 def test_the_card_says_where_it_lies(shelf, away):
     (opened,) = shelf.attached.open(str(away / "first"))
     assert card(opened, "en").splitlines()[2] == f"elsewhere: {away / 'first'}"
-    assert card(opened, "fr").splitlines()[2] == f"ailleurs: {away / 'first'}"
+    assert card(opened, "fr").splitlines()[2] == f"ailleurs : {away / 'first'}"
 
 
 def test_an_address_is_mirrored_watched_and_never_steered(shelf, tmp_path):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gan_core import headless, terminal
@@ -231,3 +232,41 @@ def test_an_end_that_was_asked_for_before_there_is_anything_to_end_is_kept() -> 
     code = ("import os, signal; from gan_core.headless import Ending; ending = Ending(); os.kill(os.getpid(), signal.SIGTERM)\n"
             "ending.by(lambda: print('ended'))")
     assert worker(code=code).stdout == "ended\n"
+
+
+@pytest.mark.slow
+def test_torchrun_makes_one_run_and_goes_on_with_it_when_a_process_is_killed(tmp_path) -> None:
+    argv = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "2",
+            "-m", "gan_core.worker", "--new", "--checkpoints", str(tmp_path), *SMALL, "--set", "measure_share=0"]
+    launcher = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def until(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline and launcher.poll() is None
+            time.sleep(0.05)
+
+    try:
+        until(lambda: list_runs(tmp_path) and the_run(tmp_path).stored_status().step > 2)
+        run = the_run(tmp_path)
+        assert run.config.processes == 2 and run.stored_status().processes == 2
+        follower = next(child for child in psutil.Process(launcher.pid).children() if child.pid != run.stored_status().pid)
+        follower.kill()
+        until(lambda: run.stored_status().life == 2 and run.status().state == "running" and run.stored_status().step > 2)
+        assert len(list_runs(tmp_path)) == 1
+        run.send("stop")
+        assert launcher.wait(PATIENCE) == 0 and run.status().state == "stopped"
+    finally:
+        for process in [*psutil.Process(launcher.pid).children(recursive=True)] if launcher.poll() is None else []:
+            process.kill()
+        launcher.kill()
+        launcher.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="takes this process's place")
+def test_a_new_run_of_two_processes_is_handed_to_torchrun(tmp_path) -> None:
+    done = worker("--new", "--checkpoints", str(tmp_path), "--steps", "20", "--set", "processes=2", *SMALL)
+    run = the_run(tmp_path)
+    assert done.returncode == 0 and f"run:    {run.path}" in done.stdout and len(list_runs(tmp_path)) == 1
+    assert run.status().state == "finished" and run.status().step == 20 and run.status().processes == 2

@@ -34,7 +34,7 @@ def test_help_documents_every_flag(capsys):
     with pytest.raises(SystemExit):
         playground.arguments(["--help"])
     said = capsys.readouterr().out
-    for flag in ("--host", "--port", "--share", "--open", "--checkpoints", "--device", "--threads", "--seed"):
+    for flag in ("--host", "--port", "--share", "--open", "--checkpoints", "--attach", "--device", "--threads", "--seed"):
         assert flag in said
 
 
@@ -50,6 +50,12 @@ def test_a_missing_package_is_one_sentence_with_its_remedy():
 def test_every_requirement_is_among_the_packages_looked_for():
     wanted = {line.split(">")[0].strip().replace("-", "_") for line in (ROOT / "requirements.txt").read_text().split()}
     assert {name.replace("pillow", "PIL") for name in wanted} - {"pandas"} == set(playground.NEEDED)
+
+
+def test_a_place_that_cannot_be_attached_is_one_sentence(tmp_path):
+    found = subprocess.run([sys.executable, "playground.py", "--checkpoints", str(tmp_path / "runs"), "--attach", str(tmp_path / "none")],
+                           cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 1 and found.stderr.count("\n") == 1 and f"There is no run at {tmp_path / 'none'}" in found.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

@@ -1,4 +1,4 @@
-"""A run that somebody trains elsewhere: opened on the Runs tab, seen live, steered, taken off the list; it goes on without the page."""
+"""A run that somebody trains elsewhere: opened on the Runs tab, seen live, steered, let go; it goes on without the page."""
 
 import os
 import signal

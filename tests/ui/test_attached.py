@@ -178,3 +178,34 @@ def test_a_run_that_goes_away_is_gone_and_no_fault(shelf, away):
     assert shelf.find(opened.id) is None
     with pytest.raises(RunError):
         Run.open(away / "first")
+
+
+def test_stop_and_reset_of_a_run_elsewhere_ask_that_run_and_end_no_other(shelf, away, monkeypatch):
+    (opened,) = shelf.attached.open(str(away / "first"))
+    status = opened.stored_status()
+    status.state, status.host = "running", "a-node-of-the-cluster"
+    opened.write_status(status)
+    done = []
+    monkeypatch.setattr(type(shelf.supervisor), "stop", lambda self, timeout: done.append("own"))
+    monkeypatch.setattr(Run, "wait", lambda self, identity, timeout: done.append(self.path))
+    monkeypatch.setattr(type(shelf.supervisor), "start", lambda self, run, paused=False: done.append("start"))
+    controls = Controls(shelf)
+    controls.stop(opened.id)
+    assert done == [away / "first"]
+    controls.reset(opened.config, "quick", run_id=opened.id)
+    assert done == [away / "first", away / "first", "start"]
+    assert [body["command"] for _, body in opened.pending()] == ["stop", "stop"]
+    controls.stop()
+    assert done[-1] == "own"
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"processes": 3, "batch_size": 16}, "3 processes cannot share a batch of 16 evenly"),
+    ({"processes": 64, "batch_size": 64, "device": "cpu"}, "64 processes need a core each, and this machine has")])
+def test_processes_that_cannot_be_are_refused_before_a_run_is_made(shelf, monkeypatch, changes, said):
+    if changes["processes"] == 3:
+        monkeypatch.setattr("gan_core.ui.controls.room_for", lambda processes, device: None)
+    controls = Controls(shelf)
+    with pytest.raises(Refusal, match=said):
+        controls.start(controls.config("quick", changes), "quick")
+    assert shelf.own() == []

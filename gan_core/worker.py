@@ -26,7 +26,7 @@ from .distributed import Team, TeamBroken
 from .files import atomic_write
 from .headless import Ending
 from .life import Life
-from .orders import Orders
+from .orders import NotAll, Orders
 from .recorder import Diverged
 from .run import Run, RunError
 from .sinks import Logs
@@ -39,6 +39,9 @@ MENDED = ("killed", "crashed")  # kinds of failure that starting again may mend
 
 class Refused(Exception):
     """The run cannot be trained here; one sentence."""
+
+
+REFUSALS = (Refused, NotAll, ConfigError, RunError, DataError, checkpoint.CheckpointError)
 
 
 def work(path: Path, paused: bool, threads: int, ending: Ending, team: Team = distributed.ALONE, logs: Sequence[str] = ()) -> int:
@@ -136,7 +139,7 @@ def _told(error: Exception, status: Status) -> tuple[str, str, int]:
         return "killed", f"{error} worker.log may say why. Resume goes on from the last checkpoint.", step
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or ("alloc" in text.lower() and "memory" in text.lower()):
         return "out_of_memory", f"There was not enough memory at step {step:,}. Start again with a smaller batch.", step
-    if isinstance(error, Refused | ConfigError | RunError | DataError | checkpoint.CheckpointError) or type(error) is ValueError:
+    if isinstance(error, REFUSALS) or type(error) is ValueError:
         return "refused", text if text.endswith(".") else f"{text}.", step
     return "crashed", f"The training failed at step {step:,} ({type(error).__name__}: {text}). See worker.log.", step
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from gan_core import checkpoint
+from gan_core import checkpoint, pointers
 from gan_core.config import PRESETS
 from gan_core.run import CommandError, Run
 from gan_core.status import ENDED, Status
@@ -121,20 +121,36 @@ def test_a_team_pauses_steps_tunes_restores_and_stops_as_one_process_does(start)
     beat = group.status().heartbeat
     until(lambda: group.status().heartbeat > beat + 2, "a heartbeat while paused")
     assert group.status().step == paused.step
+    # Back to the best, all of them: the same way is gone again, bit for bit.
+    group.ask("save")
+    pointer = pointers.read_pointer(group.run.checkpoint_folder)
+    pointers.write_pointer(group.run.checkpoint_folder, **pointer, pointer=pointers.BEST, name="fd", value=1.0, rank=[1.0])
+
+    def three_more() -> checkpoint.Tensors:
+        group.ask("step", network="both", count=3)
+        until(lambda: group.status().step == paused.step + 3, "three steps")
+        group.ask("save")
+        return group.kept().tensors
+
+    first = three_more()
+    assert group.ask("restore").step == paused.step
+    again = three_more()
+    assert all(torch.equal(first[name], again[name]) for name in first)
     group.run.send("stop")
     assert group.end() == 0 and group.status().state == "stopped"
-    assert group.kept().step == paused.step == group.run.metrics()[-1]["step"]
+    assert group.kept().step == paused.step + 3 == group.run.metrics()[-1]["step"]
 
 
 def test_two_go_on_as_one_and_one_as_two_in_the_same_training(start) -> None:
     def lives(*sizes: int) -> checkpoint.Loaded:
         run = None
         for size in sizes:
-            group = start(run, size, "--paused")
+            # Small steps: Adam's first ones are signs of gradients, and where those are all rounding, large ones set off chaos.
+            group = start(run, size, "--paused", lr_d=1e-5, lr_g=1e-5)
             run = group.run
             begun = group.until_state("paused").step
-            group.ask("step", network="both", count=10)
-            until(lambda begun=begun, group=group: group.status().step == begun + 10, "ten steps")
+            group.ask("step", network="both", count=5)
+            until(lambda begun=begun, group=group: group.status().step == begun + 5, "five steps")
             group.run.send("stop")
             assert group.end() == 0
         assert group.status().exact == (len(set(sizes)) == 1)
@@ -143,8 +159,10 @@ def test_two_go_on_as_one_and_one_as_two_in_the_same_training(start) -> None:
     alone = lives(1, 1)
     for sizes in ((2, 1), (1, 2)):
         mixed = lives(*sizes)
-        assert mixed.step == alone.step == 20
-        assert closeness(mixed.tensors, alone.tensors) < 1e-4  # steps are up to 2e-3
+        assert mixed.step == alone.step == 10
+        difference = closeness(mixed.tensors, alone.tensors)
+        print(f"{sizes}: {difference:.1e}")
+        assert difference < 1e-6  # a tenth of one of the ten steps
 
 
 @pytest.mark.parametrize("rank", [1, 0])

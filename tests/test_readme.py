@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/teaching.md", "docs/architecture.md",
+DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/teaching.md", "docs/architecture.md", "docs/scaling.md",
                              "checkpoints/README.md")]
 HARDWARE = {"cpu-basic", "cpu-upgrade"}
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}

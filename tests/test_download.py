@@ -127,6 +127,12 @@ def test_a_connection_that_is_cut_goes_on_at_once(server, path):
     assert [wanted for _, wanted, _ in server.asked] == ["", "bytes=100000-", "bytes=100001-", "bytes=150001-"]
 
 
+def test_an_answer_that_does_not_say_its_length_is_measured_by_the_size(server, path):
+    server.lengths, server.cut_after = False, [100_000]
+    fetch(server.url("it.bin"), path, ASK, size=len(DATA))
+    assert path.read_bytes() == DATA and [wanted for _, wanted, _ in server.asked] == ["", "bytes=100000-"]
+
+
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 120_000), max_size=3), ranges=st.booleans(), lengths=st.booleans())
 def test_any_cuts_end_in_the_file_or_in_words(server, path, cuts, ranges, lengths):
@@ -238,9 +244,11 @@ def test_silence_is_a_sentence(server, path, monkeypatch):
 
 def test_a_cancel_is_heard_while_the_server_is_silent(server, path):
     server.hold_after = 50_000
+    seen = []
     with pytest.raises(Cancelled):
-        fetch(server.url("it.bin"), path, Ask("mnist", cancelled=server.holding.is_set))
-    assert not path.exists() and part(path).exists()
+        fetch(server.url("it.bin"), path, Ask("mnist", report=lambda progress: seen.append(progress.done),
+                                              cancelled=lambda: seen[-1] > 0 and seen[-4:] == seen[-1:] * 4))
+    assert not path.exists() and part(path).stat().st_size == 50_000 and len(server.asked) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of a file as Linux does")
@@ -322,7 +330,8 @@ def test_stopped_between_the_two_moves_nothing_is_mixed(server, path, monkeypatc
         fetch(server.url("it.bin"), path, ASK, first=2000)
     monkeypatch.undo()
     fetch(server.url("it.bin"), path, ASK, first=5000)
-    assert path.read_bytes() == OTHER[:5000] and server.asked[-1][1] == "bytes=2000-4999"
+    of_the_new_one = f'"{hashlib.sha256(OTHER).hexdigest()[:16]}"'
+    assert path.read_bytes() == OTHER[:5000] and server.asked[-1][1:] == ("bytes=2000-4999", of_the_new_one)
 
 
 # Other processes.

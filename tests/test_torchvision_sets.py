@@ -104,9 +104,9 @@ def test_an_unpacked_file_that_is_cut_is_passed_over(server, monkeypatch):
     assert len(server.asked) == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "other"])
-@pytest.mark.parametrize("kind", sets.IDX)
-def test_a_damaged_file_is_fetched_again_or_refused(server, monkeypatch, damage, kind):
+@pytest.mark.parametrize(("kind", "damage"), [*((sets.IDX[0], damage) for damage in ("cut", "flipped", "text", "empty", "other")),
+                                              (sets.IDX[1], "cut")])
+def test_a_damaged_file_is_fetched_again_or_refused(server, monkeypatch, kind, damage):
     publish(server, monkeypatch, "mnist")
     load("mnist")
     path = sets.root_folder() / "MNIST" / "raw" / f"train-{kind}.gz"

@@ -255,7 +255,8 @@ def _judged(status: int, head: Any, have: int, size: int | None) -> tuple[int, i
     else:
         length = head.get("content-length", "")
         total = int(length) if length.isdecimal() else 0
-    if total and size is not None and total != size:
+    total = total or size or 0
+    if size is not None and total != size:
         raise Failed(f"its file has {total:,} bytes, the one that is wanted {size:,}")
     if total > MOST:
         raise Failed(f"its file has {_mb(total)}, which is no file of ours")

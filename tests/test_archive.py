@@ -1,5 +1,6 @@
 """zip:NAME: real archives read as folders are; hostile ones refused in a sentence or their entries counted, in bounded memory."""
 
+import bz2
 import io
 import stat
 import sys
@@ -96,7 +97,7 @@ def test_lies_about_an_entry_break_it_and_no_other(tmp_path):
                    Entry("crc.png", GOOD[:-1] + b"x", packed=GOOD), Entry("other.png", GOOD, local_name=b"another name"),
                    Entry("garbage.png", GOOD, method=8, packed=b"\xff" * 99),
                    Entry("half.png", GOOD, method=8, packed=packed[:20]),
-                   Entry("bzip.png", GOOD, method=12), Entry("lzma.png", GOOD, method=14),
+                   Entry("bzip.png", GOOD, method=12, packed=bz2.compress(GOOD)), Entry("lzma.png", GOOD, method=14),
                    Entry("where.png", GOOD, offset=10**6)) == {"broken": 8}
     told = load(tmp_path, archive([Entry("long.png", GOOD, method=8, size=10**6)]))  # it ends where it ends, and its sum is right
     assert len(told.data) == 1 and told.skipped == {}

@@ -89,7 +89,7 @@ def test_alpha_lies_on_white():
     assert (grey(key) == 255).all()
     # Black drawn on nothing does not grow a dark rim when it is made smaller, whatever colour the nothing has.
     clear = np.zeros((280, 280, 4), np.uint8)
-    clear[:, :140] = (255, 255, 255, 255)
+    clear[:, :145] = (255, 255, 255, 255)
     assert (grey(saved(clear)) == 255).all()
 
 
@@ -190,6 +190,8 @@ def test_what_counts_as_grey():
 def test_what_a_file_is_stands_in_its_first_bytes():
     for data in (b"", b"hello, I am sheep.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
         assert reason(data) == "not_a_picture"
+    with pytest.raises(Unreadable, match="broken"):
+        color(saved(BUSY, "ICO"))  # nor is it decoded where nobody looked at it first
     assert reason(saved(BUSY, "ICO")) == reason(b"%!PS-Adobe-3.0 EPSF-3.0\n") == "not_a_picture"  # known to Pillow, not to us
     assert reason(hostile.archive([hostile.Entry("a.png", hostile.grey_png())])) == "archive"
     assert reason(b"\x1f\x8b\x08" + bytes(50)) == "archive"

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 NEEDED = ("gradio", "torch", "torchvision", "numpy", "matplotlib", "safetensors", "sse_starlette", "bokeh", "scipy", "mlxtend",
-          "PIL", "psutil", "platformdirs", "tqdm", "filelock")
+          "PIL", "psutil", "platformdirs", "tqdm", "filelock", "fsspec", "httpx")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:

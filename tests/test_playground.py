@@ -53,8 +53,8 @@ def test_every_requirement_is_among_the_packages_looked_for():
 
 
 def test_a_place_that_cannot_be_attached_is_one_sentence(tmp_path):
-    found = subprocess.run([sys.executable, "playground.py", "--checkpoints", str(tmp_path / "runs"), "--attach", str(tmp_path / "none")],
-                           cwd=ROOT, capture_output=True, text=True, timeout=60)
+    argv = [sys.executable, "playground.py", "--checkpoints", str(tmp_path / "runs"), "--attach", str(tmp_path / "none")]
+    found = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert found.returncode == 1 and found.stderr.count("\n") == 1 and f"There is no run at {tmp_path / 'none'}" in found.stderr
 
 

@@ -36,7 +36,18 @@ def test_every_file_a_document_points_to_is_there(path: Path) -> None:
 def test_every_flag_is_documented_in_help_and_readme() -> None:
     source = (ROOT / "playground.py").read_text(encoding="utf-8")
     flags = set(re.findall(r'"(--[a-z-]+)"', source))
-    assert flags == set(re.findall(r"^\| `(--[a-z-]+)", README, re.MULTILINE))
+    assert flags == set(re.findall(r"^\| `(--[a-z-]+)", README.split("\n## Flags\n")[1], re.MULTILINE))
+
+
+def test_every_option_without_a_page_that_is_documented_exists(capsys) -> None:
+    from gan_core import headless
+
+    part = README.split("\n## Without a page\n")[1].split("\n## ")[0]
+    with pytest.raises(SystemExit):
+        headless.arguments(["--help"])
+    options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    named = {option for row in re.findall(r"^\|(.*?)\|", part, re.MULTILINE) for option in re.findall(r"--[a-z]+", row)}
+    assert len(named) > 6 and named <= options
 
 
 def test_the_names_used_in_the_notebook_example_exist() -> None:

@@ -130,7 +130,7 @@ def _take(lock: filelock.BaseFileLock, run: Run) -> str:
 
 def _told(error: Exception, status: Status) -> tuple[str, str, int]:
     """(kind, one sentence for a person, step) of what ended a life."""
-    step, text = status.step, (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    step, text = status.step, (str(error).strip() or type(error).__name__).splitlines()[0][:1000]
     if isinstance(error, Diverged):
         good = status.checkpoint_step
         hint = f" Resume goes back to step {good:,}; lower learning rates are steadier." if good >= 0 else ""

@@ -137,11 +137,11 @@ def test_when_the_server_is_killed_the_run_goes_on_the_spare_ends_and_the_next_s
     following.close()
 
 
-def elsewhere(run: Run, heartbeat: int) -> None:
-    """The run as a worker of another host leaves it on a shared disk; here its pid is this very test's."""
+def elsewhere(run: Run, heartbeat: int, pid: int) -> None:
+    """The run as a worker of another host leaves it on a shared disk; here its pid is somebody else's."""
     status = run.stored_status()
     status.state, status.host, status.heartbeat = "running", "a-node-of-the-cluster", heartbeat
-    status.pid, status.pid_started = os.getpid(), psutil.Process().create_time()
+    status.pid, status.pid_started = pid, psutil.Process(pid).create_time()
     run.write_status(status)
     note = {"run": run.path.name, "pid": status.pid, "pid_started": status.pid_started, "host": status.host}
     (run.path.parent / ".worker.json").write_text(json.dumps(note))
@@ -150,16 +150,20 @@ def elsewhere(run: Run, heartbeat: int) -> None:
 def test_a_run_of_another_host_is_active_while_its_heart_beats_and_its_pid_is_never_killed(
         supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, now = make(tmp_path), time.monotonic()
-    elsewhere(run, heartbeat=1)
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    elsewhere(run, 1, stranger.pid)
     assert run.status().state == "running" and run.is_alive()
     assert supervisor.active().id == run.id
     with pytest.raises(WorkerBusy):
         supervisor.start(make(tmp_path))
-    assert supervisor.stop(timeout=0.1).id == run.id, "asked, and not killed: the pid is this process's own"
+    assert supervisor.stop(timeout=0.1).id == run.id
+    assert stranger.poll() is None, "asked, and not killed: here the pid is somebody else's"
     assert [body["command"] for _, body in run.pending()] == ["stop"]
     monkeypatch.setattr(time, "monotonic", lambda: now + SILENCE + 1)
     assert supervisor.active() is None, "silent for a minute"
-    elsewhere(run, heartbeat=2)
+    elsewhere(run, 2, stranger.pid)
+    stranger.communicate()
+    assert run.status().state == "running" and run.is_alive(), "that no such process is here says nothing"
     assert supervisor.active().id == run.id, "it was only slow"
     monkeypatch.setattr(time, "monotonic", lambda: now + 2 * SILENCE + 2)
     assert supervisor.active() is None

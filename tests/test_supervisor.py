@@ -174,6 +174,23 @@ def test_a_run_of_another_host_is_active_while_its_heart_beats_and_its_pid_is_ne
     assert supervisor.active() is None and not run.is_alive()
 
 
+@pytest.mark.slow
+def test_a_run_of_another_folder_trains_there_under_that_folders_lock(tmp_path: Path) -> None:
+    supervisor, run = Supervisor(tmp_path / "own", threads=1), make(tmp_path / "theirs")
+    (tmp_path / "own").mkdir()
+    try:
+        supervisor.start(run, paused=True)
+        until(lambda: run.status().state == "paused", "the run")
+        assert json.loads((tmp_path / "theirs" / ".worker.json").read_bytes())["run"] == run.id
+        assert list((tmp_path / "own").iterdir()) == [] and supervisor.active().path == run.path
+        other = Supervisor(tmp_path / "theirs", threads=1)
+        with pytest.raises(WorkerBusy):
+            other.start(make(tmp_path / "theirs"))
+        assert supervisor.stop(timeout=PATIENCE).path == run.path and run.status().state == "stopped"
+    finally:
+        supervisor.close()
+
+
 # Several processes.
 
 def test_several_processes_are_torchruns() -> None:

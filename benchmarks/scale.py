@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,20 +50,20 @@ class Timed(Team):
         self.sizes.append(tensor.numel() * tensor.element_size())
 
 
-def now(tensor: torch.Tensor | None = None) -> float:
+def now(tensor: torch.Tensor, clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds, after all that was asked of the tensor's GPU is done."""
-    if tensor is not None and tensor.is_cuda:
+    if tensor.is_cuda:
         torch.cuda.synchronize(tensor.device)
-    return time.perf_counter()
+    return clock()
 
 
-def train(trainer: Trainer, steps: int) -> float:
+def train(trainer: Trainer, steps: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds of so many steps."""
     weight = next(trainer.G.parameters())
-    began = now(weight)
+    began = now(weight, clock)
     for _ in range(steps):
         trainer.step()
-    return now(weight) - began
+    return now(weight, clock) - began
 
 
 def steps_for(trainer: Trainer, seconds: float) -> int:
@@ -85,9 +86,8 @@ def config_of(preset: str, batch: int, threads: int) -> TrainConfig:
     return PRESETS[preset].replace(batch_size=batch, threads=threads)
 
 
-def scale(preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any] | None:
-    """What this process measures of a team; rank 0 says it."""
-    joined = join()
+def scale(joined: Team, preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any]:
+    """What this process measures of its team."""
     team = Timed(joined.rank, joined.size, joined.local_rank, joined.local_size)
     trainer = Trainer(config_of(preset, batch, threads), team=team)
     steps = steps_for(trainer, seconds / TURNS)
@@ -97,13 +97,9 @@ def scale(preset: str, batch: int, threads: int, seconds: float) -> dict[str, An
         team.sizes.clear()
         turns.append(train(trainer, steps) / steps)
         exchanged.append(sum(team.spent) / steps)
-    found = {"step": statistics.median(turns), "in_step": statistics.median(exchanged),
-             "precision": trainer.resolved.precision, "bytes": sum(team.sizes) / steps,
-             "messages": len(team.sizes) // steps, "alone": alone(team, trainer, steps)}
-    if team.size > 1:
-        dist.barrier()
-    joined.leave()
-    return found if team.rank == 0 else None
+    return {"step": statistics.median(turns), "in_step": statistics.median(exchanged),
+            "precision": trainer.resolved.precision, "bytes": sum(team.sizes) / steps,
+            "messages": len(team.sizes) // steps, "alone": alone(team, trainer, steps)}
 
 
 def alone(team: Timed, trainer: Trainer, steps: int) -> float:
@@ -121,13 +117,14 @@ def alone(team: Timed, trainer: Trainer, steps: int) -> float:
     return statistics.median(times)
 
 
-def overhead(preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any]:
-    """A plain trainer and one of a team of one, in turns: seconds a step of every turn."""
+def overhead(joined: Team, preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any]:
+    """A plain trainer and one of a team of one, in turns: seconds a step of every turn, of the processor where one trains."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time  # nobody else's work counts
     config = config_of(preset, batch, threads)
-    plain, joined = Trainer(config), Trainer(config, team=join())
+    plain, other = Trainer(config), Trainer(config, team=joined)
     steps = steps_for(plain, seconds / (2 * 4 * TURNS))
-    steps_for(joined, 0.0)
-    turns = [(train(plain, steps) / steps, train(joined, steps) / steps) for _ in range(4 * TURNS)]
+    steps_for(other, 0.0)
+    turns = [(train(plain, steps, clock) / steps, train(other, steps, clock) / steps) for _ in range(4 * TURNS)]
     return {"plain": [a for a, _ in turns], "joined": [b for _, b in turns]}
 
 
@@ -146,9 +143,11 @@ def started(what: str, processes: int, preset: str, batch: int, threads: int, se
 
 def measure(what: str, out: str, preset: str, batch: str, threads: str, seconds: str) -> None:
     torch.set_num_threads(int(threads))
-    found = {"scale": scale, "overhead": overhead}[what](preset, int(batch), int(threads), float(seconds))
-    if found is not None:
+    joined = join()
+    found = {"scale": scale, "overhead": overhead}[what](joined, preset, int(batch), int(threads), float(seconds))
+    if joined.rank == 0:
         Path(out).write_text(json.dumps(found))
+    joined.leave(0)
 
 
 def scaling(preset: str, args: argparse.Namespace) -> None:

@@ -150,15 +150,15 @@ class Life:
                 self.orders.wait()
                 time.sleep(POLL)
                 continue
+            config = self.trainer.config
+            if 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed:
+                self._finish("finished")
+                return
             # Train.
             self.train(*(self.budget or ("both", 0)))
             if self.budget and self.budget[1] <= 0:
                 self.pause()
                 continue
-            config = self.trainer.config
-            if 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed:
-                self._finish("finished")
-                return
             # Once in a while: report, show, save.
             self._report()
         self._finish("stopped")

@@ -54,6 +54,16 @@ def test_a_zip_is_kept_once_under_its_name_and_its_content(tmp_path, place):
     assert other != name and len(own.kept()) == 2
 
 
+def test_a_disk_is_not_filled_by_what_was_handed_in(tmp_path, monkeypatch, place):
+    data = archive([Entry("1.png", grey_png(28, 1))])
+    own.keep_pictures([given_file(tmp_path, "one.zip", data)])
+    monkeypatch.setattr(own, "MAX_KEPT", 2 * len(data) - 1)
+    other = given_file(tmp_path, "two.zip", archive([Entry("1.png", grey_png(28, 2))]))
+    refused(lambda: own.keep_pictures([other]), f"delete what nobody needs from {re.escape(str(place))}")
+    monkeypatch.setattr(own, "MAX_KEPT", 3 * len(data))
+    assert own.keep_pictures([other]).startswith("two-")
+
+
 def test_pictures_are_put_into_one_zip_whatever_they_are_called(tmp_path):
     paths = [given_file(tmp_path, f"{k}/same name.png", grey_png(28, k)) for k in range(4)]  # one name, four folders
     paths.append(given_file(tmp_path, "text.png", b"no picture"))

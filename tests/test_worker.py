@@ -229,6 +229,10 @@ def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None
     picture, verdict = view.image(np.zeros(8))
     assert view.step == 7 and picture.shape == (28, 28) and 0 <= verdict <= 1
     assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7
+    again = start(worker.run)  # there is nothing left to do, so nothing is done
+    assert again.process.wait(PATIENCE) == 0
+    status = worker.run.status()
+    assert (status.state, status.step, status.life) == ("finished", 7, 2)
 
 
 def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Loaded, checkpoint.Loaded]:

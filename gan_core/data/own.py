@@ -30,6 +30,7 @@ from .gathering import alike, allowed, counted, shown
 from .pictures import Unreadable
 
 MAX_UPLOAD = 512 << 20  # bytes of all that is handed in at once
+MAX_KEPT = 8 << 30  # bytes of everything that was ever handed in: whoever reaches the page must not fill the disk
 MAX_POINTS = 10_000
 
 
@@ -69,6 +70,9 @@ def keep_pictures(paths: Sequence[Path | str]) -> str:
     if size > MAX_UPLOAD:
         raise DataError(f"{size / 1e6:,.0f} MB were handed in; {MAX_UPLOAD / 1e6:,.0f} MB are allowed at once: hand in fewer or "
                         "smaller pictures, or use folder:PATH on this machine.")
+    if (used := sum(one.bytes for one in kept())) + size > MAX_KEPT:
+        raise DataError(f"What was handed in before takes {used / 1e9:.1f} GB already, and {MAX_KEPT / 1e9:.1f} GB are kept at most: "
+                        f"delete what nobody needs from {folder()}.")
     if zips and len(given) > 1:
         raise DataError(f"{len(given)} files were handed in, {_zips(zips)}; give one zip alone, or pictures alone.")
     with _stored() as temporary:

@@ -31,7 +31,7 @@ IMAGES = torch.from_numpy(SEED.integers(0, 256, (40, 1, 28, 28), np.uint8))
 LABELS = torch.arange(40) % 4
 POINTS = torch.from_numpy(SEED.normal(size=(60, 2)).astype(np.float32))
 BATCH, STEPS = 8, 3
-SAME = 1e-9  # of the largest value of a tensor
+SAME = 1e-8  # of the largest value of a tensor: Adam blows rounding up where a gradient is nothing else; float32 begins at 6e-8
 
 ALL_CASES: dict[str, dict] = {  # name -> what differs from the plain config
     **{f"loss {name}": {"loss": name} for name in registry.LOSSES},

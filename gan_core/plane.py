@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from . import pixels
 from .losses import probability_real
 
 FAKES, PUSHED, REALS = 512, 64, 1000  # points that are shown: fakes, those with an arrow, reals
 HEAT, LATTICE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST = 1 / 8  # of the view's side: the longest arrow
-MARGIN = 0.15  # of the data's extent, around it: fakes go astray
 SIDE = 280  # pixels of the small picture; it is shown at half of that, so that fine screens have their due
 DEEPEST, SHARPER = 0.45, 3  # as the page draws D's opinion, see ui/assets/plane.js
 BLUE, ORANGE = (0, 103, 177), (219, 104, 24)  # D's colour and G's, between those of the light and of the dark page
@@ -44,9 +44,7 @@ class Axes:
     def around(cls, points: torch.Tensor, middle: torch.Tensor, scale: float) -> Axes:
         """The axes that show all of `points` (N, 2)."""
         low, high = points.amin(0).double(), points.amax(0).double()
-        (x, y), half = ((low + high) / 2).tolist(), float((high - low).max()) * (0.5 + MARGIN)
-        view = tuple(float(f"{v:.4g}") for v in (x - half, x + half, y - half, y + half))
-        return cls((float(middle[0]), float(middle[1])), float(scale), view)
+        return cls((float(middle[0]), float(middle[1])), float(scale), pixels.view(low.tolist(), high.tolist()))
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Axes:

@@ -1,0 +1,37 @@
+"""Many small pictures as one, a picture as PNG, the window around points: what is shown, made without torch.
+
+It knows arrays only; `images` hands `grid` and `png` on to those who have torch anyway.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+MARGIN = 0.15  # of the points' extent, left free around them: fakes go astray
+
+
+def grid(images: np.ndarray, columns: int) -> np.ndarray:
+    """(N, C, H, W) uint8 as one picture (rows*H, columns*W) or (..., 3); missing places stay black."""
+    n, c, h, w = images.shape
+    rows = -(-n // columns)
+    padded = np.zeros((rows * columns, c, h, w), np.uint8)
+    padded[:n] = images
+    picture = padded.reshape(rows, columns, c, h, w).transpose(0, 3, 1, 4, 2).reshape(rows * h, columns * w, c)
+    return picture[..., 0] if c == 1 else picture
+
+
+def png(picture: np.ndarray) -> bytes:
+    """(H, W) or (H, W, 3) uint8 as PNG. Level 1: a third of the time of the default for 5% more bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def view(low: Sequence[float], high: Sequence[float]) -> tuple[float, ...]:
+    """(x0, x1, y0, y1), a square around points whose least and largest coordinates are given, four digits of each."""
+    (x, y), half = ((low[k] + high[k]) / 2 for k in (0, 1)), max(high[k] - low[k] for k in (0, 1)) * (0.5 + MARGIN)
+    return tuple(float(f"{v:.4g}") for v in (x - half, x + half, y - half, y + half))

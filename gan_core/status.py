@@ -26,7 +26,7 @@ STATES = tuple(TRANSITIONS)
 CONTROLS = ("start", "pause", "resume", "step", "reset", "save", "restore")
 _ENABLED: dict[str, tuple[str, ...]] = {
     "none": ("start", "step"),
-    "starting": (),
+    "starting": ("reset",),
     "running": ("pause", "reset", "save", "restore"),
     "paused": ("resume", "step", "reset", "save", "restore"),
     "finished": ("start", "reset", "restore"),

@@ -14,10 +14,12 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ..supervisor import PROJECT, Supervisor
-from . import api, live, runs_tab, train_tab, view
+from . import api, live, runs_tab, train_tab, view, wishes
 from .controls import Controls
+from .data_panel import WISH
 from .hub import Hub
 from .latents import Desk
+from .library import Library
 from .settings import key, translations
 from .shelf import Shelf
 
@@ -33,7 +35,7 @@ class Playground:
         self.supervisor = Supervisor(folder, threads)
         self.shelf = Shelf(self.supervisor, PROJECT / "checkpoints")
         self.controls = Controls(self.shelf, defaults)
-        self.desk = Desk()
+        self.desk, self.library = Desk(), Library()
         self.hub = Hub(self.shelf, lambda: bool(getattr(getattr(self.demo, "server", None), "should_exit", False)))
         self.i18n = gr.I18n(**translations())
         self.demo = self._build()
@@ -50,10 +52,11 @@ class Playground:
             view.bar()
             with gr.Tabs(selected="train") as tabs:
                 with gr.Tab(t("tabs.train"), id="train"):
-                    train_tab.build(t, self.controls, run_box, lang_box)
+                    form = train_tab.build(t, self.controls, self.library, run_box, lang_box)
                 with gr.Tab(t("tabs.runs"), id="runs") as runs:
                     runs_tab.build(t, self.controls, run_box, lang_box, tabs, runs)
             api.build(self.controls, self.desk)
+            demo.load(None, form, None, js=WISH, queue=False, api_visibility="private")
         demo.queue(max_size=64)
         return demo
 
@@ -62,11 +65,12 @@ class Playground:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
         # Whoever has a public link, or opens a Space, is not to look through this machine's folders.
         self.controls.folders = not (share or os.environ.get("SPACE_ID") or os.environ.get("GRADIO_SHARE", "").lower() == "true")
+        live_routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library)]
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=view.theme(), i18n=self.i18n, ssr_mode=False,
-            run_history=False, show_error=True, max_file_size="1mb", state_session_capacity=500, footer_links=[],
-            app_kwargs={"routes": live.routes(self.shelf, self.hub, self.desk), "middleware": [Middleware(view.HeadFirst)]})
+            run_history=False, show_error=True, max_file_size="512mb", state_session_capacity=500, footer_links=[],
+            app_kwargs={"routes": live_routes, "middleware": [Middleware(view.HeadFirst)]})
         # Only now that the page answers: what costs seconds of processor time.
         self.supervisor.warm()
         self.desk.wake()
@@ -78,5 +82,6 @@ class Playground:
         ending = threading.Thread(target=self.demo.close, kwargs={"verbose": False}, daemon=True)
         ending.start()
         self.supervisor.close(timeout=6.0)
+        self.library.close()
         self.desk.close()
         ending.join(1.0)

@@ -33,6 +33,7 @@ class Refusal(Exception):
 
     def __init__(self, key: str, lang: str = "en", **values: object) -> None:
         super().__init__(words.text(key, lang, **values))
+        self.key = key
 
 
 class Controls:
@@ -51,7 +52,10 @@ class Controls:
             raise Refusal("errors.unknown_preset", lang, name=str(preset)[:40], names=", ".join(PRESETS))
         if not isinstance(overrides, dict):
             raise Refusal("errors.refused", lang, message="overrides must be a JSON object of field names and values.")
-        return _checked(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
+        config = _checked(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
+        if config.dataset.startswith("folder:") and not self.folders:
+            raise Refusal("errors.no_folders", lang)
+        return config
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""

@@ -44,6 +44,7 @@ class Feed:
         self._beat, self._beat_at = -1, time.monotonic()
         self._frame: dict[str, Any] | None = None
         self._real: Shown = None
+        self._about: dict[str, Any] | None = None
         self._snapshot = ""
 
     @property
@@ -89,7 +90,8 @@ class Feed:
             yield "marks", json.dumps({"marks": fresh.marks})
         if picture:
             # The first one brings the real ones along, which were not there when this run began to be watched.
-            yield "frame", json.dumps(self._frame if self._real is not None else {**self._frame, "real": self._look_at_real()})
+            first = {"real": self._look_at_real(), "about": self._about_data()} if self._real is None else {}
+            yield "frame", json.dumps({**self._frame, **first})
         if live:
             yield "latent", json.dumps(self._latent())
 
@@ -106,7 +108,7 @@ class Feed:
                 "status": self._public(), "controls": self._controls(), "silent": self._silent(), **self.surroundings,
                 "series": _columns(_thinned(self._rows)), "quality": _spread(self._quality), "floor": self._floor,
                 "marks": self._marks[-MOST_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
-                "latent": self._latent(),
+                "about": self._about_data(), "latent": self._latent(),
                 "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])]})
         return self._snapshot
 
@@ -150,6 +152,12 @@ class Feed:
         if self._real is None and self.run is not None:
             self._real = _shown(self.run.real_path)
         return self._real
+
+    def _about_data(self) -> dict[str, Any] | None:
+        if self._about is None and self.run is not None:
+            self._about = self.run.about_data()
+        return self._about
+
 
 class Fresh:
     """Records of a run's metrics by their kind: `rows` of SERIES for the curves, `quality` measurements, `marks`."""

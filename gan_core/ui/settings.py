@@ -5,16 +5,17 @@ It knows how a field becomes a component and a component's value a config value;
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from .. import registry
-from ..config import LIVE, PRESETS
+from ..config import LIVE, PRESETS, TrainConfig
 from . import view, words
 from .controls import FIELDS, Controls, Refusal
+from .data_panel import ARGUMENTS, PICTURES, DataPanel, alert, misfit, name_of, some, wanted
+from .library import Library
 
 # Which presets stand together; one that no group names stands with the first.
 PRESET_GROUPS: dict[str, tuple[str, ...]] = {
@@ -24,7 +25,7 @@ PRESET_GROUPS: dict[str, tuple[str, ...]] = {
 }
 # Every field but the data set, which has its own place.
 FIELD_GROUPS: dict[str, tuple[str, ...]] = {
-    "pictures": ("image_size", "color", "crop", "max_images"),
+    "pictures": PICTURES,
     "learned": ("networks", "loss", "condition", "latent_dim", "seed"),
     "optimizers": ("lr_d", "lr_g", "batch_size", "ema_half_life", "betas_d", "betas_g"),
     "steadiness": ("d_steps", "r1", "r2", "gradient_penalty", "penalty", "spectral_norm", "augment", "instance_noise",
@@ -35,6 +36,7 @@ FIELD_GROUPS: dict[str, tuple[str, ...]] = {
 }
 LIVE_MARK = "●"  # before the help of a field that may also change while a run trains
 ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
+INPUTS = 1 + ARGUMENTS + len(ADVANCED)  # values of the form: the preset, what names the data set, and every field
 
 
 def preset_groups() -> dict[str, str]:
@@ -95,9 +97,22 @@ def read(name: str, value: Any) -> Any:
 
 
 def preset_for(dataset: str, preset: str) -> str:
-    """The preset to go with a data set: the one chosen already if it was made for it, else the first that was, else no other."""
-    fitting = [name for name in preset_groups() if PRESETS[name].dataset == dataset]
-    return preset if preset in fitting or not fitting else fitting[0]
+    """The preset to go with a data set: the one chosen already if its networks take these data, else the first that was made
+    for them, else the first that takes them."""
+    able = [name for name in preset_groups() if not misfit(PRESETS[name].replace(dataset=some(dataset)))]
+    if preset in able:
+        return preset
+    made = [name for name in able if PRESETS[name].dataset == dataset]
+    return next(iter([*made, *able]), preset)
+
+
+def keeps_data(preset: str, dataset: str) -> bool:
+    """Whether a preset leaves the data set as it is. Those made for pictures take any; those made for points have sets of
+    their own, which only points of another kind (drawn, say) may replace, and never on the ring and the grid themselves."""
+    entries, mine = registry.DATASETS, PRESETS[preset].dataset
+    if not entries[mine].points:
+        return not entries[dataset].points
+    return entries[dataset].points and dataset not in ("ring", "grid") and preset != mine
 
 
 def overrides(dataset: str, *values: Any) -> dict[str, Any]:
@@ -105,62 +120,91 @@ def overrides(dataset: str, *values: Any) -> dict[str, Any]:
     return {"dataset": dataset, **{name: read(name, value) for name, value in zip(ADVANCED, values, strict=True)}}
 
 
-class Settings:
-    """The form's components. `inputs` are the ones whose values make a config: preset, dataset, then ADVANCED in order."""
+def form(controls: Controls, lang: str, preset: str, *values: Any) -> TrainConfig:
+    """The config that the form's inputs make. Raises Refusal."""
+    dataset = name_of(*values[:ARGUMENTS], lang)
+    return controls.config(preset, overrides(dataset, *values[ARGUMENTS:]), lang, labels=True)
 
-    def __init__(self, t: Callable[[str], Any], controls: Controls, real: Callable[[], Any], lang: gr.Textbox) -> None:
+
+def wish(controls: Controls, lang: str, values: list[Any]) -> TrainConfig:
+    """What the form's inputs say of the data alone, everything else as in the default preset. Raises Refusal."""
+    asked = overrides(name_of(*values[1:ARGUMENTS + 1], lang), *values[ARGUMENTS + 1:])
+    return controls.config(next(iter(PRESETS)), {name: asked[name] for name in ("dataset", *PICTURES)}, lang, labels=True)
+
+
+class Settings:
+    """The form's components. `inputs` are the ones whose values make a config: preset, the data panel's, then ADVANCED."""
+
+    def __init__(self, t: Callable[[str], Any], controls: Controls, library: Library, lang: gr.Textbox) -> None:
         groups, name = preset_groups(), next(iter(PRESETS))
         first = controls.config(name, {})
-        self.dataset = gr.Dropdown([(t(f"settings.dataset.{data}"), data) for data in registry.DATASETS], value=first.dataset,
-                                   label=t("settings.title"), elem_id="dataset", interactive=True)
-        real()
+        self._controls, self._library = controls, library
+
+        def component(field: str, info: bool = True) -> Any:
+            return self._component(field, shown(field, getattr(first, field)), t, info)
+
+        self.data = DataPanel(t, first, component)
         view.presets(groups)
         self.preset = gr.Radio([(t(f"presets.{one}.card"), one) for one in groups], value=name, label=t("presets.title"),
                                elem_id="preset", interactive=True)
-        self.fields: list[Any] = []
+        self.fields: list[Any] = list(self.data.fields.values())
         with gr.Accordion(t("settings.advanced"), open=False, elem_id="gan-advanced"):
             gr.Markdown(t("settings.live_note"), elem_id="gan-live-note")
             for group, names in FIELD_GROUPS.items():
+                if group == "pictures":
+                    continue  # stands with the data set
                 with gr.Accordion(t(f"settings.group_{group}"), open=False, elem_id=f"gan-group-{group}",
                                   elem_classes="gan-group"):
-                    self.fields += [self._component(field, shown(field, getattr(first, field)), t) for field in names]
+                    self.fields += [component(field) for field in names]
             self.notice = gr.HTML("", elem_id="gan-notice", js_on_load=None, visible=True)
             defaults = gr.Button(t("settings.defaults"), size="sm", elem_id="btn-defaults")
-        self.inputs = [self.preset, self.dataset, *self.fields]
+        self.inputs = [self.preset, *self.data.inputs, *self.fields]
         self._wire(controls, lang, defaults)
 
+    def config(self, lang: str, *values: Any) -> TrainConfig:
+        """What the form asks for, if it can be trained. Raises Refusal."""
+        return wanted(form(self._controls, lang, *values), self._library, lang)
+
     def _wire(self, controls: Controls, lang: gr.Textbox, defaults: gr.Button) -> None:
-        def fill(preset: str) -> list[Any]:
+        kind, forms = self.data.kind, len(PICTURES)
+
+        def fill(preset: str, dataset: str) -> list[Any]:
+            """Everything as the preset has it; the data set and its form stay where the preset has none of its own."""
             config = controls.config(preset, {})
-            return [config.dataset, *(shown(name, getattr(config, name)) for name in ADVANCED), ""]
+            values = [shown(name, getattr(config, name)) for name in ADVANCED]
+            if keeps_data(preset, dataset):
+                return [gr.skip()] * (1 + forms) + [*values[forms:], ""]
+            return [config.dataset, *values, ""]
 
         def follow(dataset: str, preset: str) -> list[Any]:
-            """Another data set: where presets were made for it, its first one comes along."""
+            """Another data set: where the preset's networks cannot take it, one that can comes along."""
             chosen = preset_for(dataset, preset)
-            return [chosen, *(fill(chosen)[1:] if chosen != preset else [gr.skip()] * (len(ADVANCED) + 1))]
+            if chosen == preset:
+                return [gr.skip()] * (len(ADVANCED) - forms + 2)
+            return [chosen, *fill(chosen, dataset)[1 + forms:]]
 
-        def check(lang: str, preset: str, dataset: str, *values: Any) -> str:
+        def check(lang: str, preset: str, *values: Any) -> str:
             try:
-                controls.config(preset, overrides(dataset, *values), lang, labels=True)
+                form(controls, lang, preset, *values)
             except Refusal as refusal:
-                # Escaped twice over: html for the browser, and no template marks for gradio's own reading.
-                said = html.escape(str(refusal)).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
-                return f'<p role="alert">{said}</p>'
+                return alert(str(refusal)) if not refusal.key.startswith("data.") else ""  # that is said beside the data
             return ""
 
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         for event in (self.preset.input, defaults.click):
-            event(fill, self.preset, [self.dataset, *self.fields, self.notice], **quiet)
-        self.dataset.input(follow, [self.dataset, self.preset], [self.preset, *self.fields, self.notice], **quiet)
+            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], **quiet)
+        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], **quiet)
         for component in self.fields:
             component.input(check, [lang, *self.inputs], self.notice, trigger_mode="always_last",
                             js="(lang, ...rest) => [gan.lang, ...rest]", **quiet)
+        place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
+        self.data.wire(lang, self.inputs, [self.preset, *place.values()])
 
-    def _component(self, name: str, value: Any, t: Callable[[str], Any]) -> Any:
+    def _component(self, name: str, value: Any, t: Callable[[str], Any], info: bool = True) -> Any:
         """The component that fits a field: a list for choices, a number, or text for a pair of numbers."""
         field = FIELDS[name]
-        common = {"label": t(f"fields.{name}"), "info": t(f"fields.{name}.info"), "value": value, "interactive": True,
-                  "elem_id": f"field-{name}", "elem_classes": "gan-live" if name in LIVE else None}
+        common = {"label": t(f"fields.{name}"), "info": t(f"fields.{name}.info") if info else None, "value": value,
+                  "interactive": True, "elem_id": f"field-{name}", "elem_classes": "gan-live" if name in LIVE else None}
         if field.metadata["choices"] is not None:
             return gr.Dropdown(choices(name, t), **common)
         if field.type == "bool":

@@ -12,7 +12,8 @@ import gradio as gr
 
 from . import knobs, view, words
 from .controls import Controls, Refusal
-from .settings import Settings, overrides
+from .library import Library
+from .settings import Settings
 
 # The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
 TELL = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
@@ -33,15 +34,16 @@ def tell(action: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
-def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang_box: gr.Textbox) -> None:
-    """Everything inside the first tab. `run_box` and `lang_box` are hidden inputs that TELL fills."""
+def build(t: Callable[[str], Any], controls: Controls, library: Library, run_box: gr.Textbox, lang_box: gr.Textbox) -> list[Any]:
+    """Everything inside the first tab; returns the form's inputs. `run_box` and `lang_box` are hidden inputs that TELL fills."""
     with gr.Column(elem_id="gan-train"):
         with gr.Row(elem_id="gan-main"):
             with gr.Column(elem_id="gan-settings"):
                 view.faces()
                 with gr.Column(elem_id="gan-next"):
-                    settings = Settings(t, controls, view.real, lang_box)
+                    settings = Settings(t, controls, library, lang_box)
                 with gr.Column(elem_id="gan-now"):
+                    view.real()
                     view.knobs(knobs.tables())
             with gr.Column(elem_id="gan-stage"):
                 buttons = _transport(t)
@@ -52,6 +54,7 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         with gr.Column(elem_id="gan-bottom"):
             view.latent()
     _wire(controls, settings, buttons, run_box, lang_box)
+    return settings.inputs
 
 
 def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
@@ -70,22 +73,22 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
           lang_box: gr.Textbox) -> None:
     form = settings.inputs
 
-    def start(run_id: str, lang: str, preset: str, dataset: str, *values: Any, force: bool = False) -> None:
-        controls.start(controls.config(preset, overrides(dataset, *values), lang, labels=True), preset, force=force, lang=lang)
+    def start(run_id: str, lang: str, preset: str, *values: Any, force: bool = False) -> None:
+        controls.start(settings.config(lang, preset, *values), preset, force=force, lang=lang)
 
     def start_force(run_id: str, lang: str, *values: Any) -> None:
         start(run_id, lang, *values, force=True)
 
     def stepper(network: str) -> Callable[..., None]:
-        def step(run_id: str, lang: str, preset: str, dataset: str, *values: Any) -> None:
-            config = controls.config(preset, overrides(dataset, *values), lang, labels=True)
+        def step(run_id: str, lang: str, preset: str, *values: Any) -> None:
+            run = controls.shelf.asked(run_id)  # the form counts only where a new run begins
+            config = settings.config(lang, preset, *values) if run is None or run.kind == "starter" else run.config
             controls.step(network, 1, config, preset, run_id, lang)
         return step
 
     def resetter(paused: bool) -> Callable[..., None]:
-        def reset(run_id: str, lang: str, preset: str, dataset: str, *values: Any) -> None:
-            config = controls.config(preset, overrides(dataset, *values), lang, labels=True)
-            controls.reset(config, preset, paused=paused, run_id=run_id, lang=lang)
+        def reset(run_id: str, lang: str, preset: str, *values: Any) -> None:
+            controls.reset(settings.config(lang, preset, *values), preset, paused=paused, run_id=run_id, lang=lang)
         return reset
 
     with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),

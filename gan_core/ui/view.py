@@ -16,13 +16,14 @@ import gradio as gr
 from . import words
 from .theme import theme
 
-__all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "faces", "flow", "knobs", "latent", "presets", "real", "samples", "theme"]
+__all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real",
+           "samples", "theme"]
 
 ASSETS = Path(__file__).parent / "assets"
 # In this order: the first decides language and colours before gradio boots, the last starts the stream.
-SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "charts.js", "curves.js", "quality.js", "settings.js", "knobs.js",
-           "latent.js", "controls.js", "stream.js")
-STYLES = ("page.css", "parts.css", "steer.css")
+SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "data.js", "draw.js", "charts.js", "curves.js", "quality.js",
+           "settings.js", "knobs.js", "latent.js", "controls.js", "stream.js")
+STYLES = ("page.css", "parts.css", "steer.css", "data.css")
 
 
 def _asset(name: str) -> str:
@@ -74,7 +75,7 @@ class HeadFirst:
         await self.app(scope, receive, hold)
 
 
-def _part(name: str, data: str = "") -> gr.HTML:
+def part(name: str, data: str = "") -> gr.HTML:
     """An empty container; the script of the same name fills it as soon as it is in the page. `data`: JSON for that script."""
     # Escaped twice over: html for the browser, and no template marks for gradio's own reading.
     said = html.escape(data).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
@@ -85,44 +86,44 @@ def _part(name: str, data: str = "") -> gr.HTML:
 
 def bar() -> gr.HTML:
     """State, step and facts of the shown run, banners, language and colours."""
-    return _part("bar")
+    return part("bar")
 
 
 def flow() -> gr.HTML:
     """Noise, generator, fake, discriminator, verdict, in one line."""
-    return _part("flow")
+    return part("flow")
 
 
 def samples() -> gr.HTML:
     """The 8x8 grid of fakes with its history."""
-    return _part("grid")
+    return part("grid")
 
 
 def real() -> gr.HTML:
     """A strip of 16 real pictures."""
-    return _part("real")
+    return part("real")
 
 
 def faces() -> gr.HTML:
     """The switch of the settings card: the next run, or the run that trains now."""
-    return _part("faces")
+    return part("faces")
 
 
 def presets(groups: dict[str, str]) -> gr.HTML:
     """The headings between the presets: name -> group, in the order shown."""
-    return _part("presets", json.dumps(groups))
+    return part("presets", json.dumps(groups))
 
 
 def knobs(tables: str) -> gr.HTML:
     """What can be turned while a run trains; `tables` as `knobs.tables` makes them."""
-    return _part("knobs", tables)
+    return part("knobs", tables)
 
 
 def curves() -> gr.HTML:
     """Both losses, and how real the discriminator finds real and generated images; behind them the measures of quality."""
-    return _part("curves")
+    return part("curves")
 
 
 def latent() -> gr.HTML:
     """The slider bank, the image it drives and the discriminator's verdict on it."""
-    return _part("latent")
+    return part("latent")

@@ -27,7 +27,7 @@ def test_everything_fits_one_screen_without_scrolling(standing, visit, locale):
 
 def test_pixels_are_drawn_at_a_whole_multiple(standing, visit):
     person = visit(standing.url)
-    for selector, native in (("#sample-grid img", 224), ("#latent-image", 28), (".gan-reals", 224)):
+    for selector, native in (("#sample-grid img", 224), ("#latent-image", 28), ("#data-preview img", 224)):
         image = person.page.wait_for_selector(f"{selector}[src]:not([hidden])")
         inner, style = image.evaluate("e => [e.clientWidth, getComputedStyle(e).imageRendering]")
         assert inner % native == 0 and inner > 0 and style == "pixelated", (selector, inner)

@@ -74,7 +74,9 @@ def test_the_plane_is_live_its_history_is_kept_and_nothing_is_reported_in_the_co
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     first = page.evaluate("ganPlayground.frames")
     person.until("first => ganPlayground.frames > first + 3 && gan.store.history.length > 4", first)
+    page.click("#settings-face [data-key=now]")
     assert page.locator(".gan-reals.points").is_visible() and not page.locator("#sample-grid img").is_visible()
+    page.click("#settings-face [data-key=next]")
     assert text("plane.caption") in page.locator("#gan-grid").inner_text()
     seen = drawn(page)
     assert seen["real"] > 20 and seen["gen"] > 200

@@ -79,17 +79,18 @@ def test_presets_stand_in_groups_and_one_without_a_group_is_still_there(monkeypa
     assert list(found.values()) == sorted(found.values(), key=list(settings.PRESET_GROUPS).index), "each group in one piece"
 
 
-def test_a_data_set_brings_the_preset_that_was_made_for_it(monkeypatch):
-    class On:
-        def __init__(self, dataset):
-            self.dataset = dataset
+def test_a_data_set_brings_a_preset_whose_networks_can_take_it():
+    assert settings.preset_for("digits", "course") == "course", "one that can take it stays"
+    assert settings.preset_for("ring", "course") == "ring" and settings.preset_for("grid", "steady") == "grid", "made for it"
+    assert settings.preset_for("digits", "mode-collapse") == settings.preset_for("digits", "grid") == "quick"
+    assert settings.preset_for("ring", "grid") == "grid", "points are points"
 
-    monkeypatch.setattr(settings, "PRESETS", {"quick": On("digits"), "course": On("digits"), "mode-collapse": On("ring"),
-                                              "ring": On("ring")})
-    assert settings.preset_for("digits", "course") == "course", "one made for it stays"
-    assert settings.preset_for("ring", "course") == "ring", "the first in the order shown"
-    assert settings.preset_for("digits", "mode-collapse") == "quick"
-    assert settings.preset_for("sheep", "course") == "course", "none was made for it"
+
+def test_a_preset_keeps_the_data_it_can_take_and_else_brings_its_own():
+    for preset in ("quick", "course", "steady", "conditional", "expert-too-strong"):
+        assert settings.keeps_data(preset, "digits") and not settings.keeps_data(preset, "ring")
+    for preset in ("ring", "grid", "mode-collapse", "merry-go-round"):
+        assert not any(settings.keeps_data(preset, kind) for kind in ("digits", "ring", "grid"))
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)

@@ -27,7 +27,7 @@ def test_every_container_has_a_script_that_fills_it(elem_id):
 
 def test_what_a_script_is_handed_comes_through_gradios_template_and_the_browser_unchanged():
     given = '{"a": "x${1}\'\\"<b>{{y}}&"}'
-    value = view._part("knobs", given).value
+    value = view.part("knobs", given).value
     assert "${" not in value and "{{" not in value
     assert html.unescape(re.search(r'data-knobs="([^"]*)"', value)[1]) == given
 

@@ -35,11 +35,12 @@ def test_french_is_french():
                     "curves.log", "latent.to_directions", "latent.slider", "latent.coordinate", "latent.directions",
                     "errors.refused", "presets.group_points", "settings.group_machine", "marks.change", "measures.kid",
                     "measures.classes", "measures.modes", "fields.max_minutes", "choices.image_size.28", "choices.image_size.32",
-                    "choices.image_size.64"}
+                    "choices.image_size.64", "data.pad_points", "data.facts_points", "data.some_pictures"}
 
 
 def test_every_literal_key_in_the_scripts_exists():
-    used, groups = set(), "bar|states|banner|transport|dialog|flow|samples|plane|curves|quality|marks|knobs|latent|empty"
+    groups = "bar|states|banner|transport|dialog|flow|samples|plane|curves|quality|marks|knobs|latent|empty|data|skipped"
+    used = set()
     for script in ASSETS.glob("*.js"):
         text = script.read_text(encoding="utf-8")
         used |= set(re.findall(rf'"((?:{groups})\.[a-z_.]+)"', text))

@@ -8,12 +8,13 @@
     const { status, connection, kind, worker, silent, pending } = store;
     if (connection === "gone") return { name: "gone", look: "failed", text: t("states.gone") };
     if (connection === "connecting" && !status) return { name: "loading", look: "wait", text: t("states.loading") };
-    if (pending === "start" && (!status || !["running", "paused"].includes(status.state))) {
+    if (pending === "start" && !(status && status.progress) && (!status || !["running", "paused"].includes(status.state))) {
       return { name: status ? status.state : "none", look: "wait", text: t(worker === "warming" ? "states.warming" : "states.starting") };
     }
     if (!status) return { name: "none", look: "still", text: t(worker === "warming" ? "states.warming" : "states.none") };
     const name = status.state, active = ["starting", "running", "paused"].includes(name);
     if (active && silent > 3) return { name, look: "failed", text: t("states.silent", { n: Math.round(silent) }) };
+    if (name === "starting" && status.progress) return { name, look: "wait", text: window.gan.far(status.progress) };
     if (name === "starting") return { name, look: "wait", text: t(worker === "warming" ? "states.warming" : "states.starting") };
     if (kind === "starter") return { name, look: "still", text: t("states.starter") };
     const look = { running: "run", paused: "paused", failed: "failed" }[name] || "still";
@@ -34,6 +35,10 @@
       return { look: "failed", text: t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume };
     }
     if (active && silent > 3) return { look: "wait", text: t("banner.silent", { n: Math.round(silent) }), stop: kind === "run" };
+    if (status.state === "starting" && status.progress) {
+      const what = [window.gan.far(status.progress), window.gan.counted(status.progress)].filter(Boolean).join(", ");
+      return { look: "wait", text: t("banner.loading", { what }), stop: kind === "run" };
+    }
     if (kind === "reading") return { look: "wait", text: t("banner.reading") };
     if (kind === "remote") return { look: "wait", text: t("banner.remote", { origin: store.origin || "" }) };
     if (status.notice) return { look: "wait", text: t("banner.notice", { message: status.notice }) };

@@ -44,7 +44,7 @@
 
   // The store: the last snapshot with everything that came after it. Only stream.js writes to it.
   const store = { connection: "connecting", run: null, status: null, controls: {}, worker: "none", silent: 0, series: null,
-                  data: "images", frame: null, real: null, latent: null, history: [], active: null, pending: "",
+                  data: "images", frame: null, real: null, about: null, latent: null, history: [], active: null, pending: "",
                   quality: [], floor: null, marks: [] };
   const listeners = [];
   function on(names, fn, element = null) {

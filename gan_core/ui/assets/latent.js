@@ -112,7 +112,11 @@
     label.addEventListener("change", (event) => ask(event.timeStamp));
     function classes(many) { // networks that are told a class are told which one
       labels.hidden = !many;
-      if (label.options.length !== many) label.replaceChildren(...Array.from({ length: many }, (_, k) => h("option", { value: k }, String(k))));
+      const names = (store.about && store.about.names) || [], said = Array.from({ length: many }, (_, k) => names[k] || String(k));
+      if (label.dataset.names === said.join()) return;
+      label.dataset.names = said.join();
+      label.classList.toggle("names", said.some((name) => name.length > 2));
+      label.replaceChildren(...said.map((name, k) => h("option", { value: k }, name)));
     }
     psi.addEventListener("input", (event) => { say(psiValue, decimal(Number(psi.value), 2)); ask(event.timeStamp); });
 
@@ -197,6 +201,7 @@
       const many = t(raw ? "latent.raw" : "latent.directions", { n: raw ? dim : directions.length });
       say(about, dim ? `${many} \u00b7 ${t(training ? "latent.live" : "latent.still")}` : "");
     }
+    on("frame", () => { if (label.options.length && !labels.hidden) classes(label.options.length); }, root); // names come with the first
     on("snapshot latent", refresh, root);
     on("status", describe, root);
     if (store.connection === "open") refresh();

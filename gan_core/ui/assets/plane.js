@@ -205,8 +205,8 @@
   }
 
   // A small plane of real points alone.
-  function strip(canvas, side) {
-    if (store.real && store.real.points) reals(sized(canvas, side), store.real, side, css("--real"));
+  function strip(canvas, side, real = store.real) {
+    if (real && real.points) reals(sized(canvas, side), real, side, css("--real"));
   }
 
   window.gan.plane = { stage, strip };

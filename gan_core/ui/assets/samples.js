@@ -28,7 +28,8 @@
   parts.grid = (root) => {
     let image = h("img", { class: "gan-fakes", alt: "", width: NATIVE, height: NATIVE, hidden: true, draggable: "false" });
     const empty = h("p", { class: "gan-empty" }, t("empty.server"));
-    const holder = h("div", { id: "sample-grid", class: "gan-holder" }, image, empty);
+    const columns = h("div", { class: "gan-columns", hidden: true }); // what is drawn in each column, where there are classes
+    const holder = h("div", { id: "sample-grid", class: "gan-holder" }, columns, image, empty);
     const slider = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": t("samples.history"), disabled: true });
     const at = h("span", { class: "gan-at" });
     const live = h("button", { type: "button", class: "gan-btn gan-small", "aria-pressed": "true" }, h("i", { class: "gan-dot" }), t("samples.live"));
@@ -42,7 +43,7 @@
     function size() {
       const stacked = matchMedia("(max-width: 1269.9px)").matches; // then the page scrolls and only the width is given
       const wide = image.naturalWidth || NATIVE, high = image.naturalHeight || NATIVE;
-      const times = Math.min(zoom(holder.clientWidth - 4, wide), zoom((stacked ? 0.55 * innerHeight : holder.clientHeight) - 4, high));
+      const times = Math.min(zoom(holder.clientWidth - 4, wide), zoom((stacked ? 0.55 * innerHeight : holder.clientHeight) - (columns.hidden ? 4 : 22), high));
       root.style.setProperty("--wide", `${times * wide}px`);
       root.style.setProperty("--high", `${times * high}px`);
     }
@@ -64,6 +65,7 @@
             points.hide();
           }
           image.hidden = Boolean(found);
+          named(found ? 0 : wish.cols || drawn?.cols);
           drawn = wish;
           empty.hidden = true;
           if (wish.live) frameShown();
@@ -73,6 +75,15 @@
         }
       }
       busy = false;
+    }
+    function named(cols) {
+      const names = ((store.config || {}).condition === "class" && (store.about || {}).names) || [];
+      const shown = names.length > 1 && names.length === cols && !image.hidden;
+      if (columns.hidden !== !shown) { columns.hidden = !shown; holder.classList.toggle("named", shown); size(); }
+      if (shown && columns.dataset.names !== names.join()) {
+        columns.dataset.names = names.join();
+        columns.replaceChildren(...names.map((name) => h("span", { title: name }, name)));
+      }
     }
     async function json(src) {
       const reply = await fetch(src);
@@ -110,7 +121,7 @@
     on("snapshot", () => {
       looking = null;
       drawn = null;
-      if (!store.frame) { image.hidden = true; points.hide(); empty.hidden = false; say(at, ""); }
+      if (!store.frame) { image.hidden = true; named(0); points.hide(); empty.hidden = false; say(at, ""); }
       words();
       marks();
       newest();
@@ -119,7 +130,9 @@
       const waiting = store.status && ["starting", "running"].includes(store.status.state);
       const classes = store.config && store.config.condition === "class";
       say(caption, t(store.data === "points" ? "plane.caption" : classes ? "samples.caption_classes" : "samples.caption"));
-      say(empty, t(!store.status && store.connection !== "open" ? "empty.server" : waiting ? "samples.waiting" : "samples.empty"));
+      const progress = store.status && store.status.state === "starting" && store.status.progress;
+      if (progress) say(empty, [window.gan.far(progress), window.gan.counted(progress)].filter(Boolean).join(" \u00b7 "));
+      else say(empty, t(!store.status && store.connection !== "open" ? "empty.server" : waiting ? "samples.waiting" : "samples.empty"));
     }
     on("status connection", words, root);
     on("frame", () => { words(); marks(); newest(); }, root);
@@ -133,7 +146,15 @@
     const empty = h("p", { class: "gan-empty" }, t("samples.real_empty"));
     const canvas = h("canvas", { class: "gan-reals points", role: "img", "aria-label": t("plane.real_alt"), hidden: true });
     const holder = h("div", { class: "gan-strip" }, image, canvas, empty);
-    root.append(holder, h("p", { class: "gan-caption" }, h("b", { class: "r" }, t("samples.real")), " ", t("samples.real_caption")));
+    const said = h("span");
+    root.append(holder, h("p", { class: "gan-caption" }, h("b", { class: "r" }, t("samples.real")), " ", said));
+    function words() {
+      const { about, config } = store, kind = String((config || {}).dataset || "").split(":")[0];
+      say(said, about && about.shape ? `${t(`settings.dataset.${kind}`)}: ${window.gan.facts(about)}` : t("samples.real_caption"));
+      said.title = about && about.names ? about.names.join(", ") : "";
+    }
+    on("snapshot frame", words, root);
+    words();
     function size() {
       const wide = image.naturalWidth || NATIVE, times = zoom(holder.clientWidth - 4, wide);
       root.style.setProperty("--wide", `${times * wide}px`);

@@ -71,9 +71,9 @@
       if (chosen() && data.run !== chosen()) try { sessionStorage.removeItem("gan.run"); } catch { /* not kept */ }
       const series = {};
       for (const name of NAMES) series[name] = [...((data.series || {})[name] || [])];
-      const { run, name, kind, origin, preset, config, status, controls, worker, silent, frame, real, latent, active, data: what } = data;
+      const { run, name, kind, origin, preset, config, status, controls, worker, silent, frame, real, about, latent, active, data: what } = data;
       Object.assign(store, { run, name, kind, origin, preset, config, status, controls: controls || {}, worker, silent: silent || 0,
-                             data: what || "images", frame, real, latent, active, series, history: [...(data.history || [])], pending: "",
+                             data: what || "images", frame, real, about: about || null, latent, active, series, history: [...(data.history || [])], pending: "",
                              quality: [...(data.quality || [])], floor: data.floor || null, marks: [...(data.marks || [])] });
       playground.run = run ?? null;
     },
@@ -94,6 +94,7 @@
       store.frame = data;
       store.data = data.points ? "points" : "images";
       if (data.real) store.real = data.real; // comes with a run's first frame
+      if (data.about) store.about = data.about;
       if (!store.history.some((entry) => entry.seq === data.seq)) store.history.push({ seq: data.seq, step: data.step });
       store.history = kept(store.history);
     },

@@ -1,0 +1,178 @@
+"""The choice of data: a list with human names, what each needs more (categories, a folder, an upload, a drawing), and its form.
+
+It lays out and names; what the data are is read by `library`'s processes, what it looks like is drawn by assets/data.js.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from .. import registry, sources
+from ..config import TrainConfig
+from ..data import own, quickdraw
+from ..data.asking import DataError
+from . import view, words
+from .controls import Refusal
+from .library import Library
+
+# The list, in its order and under its headings; one that no group names stands at the end of the first.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "ready": ("digits", "mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "svhn", "quickdraw"),
+    "own": ("zip", "folder"),
+    "points": ("ring", "grid", "line", "two-gaussians", "lab-ring", "disjoint", "spiral", "drawn"),
+}
+PICTURES = ("image_size", "color", "crop", "max_images")  # the form of pictures, in a config
+ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
+# Channels and pixels a side of those that are not 1 and 28, before any of them was read; 0: nobody knows.
+NATIVE: dict[str, tuple[int, int]] = {"cifar10": (3, 32), "svhn": (3, 32), "folder": (0, 32), "zip": (0, 32)}
+MOST_DRAWN = 4000  # points of one drawing
+WISH = "(...values) => { gan.wish(values); return []; }"
+QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def kinds() -> dict[str, str]:
+    """Every data set there is -> its group, in the order in which they are shown."""
+    found = {name: group for group, names in GROUPS.items() for name in names if name in registry.DATASETS}
+    strangers = {name: "points" if entry.points else "ready" for name, entry in registry.DATASETS.items() if name not in found}
+    order = list(GROUPS)
+    return dict(sorted({**found, **strangers}.items(), key=lambda item: order.index(item[1])))
+
+
+def name_of(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
+            lang: str = "en") -> str:
+    """The data set that the panel's values name, as a config knows it. Raises Refusal where something is still to be chosen."""
+    asked = {"quickdraw": ",".join(categories or []), "folder": (folder or "").strip(), "zip": upload or "",
+             "drawn": drawing or ""}
+    if kind not in asked:
+        return kind
+    if not asked[kind]:
+        raise Refusal(f"data.empty_{kind}", lang)
+    return f"{kind}:{asked[kind]}"
+
+
+def some(kind: str) -> str:
+    """A data set of this kind, whatever its argument; for asking what networks can take it."""
+    entry = registry.DATASETS[kind]
+    return f"{kind}:?" if entry.argument and not entry.default else kind
+
+
+def expected(config: TrainConfig) -> tuple[list[int | None], bool | None]:
+    """(shape, whether there are labels) as far as they can be known before the data are read; None: nobody knows."""
+    kind, argument = registry.split_dataset(config.dataset)
+    if registry.DATASETS[kind].points:
+        return [2], None
+    channels, side = NATIVE.get(kind, (1, 28))
+    channels = {"grey": 1, "color": 3}.get(config.color, channels)
+    side = side if config.image_size == "auto" else int(config.image_size)
+    labelled = None if kind in ("folder", "zip") else "," in argument if kind == "quickdraw" else True
+    return [channels or None, side, side], labelled
+
+
+def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
+    """Why this config's networks cannot take its data, as a key of the words; "" where they can, as far as is known.
+
+    `about`: what is known of the data once they were read.
+    """
+    shape, labelled = (about["shape"], about["labelled"]) if about else expected(config)
+    if (len(shape) == 1) != (config.networks == "mlp"):
+        return "data.misfit_points" if len(shape) == 1 else "data.misfit_pictures"
+    if config.networks == "course" and any(have not in (want, None) for have, want in zip(shape, (1, 28, 28), strict=True)):
+        return "data.misfit_course"
+    if config.condition == "class" and config.networks in ("course", "mlp"):
+        return "data.misfit_told"
+    return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
+
+
+def sets() -> dict[str, list[str]]:
+    """What the list says of those that come over the network: {"ready": [those that are here], "download": [the others]}."""
+    needy = [kind for kind, entry in registry.DATASETS.items() if entry.download]
+    here = [kind for kind in needy if sources.ready(TrainConfig(dataset=kind))]
+    return {"ready": here, "download": [kind for kind in needy if kind not in here]}
+
+
+class DataPanel:
+    """The panel's components. `inputs`: the ones that name the data set; `fields`: the form of pictures, by a config's field."""
+
+    def __init__(self, t: Callable[[str], Any], first: TrainConfig, component: Callable[..., Any]) -> None:
+        groups = kinds()
+        with gr.Column(elem_id="gan-data"):
+            self.kind = gr.Dropdown([(t(f"settings.dataset.{kind}"), kind) for kind in groups], value=first.dataset,
+                                    label=t("settings.title"), elem_id="dataset", interactive=True)
+            course = registry.DATASETS["quickdraw"].default  # the course's own category stands first
+            self.categories = gr.Dropdown([course, *(name for name in quickdraw.categories() if name != course)], value=[course],
+                                          multiselect=True, num_choices_shown=None, label=t("data.categories"),
+                                          elem_id="data-categories", interactive=True)
+            self.folder = gr.Textbox("", label=t("data.folder"), placeholder=t("data.folder_example"), max_lines=1,
+                                     elem_id="data-folder", interactive=True)
+            self.upload = gr.File(file_count="multiple", file_types=[".zip", "image"], label=t("data.upload"), show_label=False,
+                                  height=76, elem_id="data-upload", interactive=True)
+            self.kept = gr.Dropdown([], value=None, label=t("data.kept"), elem_id="data-kept", interactive=True)
+            view.part("pad")
+            self.notice = gr.HTML("", elem_id="gan-data-notice", js_on_load=None)
+            view.part("look", json.dumps({"groups": groups, "points": [k for k, e in registry.DATASETS.items() if e.points]}))
+            with gr.Row(elem_id="gan-data-form"):
+                self.fields = {name: component(name, False) for name in PICTURES}
+            with gr.Row(elem_id="gan-data-hand"):  # out of sight: assets/draw.js presses the button, the box holds the answer
+                self.drawn = gr.Textbox("", elem_id="data-drawn", label="drawn")
+                self.draw = gr.Button("draw", elem_id="btn-draw")
+        self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
+
+    def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any]) -> None:
+        """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
+        for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
+            one.change(None, form, None, js=WISH, queue=False, api_visibility="private")
+        for event in (self.folder.submit, self.folder.blur):
+            event(None, form, None, js=WISH, queue=False, api_visibility="private")
+        tell = "(lang, ...rest) => [gan.lang, ...rest]"
+        self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell, **QUIET)
+        self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, **QUIET)
+        self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice],
+                        js="() => [gan.lang, JSON.stringify(gan.drawing())]", **QUIET)
+
+    def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
+        """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
+        try:
+            name = own.keep_pictures([str(file) for file in files or []])
+        except DataError as reason:
+            return gr.skip(), None, alert(str(reason))
+        return gr.Dropdown(choices=kept(lang), value=name), None, ""
+
+    def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, str]:
+        """What was uploaded earlier, whenever uploads are turned to."""
+        if kind != "zip":
+            return gr.skip(), ""
+        found = kept(lang)
+        names = [name for _, name in found]
+        return gr.Dropdown(choices=found, value=now if now in names else next(iter(names), None)), ""
+
+    def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
+        """The drawing, kept under a name of its own."""
+        try:
+            return own.keep_points(json.loads(points)[:MOST_DRAWN]), ""
+        except (DataError, ValueError, TypeError) as reason:
+            return "", alert(str(reason))
+
+
+def kept(lang: str) -> list[tuple[str, str]]:
+    """(label, name) of every upload that is kept, newest first: its own name, and how many pictures it was found to hold."""
+    return [(words.text("data.kept_one", lang, name=one.name.rpartition("-")[0] or one.name, n=words.number(one.count, lang)),
+             one.name) for one in own.kept() if one.kind == "zip"]
+
+
+def wanted(config: TrainConfig, library: Library, lang: str) -> TrainConfig:
+    """The config itself, if its networks can take its data. Raises Refusal with what to do."""
+    key = misfit(config, library.about(config))
+    if key:
+        raise Refusal(key, lang, networks=words.text(f"choices.networks.{config.networks}", lang))
+    return config
+
+
+def alert(sentence: str) -> str:
+    """A sentence as HTML: escaped for the browser, and no template marks for gradio's own reading."""
+    said = html.escape(sentence).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
+    return f'<p role="alert">{said}</p>'

@@ -1,0 +1,91 @@
+"""The routes of the data panel: a browser says what its form wishes for, asks how far that is, and leaves.
+
+It turns requests into calls of the library and its answers into JSON. Short questions, not a stream: a browser has only six
+connections to a server, and whoever stops asking has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from . import data_panel, settings, words
+from .controls import Controls, Refusal
+from .library import Library
+from .live import PREFIX, QUIET
+
+LARGEST_BODY = 64 * 1024  # bytes of a wish: 345 categories are 4 kB
+OURS = "x-gan-page"  # a header that no form of another site can send
+
+
+class Wishes:
+    """The handlers of one page."""
+
+    def __init__(self, controls: Controls, library: Library) -> None:
+        self.controls, self.library = controls, library
+
+    async def wish(self, request: Request) -> Response:
+        """Body {"who", "lang", "values"}: this is wished for; with "look": true, how far is it; with "leave": true, no more."""
+        if OURS not in request.headers:
+            return _no(403, f"Send the header {OURS}.")
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_BODY:
+                return _no(413, f"A wish is at most {LARGEST_BODY:,} bytes.")
+        try:
+            said = json.loads(body)
+            who, lang, values = str(said["who"])[:64], said.get("lang"), said.get("values", [])
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            return _no(422, 'Send {"who", "lang", "values"}.')
+        if said.get("leave"):
+            return JSONResponse(await asyncio.to_thread(self.library.leave, who), headers=QUIET)
+        if not isinstance(values, list) or len(values) != settings.INPUTS:
+            return _no(422, "These are not the form's values; reload the page.")
+        action = self._look if said.get("look") else self._wish
+        told = await asyncio.to_thread(action, who, lang if lang in words.LANGUAGES else "en", values)
+        return JSONResponse(told, headers=QUIET)
+
+    def _look(self, who: str, lang: str, values: list[Any]) -> dict[str, Any]:
+        return {**self.library.look(who), "misfit": self._misfit(lang, values)}
+
+    def _wish(self, who: str, lang: str, values: list[Any]) -> dict[str, Any]:
+        try:
+            config = settings.wish(self.controls, lang, values)
+        except Refusal as refusal:  # something is still to be chosen, or a number is out of range
+            self.library.leave(who)
+            return {"state": "open", "sentence": str(refusal)}
+        told = self.library.wish(who, config)
+        return {**told, "misfit": self._misfit(lang, values)}
+
+    def _misfit(self, lang: str, values: list[Any]) -> str:
+        """Why the whole form could not be started, as far as data and networks are concerned; other faults are told elsewhere."""
+        try:
+            config = settings.form(self.controls, lang, *values)
+        except Refusal:
+            return ""
+        try:
+            data_panel.wanted(config, self.library, lang)
+        except Refusal as refusal:
+            return str(refusal)
+        return ""
+
+    async def sets(self, request: Request) -> Response:
+        """Which data sets are here already, and which are downloaded the first time."""
+        return JSONResponse(await asyncio.to_thread(data_panel.sets), headers=QUIET)
+
+
+def routes(controls: Controls, library: Library) -> list[Route]:
+    """What `launch(app_kwargs={"routes": ...})` takes."""
+    wishes = Wishes(controls, library)
+    return [Route(PREFIX + "data", wishes.wish, methods=["POST"]),
+            Route(PREFIX + "data/sets", wishes.sets, methods=["GET"])]
+
+
+def _no(status: int, sentence: str) -> Response:
+    return JSONResponse({"state": "refused", "sentence": sentence}, status, headers=QUIET)

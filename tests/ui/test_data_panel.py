@@ -1,0 +1,156 @@
+"""The choice of data: every set has its place and its name, what is missing is said, what does not fit is said before Start."""
+
+import json
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from gan_core import registry
+from gan_core.config import PRESETS, TrainConfig
+from gan_core.data import own
+from gan_core.data.asking import DataError
+from gan_core.ui import data_panel, settings, wishes, words
+from gan_core.ui.controls import Controls, Refusal
+from gan_core.ui.library import Library
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def page(shelf, data):
+    library = Library()
+    yield TestClient(Starlette(routes=wishes.routes(Controls(shelf), library)))
+    library.close()
+
+
+def values(preset="quick", kind="digits", categories=("sheep",), folder="", kept=None, drawn="", **fields):
+    """What the form holds, in its order."""
+    config = PRESETS[preset]
+    return [preset, kind, list(categories), folder, kept, drawn,
+            *(fields.get(name, settings.shown(name, getattr(config, name))) for name in settings.ADVANCED)]
+
+
+def ask(page, header="1", **said):
+    ours = {"X-Gan-Page": header} if header else {}
+    reply = page.post("/gradio_api/gan/data", json={"who": "me", "lang": "en", **said}, headers=ours)
+    return reply.json() if reply.status_code == 200 else (reply.status_code, reply.json()["sentence"])
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_every_set_has_a_place_under_a_heading_and_a_name(lang):
+    found = data_panel.kinds()
+    assert set(found) == set(registry.DATASETS) and next(iter(found)) == "digits"
+    groups = list(found.values())
+    assert groups == sorted(groups, key=list(data_panel.GROUPS).index), "each group in one piece"
+    for kind, group in found.items():
+        assert words.text(f"settings.dataset.{kind}", lang) and words.text(f"data.group_{group}", lang)
+        assert (group == "points") == registry.DATASETS[kind].points
+    assert {name for names in data_panel.GROUPS.values() for name in names} == set(registry.DATASETS), "none was forgotten"
+
+
+def test_what_names_a_set_is_put_together_and_what_is_missing_is_said_by_kind():
+    name = data_panel.name_of
+    assert name("quickdraw", ["sheep", "cat"], "", None, "") == "quickdraw:sheep,cat"
+    assert name("folder", [], " /a:b/c ", None, "") == "folder:/a:b/c" and name("zip", [], "", "x-1", "") == "zip:x-1"
+    assert name("drawn", [], "", None, "d-2") == "drawn:d-2" and name("digits", ["cat"], "/x", "y", "z") == "digits"
+    for kind in ("quickdraw", "folder", "zip", "drawn"):
+        for lang in words.LANGUAGES:
+            with pytest.raises(Refusal) as caught:
+                name(kind, [], " ", None, "", lang)
+            assert str(caught.value) == words.text(f"data.empty_{kind}", lang)
+
+
+GREY, COLOUR = {"shape": [1, 28, 28], "labelled": True}, {"shape": [3, 28, 28], "labelled": False}
+
+
+@pytest.mark.parametrize(("fields", "about", "said"), [
+    ({}, None, ""), ({"networks": "mlp"}, None, "pictures"), ({"networks": "course"}, None, ""),
+    ({"networks": "course", "image_size": "32"}, None, "course"), ({"networks": "course", "color": "color"}, None, "course"),
+    ({"networks": "course", "dataset": "cifar10"}, None, "course"),
+    ({"networks": "course", "dataset": "cifar10", "image_size": "28", "color": "grey"}, None, ""),
+    ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, None, ""),  # nobody knows yet
+    ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, COLOUR, "course"),
+    ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, GREY, ""),
+    ({"networks": "course", "condition": "class"}, None, "told"),
+    ({"condition": "class", "dataset": "quickdraw:cat"}, None, "unlabelled"),
+    ({"condition": "class", "dataset": "quickdraw:cat,dog"}, None, ""),
+    ({"condition": "class", "dataset": "zip:x"}, None, ""), ({"condition": "class", "dataset": "zip:x"}, COLOUR, "unlabelled"),
+    ({"dataset": "ring"}, None, "points"), ({"dataset": "ring", "networks": "mlp"}, None, ""),
+    ({"dataset": "ring", "networks": "mlp", "condition": "class"}, None, "told")])
+def test_what_networks_cannot_take_is_known_before_and_better_after_reading(fields, about, said):
+    assert data_panel.misfit(TrainConfig(**fields), about) == (f"data.misfit_{said}" if said else "")
+
+
+@pytest.mark.parametrize("kind", registry.DATASETS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_data_set_always_brings_a_preset_that_can_take_it_and_keeps_one_that_can(preset, kind):
+    chosen = settings.preset_for(kind, preset)
+    config = {name: PRESETS[name].replace(dataset=data_panel.some(kind)) for name in (chosen, preset)}
+    assert not data_panel.misfit(config[chosen])
+    assert chosen == preset or data_panel.misfit(config[preset])
+
+
+def test_a_wish_is_answered_and_a_misfit_is_said_beside_it(page):
+    told = ask(page, values=values())
+    while told["state"] in ("waiting", "working"):
+        told = ask(page, values=values(), look=True)
+    assert told["state"] == "ready" and told["about"]["count"] == 5000 and told["misfit"] == ""
+    assert told["preview"].startswith("data:image/png;base64,")
+    said = ask(page, values=values(networks="mlp"))
+    assert said["state"] == "ready" and said["misfit"].startswith("These are pictures")
+    assert ask(page, values=values(networks="mlp"), lang="fr")["misfit"].startswith("Ce sont des images")
+    assert ask(page, values=values(lr_d=7))["state"] == "ready", "a number that is out of range is said elsewhere"
+    assert ask(page, leave=True) == {"state": "cancelled"} and ask(page, values=values(), look=True)["state"] == "none"
+
+
+@pytest.mark.parametrize(("said", "state"), [
+    ({"values": values(kind="zip")}, words.text("data.empty_zip")),
+    ({"values": values(max_images=-1)}, "At most is -1"), ({"values": values(kind="moon")}, "choose one of: digits")])
+def test_what_is_still_to_be_chosen_or_out_of_range_is_said_and_nothing_is_started(page, said, state):
+    told = ask(page, **said)
+    assert told["state"] == "open" and state in told["sentence"]
+
+
+def test_the_route_takes_nothing_but_the_pages_own_form(page):
+    assert ask(page, header="", values=values())[0] == 403
+    assert ask(page, values=values()[:-1])[0] == ask(page, values="x")[0] == 422
+    send = {"headers": {"X-Gan-Page": "1"}}
+    for body in (b"", b"[]", b"{", b'{"lang": "en"}', b"[" * 9000):
+        assert page.post("/gradio_api/gan/data", content=body, **send).status_code == 422
+    assert page.post("/gradio_api/gan/data", content=b" " * 70_000, **send).status_code == 413
+
+
+def test_what_comes_over_the_network_is_told_apart_by_whether_it_is_here(page):
+    told = page.get("/gradio_api/gan/data/sets").json()
+    assert set(told["ready"]) | set(told["download"]) == {kind for kind, entry in registry.DATASETS.items() if entry.download}
+    assert "mnist" in told["download"] and not set(told["ready"]) & set(told["download"])
+
+
+def test_a_page_that_strangers_can_open_names_no_folders(shelf):
+    controls = Controls(shelf)
+    assert controls.config("quick", {"dataset": "folder:/x"}).dataset == "folder:/x"
+    controls.folders = False
+    for lang in words.LANGUAGES:
+        with pytest.raises(Refusal) as caught:
+            controls.config("quick", {"dataset": "folder:/x"}, lang)
+        assert str(caught.value) == words.text("errors.no_folders", lang)
+
+
+def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
+    name, notice = data_panel.DataPanel._drawn(None, "en", json.dumps([[0.1, 0.2], [0.8, 0.9]]))
+    assert notice == "" and own.points(name).tolist() == [[0.1, 0.2], [0.8, 0.9]]
+    for bad in ("[]", "[[0.5, 0.5]]", "[[7, 7], [8, 8]]", "{", "null", '"<b>"'):
+        name, notice = data_panel.DataPanel._drawn(None, "en", bad)
+        assert name == "" and notice.startswith('<p role="alert">')
+
+
+def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
+    def refuse(paths):
+        raise DataError("<img src=x> ${value} {{x}}")
+    monkeypatch.setattr(own, "keep_pictures", refuse)
+    *_, notice = data_panel.DataPanel._keep(None, "en", ["x"])
+    assert notice == '<p role="alert">&lt;img src=x&gt; &#36;&#123;value&#125; &#123;&#123;x&#125;&#125;</p>'

@@ -253,6 +253,8 @@ def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: T
         if team.rank:
             return work(path, ending)
         run = Run.open(path)
+        if not _readable(run):
+            return work(run.path, ending)  # it says why where everybody sees it
         if run.config.processes > 1 and team.size == 1 and "RANK" not in os.environ and os.name == "posix":
             os.execv(sys.executable, _together(run, args))  # torchrun takes this process's place
         with Terminal(run, lambda: ending.interrupted, lines=args.new):
@@ -265,6 +267,14 @@ def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: T
     if args.new or sys.stderr.isatty() or result == 2:
         print(said, file=sys.stderr if result in (1, 2) else sys.stdout, flush=True)
     return result
+
+
+def _readable(run: Run) -> bool:
+    """Whether this version knows all that the run's config names."""
+    try:
+        return bool(run.config)
+    except ConfigError:
+        return False
 
 
 def _together(run: Run, args: argparse.Namespace) -> list[str]:

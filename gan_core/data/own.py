@@ -71,7 +71,7 @@ def keep_pictures(paths: Sequence[Path | str]) -> str:
         raise DataError(f"{size / 1e6:,.0f} MB were handed in; {MAX_UPLOAD / 1e6:,.0f} MB are allowed at once: hand in fewer or "
                         "smaller pictures, or use folder:PATH on this machine.")
     if (used := sum(one.bytes for one in kept())) + size > MAX_KEPT:
-        raise DataError(f"What was handed in before takes {used / 1e9:.1f} GB already, and {MAX_KEPT / 1e9:.1f} GB are kept at most: "
+        raise DataError(f"What was handed in before takes {used / 1e9:.1f} GB, and {MAX_KEPT / 1e9:.1f} GB are kept at most: "
                         f"delete what nobody needs from {folder()}.")
     if zips and len(given) > 1:
         raise DataError(f"{len(given)} files were handed in, {_zips(zips)}; give one zip alone, or pictures alone.")

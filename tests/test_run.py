@@ -177,7 +177,7 @@ def test_a_reader_never_sees_half_a_status(tmp_path: Path) -> None:
     done = threading.Event()
 
     def write() -> None:
-        for step in range(2000):
+        for step in range(1000):
             run.write_status(Status(step=step, notice="x" * (step % 977)), durable=False)
         done.set()
 

@@ -358,7 +358,7 @@ def kill_at_random_moments(start, times: int, seed: int) -> None:
 
 
 def test_kill_9_while_saving_always_leaves_a_run_that_resumes(start) -> None:
-    kill_at_random_moments(start, 5, seed=1)
+    kill_at_random_moments(start, 3, seed=1)
 
 
 @pytest.mark.slow

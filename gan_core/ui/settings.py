@@ -191,9 +191,11 @@ class Settings:
             return ""
 
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        # The last choice counts: by itself gradio drops one that is made while an earlier one is still being answered.
+        last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
         for event in (self.preset.input, defaults.click):
-            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], **quiet)
-        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], **quiet)
+            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], **last)
+        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], **last)
         for component in self.fields:
             component.input(check, [lang, *self.inputs], self.notice, trigger_mode="always_last",
                             js="(lang, ...rest) => [gan.lang, ...rest]", **quiet)

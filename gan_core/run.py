@@ -62,6 +62,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def _if_there(path: Path) -> dict[str, Any] | None:
+    """The same, or None where there is no such object (yet)."""
+    with contextlib.suppress(OSError, ValueError):
+        return read_json(path)
+    return None
+
+
 class Run:
     """One run folder. Make it with `Run.create` or `Run.open`."""
 
@@ -249,9 +256,7 @@ class Run:
 
     def about_data(self) -> dict[str, Any] | None:
         """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes"}, or None so far."""
-        with contextlib.suppress(OSError, ValueError):
-            return read_json(self.data_path)
-        return None
+        return _if_there(self.data_path)
 
     @property
     def floor_path(self) -> Path:
@@ -259,9 +264,7 @@ class Run:
 
     def floor(self) -> dict[str, float] | None:
         """What the quality measures say of real against real, or None while they have not been asked."""
-        with contextlib.suppress(OSError, ValueError):
-            return read_json(self.floor_path)
-        return None
+        return _if_there(self.floor_path)
 
     def use_best(self) -> int:
         """An ended run's next life goes on from its best checkpoint; returns its step. Raises RunError, in a sentence."""

@@ -34,6 +34,7 @@ FIELD_GROUPS: dict[str, tuple[str, ...]] = {
     "machine": ("device", "precision", "memory_format", "rewrites", "threads", "processes",
                 "measure_share"),
 }
+ALL = "max_images"  # a number whose 0 means all: shown as an empty box that says so
 LIVE_MARK = "●"  # before the help of a field that may also change while a run trains
 ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
 INPUTS = 1 + ARGUMENTS + len(ADVANCED)  # values of the form: the preset, what names the data set, and every field
@@ -85,6 +86,8 @@ def choices(name: str, t: Callable[[str], Any]) -> list[tuple[Any, str]]:
 
 def shown(name: str, value: Any) -> Any:
     """A config value as its component shows it."""
+    if name == ALL:
+        return str(value or "")
     return ", ".join(f"{v:g}" for v in value) if isinstance(value, tuple) else value
 
 
@@ -93,6 +96,9 @@ def read(name: str, value: Any) -> Any:
     if FIELDS[name].type.startswith("tuple") and isinstance(value, str):
         parts = [part for part in value.replace(";", ",").replace(" ", ",").split(",") if part]
         return parts if len(parts) == 2 else value
+    if name == ALL and isinstance(value, str):
+        number = "".join(value.split())  # some write 5 000
+        return int(number or 0) if not number or (number.isdecimal() and len(number) < 16) else value
     return "" if value is None else value
 
 
@@ -211,6 +217,8 @@ class Settings:
             return gr.Dropdown(choices(name, t), **common)
         if field.type == "bool":
             return gr.Checkbox(**common)
+        if name == ALL:  # gradio's Number shows 0 where it is empty
+            return gr.Textbox(max_lines=1, placeholder=t("data.all"), **common)
         if field.type.startswith("tuple"):
             return gr.Textbox(max_lines=1, **common)
         # No minimum or maximum here: gradio would cut or complain in its own words, the config says what is allowed.

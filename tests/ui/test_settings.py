@@ -24,7 +24,8 @@ def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(
 @pytest.mark.parametrize(("name", "value"), [
     ("seed", None), ("seed", 1.5), ("seed", -1), ("batch_size", 0), ("latent_dim", 2000), ("lr_d", -1), ("betas_d", "0.5"),
     ("betas_d", "a, b"), ("betas_g", "0.5, 1.0"), ("betas_g", "1 2 3"), ("ema_half_life", -1), ("device", "moon"),
-    ("spectral_norm", 1), ("augment", "all")])
+    ("spectral_norm", 1), ("augment", "all"), ("max_images", "many"), ("max_images", "1.5"), ("max_images", "-3"),
+    ("max_images", "\u00b2"), ("max_images", "9" * 5000)])
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(shelf, name, value):
     values = [value if one == name else settings.shown(one, getattr(TrainConfig(), one)) for one in settings.ADVANCED]
     with pytest.raises(Refusal, match=name) as caught:
@@ -35,6 +36,12 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(shelf, name, v
 @pytest.mark.parametrize("text", ["0.5, 0.99", "0.5 0.99", "0.5;0.99", " 0.5 ,0.99 "])
 def test_two_numbers_may_be_written_in_any_usual_way(text):
     assert TrainConfig(betas_d=settings.read("betas_d", text)).betas_d == (0.5, 0.99)
+
+
+@pytest.mark.parametrize(("text", "number"), [("", 0), (" ", 0), ("0", 0), ("50", 50), ("5 000", 5000), ("5\u202f000", 5000)])
+def test_an_empty_number_of_pictures_means_all(text, number):
+    assert TrainConfig(max_images=settings.read("max_images", text)).max_images == number
+    assert settings.read("max_images", settings.shown("max_images", number)) == number
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)

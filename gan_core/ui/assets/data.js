@@ -113,6 +113,17 @@
     if (!card || !form) return;
     if (card.dataset.kind !== kind()) card.dataset.kind = kind();
     card.classList.toggle("points", about.points.includes(kind()));
+    fold();
+  }
+  // Size, colour and number: folded away for sets that come in one form, open for pictures of any form; then as it was left.
+  let opened = null;
+  const door = h("button", { type: "button", class: "gan-door", id: "data-form-door", "aria-controls": "gan-data-form",
+    onclick: () => { opened = door.getAttribute("aria-expanded") !== "true"; fold(); } }, t("data.form"));
+  function fold() {
+    const open = opened === null ? about.groups[kind()] === "own" : opened;
+    door.setAttribute("aria-expanded", String(open));
+    const card = panel();
+    if (card) card.classList.toggle("folded", !open);
   }
   // Gradio's list knows no headings and no second words: attributes, which the style shows.
   function heads() {
@@ -139,10 +150,10 @@
     const work = h("div", { class: "gan-work", hidden: true }, h("div", { class: "gan-row" }, stand, h("span", { class: "gan-space" }), cancel), bar, count);
     const hint = h("p", { class: "gan-empty", hidden: true });
     const again = h("button", { type: "button", class: "gan-btn gan-small", hidden: true, onclick: () => send() }, t("data.again"));
-    const box = h("div", { class: "gan-lookbox", id: "data-preview" }, image, canvas, work, hint, again);
+    const box = h("div", { class: "gan-lookbox", id: "data-preview" }, image, canvas, work, hint);
     const sentence = h("p", { class: "gan-look-facts", role: "status", id: "data-facts" });
     const misfit = h("p", { class: "gan-misfit", role: "alert", id: "data-misfit", hidden: true });
-    root.append(box, sentence, misfit);
+    root.append(box, sentence, again, misfit, door);
 
     const only = (...shown) => { for (const one of [image, canvas, work, hint, again]) one.hidden = !shown.includes(one); };
     function size() {

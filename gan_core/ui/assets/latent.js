@@ -156,6 +156,12 @@
     function nothing(message) {
       if (image.hidden) say(empty, t("latent.error", { message }));
     }
+    function unsay() {
+      say(words, "");
+      say(share, "");
+      fill.style.width = "0";
+      meter.setAttribute("aria-valuenow", 0);
+    }
     function verdict(p) {
       if (!Number.isFinite(p)) return;
       const step = ["fake", "rather_fake", "unsure", "rather_real", "real"][p < 0.1 ? 0 : p < 0.4 ? 1 : p <= 0.6 ? 2 : p <= 0.9 ? 3 : 4];
@@ -194,7 +200,12 @@
     function blank() {
       say(empty, t(store.connection === "open" ? "latent.empty" : "empty.server"));
       empty.hidden = !image.hidden && Boolean(store.run) && run === store.run;
-      if (run !== store.run) { image.hidden = true; empty.hidden = false; }
+      if (run === store.run) return;
+      image.hidden = true;
+      empty.hidden = false;
+      unsay();
+      // Sliders of another run's generator stay while this one is about to have its own; nothing jumps at every Start.
+      if (!store.status || !["starting", "running"].includes(store.status.state)) { bank.replaceChildren(); rows = []; run = null; say(about, ""); }
     }
     function describe() {
       const training = store.status && store.status.state === "running";

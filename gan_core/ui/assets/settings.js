@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const { h, t, say, store, on, segments, parts } = window.gan;
+  let arrived = false; // whether the first that was heard from the server has been looked at
 
   parts.faces = (root) => {
     const bar = segments(t("knobs.faces"), [["next", t("knobs.next")], ["now", t("knobs.now")]], "next", (face) => {
@@ -11,6 +12,13 @@
     });
     bar.id = "settings-face";
     root.append(bar);
+    function arrive() { // who comes while a run is at work sees that run's data and knobs, not a form that nobody has filled in
+      if (arrived || store.connection !== "open" || !store.status) return;
+      arrived = true;
+      if (store.kind === "run" && ["starting", "running", "paused"].includes(store.status.state)) bar.lastElementChild.click();
+    }
+    on("snapshot", arrive, root);
+    arrive();
     const now = bar.lastElementChild;
     function count() { // how many knobs stand otherwise than the shown run began with
       const many = Object.keys((store.status && store.status.tuned) || {}).length;

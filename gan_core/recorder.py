@@ -21,7 +21,8 @@ from .pointers import BEST
 from .run import Frame, Run
 from .trainer import SERIES, Trainer
 
-ROWS, COLUMNS = 8, 8  # of a sample grid; one column a class where there are classes
+ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `columns_for`
+MOST_CLASSES = 16  # that have columns of their own; of more the grid shows the first 64 in turn
 REAL = 16  # real pictures beside it
 DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
 MOST_RECORDS = 16  # in one report
@@ -51,6 +52,15 @@ class Pace:
         """It was done just now, begun at `started` (monotonic)."""
         now = time.monotonic()
         self._due = now + max(self.interval, (now - started) / self.share)
+
+
+def columns_for(classes: int) -> tuple[int, int]:
+    """(columns of a sample grid, how many of them each class has): about eight columns, so that two classes fill a grid as ten
+    do; 0 of each where there are no classes, or too many to stand side by side."""
+    if not 0 < classes <= MOST_CLASSES:
+        return COLUMNS, 0
+    each = max(1, round(COLUMNS / classes))
+    return classes * each, each
 
 
 class Recorder:
@@ -174,8 +184,9 @@ class Recorder:
         self.frames.spent(started)
 
     def _grid(self) -> bytes:
-        columns = self.trainer.classes or COLUMNS
-        return png(grid(self.trainer.sample(ROWS * columns).numpy(), columns))
+        columns, each = columns_for(self.trainer.classes)
+        labels = torch.arange(ROWS * columns) % columns // each if each else None
+        return png(grid(self.trainer.sample(ROWS * columns, labels).numpy(), columns))
 
     def _points(self, axes: plane.Axes) -> bytes:
         trainer, (z, _) = self.trainer, self.trainer.batches.some(plane.FAKES)

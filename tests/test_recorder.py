@@ -146,6 +146,27 @@ def test_grids_are_kept_at_growing_distances_and_the_newest_two_always(made):
     assert recorder.seq == 150 == kept[-1].seq
 
 
+@pytest.mark.parametrize(("classes", "columns", "each"), [(0, 8, 0), (1, 8, 8), (2, 8, 4), (3, 9, 3), (5, 10, 2), (10, 10, 1),
+                                                          (16, 16, 1), (17, 8, 0), (345, 8, 0)])
+def test_classes_stand_side_by_side_while_there_is_room(classes, columns, each):
+    assert r.columns_for(classes) == (columns, each)
+
+
+def test_two_classes_fill_a_grid_as_ten_do(tmp_path):
+    run = Run.create(PRESETS["conditional"].replace(batch_size=2, latent_dim=4, threads=1, device="cpu"), tmp_path)
+    trainer = Trainer(run.config, IMAGES, torch.arange(20) % 2)
+    with torch.no_grad():  # a fresh generator draws every class alike
+        for weights in trainer.G_ema.parameters():
+            weights.copy_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)))
+    recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
+    recorder.write_frame()
+    shown = np.asarray(Image.open(run.frames()[-1].path)).reshape(8, 28, 8, 28)
+    z, _ = trainer.batches.some(64)
+    right = trainer.sample(z[8:16], torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])).numpy()
+    np.testing.assert_array_equal(shown[1].transpose(1, 0, 2), right[:, 0])
+    assert not np.array_equal(right, trainer.sample(z[8:16], torch.zeros(8).long()).numpy()), "a class is seen"
+
+
 def test_a_new_life_removes_pictures_of_steps_that_will_be_made_again(made):
     run, trainer, recorder = made
     for step in (0, 5, 9):

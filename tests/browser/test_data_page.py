@@ -50,6 +50,16 @@ def place(tmp_path_factory, shop):
         os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
+def test_a_list_that_was_left_with_escape_opens_again(place, visit):
+    page = visit(place.url).page
+    choices = page.locator("#dataset li")
+    for _ in range(2):
+        page.click("#dataset input")
+        choices.first.wait_for()
+        page.keyboard.press("Escape")
+        choices.first.wait_for(state="detached")
+
+
 def choose(person, kind, lang="en"):
     page = person.page
     page.click("#dataset input")
@@ -96,6 +106,7 @@ def test_an_upload_is_shown_with_what_was_left_out_and_its_classes_have_names(pl
     assert page.locator("#data-preview img").evaluate("image => [image.naturalWidth, image.naturalHeight]") == [256, 64]
     assert page.locator("#data-kept input").input_value().startswith("farm")
     # Another form: the preview follows.
+    page.click("#data-form-door")
     page.click("#field-color input")
     page.locator("#field-color li", has_text=text("choices.color.grey")).click()
     facts(person, "48 pictures, 32 × 32, grey")

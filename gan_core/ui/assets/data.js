@@ -36,7 +36,13 @@
     const reason = ([name, n]) => (`skipped.${name}` in words.en ? t(`skipped.${name}`, { n: number(n) }) : `${number(n)} ${name}`);
     return t("data.left_out", { n: number(all.reduce((sum, [, n]) => sum + n, 0)), reasons: all.map(reason).join(", ") });
   }
-  Object.assign(window.gan, { far, counted, facts });
+  // A data set as people call it: "digits" by its words, one's own by the name it came with.
+  function called(dataset) {
+    const [name, ...rest] = String(dataset || "").split(":"), argument = rest.join(":");
+    const own = { zip: () => argument.replace(/-[^-]*$/, ""), folder: () => argument.split(/[\\/]/).filter(Boolean).pop(), quickdraw: () => argument.split(",").join(", ") };
+    return (name in own && argument && own[name]()) || t(`settings.dataset.${name}`);
+  }
+  Object.assign(window.gan, { far, counted, facts, called });
 
   let form = null, round = 0, soon = 0, told = { state: "none" }, show = () => {};
   const panel = () => document.getElementById("gan-data");
@@ -115,15 +121,15 @@
     card.classList.toggle("points", about.points.includes(kind()));
     fold();
   }
-  // Size, colour and number: folded away for sets that come in one form, open for pictures of any form; then as it was left.
-  let opened = null;
+  // Size, colour and number are folded away: most never change them, and the line above says what they come to.
+  let opened = false;
   const door = h("button", { type: "button", class: "gan-door", id: "data-form-door", "aria-controls": "gan-data-form",
-    onclick: () => { opened = door.getAttribute("aria-expanded") !== "true"; fold(); } }, t("data.form"));
+    onclick: () => { opened = !opened; fold(); } });
   function fold() {
-    const open = opened === null ? about.groups[kind()] === "own" : opened;
-    door.setAttribute("aria-expanded", String(open));
+    door.setAttribute("aria-expanded", String(opened));
+    say(door, t(about.groups[kind()] === "own" ? "data.form_own" : "data.form"));
     const card = panel();
-    if (card) card.classList.toggle("folded", !open);
+    if (card) card.classList.toggle("folded", !opened);
   }
   // Gradio's list knows no headings and no second words: attributes, which the style shows.
   function heads() {
@@ -142,6 +148,7 @@
 
   parts.look = (root) => {
     about = JSON.parse(root.dataset.look);
+    document.documentElement.style.setProperty("--drop", JSON.stringify(t("data.drop")));
     const canvas = h("canvas", { role: "img", "aria-label": t("data.alt_points"), hidden: true });
     let image = h("img", { alt: "", hidden: true, draggable: "false" });
     const stand = h("b"), count = h("span"), fill = h("i");

@@ -5,8 +5,9 @@
   const { h, t, say, swap, fit, store, on, url, last, number, percent, parts, frameShown, plane } = window.gan;
   const NATIVE = 224; // 8 cells of 28 pixels
   const REAL_PLANE = 108; // CSS pixels
-  // A whole multiple of the picture's own pixels where one fits, else as large as fits.
-  const zoom = (space, native) => { const whole = fit(space, native); return (whole <= space ? whole : space) / native; };
+  // A whole multiple of the picture's own pixels where one fits and fills most of the room, else as large as fits.
+  const FILLS = 0.7;
+  const zoom = (space, native) => { const whole = fit(space, native); return (whole <= space && whole >= FILLS * space ? whole : space) / native; };
 
   parts.flow = (root) => {
     const verdict = h("b", {}, t("flow.verdict_none"));
@@ -46,6 +47,7 @@
       const times = Math.min(zoom(holder.clientWidth - 4, wide), zoom((stacked ? 0.55 * innerHeight : holder.clientHeight) - (columns.hidden ? 4 : 22), high));
       root.style.setProperty("--wide", `${times * wide}px`);
       root.style.setProperty("--high", `${times * high}px`);
+      image.classList.toggle("gan-smooth", (times * (window.devicePixelRatio || 1)) % 1 !== 0); // uneven pixels would be seen
     }
     new ResizeObserver(size).observe(holder);
 
@@ -78,7 +80,8 @@
     }
     function named(cols) {
       const names = ((store.config || {}).condition === "class" && (store.about || {}).names) || [];
-      const shown = names.length > 1 && names.length === cols && !image.hidden;
+      const each = names.length > 1 ? cols / names.length : 0; // columns a class: a whole number, or the grid is not by class
+      const shown = each >= 1 && Number.isInteger(each) && !image.hidden;
       if (columns.hidden !== !shown) { columns.hidden = !shown; holder.classList.toggle("named", shown); size(); }
       if (shown && columns.dataset.names !== names.join()) {
         columns.dataset.names = names.join();
@@ -149,8 +152,8 @@
     const said = h("span");
     root.append(holder, h("p", { class: "gan-caption" }, h("b", { class: "r" }, t("samples.real")), " ", said));
     function words() {
-      const { about, config } = store, kind = String((config || {}).dataset || "").split(":")[0];
-      say(said, about && about.shape ? `${t(`settings.dataset.${kind}`)}: ${window.gan.facts(about)}` : t("samples.real_caption"));
+      const { about, config } = store;
+      say(said, about && about.shape ? `${window.gan.called((config || {}).dataset)}: ${window.gan.facts(about)}` : t("samples.real_caption"));
       said.title = about && about.names ? about.names.join(", ") : "";
     }
     on("snapshot frame", words, root);

@@ -28,6 +28,11 @@
     count();
   };
 
+  // Gradio's list opens when it is given the focus, and after Escape it keeps the focus: a click would open nothing.
+  addEventListener("pointerdown", ({ target }) => {
+    if (target.role === "combobox" && target === document.activeElement && target.ariaExpanded === "false") target.blur();
+  }, true);
+
   // Gradio's radio group knows no headings: the first card of each group carries its heading as an attribute, which the style shows.
   parts.presets = (root) => {
     const groups = JSON.parse(root.dataset.presets);

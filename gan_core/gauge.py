@@ -19,6 +19,7 @@ from .randomness import Draws
 from .trainer import Trainer, play
 
 FEWEST = 20  # real pictures or points, below which nothing is measured
+ENOUGH = 500  # labelled pictures for the judge's measures: a fifth is the reference, and 64 features want more than a few rows
 FITS = 0.9  # of some reals that a yardstick must know: labels read rightly by the judge, points within their modes
 
 
@@ -36,9 +37,10 @@ class Measurement:
 class Gauge:
     """Measures `trainer.G_ema` by what suits the data; `turn` does one slice of about 20 ms, `measure` a whole measurement.
 
-    Digits, and whatever else the shipped judge reads as it is labelled: the judge's measures. The reference are the judge's
-    1,000 held-out pictures and nothing else is done with them here; the generator is trained on them as on all 5,000. Points
-    on the ring or the grid: modes. Other pictures: measures without features, against 1,000 of them. Other points likewise.
+    500 digits or more, and whatever else the shipped judge reads as it is labelled: the judge's measures. The reference are
+    the judge's 1,000 held-out pictures and nothing else is done with them here; the generator is trained on them as on all
+    5,000. Points on the ring or the grid: modes. Other pictures: measures without features, against 1,000 of them. Other
+    points likewise.
     A judge of your own, which must read (C, H, W) of the data: `Gauge(trainer, judge)`.
 
     The z of measurement n is the draw ("measuring", n, seed), so two runs of one seed are asked the same; n begins at 0 in
@@ -146,7 +148,7 @@ def yardstick_for(trainer: Trainer, judge: Judge | None = None) -> Yardstick:
             if float(far.double().mean()) < 1 - FITS:
                 return some
         return Cloud(images)
-    if labels is not None:
+    if labels is not None and len(images) >= ENOUGH:
         judge = judge or (load_judge() if trainer.shape == (1, 28, 28) else None)
         picks = torch.linspace(0, len(images) - 1, min(100, len(images))).round().long()
         if judge is not None and accuracy(judge, images[picks.to(images.device)].cpu(), labels[picks].cpu()) >= FITS:

@@ -153,6 +153,12 @@ def test_a_judge_that_cannot_read_the_labels_is_not_asked():
     assert isinstance(yardstick_for(trainer(), own), FeatureFree)
 
 
+def test_of_a_few_digits_a_judge_says_nothing_but_copies_are_seen():
+    few = Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[::100], LABELS[::100])
+    assert isinstance(yardstick_for(few), FeatureFree)
+    assert set(Gauge(few).measure().quality) == {"patches", "coverage", "diversity", "nearest"}
+
+
 def test_too_few_reals_are_not_measured():
     few = Gauge(Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[:10], LABELS[:10]))
     assert [few.turn() for _ in range(5)] == [None] * 5

@@ -55,6 +55,15 @@ def name_of(kind: str, categories: list[str] | None, folder: str | None, upload:
     return f"{kind}:{asked[kind]}"
 
 
+def called(dataset: str, lang: str) -> str:
+    """A data set as people call it: "digits" by its words, one's own by the name it came with. assets/data.js does the same."""
+    kind, _, argument = dataset.partition(":")
+    own = {"zip": argument.rpartition("-")[0] or argument, "folder": argument.replace("\\", "/").rstrip("/").rpartition("/")[2],
+           "quickdraw": ", ".join(argument.split(","))}.get(kind, "")
+    known = words.table(lang).get(f"settings.dataset.{kind}", kind)
+    return " ".join((own or known).split())[:60]
+
+
 def some(kind: str) -> str:
     """A data set of this kind, whatever its argument; for asking what networks can take it."""
     entry = registry.DATASETS[kind]

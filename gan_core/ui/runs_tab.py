@@ -10,7 +10,7 @@ import gradio as gr
 
 from ..config import PRESETS
 from ..run import Run, RunError
-from . import words
+from . import data_panel, words
 from .attached import Elsewhere
 from .controls import Controls
 from .train_tab import QUIET, TELL, tell
@@ -19,14 +19,16 @@ MOST = 200  # runs in the list, newest touched first
 
 
 def card(run: Run, lang: str) -> str:
-    """Two lines about a run: its name; preset, state, step and the day it was made."""
+    """Two lines about a run: its name; state, step, data set, preset and the day it was made."""
     status = run.status()
     state = "starter" if run.kind == "starter" else status.state
     preset = words.text(f"presets.{run.preset}.name", lang) if run.preset in PRESETS else ""
     step = f"{status.step:,}".replace(",", "\u202f" if lang == "fr" else ",")
+    config = run.info.get("config")
+    data = data_panel.called(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(run.info.get("created", 0))))
     facts = [words.text(f"states.{state}", lang),
-             f"{words.text('runs.step', lang).lower()} {step}", preset, made]
+             f"{words.text('runs.step', lang).lower()} {step}", data, preset, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]
     if isinstance(run, Elsewhere):
         mark = "runs.reading" if run.kind in ("reading", "remote") else "runs.elsewhere"

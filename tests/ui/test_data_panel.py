@@ -154,3 +154,13 @@ def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     monkeypatch.setattr(own, "keep_pictures", refuse)
     *_, notice = data_panel.DataPanel._keep(None, "en", ["x"])
     assert notice == '<p role="alert">&lt;img src=x&gt; &#36;&#123;value&#125; &#123;&#123;x&#125;&#125;</p>'
+
+
+@pytest.mark.parametrize(("dataset", "en", "fr"), [
+    ("digits", "Handwritten digits", "Chiffres manuscrits"), ("quickdraw:sheep,cat", "sheep, cat", "sheep, cat"),
+    ("quickdraw", "Quick, Draw! doodles", "Croquis Quick, Draw!"), ("zip:my-farm-0123abcd", "my-farm", "my-farm"),
+    ("folder:/home/me/my sheep/", "my sheep", "my sheep"), ("folder:C:\\me\\sheep", "sheep", "sheep"),
+    ("folder:/", "A folder", "Un dossier"),
+    ("drawn:0123", "Drawn by hand", "Dessinés à la main"), ("moon\n", "moon", "moon"), ("", "", "")])
+def test_a_data_set_is_called_by_its_own_name(dataset, en, fr):
+    assert [data_panel.called(dataset, lang) for lang in ("en", "fr")] == [en, fr]

@@ -73,6 +73,20 @@ def test_real_drawings_come_back_bit_for_bit_from_a_folder_and_from_a_zip(tmp_pa
                 np.testing.assert_array_equal(loaded.data[loaded.labels == order[k], 0], images[labels == k])
 
 
+@pytest.mark.skipif(os.name != "posix", reason="paths as they are written here")
+@pytest.mark.parametrize("text", ["/tmp/my sheep", " /tmp/my sheep ", '"/tmp/my sheep"', "'/tmp/my sheep'", "file:///tmp/my%20sheep",
+                                  "file://localhost/tmp/my%20sheep", "~/../tmp/my sheep", "../tmp/my sheep"])
+def test_a_path_is_understood_as_file_managers_copy_it(text, monkeypatch, tmp_path):
+    (tmp_path / "tmp" / "my sheep").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "home")
+    text = text.replace(" /tmp", f" {tmp_path}/tmp") if text.startswith(" ") else text
+    wanted = Path("/tmp/my sheep") if not text.startswith((" ", "~", ".")) else tmp_path / "tmp" / "my sheep"
+    found = folder.path_of(text)
+    assert found.is_absolute() and Path(os.path.normpath(found)) == wanted
+
+
 def test_without_folders_there_are_no_classes_and_the_size_is_32(tmp_path):
     for i in range(3):
         picture(tmp_path / "deep" / "down" / f"{i}.png", 10 * i)

@@ -12,6 +12,7 @@ import stat
 from collections import Counter
 from pathlib import Path
 from typing import BinaryIO
+from urllib.request import url2pathname
 
 from . import prepared
 from .asking import Ask, DataError, Loaded
@@ -23,7 +24,7 @@ IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 
 def source(ask: Ask) -> Loaded:
     """An entry of the registry. Raises DataError in a sentence, Cancelled."""
-    root = Path(ask.argument).expanduser()
+    root = path_of(ask.argument)
     if not root.is_dir():
         there = "is a file" if root.exists() else "is not there"
         raise DataError(f"The folder {root} {there}; give the path of a folder with pictures, such as folder:/home/me/sheep.")
@@ -32,6 +33,16 @@ def source(ask: Ask) -> Loaded:
     if not items:
         raise DataError(f"{what} holds no picture: {counted(skipped)}. Give the path of a folder with pictures.")
     return prepared.kept(ask, fingerprint, lambda: gather(items, _opened, ask, what, skipped))
+
+
+def path_of(text: str) -> Path:
+    """The folder that is meant, as a whole path: also with the quotes or the file:// that a file manager copies along, and ~."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1]
+    if text.lower().startswith("file://"):
+        text = url2pathname(text[len("file://"):].removeprefix("localhost"))
+    return Path(text).expanduser().absolute()
 
 
 def ignored(name: str) -> bool:

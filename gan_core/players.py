@@ -16,6 +16,7 @@ from .distributed import Team
 from .losses import Loss
 from .networks.layers import BatchNorm2d, spectral_norm_
 from .randomness import seed_for
+from .sentences import Misfit
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
 
@@ -75,13 +76,12 @@ class frozen_statistics:  # noqa: N801, a context manager reads as a verb
 def check_config(config: TrainConfig, loss: Loss, points: bool, processes: int = 1) -> None:
     """What fields mean together, where each alone is in range. Raises ValueError with one sentence."""
     if config.batch_size % processes:
-        raise ValueError(f"batch_size is {config.batch_size}, which {processes} processes cannot share evenly; "
-                         f"give a multiple of {processes}.")
+        raise Misfit("misfit_batch", field={"field": "batch_size"}, batch=config.batch_size, n=processes)
     for name in ("label_noise", "label_smoothing"):
         if getattr(config, name) and not loss.takes_noise:
-            raise ValueError(f"{name} is {getattr(config, name):g}, but the loss {config.loss} has no labels; set it to 0.")
+            raise Misfit("misfit_noise", field={"field": name}, value=getattr(config, name), loss={"loss": config.loss})
     if points and config.augment != "none":
-        raise ValueError(f"augment is {config.augment!r}, which moves and covers pictures; for points set it to 'none'.")
+        raise Misfit("misfit_augment", field={"field": "augment"}, value={"augment": config.augment})
 
 
 def share_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
@@ -110,7 +110,7 @@ def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) 
         raise ValueError(f"labels are {labels.dtype} {tuple(labels.shape)}; give whole numbers from 0, one for each of the "
                          f"{len(data):,} images.")
     if condition == "class" and labels is None:
-        raise ValueError("condition is 'class', but these images have no labels; set it to 'none'.")
+        raise Misfit("misfit_unlabelled", field={"field": "condition"})
     return data, labels.long() if labels is not None else None
 
 

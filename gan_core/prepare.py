@@ -1,8 +1,9 @@
 """A data set made ready and looked at, in a process of its own: a hostile file may end it, never the page.
 
 `python -m gan_core.prepare` reads one JSON line, {"config": {...}}, and writes JSON lines: {"progress": {...}} as often as
-there is something to say, then {"ready": {"about", "preview"}} or {"refused": "sentence"}. The end of stdin, or SIGTERM, cancels;
-what was fetched is kept. It trains nothing and knows no torch; whoever starts it is told nothing but these lines.
+there is something to say, then {"ready": {"about", "preview"}} or {"refused": "sentence", "fault": {"key", "values"}}, for pages
+that speak another language. The end of stdin, or SIGTERM, cancels; what was fetched is kept. It trains nothing and knows no
+torch; whoever starts it is told nothing but these lines.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from . import pixels, sources
 from .config import ConfigError, TrainConfig
 from .data.asking import Cancelled, DataError, Loaded, Progress
+from .sentences import Fault
 
 EVERY = 0.125  # seconds between two lines of progress
 SHOWN, COLUMNS, POINTS = 16, 8, 1000
@@ -50,17 +52,23 @@ def answer(values: Any, say: Callable[[dict[str, Any]], None], cancelled: Callab
 
     try:
         if not isinstance(values, dict):
-            return {"refused": 'A request is one JSON object, {"config": {...}}.'}
+            return _refused(Fault("request"))
         loaded = sources.load(TrainConfig.from_dict(values.get("config", {})), report, cancelled)
         return {"ready": {"about": loaded.about(), "preview": preview(loaded)}}
     except Cancelled as reason:
-        return {"refused": str(reason), "cancelled": True}
-    except (DataError, ConfigError) as reason:
+        return {**_refused(reason), "cancelled": True}
+    except DataError as reason:
+        return _refused(reason)
+    except ConfigError as reason:
         return {"refused": str(reason)}
     except MemoryError:
-        return {"refused": "There is not enough memory for these data; take fewer pictures, or smaller ones."}
+        return _refused(Fault("no_memory"))
     except Exception as reason:  # whatever a file does to its reader: the page gets a sentence
-        return {"refused": f"These data cannot be read ({type(reason).__name__}: {str(reason).strip()[:200]})."}
+        return _refused(Fault("unreadable", kind=type(reason).__name__, reason=str(reason).strip()[:200]))
+
+
+def _refused(fault: Fault) -> dict[str, Any]:
+    return {"refused": str(fault), "fault": fault.told()}
 
 
 def main() -> int:

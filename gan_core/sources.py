@@ -35,7 +35,8 @@ def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progre
     try:
         return registry.resolve(registry.DATASETS, ask.name)(ask)
     except Unreachable as error:
-        raise DataError(f"{error} These work now, without a network: {', '.join(offline(config.max_images))}.") from error
+        names = [{"dataset": name} for name in offline(config.max_images)]
+        raise DataError("unreachable_offline", first=error, names=names) from error
 
 
 def ready(config: TrainConfig) -> bool:

@@ -29,19 +29,15 @@ from .life import Life
 from .orders import NotAll, Orders
 from .recorder import Diverged
 from .run import Run, RunError
+from .sentences import Fault
 from .sinks import Logs
-from .sources import DataError
 from .status import ENDED, Status
 from .trainer import Trainer
 
 MENDED = ("killed", "crashed")  # kinds of failure that starting again may mend
 
 
-class Refused(Exception):
-    """The run cannot be trained here; one sentence."""
-
-
-REFUSALS = (Refused, NotAll, ConfigError, RunError, DataError, checkpoint.CheckpointError)
+REFUSALS = (NotAll, ConfigError, RunError, checkpoint.CheckpointError)
 
 
 def work(path: Path, paused: bool, threads: int, ending: Ending, team: Team = distributed.ALONE, logs: Sequence[str] = ()) -> int:
@@ -94,7 +90,7 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, l
     board, told = Board(run), None
     try:
         if busy:
-            raise Refused(f"In this folder {busy} is being trained already; stop it first.")
+            raise Fault("busy", run=busy)
         life = Life(run, board, threads, paused, voice)
         ending.by(life.stop)
         told = Logs(run, logs, lambda notice: board.write(notice=notice))
@@ -105,7 +101,8 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, l
         if isinstance(error, TeamBroken) and distributed.may_restart():
             return 1  # as if this process had been killed too; the next life finds the run as it was, paused or not
         kind, message, step = _told(error, board.status)
-        board.write("failed", error={"kind": kind, "message": message, "step": step})
+        fault = {"fault": message.told()} if isinstance(message, Fault) else {}
+        board.write("failed", error={"kind": kind, "message": str(message), "step": step, **fault})
         return 1
     finally:
         board.close()
@@ -128,20 +125,22 @@ def _take(lock: filelock.BaseFileLock, run: Run) -> str:
     return ""
 
 
-def _told(error: Exception, status: Status) -> tuple[str, str, int]:
-    """(kind, one sentence for a person, step) of what ended a life."""
+def _told(error: Exception, status: Status) -> tuple[str, str | Fault, int]:
+    """(kind, one sentence for a person or what other languages make one of, step) of what ended a life."""
     step, text = status.step, (str(error).strip() or type(error).__name__).splitlines()[0][:1000]
     if isinstance(error, Diverged):
         good = status.checkpoint_step
         hint = f" Resume goes back to step {good:,}; lower learning rates are steadier." if good >= 0 else ""
         return "diverged", f"{error}{hint}", error.step
+    if isinstance(error, Fault):
+        return "refused", error, step
     if isinstance(error, TeamBroken):
         return "killed", f"{error} worker.log may say why. Resume goes on from the last checkpoint.", step
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or ("alloc" in text.lower() and "memory" in text.lower()):
         return "out_of_memory", f"There was not enough memory at step {step:,}. Start again with a smaller batch.", step
     if isinstance(error, REFUSALS) or type(error) is ValueError:
         return "refused", text if text.endswith(".") else f"{text}.", step
-    return "crashed", f"The training failed at step {step:,} ({type(error).__name__}: {text}). See worker.log.", step
+    return "crashed", Fault("crashed", step=step, kind=type(error).__name__, reason=text), step
 
 
 def warm_up(threads: int) -> None:

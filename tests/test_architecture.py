@@ -18,7 +18,7 @@ FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the wall s
 
 LEAVES = {"losses", "regularizers", "networks", "data", "images", "augment", "randomness", "checkpoint", "latent", "acceleration",
           "threads", "graphs", "plane", "plots", "evaluation", "precision", "distributed",
-          "pixels"}
+          "pixels", "sentences"}
 GROUND = {"files", "status", "pointers", "metrics"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -51,11 +51,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": {"headless", "sinks", "board", "life", "orders", "recorder", "probe", "players", "sources", "trainer", "run",
                "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
-    "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "data", "remote"} | GROUND,
+    "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "sentences", "data", "remote"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images", "remote"}}  # inside functions: torch is imported after the page answers
 TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
-             "terminal", "headless", "remote", "sinks", "pixels",
+             "terminal", "headless", "remote", "sinks", "pixels", "sentences",
              "prepare", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 

@@ -251,7 +251,7 @@ def test_a_batch_that_cannot_be_shared_is_refused_in_words_once(start) -> None:
 LOST = """
 from gan_core import orders
 from gan_core.data.asking import DataError
-def gone(*_): raise DataError("There are no digits here.")
+def gone(*_): raise DataError("own_none")
 if os.environ["RANK"] == "1": orders.sources.load = gone
 """
 
@@ -260,7 +260,8 @@ def test_a_process_that_has_no_data_says_so_and_all_end(start) -> None:
     group = start(before=LOST)
     assert group.end() == 1
     error = group.status().error
-    assert error["kind"] == "refused" and error["message"] == "Process 2 of 2 cannot train: There are no digits here."
+    assert error["kind"] == "refused"
+    assert error["message"] == "Process 2 of 2 cannot train: No file was given; hand in pictures, or one zip of pictures."
 
 
 OTHER = """

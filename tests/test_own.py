@@ -112,7 +112,7 @@ def test_what_is_no_picture_is_refused_in_words(tmp_path, place, monkeypatch):
     refused(lambda: own.keep_pictures([cut]), "cut.zip is no zip file, or not a whole one")
     refused(lambda: own.keep_pictures([given_file(tmp_path, "r.tgz", b"\x1f\x8b" + bytes(99))]), "1 an archive in itself")
     monkeypatch.setattr(own, "MAX_UPLOAD", 100)
-    refused(lambda: own.keep_pictures([good, zipped]), "0 MB are allowed")
+    refused(lambda: own.keep_pictures([good, zipped]), "100 bytes are allowed")
     assert own.kept() == [] and not list(place.iterdir())
 
 

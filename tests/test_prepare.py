@@ -74,7 +74,7 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(values, said):
 
 
 @pytest.mark.parametrize(("fault", "said"), [
-    (DataError("There is no folder called /x."), "There is no folder called /x."), (MemoryError(), "not enough memory"),
+    (DataError("folder_missing", path="/x"), "The folder /x is not there"), (MemoryError(), "not enough memory"),
     (ZeroDivisionError("by a file"), r"cannot be read (ZeroDivisionError: by a file).")])
 def test_whatever_goes_wrong_is_one_sentence(monkeypatch, fault, said):
     def load(*args):

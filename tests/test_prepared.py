@@ -92,7 +92,7 @@ def test_a_damaged_one_is_made_again(place, damage):
 
 def test_what_cannot_be_made_leaves_nothing(place):
     def refused():
-        raise DataError("No picture.")
+        raise DataError("own_none")
     with pytest.raises(DataError):
         prepared.kept(Ask("x"), "f", refused)
     assert not place.exists() or not list(place.iterdir())

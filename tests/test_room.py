@@ -23,9 +23,9 @@ def test_the_number_in_the_sentence_fits_and_one_more_does_not(fits, over, side,
 
 def test_words_where_nothing_fits(monkeypatch):
     monkeypatch.setattr(room, "available", lambda: 1000)
-    with pytest.raises(DataError, match=r"^A set: 10 pictures of 3 x 64 x 64 need 0\.12 MB .* and 0\.00 MB are free; end other"):
+    with pytest.raises(DataError, match=r"^A set: 10 pictures of 3 x 64 x 64 need 0\.1 MB .* and 0 bytes are free; end other"):
         room.check(10, (3, 64, 64), "A set")
-    with pytest.raises(DataError, match=r"svhn needs 0\.45 GB .* end other programs first"):
+    with pytest.raises(DataError, match=r"svhn needs 450 MB .* end other programs first"):
         room.need(450_000_000, "svhn")
 
 

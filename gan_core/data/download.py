@@ -19,6 +19,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..files import replace, sync_folder
+from ..sentences import because
+from ..sentences import part as piece
+from ..sentences import size as bytes_of
 from .asking import Ask, DataError
 from .wire import TICK, Cut, Failed, answer
 
@@ -29,6 +32,10 @@ MOST = 4 << 30  # bytes; no file of ours is larger, so a server that never ends 
 
 class Unreachable(DataError):
     """The network or the server is why: the sentence says which address was tried and what it answered."""
+
+
+class Full(Exception):
+    """The disk has less room than this, in bytes as a sentence takes them; known before any of it is written."""
 
 
 class Stale(Failed):
@@ -130,12 +137,13 @@ def fetch(urls: str | Sequence[str], path: Path, ask: Ask, *, md5: str | None = 
                     part.finish(keep_note=first is not None)
                     return path
                 except Failed as error:
-                    tried.append(f"{url}: {error}")
-            kept = f" What came, {_mb(part.size)}, is kept: the next try goes on from there." if part.size else ""
-            raise Unreachable(f"{ask.name}: {path.name} could not be fetched. Tried {'; and '.join(tried)}.{kept}")
+                    tried.append(piece("tried", url=url, reason=error))
+            failed = Unreachable("unreachable", dataset={"dataset": ask.name}, file=path.name, tried=tried)
+            raise Unreachable("unreachable_kept", first=failed, size=bytes_of(part.size)) if part.size else failed
+    except Full as full:
+        raise DataError("disk", file=path.name, folder=path.parent, reason=piece("no_room", need=full.args[0])) from full
     except OSError as error:
-        raise DataError(f"{path.name} could not be written to {path.parent} ({error.strerror or error}); make room there, or set "
-                        "GAN_PLAYGROUND_DATA to a folder with room, and try again. What came is kept.") from error
+        raise DataError("disk", file=path.name, folder=path.parent, reason=because(error)) from error
 
 
 def _enough(path: Path, size: int | None, first: int | None) -> bool:
@@ -177,7 +185,7 @@ def _from(url: str, part: _Part, ask: Ask, md5: str | None, size: int | None, fi
         except Stale as error:
             part.drop()
             if attempt:
-                raise Failed(str(error)) from error
+                raise Failed(error.key, **error.values) from error
         except Cut:
             if part.size <= furthest or attempt == TRIES - 1:
                 raise
@@ -192,7 +200,7 @@ def _from(url: str, part: _Part, ask: Ask, md5: str | None, size: int | None, fi
             if not attempt and furthest:  # what was here before may have been spoilt: once more from the beginning
                 furthest = 0
                 continue
-            raise Failed("what came has another checksum than the file that is wanted")
+            raise Failed("checksum")
 
 
 def _attempt(url: str, part: _Part, ask: Ask, size: int | None, first: int | None) -> None:
@@ -218,7 +226,7 @@ def _attempt(url: str, part: _Part, ask: Ask, size: int | None, first: int | Non
             part.begin(_Note(url, _version(head), total))
         end = min(first or MOST, total or MOST)
         if shutil.disk_usage(part.path.parent).free < (end - start if end < MOST else 0):
-            raise OSError(None, f"it needs {_mb(end - start)} more than is free")
+            raise Full(bytes_of(end - start))
         with open(part.path, "rb+") as file:
             file.seek(start)
             file.truncate()
@@ -231,35 +239,35 @@ def _attempt(url: str, part: _Part, ask: Ask, size: int | None, first: int | Non
                 if done >= end:
                     break
         if done >= MOST:
-            raise Failed(f"it sent more than {_mb(MOST)}, which is no file of ours")
+            raise Failed("too_long", most=bytes_of(MOST))
         if total and done < end:
-            raise Cut(f"the connection ended after {_mb(done)} of {_mb(end)}")
+            raise Cut("cut_after", done=bytes_of(done), total=bytes_of(end))
 
 
 def _judged(status: int, head: Any, have: int, size: int | None) -> tuple[int, int]:
     """(first byte that will come, length of the whole file or 0) of an answer. Raises Failed for one that is not the file."""
     if status == 416 and have:
-        raise Stale("it is shorter now than what is here")
+        raise Stale("shorter")
     if status not in (200, 206):
-        raise Failed(f"it answered with status {status}")
+        raise Failed("status", status=str(status))
     if head.get("content-type", "").startswith("text/html"):
-        raise Failed("it answered with a web page in place of the file; some networks ask you to log in first: open a browser")
+        raise Failed("web_page")
     start = 0
     if status == 206:
         unit, _, rest = head.get("content-range", "").partition(" ")
         span, _, length = rest.partition("/")
         begin = span.partition("-")[0]
         if unit != "bytes" or not begin.isdecimal() or int(begin) != have:
-            raise Stale("it sent another part of the file than was asked for")
+            raise Stale("other_part")
         start, total = have, int(length) if length.isdecimal() else 0
     else:
         length = head.get("content-length", "")
         total = int(length) if length.isdecimal() else 0
     total = total or size or 0
     if size is not None and total != size:
-        raise Failed(f"its file has {total:,} bytes, the one that is wanted {size:,}")
+        raise Failed("other_length", have=total, want=size)
     if total > MOST:
-        raise Failed(f"its file has {_mb(total)}, which is no file of ours")
+        raise Failed("too_large", size=bytes_of(total))
     return start, total
 
 
@@ -278,7 +286,3 @@ def _md5(part: _Part, ask: Ask) -> str:
             done += len(block)
             ask.step("reading", done, part.size, part.whole.name)
     return digest.hexdigest()
-
-
-def _mb(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count:,} bytes"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import url2pathname
 
+from ..sentences import part
 from . import prepared
 from .asking import Ask, DataError, Loaded
 from .gathering import Item, counted, gather
@@ -26,12 +27,13 @@ def source(ask: Ask) -> Loaded:
     """An entry of the registry. Raises DataError in a sentence, Cancelled."""
     root = path_of(ask.argument)
     if not root.is_dir():
-        there = "is a file" if root.exists() else "is not there"
-        raise DataError(f"The folder {root} {there}; give the path of a folder with pictures, such as folder:/home/me/sheep.")
-    what = f"The folder {root}"
+        if root.exists():
+            raise DataError("folder_file", path=root)
+        raise DataError("folder_missing", path=root)
+    what = part("the_folder", path=root)
     items, skipped, fingerprint = listed(root, ask)
     if not items:
-        raise DataError(f"{what} holds no picture: {counted(skipped)}. Give the path of a folder with pictures.")
+        raise DataError("folder_empty", path=root, found=counted(skipped))
     return prepared.kept(ask, fingerprint, lambda: gather(items, _opened, ask, what, skipped))
 
 
@@ -81,7 +83,7 @@ def listed(root: Path, ask: Ask) -> tuple[list[Item], Counter[str], str]:
                 skipped["not_a_picture"] += 1
         stack.extend(reversed(below))
         if len(items) > MAX_FILES:
-            raise DataError(f"The folder {root} holds more than {MAX_FILES:,} files; give a folder with the pictures alone.")
+            raise DataError("folder_full", path=root, most=MAX_FILES)
     digest.update(repr(sorted(skipped.items())).encode())
     return items, skipped, digest.hexdigest()
 

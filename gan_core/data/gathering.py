@@ -18,16 +18,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..sentences import part
 from . import pictures, room
 from .asking import Ask, DataError, Loaded
-from .pictures import Unreadable
+from .pictures import FORMATS, Unreadable
 
 SIDE = 32  # where no size is asked for
 GROUP = 16  # files a thread takes at a time
 SAMPLE = 64  # pictures that decide whether a set is grey
-WORDS = {"broken": "damaged or not readable", "too_large": "too large (more than 16 megapixels or 32 MB)",
-         "not_a_picture": "no picture", "encrypted": "encrypted", "archive": "an archive in itself",
-         "link": "a link, or a name that leads elsewhere", "too_many": "beyond the number that was asked for"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,8 @@ class Item:
 Opener = Callable[[Item], AbstractContextManager[BinaryIO]]
 
 
-def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: str, skipped: Counter[str] | None = None) -> Loaded:
-    """The pictures among the items, in the items' order; `what` names the set in sentences, `skipped` is what never got here.
+def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: Any, skipped: Counter[str] | None = None) -> Loaded:
+    """The pictures among the items, in the items' order; `what`: the set, a value of a Fault; `skipped`: what never got here.
 
     With a limit the pictures are an even spread over the classes and within each, the same at every call; those that turn
     out to be none are replaced by others. Raises DataError where no picture is left, or memory does not hold them; Cancelled.
@@ -70,21 +68,18 @@ def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: str, skipped: 
     if len(items) > at:
         skipped["too_many"] += len(items) - at
     if not kept:
-        raise DataError(f"{what} holds no picture that can be used: {counted(skipped)}. {allowed()}")
+        raise DataError("no_picture_left", what=what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
     labels, names = _labelled([classes.get(i) for i in kept])
     return Loaded(data[:len(kept)], labels, names, found, dict(skipped))
 
 
-def counted(skipped: Counter[str] | dict[str, int]) -> str:
-    """"3 files: 2 no picture, 1 encrypted", for a sentence."""
+def counted(skipped: Counter[str] | dict[str, int]) -> dict[str, Any]:
+    """"3 files found (2 no picture, 1 encrypted)", as a part of a sentence."""
     total = sum(skipped.values())
-    reasons = ", ".join(f"{n:,} {WORDS[reason]}" for reason, n in skipped.items())
-    return f"{total:,} file{'s' * (total != 1)} found" + (f" ({reasons})" if reasons else "")
-
-
-def allowed() -> str:
-    """What may be given, as a sentence."""
-    return f"Give pictures as {', '.join(pictures.FORMATS[:-1])} or {pictures.FORMATS[-1]}, up to 16 megapixels each."
+    if not total:
+        return part("found_none")
+    reasons = [part(f"skipped_{reason}", n=n) for reason, n in skipped.items()]
+    return part("found_one", reasons=reasons) if total == 1 else part("found", n=total, reasons=reasons)
 
 
 def class_names(items: Sequence[Item]) -> dict[int, str]:

@@ -23,11 +23,13 @@ from typing import Any
 import numpy as np
 
 from .. import files
+from ..sentences import because, part
+from ..sentences import size as bytes_of
 from . import pictures
 from .archive import Archive
 from .asking import DataError, data_folder
-from .gathering import alike, allowed, counted, shown
-from .pictures import Unreadable
+from .gathering import alike, counted, shown
+from .pictures import FORMATS, Unreadable
 
 MAX_UPLOAD = 512 << 20  # bytes of all that is handed in at once
 MAX_KEPT = 8 << 30  # bytes of everything that was ever handed in: whoever reaches the page must not fill the disk
@@ -61,20 +63,20 @@ def keep_pictures(paths: Sequence[Path | str]) -> str:
     """
     given = [Path(path) for path in paths]
     if not given:
-        raise DataError("No file was given; hand in pictures, or one zip of pictures.")
+        raise DataError("own_none")
     try:
         size = sum(path.stat().st_size for path in given)
         zips = [path for path in given if _is_zip(path)]
     except OSError as error:
-        raise DataError(f"The files that were handed in cannot be read: {error.strerror}.") from error
+        raise DataError("own_unreadable", reason=because(error)) from error
     if size > MAX_UPLOAD:
-        raise DataError(f"{size / 1e6:,.0f} MB were handed in; {MAX_UPLOAD / 1e6:,.0f} MB are allowed at once: hand in fewer or "
-                        "smaller pictures, or use folder:PATH on this machine.")
+        raise DataError("own_large", size=bytes_of(size), most=bytes_of(MAX_UPLOAD))
     if (used := sum(one.bytes for one in kept())) + size > MAX_KEPT:
-        raise DataError(f"What was handed in before takes {used / 1e9:.1f} GB, and {MAX_KEPT / 1e9:.1f} GB are kept at most: "
-                        f"delete what nobody needs from {folder()}.")
+        raise DataError("own_full", used=bytes_of(used), most=bytes_of(MAX_KEPT), folder=folder())
     if zips and len(given) > 1:
-        raise DataError(f"{len(given)} files were handed in, {_zips(zips)}; give one zip alone, or pictures alone.")
+        if len(zips) == 1:
+            raise DataError("own_mixed_one", n=len(given))
+        raise DataError("own_mixed", n=len(given), zips=len(zips))
     with _stored() as temporary:
         if zips:
             count = _checked(given[0])
@@ -105,9 +107,9 @@ def points(name: str) -> np.ndarray:
             raise ValueError(name)
         return _points(json.loads((folder() / f"{name}.points.json").read_bytes())["points"])
     except FileNotFoundError as error:
-        raise DataError(f"No drawing was kept here under the name {name[:100]!r}; draw the points again.") from error
+        raise DataError("drawing_unknown", name=name[:100]) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"The drawing {name[:100]!r} cannot be read; draw the points again.") from error
+        raise DataError("drawing_broken", name=name[:100]) from error
 
 
 def kept() -> list[Kept]:
@@ -131,22 +133,17 @@ def _is_zip(path: Path) -> bool:
         return file.read(4) in (b"PK\3\4", b"PK\5\6")
 
 
-def _zips(zips: Sequence[Path]) -> str:
-    """"1 of them a zip", "2 of them zips"."""
-    return f"{len(zips)} of them {'a zip' if len(zips) == 1 else 'zips'}"
-
-
 def _points(given: Any) -> np.ndarray:
     try:
         array = np.asarray([[float(x) for x in point] for point in given], np.float64)
     except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
     if array.ndim != 2 or array.shape[1:] != (2,) or not (array.min() >= 0 and array.max() <= 1):
-        raise DataError("The drawing is no list of points; draw some, each [x, y] with both from 0 to 1.")
+        raise DataError("drawing_none")
     if len(array) > MAX_POINTS:
-        raise DataError(f"The drawing has {len(array):,} points; {MAX_POINTS:,} are allowed: draw fewer.")
+        raise DataError("drawing_full", count=len(array), most=MAX_POINTS)
     if len(np.unique(array, axis=0)) < 2:
-        raise DataError("The drawing is one point only; draw at least two in different places.")
+        raise DataError("drawing_one")
     return array
 
 
@@ -167,7 +164,7 @@ def _checked(path: Path) -> int:
             else:
                 skipped[kind] += 1
     if not count:
-        raise DataError(f"{archive.what} holds no picture: {counted(skipped)}. {allowed()}")
+        raise DataError("no_picture_left", what=archive.what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
     return count
 
 
@@ -188,8 +185,8 @@ def _packed(given: Sequence[Path], target: Path) -> int:
             name = f"{count:06d}-{files.folder_name(path.stem)}".rstrip("-")
             packed.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     if not count:
-        what = f"The file {shown(given[0].name)}" if len(given) == 1 else f"What was handed in, {len(given)} files,"
-        raise DataError(f"{what} is neither a picture nor a zip of pictures: {counted(skipped)}. {allowed()}")
+        what = part("the_file", name=shown(given[0].name)) if len(given) == 1 else part("the_files", n=len(given))
+        raise DataError("own_no_picture", what=what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
     return count
 
 
@@ -224,8 +221,7 @@ def _said() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"The files cannot be kept in {folder()}: {error.strerror or error}. Make room there, or set "
-                        "GAN_PLAYGROUND_DATA to another folder.") from error
+        raise DataError("own_disk", folder=folder(), reason=because(error)) from error
 
 
 @contextlib.contextmanager

@@ -42,10 +42,11 @@ def chosen(argument: str) -> tuple[str, ...]:
     for name in wanted:
         if name.lower() not in known:
             near = difflib.get_close_matches(name.lower(), known, n=5, cutoff=0.5)
-            these = f"near it: {', '.join(known[match] for match in near)}" if near else "sheep and The Mona Lisa are two of them"
-            raise DataError(f"Quick, Draw! has no category {name[:60]!r} among its {len(known)}; {these}.")
+            if near:
+                raise DataError("category_near", name=name[:60], count=len(known), near=[known[match] for match in near])
+            raise DataError("category", name=name[:60], count=len(known))
     if not wanted:
-        raise DataError("Quick, Draw! wants a category, or some with commas between: quickdraw:sheep or quickdraw:sheep,cat.")
+        raise DataError("category_none")
     return tuple(dict.fromkeys(known[name.lower()] for name in wanted))
 
 
@@ -100,7 +101,7 @@ class _Category:
 def _shares(ask: Ask, names: tuple[str, ...]) -> list[int]:
     total = ask.limit or ALL
     if total < len(names):
-        raise DataError(f"max_images is {total} for {len(names)} categories; give at least {len(names)}, or choose fewer.")
+        raise DataError("category_share", field={"field": "max_images"}, limit=total, count=len(names))
     return [total // len(names) + (k < total % len(names)) for k in range(len(names))]
 
 
@@ -132,12 +133,12 @@ def _whole(wanted: _Category, ask: Ask) -> _Category:
     try:
         fetch(url, path, ask, first=wanted.offset + wanted.take * PIXELS)
     except Unreachable as error:
-        some = f" The first {wanted.held:,} drawings of it are here: a smaller max_images works now." if wanted.held else ""
-        raise Unreachable(f"{error}{some}") from error
+        if not wanted.held:
+            raise
+        raise Unreachable("unreachable_held", first=error, held=wanted.held, field={"field": "max_images"}) from error
     here = _here(path, url)
     if here.held < wanted.take:
-        raise DataError(f"{url} announces {here.count:,} drawings and ends after {here.held:,}: it is not whole; "
-                        "set GAN_PLAYGROUND_QUICKDRAW to another address, or choose another category.")
+        raise DataError("drawings_cut", url=url, count=here.count, held=here.held)
     return replace(here, take=wanted.take)
 
 
@@ -157,6 +158,5 @@ def _here(path: Path, url: str = "") -> _Category:
         if not url:
             return _Category(path)
         path.unlink(missing_ok=True)
-        raise DataError(f"{url} is no file of Quick, Draw! ({str(error)[:200]}); if GAN_PLAYGROUND_QUICKDRAW is set, "
-                        "look whether its address is right.") from error
+        raise DataError("drawings_other", url=url, reason=str(error)[:200]) from error
     return _Category(path, head.tell(), shape[0], min(shape[0], (size - head.tell()) // PIXELS))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from ..sentences import size
 from .asking import DataError
 
 SPARE = 256 << 20  # bytes left to the networks, to their optimizers and to everybody else
@@ -16,24 +18,24 @@ OWN_GROUPS = Path("/proc/self/cgroup")
 LABEL = 8  # bytes
 
 
-def check(count: int, shape: tuple[int, ...], what: str) -> None:
-    """Refuse `count` pictures of `shape`, one byte a value, where memory does not hold them.
+def check(count: int, shape: tuple[int, ...], what: Any) -> None:
+    """Refuse `count` pictures of `shape`, one byte a value, where memory does not hold them. what: as a `Fault` takes it.
 
     Raises DataError in a sentence: what they need, what is free, how many would fit.
     """
     each, free = math.prod(shape) + LABEL, _free()
     if count * each > free:
-        form, fit = " x ".join(str(side) for side in shape), free // each
-        rest = f"set max_images to {fit:,} or less" if fit else "end other programs first"
-        raise DataError(f"{what}: {count:,} pictures of {form} need {_gb(count * each)} of memory and {_gb(free)} are free; "
-                        f"{rest}, or choose a smaller image_size.")
+        values = {"what": what, "count": count, "form": " x ".join(str(side) for side in shape), "need": size(count * each),
+                  "free": size(free), "other": {"field": "image_size"}}
+        if fit := free // each:
+            raise DataError("memory", field={"field": "max_images"}, fit=fit, **values)
+        raise DataError("memory_none", **values)
 
 
-def need(count: int, what: str) -> None:
+def need(count: int, what: Any) -> None:
     """Refuse what takes `count` bytes while it is read, however few pictures are wanted of it. Raises DataError in a sentence."""
     if count > _free():
-        raise DataError(f"{what} needs {_gb(count)} of memory while it is read and {_gb(_free())} are free; "
-                        "end other programs first, or choose a smaller data set.")
+        raise DataError("memory_reading", what=what, need=size(count), free=size(_free()))
 
 
 def _free() -> int:
@@ -76,7 +78,3 @@ def _left(folder: Path, limit: str, used: str, cache: str) -> int | None:
         return most - taken + int(stat.get(cache, 0))
     except (OSError, ValueError):  # "max": no limit here
         return None
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:,.2f} GB" if count >= 10_000_000 else f"{count / 1e6:,.2f} MB"

@@ -45,7 +45,7 @@ def source(ask: Ask) -> Loaded:
     if ask.name in ("cifar10", "svhn"):
         return _colored(ask)
     if ask.name == "emnist" and ask.argument not in SPLITS:
-        raise DataError(f"EMNIST has no split {ask.argument[:40]!r}; choose one of: {', '.join(SPLITS)}.")
+        raise DataError("no_split", split=ask.argument[:40], splits=SPLITS)
     damaged = False
     for pair in _pairs(ask):
         try:
@@ -56,8 +56,7 @@ def source(ask: Ask) -> Loaded:
     try:
         return _read(pair, ask)
     except DAMAGE as error:
-        raise DataError(f"{ask.name} was fetched and cannot be read ({error}): run `pip install -U torchvision`, whose tables "
-                        "say what to fetch, or choose another data set.") from error
+        raise DataError("set_unreadable", dataset={"dataset": ask.name}, reason=error) from error
 
 
 def ready(ask: Ask) -> bool:
@@ -169,7 +168,7 @@ def _read(pair: Pair, ask: Ask) -> Loaded:
         if count != found or shape != [28, 28]:
             raise ValueError(f"{count} pictures of {shape} beside {found} labels")
         take = min(ask.limit or found, found)
-        room.check(take, fit.form((1, 28, 28), ask), ask.name)
+        room.check(take, fit.form((1, 28, 28), ask), {"dataset": ask.name})
         data = fit.filled(_slices(file, take, last=take == found, turned=ask.name == "emnist"), take, (1, 28, 28), ask)
     names = _names(ask)
     first = 1 if ask.name == "emnist" and ask.argument == "letters" else 0  # 1 is A; 0 is nothing
@@ -213,7 +212,7 @@ def _colored(ask: Ask) -> Loaded:
     take = {"cifar10": _cifar10, "svhn": _svhn}[ask.name]
     data, labels, names = take(table, root, ask)
     count = min(ask.limit or len(data), len(data))
-    room.check(count, fit.form(data.shape[1:], ask), ask.name)
+    room.check(count, fit.form(data.shape[1:], ask), {"dataset": ask.name})
     return Loaded(fit.fitted(np.ascontiguousarray(data[:count]), ask), labels[:count], names, found=len(data))
 
 
@@ -226,7 +225,7 @@ def _opened(make: Callable[[], Any]) -> Any:
 
 
 def _cifar10(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    room.need(50_000 * 3072 * 2, ask.name)  # five files, then one array
+    room.need(50_000 * 3072 * 2, {"dataset": ask.name})  # five files, then one array
     made = _opened(lambda: table(root, train=True))
     if made is None:
         archive = root / table.filename
@@ -235,7 +234,7 @@ def _cifar10(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, 
         made = _opened(lambda: table(root, train=True))
         archive.unlink(missing_ok=True)  # whole or not, it is of no more use
     if made is None:
-        raise DataError(f"The files of CIFAR-10 in {root / table.base_folder} are not whole; start again to fetch them anew.")
+        raise DataError("cifar10_broken", folder=root / table.base_folder)
     return made.data.transpose(0, 3, 1, 2), np.asarray(made.targets, np.int64), tuple(made.classes)
 
 
@@ -250,11 +249,11 @@ def _unpack(archive: Path, root: Path, folder: str, ask: Ask) -> None:
                     tar.extract(member, root, filter="data")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         archive.unlink(missing_ok=True)
-        raise DataError(f"{archive.name} cannot be unpacked into {root} ({error}); make room there and start again.") from error
+        raise DataError("unpack", file=archive.name, folder=root, reason=error) from error
 
 
 def _svhn(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    room.need(73_257 * 3072 * 2, ask.name)  # as it lies in the file, then as we want it
+    room.need(73_257 * 3072 * 2, {"dataset": ask.name})  # as it lies in the file, then as we want it
     url, file, md5 = table.split_list["train"]
     made = _opened(lambda: table(root, split="train"))
     if made is None:
@@ -262,5 +261,5 @@ def _svhn(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tup
         fetch(_addresses(ask.name, [url]), root / file, ask, md5=md5)
         made = _opened(lambda: table(root, split="train"))
     if made is None:
-        raise DataError(f"{file} was fetched and checked and cannot be read; choose another data set.")
+        raise DataError("set_broken", file=file)
     return made.data, made.labels, tuple("0123456789")

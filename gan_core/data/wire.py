@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..sentences import Fault
+
 CONNECT, SILENCE = 10.0, 20.0  # seconds until a server that does not answer, or falls silent, is given up
 TICK = 0.05  # seconds between two looks at whether somebody cancelled, while nothing comes
 
 
-class Failed(Exception):
-    """This address did not give the file; the message is half a sentence."""
+class Failed(Fault):
+    """This address did not give the file; half a sentence."""
 
 
 class Cut(Failed):
@@ -78,12 +80,12 @@ def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: thr
     except httpx.TimeoutException as error:
         late = CONNECT if isinstance(error, httpx.ConnectTimeout) else SILENCE
         kind = Failed if isinstance(error, httpx.ConnectTimeout) else Cut
-        put("failed", kind(f"it did not answer for {late:g} seconds"))
+        put("failed", kind("no_answer", seconds=late))
     except httpx.ConnectError as error:
-        put("failed", Failed(f"{urlsplit(url).hostname} cannot be reached ({error})"))
+        put("failed", Failed("no_host", host=urlsplit(url).hostname, reason=error))
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-        put("failed", Failed(f"it leads to an address that cannot be followed ({error})"))
+        put("failed", Failed("no_address", reason=error))
     except httpx.TransportError as error:
-        put("failed", Cut(f"the connection was cut ({error})"))
+        put("failed", Cut("cut", reason=error))
     except Exception as error:  # a proxy's settings, a certificate: whatever it is, it is said and not lost in a thread
-        put("failed", Failed(f"{type(error).__name__}: {error}"))
+        put("failed", Failed("other_failure", kind=type(error).__name__, reason=error))

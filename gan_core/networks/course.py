@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..precision import lifted
+from ..sentences import Misfit
 from .layers import Dropout, glorot_, narrow_conv, upsample_conv
 
 
@@ -70,6 +71,7 @@ def course_generator(latent_dim: int = 128) -> nn.Module:
 def build(latent_dim: int = 128, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator), as the registry wants them. Raises ValueError for anything but 28x28 grey without classes."""
     if tuple(shape) != (1, 28, 28) or classes:
-        raise ValueError(f"the course's networks make grey pictures of 28x28 without classes, not {tuple(shape)}"
-                         + (f" of {classes} classes." if classes else "."))
+        if classes:
+            raise Misfit("misfit_course_classes", shape=str(tuple(shape)), n=classes)
+        raise Misfit("misfit_course", shape=str(tuple(shape)))
     return course_generator(latent_dim), course_discriminator()

@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.utils import parametrize
 
 from ..precision import lifted
+from ..sentences import Misfit
 from .upsample import upsampled_conv
 
 
@@ -56,8 +57,7 @@ SIZES = {28: (7, 2), 32: (8, 2), 64: (8, 3)}  # side of the picture: side at the
 def plan(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """(channels, side at the smallest size, doublings) of pictures (C, H, W). Raises ValueError, a sentence, for others."""
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in SIZES:
-        raise ValueError(f"these networks make grey or colour pictures, (1, H, W) or (3, H, W), of "
-                         f"{', '.join(map(str, SIZES))} pixels a side, not {tuple(shape)}; choose other networks or resize.")
+        raise Misfit("misfit_size", sides=list(SIZES), shape=str(tuple(shape)))
     return shape[0], *SIZES[shape[1]]
 
 

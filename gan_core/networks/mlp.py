@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..precision import lifted
+from ..sentences import Misfit
 
 WIDTH, SLOPE = 128, 0.2
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -99,7 +100,7 @@ def he_(network: nn.Module) -> nn.Module:
 def build(latent_dim: int = 2, shape: tuple[int, ...] = (2,), classes: int = 0) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator), as the registry wants them. Raises ValueError for all but points without classes."""
     if tuple(shape) != (2,):
-        raise ValueError(f"the networks 'mlp' make points of shape (2,), not {tuple(shape)}; choose others for pictures.")
+        raise Misfit("misfit_points", networks={"networks": "mlp"}, shape=str(tuple(shape)))
     if classes:
-        raise ValueError("the networks 'mlp' know no classes; set condition to 'none'.")
+        raise Misfit("misfit_classes", networks={"networks": "mlp"}, field={"field": "condition"})
     return he_(Generator(latent_dim)), he_(Discriminator())

@@ -16,6 +16,7 @@ from .. import registry, sources
 from ..config import TrainConfig
 from ..data import own, quickdraw
 from ..data.asking import DataError
+from ..sentences import Fault
 from . import view, words
 from .controls import Refusal
 from .library import Library
@@ -148,7 +149,7 @@ class DataPanel:
         try:
             name = own.keep_pictures([str(file) for file in files or []])
         except DataError as reason:
-            return gr.skip(), None, alert(str(reason))
+            return gr.skip(), None, alert(words.fault(reason.told(), lang))
         return gr.Dropdown(choices=kept(lang), value=name), None, ""
 
     def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, str]:
@@ -163,8 +164,10 @@ class DataPanel:
         """The drawing, kept under a name of its own."""
         try:
             return own.keep_points(json.loads(points)[:MOST_DRAWN]), ""
-        except (DataError, ValueError, TypeError) as reason:
-            return "", alert(str(reason))
+        except DataError as reason:
+            return "", alert(words.fault(reason.told(), lang))
+        except (ValueError, TypeError):  # no drawing of our page
+            return "", alert(words.fault(Fault("drawing_none").told(), lang))
 
 
 def kept(lang: str) -> list[tuple[str, str]]:

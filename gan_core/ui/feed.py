@@ -16,6 +16,7 @@ from typing import Any
 
 from ..run import MetricsReader, Run, RunError, controls
 from ..status import ACTIVE, Status
+from . import words
 
 SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
 MOST_POINTS = 2000  # a series in a snapshot
@@ -116,7 +117,12 @@ class Feed:
         """The status without what changes and says nothing: else every heartbeat would be news."""
         if self._status is None:
             return None
-        return {key: value for key, value in self._status.to_dict().items() if key not in ("heartbeat", "acknowledged")}
+        told = {key: value for key, value in self._status.to_dict().items() if key not in ("heartbeat", "acknowledged")}
+        if isinstance(told["error"], dict) and told["error"].get("fault"):
+            error = told["error"]
+            said = {lang: words.fault(error["fault"], lang, error.get("message", "")) for lang in words.LANGUAGES}
+            told["error"] = {**error, "said": said}
+        return told
 
     def _controls(self) -> dict[str, bool]:
         return controls(self._status, self.run.kind if self.run is not None else "none")

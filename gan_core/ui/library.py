@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import TrainConfig
+from ..sentences import Fault
 from ..supervisor import PROJECT
 
 AT_ONCE = 2  # processes that read data at the same time
@@ -26,8 +27,6 @@ KEPT = 64  # results that are remembered
 GRACE = 3.0  # seconds that a process has to end by itself
 FIELDS = ("dataset", "image_size", "color", "crop", "max_images")  # of a config: what data are wanted, and in which form
 UNFINISHED = ("waiting", "working")
-SILENT = ("The process that read these data ended without a word: a file among them may be broken, or there was not enough "
-          "memory. Take fewer pictures, or leave that file out.")
 
 
 @dataclass
@@ -39,11 +38,16 @@ class Job:
     progress: dict[str, Any] | None = None
     ready: dict[str, Any] = field(default_factory=dict)  # {"about", "preview"}
     sentence: str = ""  # why it was refused
+    fault: dict[str, Any] | None = None  # the same for any language; None where it was told in one sentence only
     process: subprocess.Popen[str] | None = None
 
     def told(self) -> dict[str, Any]:
-        """What a browser is told, in plain JSON types."""
-        return {"state": self.state, "progress": self.progress, "sentence": self.sentence, **self.ready}
+        """How far it is, in plain JSON types; the sentence is English, `fault` lets a page say it in its own language."""
+        return {"state": self.state, "progress": self.progress, "sentence": self.sentence, "fault": self.fault, **self.ready}
+
+    def refuse(self, fault: Fault) -> None:
+        """Told by nobody else: the process could not."""
+        self.state, self.sentence, self.fault = "refused", str(fault), fault.told()
 
 
 class Library:
@@ -129,7 +133,7 @@ class Library:
                 stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": path},
                 start_new_session=os.name == "posix")  # Ctrl+C in the server's terminal is the server's
         except OSError as error:
-            job.state, job.sentence = "refused", f"No process could be started to read these data ({error})."
+            job.refuse(Fault("no_process", reason=error))
             return
         job.state = "working"
         threading.Thread(target=self._follow, args=(job, job.process), name="prepare", daemon=True).start()
@@ -150,7 +154,7 @@ class Library:
         with self._lock:
             job.process = None
             if job.state == "working":
-                job.state, job.sentence = "refused", SILENT
+                job.refuse(Fault("silent"))
             self._tidy()
 
     def _hear(self, job: Job, line: dict[str, Any]) -> None:
@@ -162,7 +166,7 @@ class Library:
             elif "ready" in line:
                 job.state, job.progress, job.ready = "ready", None, line["ready"]
             elif "refused" in line:
-                job.state, job.progress, job.sentence = "refused", None, str(line["refused"])
+                job.state, job.progress, job.sentence, job.fault = "refused", None, str(line["refused"]), line.get("fault")
 
     def _keep(self) -> None:
         """While there is unfinished work, notice browsers that went without a word."""

@@ -56,7 +56,7 @@ def translations() -> dict[str, dict[str, str]]:
     """All words for `gr.I18n`, and those that are put together: what a field means with what it allows."""
     tables = {}
     for lang in words.LANGUAGES:
-        table = {key(name): said for name, said in words.table(lang).items()}
+        table = {key(name): said for name, said in words.shown(lang).items()}
         for name in ADVANCED:
             table[key(f"fields.{name}.info")] = info(name, lang)
         for preset in PRESETS:

@@ -32,7 +32,7 @@ def _asset(name: str) -> str:
 
 def _head() -> str:
     """Everything in one piece, so that the page needs no second request to be alive."""
-    tables = json.dumps({lang: words.table(lang) for lang in words.LANGUAGES}, ensure_ascii=False).replace("<", "\\u003c")
+    tables = json.dumps({lang: words.shown(lang) for lang in words.LANGUAGES}, ensure_ascii=False).replace("<", "\\u003c")
     scripts = "\n".join(f"<script>{_asset(name)}</script>" for name in SCRIPTS)
     styles = "\n".join(f"<style>{_asset(name)}</style>" for name in STYLES)
     return f"{styles}\n<script>window.GAN_WORDS = {tables};</script>\n{scripts}\n"

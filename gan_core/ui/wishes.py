@@ -52,7 +52,7 @@ class Wishes:
         return JSONResponse(told, headers=QUIET)
 
     def _look(self, who: str, lang: str, values: list[Any]) -> dict[str, Any]:
-        return {**self.library.look(who), "misfit": self._misfit(lang, values)}
+        return {**_said(self.library.look(who), lang), "misfit": self._misfit(lang, values)}
 
     def _wish(self, who: str, lang: str, values: list[Any]) -> dict[str, Any]:
         try:
@@ -60,7 +60,7 @@ class Wishes:
         except Refusal as refusal:  # something is still to be chosen, or a number is out of range
             self.library.leave(who)
             return {"state": "open", "sentence": str(refusal)}
-        told = self.library.wish(who, config)
+        told = _said(self.library.wish(who, config), lang)
         return {**told, "misfit": self._misfit(lang, values)}
 
     def _misfit(self, lang: str, values: list[Any]) -> str:
@@ -85,6 +85,12 @@ def routes(controls: Controls, library: Library) -> list[Route]:
     wishes = Wishes(controls, library)
     return [Route(PREFIX + "data", wishes.wish, methods=["POST"]),
             Route(PREFIX + "data/sets", wishes.sets, methods=["GET"])]
+
+
+def _said(told: dict[str, Any], lang: str) -> dict[str, Any]:
+    """What the library tells everybody, for one browser: its sentence in that one's language."""
+    sentence = words.fault(told.get("fault"), lang, told.get("sentence", ""))
+    return {**{name: value for name, value in told.items() if name != "fault"}, "sentence": sentence}
 
 
 def _no(status: int, sentence: str) -> Response:

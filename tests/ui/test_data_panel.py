@@ -150,10 +150,10 @@ def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
 
 def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     def refuse(paths):
-        raise DataError("<img src=x> ${value} {{x}}")
+        raise DataError("archive_missing", path="<img src=x> ${value} {{x}}")
     monkeypatch.setattr(own, "keep_pictures", refuse)
     *_, notice = data_panel.DataPanel._keep(None, "en", ["x"])
-    assert notice == '<p role="alert">&lt;img src=x&gt; &#36;&#123;value&#125; &#123;&#123;x&#125;&#125;</p>'
+    assert "There is no file &lt;img src=x&gt; &#36;&#123;value&#125; &#123;&#123;x&#125;&#125;; give the path" in notice
 
 
 @pytest.mark.parametrize(("dataset", "en", "fr"), [

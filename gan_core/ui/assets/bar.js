@@ -28,8 +28,9 @@
     if (!status) return null;
     const active = ["starting", "running", "paused"].includes(status.state);
     if (status.state === "failed" && status.error) {
-      const { kind, message, step } = status.error;
-      const reason = ["refused", "crashed"].includes(kind) && message ? message : t(`banner.${ERRORS.includes(kind) ? kind : "crashed"}`);
+      const { kind, message, step, said } = status.error;
+      const told = (said && said[lang]) || message;
+      const reason = ["refused", "crashed"].includes(kind) && told ? told : t(`banner.${ERRORS.includes(kind) ? kind : "crashed"}`);
       const resume = store.controls.resume && status.checkpoint_step >= 0
         ? " " + t("banner.failed_resume", { step: number(status.checkpoint_step) }) : "";
       return { look: "failed", text: t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume };

@@ -1,7 +1,7 @@
 """All the words a person reads, one JSON table a language; it knows nothing of gradio, runs or pages.
 
 A key is "group.name" ("bar.step"); a value may hold {placeholders}. English is the reference: a key that another
-language lacks is read in English, an unknown key raises.
+language lacks is read in English, an unknown key raises. The English of "fault.name" is gan_core/sentences.json.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from ... import sentences
 
 LANGUAGES = ("en", "fr")
 
@@ -18,12 +21,19 @@ def _table(lang: str) -> dict[str, str]:
     if lang not in LANGUAGES:
         raise KeyError(f"there are no words in {lang!r}; choose one of: {', '.join(LANGUAGES)}.")
     groups = json.loads((Path(__file__).parent / f"{lang}.json").read_text(encoding="utf-8"))
+    if lang == "en":
+        groups["fault"] = sentences.english()
     return {f"{group}.{name}": words for group, names in groups.items() for name, words in names.items()}
 
 
 def table(lang: str) -> dict[str, str]:
     """Every key of one language with its words, flat, in the file's order."""
     return {**_table("en"), **_table(lang)}
+
+
+def shown(lang: str) -> dict[str, str]:
+    """`table` without the faults, of which a page gets whole sentences."""
+    return {key: said for key, said in table(lang).items() if not key.startswith("fault.")}
 
 
 def number(value: float, lang: str = "en") -> str:
@@ -35,3 +45,22 @@ def number(value: float, lang: str = "en") -> str:
 def text(key: str, lang: str = "en", **values: object) -> str:
     """The words behind a key, its placeholders filled. Raises KeyError for an unknown key or a missing value."""
     return table(lang)[key].format(**values) if values else table(lang)[key]
+
+
+def fault(told: Any, lang: str = "en", otherwise: str = "") -> str:
+    """The sentence of a `sentences.Fault` as it was told; `otherwise` where there is none, or one that is not known here.
+
+    It comes from other processes, from older and newer versions, and from folders of anybody's: nothing in it is relied on.
+    """
+    said = table(lang)
+
+    def name(kind: str, value: str) -> str:
+        group = {"field": "fields", "dataset": "settings.dataset"}.get(kind, f"choices.{kind}")
+        base, _, more = value.partition(":") if kind == "dataset" else (value, "", "")
+        return text("data.called_with" if more else "data.called", lang, name=said.get(f"{group}.{base}", base), more=more)
+
+    language = sentences.Language(lambda key: said[f"fault.{key}"], lambda value: number(value, lang), name)
+    try:
+        return language.say(told)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return otherwise

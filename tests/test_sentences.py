@@ -1,0 +1,121 @@
+"""What cannot be done: every fault that the code can raise has its English, and its values are plain and whole."""
+
+import ast
+import errno
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import numpy as np
+import pytest
+
+from gan_core import sentences
+from gan_core.data.asking import Cancelled, DataError
+from gan_core.data.pictures import REASONS
+from gan_core.sentences import ENGLISH, Fault, Misfit, because, english, part, size
+
+PACKAGE = Path(sentences.__file__).parent
+FAULTS = {"Fault", "Misfit", "DataError", "Unreachable", "Cancelled", "Failed", "Cut", "Stale", "part", "piece"}
+
+
+def placeholders(key: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(english()[key]) if name is not None}
+
+
+def made() -> Iterator[tuple[str, ast.Call]]:
+    """Every call in the package that makes a fault or a part of one, and where."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "sentences" not in text and "DataError" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FAULTS:
+                yield f"{path.name}:{node.lineno}", node
+
+
+def test_every_fault_in_the_package_has_a_known_key_and_exactly_its_values():
+    calls = list(made())
+    assert len(calls) > 80
+    used = set()
+    for where, call in calls:
+        assert call.args, where
+        key = call.args[0]
+        if not isinstance(key, ast.Constant):
+            assert isinstance(key, ast.JoinedStr) or ast.unparse(key) in ("key", "error.key"), f"{where} has no literal key"
+            continue
+        used.add(key.value)
+        assert key.value in english(), f"{where}: {key.value}"
+        given = {keyword.arg for keyword in call.keywords}
+        if None in given:  # **values: the literal ones at least are wanted
+            assert given - {None} <= placeholders(key.value), where
+        else:
+            assert given == placeholders(key.value), where
+    told = {*used, *(f"skipped_{reason}" for reason in REASONS), *(key for key in english() if key.startswith(("os_", "size_")))}
+    # `kind(...)` in wire.py stands for Failed or Cut.
+    assert set(english()) - told == {"no_answer"}, "a sentence that nobody says"
+
+
+def test_a_class_of_faults_that_is_new_is_looked_at_too():
+    """Whatever inherits from Fault in the package is in the list above."""
+    found = {"Fault"}
+    for _ in range(5):
+        for path in PACKAGE.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & found:
+                    found.add(node.name)
+    assert found == FAULTS - {"part", "piece"}
+
+
+def test_a_fault_says_its_english_and_carries_plain_values():
+    fault = DataError("folder_full", path=Path("/some/where"), most=1_000_000)
+    assert str(fault) == "The folder /some/where holds more than 1,000,000 files; give a folder with the pictures alone."
+    assert json.loads(json.dumps(fault.told())) == {"key": "folder_full", "values": {"path": "/some/where", "most": 1_000_000}}
+    assert isinstance(fault, RuntimeError) and isinstance(Misfit("misfit_batch", field="x", batch=9, n=2), ValueError)
+    assert str(Cancelled("cancelled")).startswith("Cancelled; what was fetched is kept")
+
+
+def test_faults_stand_within_faults():
+    tried = [part("tried", url=f"http://{name}", reason=Fault("no_answer", seconds=10.0)) for name in ("a", "b")]
+    first = Fault("unreachable", dataset={"dataset": "mnist"}, file="x.gz", tried=tried)
+    fault = Fault("unreachable_kept", first=first, size=size(2_500_000))
+    late = "it did not answer for 10 seconds"
+    assert str(fault) == (f"mnist: x.gz could not be fetched. Tried http://a: {late}, http://b: {late}. "
+                          "What came, 2.5 MB, is kept: the next try goes on from there.")
+    assert ENGLISH.say(json.loads(json.dumps(fault.told()))) == str(fault)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 bytes"), (99_999, "99,999 bytes"), (100_000, "0.1 MB"),
+                                             (10**9 - 1, "1,000 MB"), (10**9, "1 GB"), (1_340_000_000, "1.34 GB")])
+def test_sizes_have_the_unit_that_can_be_read(count, said):
+    fault = Fault("archive_directory", size=size(np.int64(count)), most=size(1 << 24))
+    assert str(fault).startswith(f"The archive's list of files has {said}; 16.8 MB are allowed")
+    json.dumps(fault.told())
+
+
+def test_an_unknown_key_or_a_missing_value_is_a_mistake_at_once():
+    with pytest.raises(KeyError):
+        DataError("There is no such key.")
+    with pytest.raises(KeyError):
+        DataError("folder_full", path="/x")
+
+
+def test_what_is_no_letter_or_has_no_end_is_made_fit_to_be_told():
+    fault = Fault("folder_missing", path="/a\udcff\nb" + "x" * 5000)
+    json.dumps(fault.told()).encode()
+    str(fault).encode("utf-8")
+    assert "/a? bxxx" in str(fault) and len(str(fault)) < 700
+
+
+def test_why_the_system_refused():
+    assert ENGLISH.say(because(OSError(errno.ENOSPC, "whatever"))) == "No space left on device"
+    assert because(OSError(errno.EIO, "Input/output error")) == "Input/output error"
+    assert because(OSError("no number")) == "no number"
+
+
+def test_parts_without_an_end_are_refused():
+    told = {"key": "tried", "values": {"url": "", "reason": ""}}
+    for _ in range(50):
+        told = {"key": "misfit_batch", "values": {"field": "", "batch": 1, "n": told}}
+    with pytest.raises(ValueError, match="without an end"):
+        ENGLISH.say(told)

@@ -54,7 +54,8 @@ def _table(rows: dict[str, str]) -> str:
 def _listed() -> str:
     """Presets and data sets, as --help lists them."""
     presets = {name: f"{config.networks} networks, {config.loss} loss, on {config.dataset}" for name, config in PRESETS.items()}
-    sets = {name + (f"[:{entry.argument}]" if entry.default else f":{entry.argument}" if entry.argument else ""): entry.about
+    sets = {name + (f"[:{entry.argument}]" if entry.default else f":{entry.argument}" if entry.argument else ""):
+            entry.about + (f"; downloads {entry.download / 1e6:,.0f} MB once" if entry.download else "")
             for name, entry in registry.DATASETS.items()}
     return (f"presets:\n{_table(presets)}\n\ndata sets:\n{_table(sets)}\n\nfields for --set, with the preset's values where none "
             f"is given:\n{_table({name: FIELDS[name].metadata['help'] for name in FIELDS})}\n\n"

@@ -20,6 +20,7 @@ from . import sources
 from .acceleration import Resolved
 from .config import LIVE, TrainConfig
 from .distributed import Team
+from .sentences import Misfit
 from .trainer import Trainer
 
 STRETCH = 0.1  # seconds of steps between two orders, about: a pause waits for so long
@@ -39,7 +40,7 @@ class Order(IntEnum):
     END = 5
 
 
-class NotAll(ValueError):
+class NotAll(Misfit):
     """A process of the team cannot do what the first one can; one sentence."""
 
 
@@ -163,7 +164,7 @@ def _all_well(team: Team, error: str = "") -> None:
     """Raises NotAll on every process where one of them says an error."""
     for rank, said in enumerate(team.gather_text(error)):
         if said:
-            raise NotAll(f"Process {rank + 1} of {team.size} cannot train: {said}")
+            raise NotAll("not_all", rank=rank + 1, size=team.size, reason=said)
 
 
 def _same_data(team: Team, trainer: Trainer) -> None:
@@ -174,4 +175,4 @@ def _same_data(team: Team, trainer: Trainer) -> None:
     found = team.gather_text(about)
     for rank, other in enumerate(found):
         if other != found[0]:
-            raise NotAll(f"Process {rank + 1} of {team.size} has loaded other data than the first; give both the same files.")
+            raise NotAll("not_same", rank=rank + 1, size=team.size)

@@ -47,7 +47,7 @@ class Dataset(Entry):
     points: bool = False  # points in the plane, not pictures
     argument: str = ""
     default: str = ""
-    download: bool = False  # it comes over the network the first time
+    download: int = 0  # bytes that come over the network the first time, as its source fetches it
 
 
 # A dataset entry is a function (gan_core.data.asking.Ask) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
@@ -57,17 +57,18 @@ DATASETS: dict[str, Dataset] = {
     "grid": Dataset("gan_core.data.points:source", "points of 25 narrow modes on a grid, 100,000", points=True),
     # What comes over the network: beside `source` such a module has ready(ask) -> bool and at_hand(name, limit) -> [sets here].
     "quickdraw": Dataset("gan_core.data.quickdraw:source", "doodles of Quick, Draw!, 28x28 grey: the course's sheep and 344 more",
-                         argument="categories", default="sheep", download=True),
-    "mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 handwritten digits, 28x28 grey", download=True),
-    "fashion-mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 clothes and shoes, 28x28 grey", download=True),
+                         argument="categories", default="sheep", download=15_680_000),
+    "mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 handwritten digits, 28x28 grey", download=9_941_303),
+    "fashion-mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 clothes and shoes, 28x28 grey",
+                             download=26_451_395),
     "kmnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 old Japanese letters of 10 kinds, 28x28 grey",
-                      download=True),
+                      download=18_194_632),
     "emnist": Dataset("gan_core.data.torchvision_sets:source", "handwritten letters and digits, 28x28 grey, up to 697,932",
-                      argument="split", default="letters", download=True),
+                      argument="split", default="letters", download=561_753_746),
     "cifar10": Dataset("gan_core.data.torchvision_sets:source", "50,000 small photographs of 10 kinds, 32x32 in colour",
-                       download=True),
+                       download=170_498_071),
     "svhn": Dataset("gan_core.data.torchvision_sets:source", "73,257 house numbers from the street, 32x32 in colour",
-                    download=True),
+                    download=182_040_794),
     "line": Dataset("gan_core.data.points:source", "points along a line, of GAN Lab", points=True),
     "two-gaussians": Dataset("gan_core.data.points:source", "points of a round cloud and a tall one, of GAN Lab", points=True),
     "lab-ring": Dataset("gan_core.data.points:source", "points along an ellipse, of GAN Lab", points=True),

@@ -26,7 +26,7 @@ from .distributed import Team, TeamBroken
 from .files import atomic_write
 from .headless import Ending
 from .life import Life
-from .orders import NotAll, Orders
+from .orders import Orders
 from .recorder import Diverged
 from .run import Run, RunError
 from .sentences import Fault
@@ -37,7 +37,7 @@ from .trainer import Trainer
 MENDED = ("killed", "crashed")  # kinds of failure that starting again may mend
 
 
-REFUSALS = (NotAll, ConfigError, RunError, checkpoint.CheckpointError)
+REFUSALS = (ConfigError, RunError, checkpoint.CheckpointError)
 
 
 def work(path: Path, paused: bool, threads: int, ending: Ending, team: Team = distributed.ALONE, logs: Sequence[str] = ()) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import queue
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..sentences import Fault
+from ..sentences import Fault, because, part
 
 CONNECT, SILENCE = 10.0, 20.0  # seconds until a server that does not answer, or falls silent, is given up
 TICK = 0.05  # seconds between two looks at whether somebody cancelled, while nothing comes
@@ -57,6 +58,16 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def _beneath(error: BaseException) -> Any:
+    """Why there is no connection, as a value of a sentence: what the system said, which httpx wraps twice."""
+    beneath: BaseException | None = error
+    while beneath is not None and not isinstance(beneath, OSError):
+        beneath = beneath.__cause__ or beneath.__context__
+    if isinstance(beneath, socket.gaierror):
+        return part("no_name")
+    return because(beneath) if isinstance(beneath, OSError) else error
+
+
 def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: threading.Event) -> None:
     """The thread: what comes goes into the queue, the last thing is "end" or "failed"."""
     import httpx
@@ -82,7 +93,7 @@ def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: thr
         kind = Failed if isinstance(error, httpx.ConnectTimeout) else Cut
         put("failed", kind("no_answer", seconds=late))
     except httpx.ConnectError as error:
-        put("failed", Failed("no_host", host=urlsplit(url).hostname, reason=error))
+        put("failed", Failed("no_host", host=urlsplit(url).hostname, reason=_beneath(error)))
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
         put("failed", Failed("no_address", reason=error))
     except httpx.TransportError as error:

@@ -98,11 +98,11 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
     return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
 
 
-def sets() -> dict[str, list[str]]:
-    """What the list says of those that come over the network: {"ready": [those that are here], "download": [the others]}."""
-    needy = [kind for kind, entry in registry.DATASETS.items() if entry.download]
+def sets() -> dict[str, Any]:
+    """What the list says of those that come over the network: {"ready": [those that are here], "download": {other: bytes}}."""
+    needy = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
     here = [kind for kind in needy if sources.ready(TrainConfig(dataset=kind))]
-    return {"ready": here, "download": [kind for kind in needy if kind not in here]}
+    return {"ready": here, "download": {kind: size for kind, size in needy.items() if kind not in here}}
 
 
 class DataPanel:

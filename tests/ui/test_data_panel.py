@@ -128,6 +128,26 @@ def test_what_comes_over_the_network_is_told_apart_by_whether_it_is_here(page):
     told = page.get("/gradio_api/gan/data/sets").json()
     assert set(told["ready"]) | set(told["download"]) == {kind for kind, entry in registry.DATASETS.items() if entry.download}
     assert "mnist" in told["download"] and not set(told["ready"]) & set(told["download"])
+    assert told["download"]["emnist"] > 5e8 and told["download"]["cifar10"] == 170_498_071
+
+
+def test_two_browsers_hear_of_one_job_in_their_own_languages(page):
+    wish = values(kind="folder", folder="/no/such/place")
+    said = {lang: ask(page, who=lang, lang=lang, values=wish) for lang in words.LANGUAGES}
+    for lang in said:
+        while said[lang]["state"] in ("waiting", "working"):
+            said[lang] = ask(page, who=lang, lang=lang, values=wish, look=True)
+        assert said[lang]["state"] == "refused" and "fault" not in said[lang]
+    assert said["en"]["sentence"].startswith("The folder /no/such/place is not there; give the path")
+    assert said["fr"]["sentence"].startswith("Le dossier /no/such/place n’existe pas")
+
+
+def test_an_upload_and_a_drawing_are_refused_in_the_page_s_language(data, tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    *_, notice = data_panel.DataPanel._keep(None, "fr", [str(tmp_path / "x.zip")])
+    assert "Le fichier x.zip : ni image, ni zip d’images" in notice and "pas des images : 1" in notice
+    for bad in ("{", "[]"):
+        assert "Le dessin n’est pas une liste de points" in data_panel.DataPanel._drawn(None, "fr", bad)[1]
 
 
 def test_a_page_that_strangers_can_open_names_no_folders(shelf):

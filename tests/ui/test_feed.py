@@ -12,6 +12,7 @@ from making import IMAGES, OF_POINTS, make_run
 from gan_core.config import PRESETS
 from gan_core.images import grid, png
 from gan_core.run import Run
+from gan_core.sentences import Fault
 from gan_core.ui.feed import MOST_MARKS, MOST_MEASURED, SERIES, Feed, _spread, _thinned
 
 AROUND = {"worker": "ready", "active": None}
@@ -200,3 +201,20 @@ def test_thinning_keeps_the_extremes_the_order_and_the_limit(values, most):
         if there:
             kept = [row[column] for row in thin if row[column] is not None]
             assert (min(kept), max(kept)) == (min(there), max(there))
+
+
+def test_a_failure_is_told_in_every_language_and_one_without_a_key_as_it_was_written(run):
+    feed, status = Feed(run), run.stored_status()
+    fault = Fault("folder_missing", path="/x")
+    status.state = "failed"
+    status.error = {"kind": "refused", "message": str(fault), "step": 0, "fault": fault.told()}
+    run.write_status(status)
+    told = look(feed)["status"]["status"]["error"]
+    assert told["said"]["fr"].startswith("Le dossier /x n’existe pas") and told["said"]["en"] == told["message"] == str(fault)
+    status.error = {"kind": "refused", "message": "Of an older version.", "step": 0}
+    run.write_status(status)
+    assert look(feed)["status"]["status"]["error"] == status.error
+    for odd in ({"key": "of a newer version", "values": {}}, "text", [1]):
+        status.error = {"kind": "refused", "message": "As it was.", "step": 0, "fault": odd}
+        run.write_status(status)
+        assert look(feed)["status"]["status"]["error"]["said"] == {"en": "As it was.", "fr": "As it was."}

@@ -120,7 +120,8 @@ def test_a_browser_that_went_without_a_word_is_noticed(made):
 @pytest.mark.parametrize(("script", "said"), [
     ("import os; os.kill(os.getpid(), 9)", "ended without a word"),
     ("print('nonsense')", "ended without a word"),
-    ("print('{\"refused\": \"There is no network.\"}')", "There is no network.")])
+    ("print('{\"refused\": \"There is no network.\"}')", "There is no network."),
+    ("print('{\"refused\": \"There is no network.\", \"fault\": {\"key\": \"from the future\"}}')", "There is no network.")])
 def test_a_process_that_dies_or_refuses_is_one_sentence_and_is_asked_again(made, script, said):
     library, _ = made(script)
     for _ in range(2):

@@ -1,5 +1,6 @@
 """The word tables: every language says the same things, and every word that the page asks for is there."""
 
+import json
 import re
 from pathlib import Path
 from string import Formatter
@@ -7,6 +8,8 @@ from string import Formatter
 import pytest
 
 from gan_core.config import PRESETS, TrainConfig
+from gan_core.registry import DATASETS, LOSSES, NETWORKS
+from gan_core.sentences import Fault, english, part, size
 from gan_core.ui import words
 
 ASSETS = Path(words.__file__).parent.parent / "assets"
@@ -99,3 +102,39 @@ def test_the_head_carries_words_that_cannot_close_its_script():
     from gan_core.ui import view
     tables = re.search(r"<script>window\.GAN_WORDS = (.*?);</script>", view.HEAD, re.S).group(1)
     assert "<" not in tables
+
+
+def test_a_fault_is_said_in_the_language_with_its_numbers_and_the_form_s_own_names():
+    values = {"what": part("the_folder", path="/x"), "count": 1_234_567, "form": "3 x 64 x 64", "need": size(15_200_000_000),
+              "free": size(1_500_000_000), "field": {"field": "max_images"}, "fit": 12_345, "other": {"field": "image_size"}}
+    told = json.loads(json.dumps(Fault("memory", **values).told()))
+    assert words.fault(told, "fr").replace("\u00a0", " ") == (
+        "Le dossier /x : 1\u202f234\u202f567 images de 3 x 64 x 64 demandent 15,2 Go de mémoire, et 1,5 Go sont libres ; "
+        "mettez « Au plus » à 12\u202f345 ou moins, ou choisissez une « Taille » plus petite.")
+    assert "set “At most” to 12,345 or less, or choose a smaller “Size”" in words.fault(told, "en")
+    offline = {"first": "", "names": [{"dataset": "digits"}, {"dataset": "emnist:letters"}]}
+    said = words.fault({"key": "unreachable_offline", "values": offline}, "fr").replace("\u00a0", " ")
+    assert said.endswith("sans réseau : « Chiffres manuscrits », « EMNIST : lettres : letters ».")
+
+
+def test_every_fault_has_its_french_and_every_name_in_it_is_the_form_s():
+    assert {key.removeprefix("fault.") for key in words._table("fr") if key.startswith("fault.")} == set(english())
+    kinds = {"field": TrainConfig.__dataclass_fields__, "dataset": DATASETS, "loss": LOSSES, "networks": NETWORKS}
+    for kind, names in kinds.items():
+        for name in names:
+            said = words.fault({"key": "tried", "values": {"url": {kind: name}, "reason": ""}}, "fr")
+            assert said.startswith("«\u00a0") and f"«\u00a0{name}\u00a0»" not in said, (kind, name)
+
+
+@pytest.mark.parametrize("told", [
+    None, "text", 7, [], {}, {"key": "nonsense", "values": {}}, {"key": "folder_full"}, {"key": "folder_full", "values": 3},
+    {"key": "folder_full", "values": {"path": "/x"}}, {"key": ["folder_full"], "values": {}}, {"key": "called", "values": {}},
+    {"key": "tried", "values": {"url": {}, "reason": {"a": 1, "b": 2}}},
+    {"key": "tried", "values": {"url": 10**400, "reason": ""}},
+    {"key": "tried", "values": {"url": {"bytes": "many"}, "reason": ""}}, {"key": "tried", "values": {"url": {"dataset": 3}}}])
+def test_what_is_no_fault_or_of_another_version_is_said_as_it_was(told):
+    assert words.fault(told, "fr", "The sentence.") == "The sentence."
+
+
+def test_the_page_carries_no_templates_of_faults():
+    assert not [key for key in words.shown("fr") if key.startswith("fault.")] and len(words.shown("fr")) > 300

@@ -94,11 +94,11 @@
     if (!reply || !reply.ok) return;
     const { ready, download } = await reply.json();
     look_up.here = new Set(ready);
-    look_up.once = new Set(download);
+    look_up.once = download; // bytes of each
     heads();
   }
   look_up.here = new Set();
-  look_up.once = new Set();
+  look_up.once = {};
 
   // A preset that came along with the data is scrolled to inside its own list, never by moving the page.
   let chosen = "";
@@ -138,7 +138,7 @@
     for (const item of document.querySelectorAll("#dataset li[data-index]")) {
       const name = names[Number(item.dataset.index)], group = about.groups[name];
       const head = group !== before ? t(`data.group_${group}`) : "";
-      const note = look_up.here.has(name) ? t("data.here") : look_up.once.has(name) ? t("data.once") : "";
+      const note = look_up.here.has(name) ? t("data.here") : look_up.once[name] ? t("data.once", { n: number(look_up.once[name] / 1e6) }) : "";
       if ((item.dataset.head || "") !== head) item.dataset.head = head;
       if ((item.dataset.note || "") !== note) item.dataset.note = note;
       before = group;

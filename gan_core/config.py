@@ -16,8 +16,8 @@ from . import registry
 class ConfigError(ValueError):
     """A value outside what is allowed; the message is one sentence for a person.
 
-    `field`, `given` and `kind` ("choice", "bool", "pair", "whole", "number"; "" where the message says it all) let the page
-    say it in other words; what is allowed stands in the field's metadata.
+    `field`, `given` and `kind` ("choice", "bool", "pair", "whole", "number", "dataset"; "" where the message says it all) let
+    the page say it in other words; what is allowed stands in the field's metadata.
     """
 
     def __init__(self, message: str, field: str = "", given: Any = None, kind: str = "") -> None:
@@ -148,7 +148,8 @@ def _dataset(value: Any) -> str:
             raise ValueError(f"dataset is {value!r}; give a name such as 'digits'.")
         kind, argument = registry.split_dataset(value)
     except ValueError as error:
-        raise ConfigError(str(error), "dataset", value) from error
+        known = isinstance(value, str) and value.partition(":")[0] in registry.DATASETS  # then what follows is at fault
+        raise ConfigError(str(error), "dataset", value, "dataset" if known else "") from error
     return f"{kind}:{argument}" if argument else kind
 
 

@@ -245,6 +245,7 @@ def test_a_batch_that_cannot_be_shared_is_refused_in_words_once(start) -> None:
     assert group.end() == 1
     status = group.status()
     assert status.error["kind"] == "refused" and "batch_size is 9, which 2 processes" in status.error["message"]
+    assert status.error["fault"] == {"key": "misfit_batch", "values": {"field": {"field": "batch_size"}, "batch": 9, "n": 2}}
     assert status.life == 1
 
 

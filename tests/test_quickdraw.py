@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standin import StandIn, drawings, npy
 
+from gan_core import registry
 from gan_core.data import quickdraw, room
 from gan_core.data.asking import Ask, DataError
 from gan_core.data.download import Unreachable
@@ -90,6 +91,10 @@ def test_a_name_that_is_none_gets_the_nearest(server, argument, words):
     with pytest.raises(DataError, match=words):
         load(argument)
     assert not server.asked
+
+
+def test_the_registry_says_how_much_the_first_doodles_are():
+    assert registry.DATASETS["quickdraw"].download == quickdraw.ALL * quickdraw.PIXELS
 
 
 def test_the_list_is_the_345_of_the_data_set():

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 
 from gan_core import checkpoint, pointers, registry
+from gan_core import worker as working
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.latent import load_live
 from gan_core.run import CommandError, Run
@@ -452,6 +454,15 @@ def test_out_of_memory_is_told_with_a_remedy(start) -> None:
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
     assert status.error["kind"] == "out_of_memory" and "batch" in status.error["message"]
+
+
+def test_data_that_are_not_there_end_a_life_in_a_sentence_and_in_what_a_page_translates(tmp_path: Path, monkeypatch) -> None:
+    run = Run.create(TrainConfig(dataset=f"folder:{tmp_path}/nowhere"), tmp_path)
+    monkeypatch.setattr(working, "_log_to", lambda path: None)  # here, in this very process
+    assert working.work(run.path, False, 1, SimpleNamespace(by=lambda stop: None)) == 1
+    error = run.status().error
+    assert error["kind"] == "refused" and error["message"].startswith(f"The folder {tmp_path}/nowhere is not there")
+    assert error["fault"] == {"key": "folder_missing", "values": {"path": f"{tmp_path}/nowhere"}}
 
 
 def test_a_run_this_version_cannot_train_is_refused_in_words(start, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.data import own
+from gan_core.data import own, quickdraw
 from gan_core.data.asking import DataError
 from gan_core.ui import data_panel, settings, wishes, words
 from gan_core.ui.controls import Controls, Refusal
@@ -140,6 +140,12 @@ def test_two_browsers_hear_of_one_job_in_their_own_languages(page):
         assert said[lang]["state"] == "refused" and "fault" not in said[lang]
     assert said["en"]["sentence"].startswith("The folder /no/such/place is not there; give the path")
     assert said["fr"]["sentence"].startswith("Le dossier /no/such/place n’existe pas")
+
+
+def test_a_name_too_long_is_refused_in_the_page_s_language(page):
+    for lang, start in (("en", "Data set: quickdraw:"), ("fr", "Données : quickdraw:")):
+        told = ask(page, lang=lang, values=values(kind="quickdraw", categories=quickdraw.categories()))
+        assert told["state"] == "open" and told["sentence"].startswith(start) and len(told["sentence"]) < 150
 
 
 def test_an_upload_and_a_drawing_are_refused_in_the_page_s_language(data, tmp_path):

@@ -123,7 +123,7 @@ def test_why_the_system_refused():
 
 def test_parts_without_an_end_are_refused():
     told = {"key": "tried", "values": {"url": "", "reason": ""}}
-    for _ in range(50):
+    for _ in range(20):
         told = {"key": "misfit_batch", "values": {"field": "", "batch": 1, "n": told}}
     with pytest.raises(ValueError, match="without an end"):
         ENGLISH.say(told)

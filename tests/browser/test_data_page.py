@@ -141,6 +141,22 @@ def test_what_is_no_archive_is_refused_where_it_was_given(place, visit, tmp_path
     notice.wait_for(state="detached")
 
 
+def test_a_folder_that_is_not_there_is_refused_to_each_in_their_own_language(place, visit):
+    french, english = visit(place.url, locale="fr-FR"), visit(place.url)
+    for person, lang in ((french, "fr"), (english, "en")):
+        choose(person, "folder", lang)
+        person.page.locator("#data-folder :is(textarea, input)").fill("/no/such/place")
+        person.page.keyboard.press("Enter")
+    facts(french, "Le dossier /no/such/place n’existe pas")
+    facts(english, "The folder /no/such/place is not there")
+    # A run all the same: its failure is one status for all, and a sentence for each.
+    french.click("btn-start")
+    french.wait_state("failed")
+    french.page.locator(".gan-banner").get_by_text("au pas 0 : Le dossier /no/such/place n’existe pas ; donnez").wait_for()
+    english.page.locator(".gan-banner").get_by_text("at step 0: The folder /no/such/place is not there; give").wait_for()
+    assert french.errors == english.errors == []
+
+
 def test_points_are_drawn_by_hand_and_trained_on(place, visit):
     person = visit(place.url)
     page = person.page
@@ -194,7 +210,7 @@ def test_doodles_come_with_progress_can_be_given_up_and_a_run_waits_for_them(pla
     stopped(person)
     page.click("#dataset input")
     assert page.locator("#dataset li[data-note]", has_text=text("settings.dataset.quickdraw")).get_attribute("data-note") in (
-        text("data.here"), text("data.once"))
+        text("data.here"), text("data.once", n=16))
 
 
 @pytest.mark.parametrize(("width", "height", "scheme", "locale"), [(1440, 900, "dark", "fr-FR"), (390, 844, "light", "en-US")])

@@ -81,7 +81,7 @@ def check_config(config: TrainConfig, loss: Loss, points: bool, processes: int =
         if getattr(config, name) and not loss.takes_noise:
             raise Misfit("misfit_noise", field={"field": name}, value=getattr(config, name), loss={"loss": config.loss})
     if points and config.augment != "none":
-        raise Misfit("misfit_augment", field={"field": "augment"}, value={"augment": config.augment})
+        raise Misfit("misfit_augment", field={"field": "augment"}, value={"augment": config.augment}, none={"augment": "none"})
 
 
 def share_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
@@ -110,7 +110,7 @@ def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) 
         raise ValueError(f"labels are {labels.dtype} {tuple(labels.shape)}; give whole numbers from 0, one for each of the "
                          f"{len(data):,} images.")
     if condition == "class" and labels is None:
-        raise Misfit("misfit_unlabelled", field={"field": "condition"})
+        raise Misfit("misfit_unlabelled", field={"field": "condition"}, value={"condition": "class"}, none={"condition": "none"})
     return data, labels.long() if labels is not None else None
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -391,3 +392,17 @@ def test_nothing_is_left_running(server, path):
         if thread.name == "download":
             thread.join(30)
             assert not thread.is_alive()
+
+
+def test_a_network_that_is_not_there_is_told_in_words_that_every_page_knows(tmp_path, monkeypatch):
+    def nobody(*args, **keywords):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for reason, host in (("os_econnrefused", f"127.0.0.1:{port}"), ("no_name", "digits.invalid")):
+        if reason == "no_name":
+            monkeypatch.setattr(socket, "getaddrinfo", nobody)
+        with pytest.raises(Unreachable) as caught:
+            fetch(f"http://{host}/it.bin", tmp_path / "it.bin", ASK)
+        (tried,) = caught.value.values["tried"]
+        assert tried["values"]["reason"]["values"]["reason"] == {"key": reason, "values": {}}

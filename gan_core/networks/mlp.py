@@ -102,5 +102,5 @@ def build(latent_dim: int = 2, shape: tuple[int, ...] = (2,), classes: int = 0) 
     if tuple(shape) != (2,):
         raise Misfit("misfit_points", networks={"networks": "mlp"}, shape=str(tuple(shape)))
     if classes:
-        raise Misfit("misfit_classes", networks={"networks": "mlp"}, field={"field": "condition"})
+        raise Misfit("misfit_classes", networks={"networks": "mlp"}, field={"field": "condition"}, none={"condition": "none"})
     return he_(Generator(latent_dim)), he_(Discriminator())

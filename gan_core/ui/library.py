@@ -24,6 +24,7 @@ from ..supervisor import PROJECT
 AT_ONCE = 2  # processes that read data at the same time
 LEASE = 75.0  # seconds without a question before a browser wants nothing any more; a hidden tab asks once a minute
 KEPT = 64  # results that are remembered
+PATIENCE = 3.0  # seconds that somebody who presses Start waits for a second try
 GRACE = 3.0  # seconds that a process has to end by itself
 FIELDS = ("dataset", "image_size", "color", "crop", "max_images")  # of a config: what data are wanted, and in which form
 UNFINISHED = ("waiting", "working")
@@ -54,7 +55,7 @@ class Library:
     """All jobs of one page. Safe to call from many threads; `who` is a browser's own name for itself."""
 
     def __init__(self, lease: float = LEASE, command: tuple[str, ...] = (sys.executable, "-m", "gan_core.prepare")) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Condition(threading.RLock())
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._wishes: dict[str, tuple[str, float]] = {}  # who -> (key of a job, when it asked last)
         self._lease, self._command = lease, command
@@ -97,6 +98,19 @@ class Library:
         with self._lock:
             job = self._jobs.get(key_of(config))
             return job.ready.get("about") if job is not None else None
+
+    def again(self, config: TrainConfig, seconds: float = PATIENCE) -> dict[str, Any] | None:
+        """Data that were refused are tried once more; what is said then if they are refused again within that time, else None."""
+        who = f"again {threading.get_ident()}"
+        with self._lock:
+            job = self._jobs.get(key_of(config))
+            if job is None or job.state != "refused":
+                return None
+            self.wish(who, config)
+            job = self._jobs[key_of(config)]
+            self._lock.wait_for(lambda: job.state not in UNFINISHED, seconds)
+            self._wishes.pop(who, None)  # the browser that asked wants these under its own name, or else a run fetches them
+            return job.told() if job.state == "refused" else None
 
     def close(self) -> None:
         """End every process."""
@@ -156,6 +170,7 @@ class Library:
             if job.state == "working":
                 job.refuse(Fault("silent"))
             self._tidy()
+            self._lock.notify_all()
 
     def _hear(self, job: Job, line: dict[str, Any]) -> None:
         with self._lock:
@@ -167,6 +182,7 @@ class Library:
                 job.state, job.progress, job.ready = "ready", None, line["ready"]
             elif "refused" in line:
                 job.state, job.progress, job.sentence, job.fault = "refused", None, str(line["refused"]), line.get("fault")
+            self._lock.notify_all()
 
     def _keep(self) -> None:
         """While there is unfinished work, notice browsers that went without a word."""

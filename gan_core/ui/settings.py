@@ -169,7 +169,11 @@ class Settings:
 
     def config(self, lang: str, *values: Any) -> TrainConfig:
         """What the form asks for, if it can be trained. Raises Refusal."""
-        return wanted(form(self._controls, lang, *values), self._library, lang)
+        config = wanted(form(self._controls, lang, *values), self._library, lang)
+        refused = self._library.again(config)  # else a run would be made only to fail
+        if refused:
+            raise Refusal("errors.refused", lang, message=words.fault(refused["fault"], lang, refused["sentence"]))
+        return config
 
     def _wire(self, controls: Controls, lang: gr.Textbox, defaults: gr.Button) -> None:
         kind, forms = self.data.kind, len(PICTURES)

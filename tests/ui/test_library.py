@@ -108,6 +108,22 @@ def test_two_at_once_the_others_wait_and_those_that_were_given_up_never_begin(ma
     assert begun(folder) == ["digits-1", "digits-2", "digits-4", "digits-5"]
 
 
+def test_what_was_refused_is_tried_once_more_when_somebody_starts_it_all_the_same(made):
+    library, folder = made()
+    assert library.again(wish(1)) is None, "nobody has looked at it yet"
+    library.wish("a", wish(1))
+    refused = '{"refused": "No.", "fault": {"key": "silent", "values": {}}}'
+    (folder / "digits-1.end").write_text(refused)
+    until(lambda: library.look("a")["state"] == "refused")
+    again = library.again(wish(1), seconds=30)
+    assert again["sentence"] == "No." and again["fault"]["key"] == "silent" and library.look("a")["state"] == "refused"
+    (folder / "digits-1.end").unlink()
+    assert library.again(wish(1), seconds=0.05) is None and library.look("a")["state"] == "working", "nobody waits for ever"
+    (folder / "digits-1.end").write_text(DONE)
+    until(lambda: library.look("a")["state"] == "ready")
+    assert library.again(wish(1)) is None
+
+
 def test_a_browser_that_went_without_a_word_is_noticed(made):
     library, folder = made(lease=0.4)
     library.wish("gone", wish(1))

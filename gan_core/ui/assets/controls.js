@@ -5,6 +5,7 @@
   const { h, t, store, on, emit, number, short } = window.gan;
   const CONTROL = { "btn-start": "start", "btn-pause": "pause", "btn-resume": "resume", "btn-step": "step", "btn-step-d": "step",
                     "btn-step-g": "step", "btn-reset": "reset", "btn-save": "save", "btn-restore": "restore" };
+  document.documentElement.style.setProperty("--not-done", JSON.stringify(t("errors.title"))); // over a refusal, by page.css
   const find = (id) => { const found = document.getElementById(id); return found && found.tagName !== "BUTTON" ? found.querySelector("button") : found; };
 
   // Which of the three are worth a place. Exactly one of them is the primary button.

@@ -145,10 +145,11 @@
     }
   }
   on("page", () => { dress(); heads(); });
+  on("snapshot", () => { if (form && told.state === "refused") send(true); }); // Start tries again what was refused, and may get it
 
   parts.look = (root) => {
     about = JSON.parse(root.dataset.look);
-    document.documentElement.style.setProperty("--drop", JSON.stringify(t("data.drop")));
+    document.documentElement.style.setProperty("--drop", JSON.stringify(t("data.drop"))); // read by data.css
     const canvas = h("canvas", { role: "img", "aria-label": t("data.alt_points"), hidden: true });
     let image = h("img", { alt: "", hidden: true, draggable: "false" });
     const stand = h("b"), count = h("span"), fill = h("i");

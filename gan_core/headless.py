@@ -10,8 +10,8 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -22,14 +22,15 @@ import psutil
 
 from . import registry, sinks
 from .config import PRESETS, ConfigError, TrainConfig
+from .ending import INTERRUPTED, Ending
 from .files import atomic_write, runs_folder
 from .run import Run, RunError, read_json
 from .status import ACTIVE
 from .supervisor import Supervisor, command, room_for
-from .terminal import Terminal, clock
+from .terminal import Terminal, clock, open_streams, say
 
 LAUNCHED = ".launched.json"  # which run torchrun's processes train that were started with --new
-INTERRUPTED = 130  # the exit status that shells give to Ctrl+C
+MOST_THREADS = 256
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
@@ -59,8 +60,9 @@ def _listed() -> str:
             for name, entry in registry.DATASETS.items()}
     return (f"presets:\n{_table(presets)}\n\ndata sets:\n{_table(sets)}\n\nfields for --set, with the preset's values where none "
             f"is given:\n{_table({name: FIELDS[name].metadata['help'] for name in FIELDS})}\n\n"
-            "Ctrl+C saves and ends; a second one ends at once. The exit status is 0 for a run that finished or was stopped\n"
-            f"through its folder, 1 for a failure, 2 for what was refused, {INTERRUPTED} after Ctrl+C.")
+            "Ctrl+C, SIGTERM and a terminal that is closed save and end; a second Ctrl+C ends at once. With nohup or in tmux a\n"
+            "run outlives its terminal. The exit status is 0 for a run that finished or was stopped through its folder, 1 for a\n"
+            f"failure, 2 for what was refused, {INTERRUPTED} after Ctrl+C, 143 after SIGTERM, 129 after the terminal's end.")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -87,6 +89,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.idle + args.new + (args.run is not None) != 1:
         parser.error("give a run folder, or --new, or --idle")
+    if not 0 <= args.threads <= MOST_THREADS:
+        parser.error(f"--threads is {args.threads}; give a whole number from 0 to {MOST_THREADS}")
     for action in new:
         if not args.new and getattr(args, action.dest) is not None:
             parser.error(f"{action.option_strings[0]} is for a run that is made now; write --new as well")
@@ -97,11 +101,14 @@ def config_of(args: argparse.Namespace) -> tuple[TrainConfig, str]:
     """(config, preset) that the command line asks for. Raises Unusable or ConfigError, each a sentence."""
     changes: dict[str, Any] = {name: value for name, value in (("dataset", args.dataset), ("max_minutes", args.minutes),
                                                                ("max_steps", args.steps)) if value is not None}
+    given = set(changes)
     for text in args.set or []:
         name, equals, value = text.partition("=")
         if not equals:
             raise Unusable(f"--set {text} names no value; write --set FIELD=VALUE, such as --set batch_size=32.")
-        changes.setdefault(name.strip(), _value(name.strip(), value.strip()))
+        if (name := name.strip()) in given:
+            raise Unusable(f"{name} is given by an option of its own and by --set {text}; give it once.")
+        changes[name] = _value(name, value.strip())  # of several the last counts, as with options
     preset = args.preset or _preset_for(changes.get("dataset", ""))
     if preset not in PRESETS:
         raise Unusable(f"There is no preset {preset!r}; choose one of: {', '.join(PRESETS)}.")
@@ -172,39 +179,17 @@ def greeting(run: Run, args: argparse.Namespace) -> str:
         ends.append(f"{config.max_minutes:g} minute{'s' * (config.max_minutes != 1)}")
     if config.max_steps:
         ends.append(f"{config.max_steps:,} steps")
-    where = "" if args.checkpoints is None and run.path.parent == Path("checkpoints") else f" --checkpoints {run.path.parent}"
+    usual = args.checkpoints is None and run.path.parent == Path("checkpoints")
+    where = "" if usual else f" --checkpoints {_quoted(run.path.parent)}"
     return (f"{run.name} learns {config.dataset}, {' or '.join(ends) or 'until it is stopped'}.\n"
             f"run:    {run.path.resolve()}\npage:   python playground.py{where}    (shows it live: pause, tune, stop)")
 
 
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path)) if os.name == "posix" else f'"{path}"' if " " in str(path) else str(path)
+
+
 # How it ends.
-
-class Ending:
-    """SIGTERM and Ctrl+C save and end, whenever they come; a second Ctrl+C ends at once, as if by kill -9."""
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-        self._stop: Callable[[], None] | None = None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._heard)
-
-    @property
-    def interrupted(self) -> bool:
-        return signal.SIGINT in self.asked
-
-    def _heard(self, number: int, frame: object) -> None:
-        if number == signal.SIGINT and self.interrupted:
-            os._exit(INTERRUPTED)
-        self.asked.append(number)
-        if self._stop is not None:
-            self._stop()
-
-    def by(self, stop: Callable[[], None]) -> None:
-        """From now on `stop` saves and ends; at once where that was asked for before. It runs in a signal handler: no locks."""
-        self._stop = stop
-        if self.asked:
-            stop()
-
 
 def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending, alone: bool = True) -> tuple[str, int]:
     """(what is said at the end, the exit status). A new run that was refused before its first step leaves nothing.
@@ -227,8 +212,8 @@ def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending, a
     if status.state == "failed":
         words = message
     if status.state != "finished" and status.checkpoint_step >= 0:
-        words += f"\nresume with: python -m gan_core.worker {run.path}"
-    return words, result or (INTERRUPTED if alone and ending.interrupted and status.state != "finished" else 0)
+        words += f"\nresume with: python -m gan_core.worker {_quoted(run.path)}"
+    return words, result or (ending.status if alone and status.state != "finished" else 0)
 
 
 class Team(Protocol):
@@ -247,6 +232,7 @@ def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: T
     Of several processes the first makes the run and tells the others where it is. again: torchrun starts them anew, because one
     of them died; then the run is there already.
     """
+    open_streams()
     ending = Ending()
     try:
         sinks.check(args.log)
@@ -262,11 +248,11 @@ def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: T
             result = work(run.path, ending)
     except (Unusable, ConfigError, RunError) as error:
         if not team.rank:
-            print(error, file=sys.stderr)
+            say(str(error), error=True)
         return 2
     said, result = last_word(run, args, result, ending, alone=team.size == 1)
     if args.new or sys.stderr.isatty() or result == 2:
-        print(said, file=sys.stderr if result in (1, 2) else sys.stdout, flush=True)
+        say(said, error=result in (1, 2))
     return result
 
 
@@ -292,7 +278,7 @@ def _path(args: argparse.Namespace, team: Team, again: bool) -> Path:
             run = _launched(args) if again else None
             if run is None:
                 run = make(args, team.size)
-                print(greeting(run, args), flush=True)
+                say(greeting(run, args))
             told = {"path": str(run.path.resolve())}
         except (Unusable, ConfigError, RunError) as error:
             told = {"error": str(error)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,28 @@ LINE = 60.0  # seconds between two lines where nobody sees a bar
 TAIL = 16_384  # bytes of the curves that are looked at: some seconds of them
 SHARE = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
 COUNTER = "{desc}  {postfix}"
+
+
+def open_streams() -> None:
+    """Standard streams that were closed (`>&-`) lead nowhere from now on; else the run's own files would get their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)  # also where it is the same: children inherit it then
+            if nowhere != number:
+                os.close(nowhere)
+
+
+def say(text: str, error: bool = False) -> None:
+    """Print, whether or not anybody can hear it: a pipe that was closed, a terminal that is gone, a full disk end no training."""
+    stream = sys.stderr if error else sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())  # what is still in the stream's memory is written at the very end
 
 
 def clock(seconds: float) -> str:
@@ -104,9 +127,10 @@ class Terminal:
         self._over.set()
         if self._thread.ident is not None:
             self._thread.join()
-        if self._bar is not None:
-            self._bar.close()
-        self._err.flush()
+        with contextlib.suppress(OSError, ValueError):  # nobody sees it any more
+            if self._bar is not None:
+                self._bar.close()
+            self._err.close()
         for stream, kept in zip((1, 2), self._kept, strict=True):
             os.dup2(kept, stream)
             os.close(kept)

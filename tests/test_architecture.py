@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "status": set(),
     "pointers": {"files"},
     "metrics": set(),
+    "ending": set(),
     **{leaf: LEAVES | {"files", "pointers"} for leaf in LEAVES},
     "sources": {"config", "registry"} | LEAVES,
     "prepare": {"config", "sources"} | LEAVES,
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": {"orders"} | LEAVES,
     "life": {"board", "best", "commands", "orders", "recorder", "probe", "sources", "trainer", "run", "config"} | GROUND | LEAVES,
     "terminal": {"run", "config"} | GROUND,
-    "headless": {"terminal", "sinks", "supervisor", "run", "config", "registry"} | GROUND,
+    "headless": {"ending", "terminal", "sinks", "supervisor", "run", "config", "registry"} | GROUND,
     "worker": {"headless", "sinks", "board", "life", "orders", "recorder", "probe", "players", "sources", "trainer", "run",
                "config"} | GROUND | LEAVES,
     "dcgan": {"trainer", "config", "registry"} | LEAVES,
@@ -55,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 LAZILY = {"ui": {"latent", "networks", "images", "remote"}}  # inside functions: torch is imported after the page answers
 TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
-             "terminal", "headless", "remote", "sinks", "pixels", "sentences",
+             "terminal", "headless", "ending", "remote", "sinks", "pixels", "sentences",
              "prepare", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 

@@ -38,6 +38,7 @@ def test_the_command_line_becomes_a_config() -> None:
     assert preset == "steady" and config == PRESETS["steady"].replace(
         max_minutes=10, max_steps=500, betas_d=(0.5, 0.9), spectral_norm=True, lr_d=1e-3, image_size="32")
     assert config_of() == (PRESETS["quick"], "quick")
+    assert config_of("--set", "seed=1", "--set", "seed=2")[0].seed == 2, "the last counts, as with options"
 
 
 def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
@@ -54,6 +55,7 @@ def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
     (["--set", "spectral_norm=maybe"], "spectral_norm is 'maybe'; give true or false."), (["--set", "betas_d=1"], "two numbers"),
     (["--dataset", "moon"], "dataset is 'moon'"), (["--preset", "steady", "--dataset", "ring"], "--preset ring"),
     (["--preset", "ring", "--dataset", "digits"], "another preset"),
+    (["--minutes", "5", "--set", "max_minutes=6"], "max_minutes is given by an option of its own and by --set max_minutes=6"),
     (["--log", "paper"], "There is no log 'paper'"), (["--set", "processes=3"], "3 processes cannot share batch_size 16 evenly"),
     (["--set", "processes=64", "--set", "batch_size=64", "--set", "device=cpu"], "64 processes need a core each")])
 def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv, said) -> None:
@@ -63,7 +65,8 @@ def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv,
     assert said in told and told.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("argv", [[], ["--new", "a-run"], ["--idle", "a-run"], ["a-run", "--minutes", "5"], ["--wings"]])
+@pytest.mark.parametrize("argv", [[], ["--new", "a-run"], ["--idle", "a-run"], ["a-run", "--minutes", "5"], ["--wings"],
+                                  ["--new", "--threads", "-2"]])
 def test_a_command_line_without_sense_is_one_sentence(capsys, argv) -> None:
     with pytest.raises(SystemExit) as caught:
         headless.arguments(argv)
@@ -226,6 +229,52 @@ def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() ->
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def heard(number: int, run: str = "ending.by(lambda: None)") -> int:
+    """The exit status that a process ends with to which this signal was sent."""
+    return worker(code=f"import os, signal, sys; from gan_core.ending import Ending; ending = Ending(); {run}\n"
+                       f"os.kill(os.getpid(), {number}); sys.exit(ending.status)").returncode
+
+
+def test_the_terminals_end_is_heard_unless_nohup_has_made_it_mean_nothing() -> None:
+    assert heard(signal.SIGHUP) == 129
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child inherits it
+    try:
+        assert heard(signal.SIGHUP) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(("asked", "state", "alone", "result"), [
+    ([signal.SIGINT], "stopped", True, 130), ([signal.SIGTERM], "stopped", True, 143), ([signal.SIGHUP], "stopped", True, 129),
+    ([], "stopped", True, 0), ([signal.SIGTERM], "finished", True, 0), ([signal.SIGTERM], "stopped", False, 0)])
+def test_the_exit_status_tells_which_signal_ended_it(tmp_path, asked, state, alone, result) -> None:
+    """A batch system that takes its machine back must not believe that the run has finished."""
+    run, ending = Run.create(PRESETS["quick"], tmp_path / "two words"), headless.Ending.__new__(headless.Ending)
+    ending.asked = asked
+    run.write_status(Status(state=state, step=5, checkpoint_step=5))
+    said, status = headless.last_word(run, headless.arguments([str(run.path)]), 0, ending, alone)
+    assert status == result
+    assert state == "finished" or said.endswith(f"python -m gan_core.worker '{run.path}'")
+
+
+@pytest.mark.parametrize("streams", ["2>&1 | true", pytest.param(">&- 2>&- <&-", marks=pytest.mark.slow)])
+def test_an_output_that_nobody_reads_ends_no_training(tmp_path, streams) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from gan_core import headless, terminal
+from gan_core.distributed import ALONE
+args = headless.arguments(["--new", "--checkpoints", {str(tmp_path)!r}])
+terminal.LOOK = 0.001
+def work(path, ending):
+    Path({str(tmp_path)!r}, "trained").touch()
+    return 0
+Path({str(tmp_path)!r}, "status").write_text(str(headless.train(args, work, ALONE)))
+"""
+    subprocess.run(["sh", "-c", f'"$0" -c "$1" {streams}', sys.executable, code], cwd=ROOT, stdin=subprocess.DEVNULL)
+    assert (tmp_path / "trained").exists() and (tmp_path / "status").read_text() == "0"
 
 
 def test_an_end_that_was_asked_for_before_there_is_anything_to_end_is_kept() -> None:

@@ -42,11 +42,6 @@ def main() -> None:
     from gan_core.ui.app import Playground
     from gan_core.ui.controls import Refusal
 
-    # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
-    # handler only when this one wakes by itself.
-    ended: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: ended.append(number))
     defaults = {name: getattr(args, name) for name in ("seed", "device") if getattr(args, name) is not None}
     try:
         folder = runs_folder(args.checkpoints)
@@ -56,6 +51,13 @@ def main() -> None:
         playground = Playground(folder, args.threads, defaults, args.attach)
     except Refusal as error:
         sys.exit(f"--attach: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)  # an address can be slow, and nothing trains yet
+    # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
+    # handler only when this one wakes by itself.
+    ended: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: ended.append(number))
     try:
         playground.launch(args.host, args.port, args.share, args.open)
     except OSError as error:

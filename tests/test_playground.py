@@ -59,6 +59,17 @@ def test_a_place_that_cannot_be_attached_is_one_sentence(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_is_heard_while_an_address_keeps_the_start_waiting(tmp_path):
+    code = ("import signal, sys, types, playground\n"
+            "app, controls = types.ModuleType('app'), types.ModuleType('controls')\n"
+            "app.Playground, controls.Refusal = lambda *_: signal.raise_signal(signal.SIGINT), ValueError\n"
+            "sys.modules.update({'gan_core.ui.app': app, 'gan_core.ui.controls': controls})\n"
+            f"sys.argv[1:] = ['--checkpoints', {str(tmp_path)!r}]; playground.main()")
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 130 and not found.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_sigterm_saves_the_run_ends_the_worker_and_leaves_with_0(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

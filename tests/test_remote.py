@@ -507,6 +507,21 @@ def test_no_sentence_and_no_file_repeats_a_password(tmp_path: Path, hostile: str
     assert not any(b"secret" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
+@pytest.mark.parametrize(("url", "seen"), [
+    ("s3://key:secret@bucket/runs", "s3://bucket/runs"), ("s3://key:se/cr@et@bucket/x", "s3://bucket/x"),
+    ("sftp://me@host:22/x", "sftp://host:22/x"), ("hf://datasets/us/sheep@main/x", "hf://datasets/us/sheep@main/x"),
+    ("http://host:80/a@b", "http://host:80/a@b"), ("no https://host/c?sig=secret (404)", "no https://host/c?... (404)")])
+def test_an_address_is_shown_without_its_secrets(url: str, seen: str) -> None:
+    assert remote.shown(url) == seen
+
+
+def test_curves_that_are_too_long_are_refused_before_they_are_fetched(tmp_path: Path, hostile: str) -> None:
+    Hostile.listing = [{"name": "0002.jsonl", "size": gate.METRICS_LIMIT + 1, "type": "file"}]
+    with pytest.raises(remote.RemoteError, match=r"metrics/0002.jsonl has 67,108,865 bytes"):
+        remote.pull(hostile, tmp_path)
+    assert not [path for path in Hostile.asked if path.endswith("0002.jsonl")]
+
+
 def test_a_disk_that_refuses_is_a_sentence(tmp_path: Path, url: str, good: Fake) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RunError, match="cannot be written"):

@@ -15,11 +15,11 @@ from ..files import atomic_write, folder_name, new_folder
 from ..run import Run, RunError
 from ..status import ACTIVE, ENDED
 from . import gate
-from .address import Address, RemoteError
+from .address import Address, RemoteError, shown
 from .mirror import LOCK, Mirror, Tell
 from .outgoing import Outgoing
 
-__all__ = ["EVERY", "Mirror", "RemoteError", "find", "keep", "pull", "push"]
+__all__ = ["EVERY", "Mirror", "RemoteError", "find", "keep", "pull", "push", "shown"]
 
 EVERY = 5.0  # seconds between two looks of a follower
 ENOUGH = 100  # runs of one folder

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..run import Run, RunError
 from ..status import ACTIVE
-from . import EVERY, Mirror, find, keep, push
+from . import EVERY, Mirror, find, keep, push, shown
 
 
 class Bar:
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
             signal.signal(signal.SIGTERM, lambda *_: stop.set())  # a batch system says so at the end: one last look, then go
             push(Run.open(args.run), args.url, args.follow, checkpoints=args.checkpoints, every=args.every, tell=bar.tell,
                  stop=stop)
-            bar.bar.write(f"{args.run} is at {args.url}")
+            bar.bar.write(f"{args.run} is at {shown(args.url)}")
     except RunError as error:
         bar.bar.close()
         print(error, file=sys.stderr)

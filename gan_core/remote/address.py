@@ -160,8 +160,9 @@ class Address:
 
 
 def shown(url: str) -> str:
-    """The address as people and files may see it: without user name and password."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", url)
+    """The address as people and files may see it: without user name and password, and without the keys of a signed one."""
+    url = re.sub(r"(?<=://)(?:[^/\s]*@|[^/:@\s]*:(?!\d+/)\S*@)", "", url)  # a password may hold @ and /
+    return re.sub(r"(://[^?\s]*\?)[^\s'\")]+", r"\1...", url)
 
 
 def _driver(url: str, error: ImportError) -> str:

@@ -162,6 +162,8 @@ class Mirror:
         path, have = self.path / name, self._size(name)
         if have == size:
             return
+        if size > gate.METRICS_LIMIT:  # it would be fetched to the limit at each look, to be refused then
+            raise RemoteError(f"{self.there.url}: {name} has {size:,} bytes; at most {gate.METRICS_LIMIT:,} are mirrored.")
         start = max(0, have - OVERLAP)
         data = self._read(name, gate.METRICS_LIMIT - start, start)
         if have:

@@ -1,16 +1,20 @@
 """Runs that lie elsewhere: folders that a person has opened by their path, remembered beside the runs, let go without a trace.
 
 A place is a run's folder, a folder of runs, or an address (with "://") whose runs are mirrored here. It trains nothing.
+A password in an address serves until the page ends; it is neither shown nor written down.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +26,9 @@ NOTE = ".attached.json"
 MIRRORS = ".mirrors"
 MOST = 100  # places, and runs of one place that are shown
 FRESH = 2.0  # seconds for which a look at the places is good enough
+PATIENCE = 20.0  # seconds in which an address must have said what runs it has
 EVERY = 5.0  # seconds between two looks at an address
+RARELY = 12  # every so many of these looks asks for new runs there, and whether one that had ended goes on
 
 
 class NoPlace(ValueError):
@@ -56,8 +62,9 @@ class Attached:
         self._lock = threading.RLock()
         self._found: dict[str, Elsewhere] = {}
         self._looked = -FRESH
-        self._mirrors: dict[str, list[Any]] = {}
-        self._follower: threading.Thread | None = None
+        self._mirrors: dict[str, list[Any]] = {}  # of each address, as it is shown
+        self._addresses: dict[str, str] = {}  # as they were given, where that is more than is shown
+        self._followers: dict[str, threading.Thread] = {}  # one an address: who is slow keeps no other waiting
         self.closed = threading.Event()
 
     def places(self) -> list[str]:
@@ -81,14 +88,13 @@ class Attached:
         if not text or "\0" in text:
             raise NoPlace("errors.attach_empty")
         if "://" in text:
-            place = text.rstrip("/")
-            self._mirror(place)
+            place = self._mirror(text.rstrip("/"))
         else:
             path = Path(os.path.abspath(Path(text).expanduser()))
             if path == self.folder.resolve() or path.parent == self.folder.resolve():
                 raise NoPlace("errors.attach_own", path=path)
             place = str(path)
-        runs = self._runs(place)
+        runs = sorted(self._runs(place), key=lambda run: run.touched(), reverse=True)
         if not runs:
             raise NoPlace("errors.attach_none", path=place)
         with self._lock:
@@ -106,7 +112,8 @@ class Attached:
             if run is None or run.place not in self.places():
                 return False
             self._remember([place for place in self.places() if place != run.place])
-            self._mirrors.pop(run.place, None)
+            for known in (self._mirrors, self._addresses):
+                known.pop(run.place, None)
         return True
 
     def runs(self) -> list[Elsewhere]:
@@ -142,55 +149,97 @@ class Attached:
 
     # Addresses.
 
-    def _mirror(self, url: str) -> None:
-        """Look at an address now; the first run is fetched before this returns, so that a person hears what is wrong."""
+    def _mirror(self, url: str) -> str:
+        """Look at an address now; one run is fetched before this returns, so that a person hears what is wrong.
+
+        Returns the address as it may be shown and remembered.
+        """
         from .. import remote
 
+        place = remote.shown(url)
         try:
-            urls = remote.find(url)
+            urls = _soon(lambda: remote.find(url), place)
             if not urls:
-                raise NoPlace("errors.attach_none", path=url)
+                raise NoPlace("errors.attach_none", path=place)
             mirrors = [remote.Mirror(one, self.folder / MIRRORS) for one in urls]
-            mirrors[0].refresh()
+            _fetch_one(mirrors)
         except RunError as error:
             raise NoPlace("errors.refused", message=error) from error
         with self._lock:
-            self._mirrors[url] = mirrors
-            self._follow()
+            self._mirrors[place], self._addresses[place] = mirrors, url
+            self._follow(place)
+        return place
 
     def _followed(self, url: str) -> list[Any]:
         with self._lock:
             if url not in self._mirrors:
                 self._mirrors[url] = []  # until the follower has found them; what is here already is shown then
-                self._follow()
+                self._follow(url)
             return list(self._mirrors[url])
 
-    def _follow(self) -> None:
-        if self._follower is None or not self._follower.is_alive():
-            self._follower = threading.Thread(target=self._keep_fresh, daemon=True)
-            self._follower.start()
+    def _follow(self, place: str) -> None:
+        if place not in self._followers:
+            self._followers[place] = threading.Thread(target=self._keep_fresh, args=(place,), daemon=True)
+            self._followers[place].start()
 
-    def _keep_fresh(self) -> None:
-        """While there are addresses: what is new there comes here. A network that is away is tried again."""
+    def _keep_fresh(self, place: str) -> None:
+        """Until an address is let go: what is new there comes here. A network that is away is tried again."""
+        for look in itertools.count(1):
+            with self._lock:
+                if self.closed.is_set() or place not in self._mirrors:
+                    del self._followers[place]  # whoever opens it from here on starts another
+                    return
+            self._look(place, thorough=look % RARELY == 0)
+            self.closed.wait(EVERY)
+
+    def _look(self, place: str, thorough: bool) -> None:
+        """Bring one address's copies up to date. thorough: new runs there, and those that had ended, too."""
         from .. import remote
 
-        while not self.closed.is_set():
-            with self._lock:
-                wanted = {url: list(mirrors) for url, mirrors in self._mirrors.items()}
-            if not wanted:
-                return
-            for url, mirrors in wanted.items():
-                with contextlib.suppress(RunError):
-                    if not mirrors:
-                        mirrors = [remote.Mirror(one, self.folder / MIRRORS) for one in remote.find(url)]
-                        with self._lock:
-                            if url in self._mirrors:
-                                self._mirrors[url] = mirrors
-                for mirror in mirrors:
-                    with contextlib.suppress(RunError):
-                        if not (mirror.path / "config.json").exists() or mirror.run.stored_status().state in ACTIVE:
-                            mirror.refresh()
-            self.closed.wait(EVERY)
+        with self._lock:
+            mirrors, url = self._mirrors.get(place, []), self._addresses.get(place, place)
+        if thorough or not mirrors:
+            with contextlib.suppress(RunError):
+                known = {mirror.path: mirror for mirror in mirrors}
+                found = [remote.Mirror(one, self.folder / MIRRORS) for one in remote.find(url)]
+                # One that is gone there is still to be seen here.
+                mirrors = list(({mirror.path: mirror for mirror in found} | known).values())
+                with self._lock:
+                    if place in self._mirrors:
+                        self._mirrors[place] = mirrors
+        for mirror in mirrors:
+            with contextlib.suppress(RunError):
+                if thorough or not (mirror.path / "config.json").exists() or mirror.run.stored_status().state in ACTIVE:
+                    mirror.refresh()
+
+
+def _soon(ask: Callable[[], list[str]], place: str) -> list[str]:
+    """What `ask` returns or raises; NoPlace where that takes too long: drivers wait for minutes, a person does not."""
+    answer: Future[list[str]] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(PATIENCE)
+    except TimeoutError as error:
+        raise NoPlace("errors.attach_slow", path=place, seconds=f"{PATIENCE:g}") from error
+
+
+def _fetch_one(mirrors: list[Any]) -> None:
+    """Bring the first run here that can be brought; where none can, raise what the first one said."""
+    errors = []
+    for mirror in mirrors:
+        try:
+            mirror.refresh()
+            return
+        except RunError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def _opened(path: Path, place: str) -> Elsewhere:

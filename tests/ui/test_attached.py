@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 
 import pytest
 from making import make_run
@@ -148,6 +149,95 @@ def test_an_address_is_mirrored_watched_and_never_steered(shelf, tmp_path):
     Controls(shelf).let_go(opened.id)
     shelf.attached.closed.set()
     assert shelf.attached.runs() == [] and opened.path.exists()
+
+
+def test_a_password_in_an_address_is_neither_shown_nor_written(shelf, tmp_path):
+    remote.push(make_run(tmp_path / "trained", steps=1), "memory://key:se/cret@bucket/sheep")
+    opened = Controls(shelf).attach("memory://key:se/cret@bucket/sheep")
+    assert opened.place == opened.info["origin"] == "memory://bucket/sheep" and shelf.attached.runs()
+    shelf.attached.closed.set()
+    assert not [path for path in shelf.folder.rglob("*") if path.is_file() and b"cret" in path.read_bytes()]
+    with pytest.raises(Refusal, match="There is no run at memory://bucket/nothing;"):
+        Controls(shelf).attach("memory://key:se/cret@bucket/nothing")
+    Controls(shelf).let_go(opened.id)
+    assert shelf.attached.places() == []
+
+
+def test_a_look_now_and_then_finds_new_runs_and_ended_ones_that_go_on(shelf, tmp_path):
+    first, second = (make_run(tmp_path / name, steps=1, state="stopped") for name in ("one", "two"))
+    remote.push(first, "memory://later/runs/first")
+    shelf.attached.closed.set()  # this test is the follower
+    (opened,) = shelf.attached.open("memory://later/runs")
+    status = first.stored_status()
+    status.state, status.step = "running", 2
+    first.write_status(status)
+    remote.push(first, "memory://later/runs/first")
+    remote.push(second, "memory://later/runs/second")
+    shelf.attached._look(opened.place, thorough=False)
+    assert shelf.find(opened.id).stored_status().state == "stopped", "that would be a request each time for nothing"
+    shelf.attached._look(opened.place, thorough=True)
+    shelf.attached._looked = -1e9
+    assert {run.name for run in shelf.attached.runs()} == {first.name, second.name}
+    assert shelf.find(opened.id).stored_status().state == "running"
+
+
+def test_one_bad_run_at_an_address_does_not_hide_the_others(shelf, tmp_path):
+    run = make_run(tmp_path / "one", steps=1)
+    for name in ("a", "b"):
+        remote.push(run, f"memory://mixed/runs/{name}")
+    remote.address.Address("memory://mixed/runs/a").write("status.json", b"{}]")
+    shelf.attached.closed.set()
+    assert Controls(shelf).attach("memory://mixed/runs").info["origin"] == "memory://mixed/runs/b"
+    remote.address.Address("memory://mixed/runs/b").write("status.json", b"{}]")
+    with pytest.raises(NoPlace) as caught:
+        Attached(tmp_path / "fresh").open("memory://mixed/runs")
+    assert "status.json from there is not JSON" in words.text(caught.value.key, **caught.value.values)
+
+
+def test_an_address_opened_after_all_were_let_go_is_followed_too(shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(attached, "EVERY", 0.001)
+    remote.push(make_run(tmp_path / "one", steps=1), "memory://again/run")
+    for _ in range(3):
+        opened = Controls(shelf).attach("memory://again/run")
+        follower = shelf.attached._followers["memory://again/run"]
+        assert follower.is_alive()
+        Controls(shelf).let_go(opened.id)
+        follower.join(20)
+        assert not shelf.attached._followers, "nothing to follow"
+
+
+def test_an_address_that_does_not_answer_is_said_and_keeps_no_other_waiting(shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(attached, "EVERY", 0.001)
+    run, find = make_run(tmp_path / "one", steps=1, state="running"), remote.find
+    asked, hang = threading.Event(), threading.Event()
+    remote.push(run, "memory://quick/run")
+
+    def silent(url):
+        if url == "memory://silent":
+            asked.set()
+            hang.wait()
+        return find(url)
+
+    monkeypatch.setattr(remote, "find", silent)
+    monkeypatch.setattr(attached, "PATIENCE", 0.01)
+    with pytest.raises(Refusal, match=r"memory://silent has not answered for 0\.01 s"):
+        Controls(shelf).attach("memory://silent")
+    monkeypatch.setattr(attached, "PATIENCE", 20.0)
+    asked.clear()
+    (shelf.folder / NOTE).write_text('{"places": ["memory://silent"]}')  # it was quicker once
+    shelf.attached._looked = -1e9
+    shelf.attached.runs()
+    assert asked.wait(20), "it is asked, and hangs"
+    opened = Controls(shelf).attach("memory://quick/run")
+    status = run.stored_status()
+    status.step = 7
+    run.write_status(status)
+    remote.push(run, "memory://quick/run")
+    deadline = time.monotonic() + 20
+    while shelf.find(opened.id).stored_status().step != 7:
+        assert time.monotonic() < deadline
+    shelf.attached.closed.set()
+    hang.set()
 
 
 def test_who_trains_in_its_folder_is_told_before_anything_is_written(shelf, away):

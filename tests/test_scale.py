@@ -81,29 +81,40 @@ def test_the_slurm_script_is_sound_to_bash() -> None:
     assert not re.search(r"docker|singularity|apptainer", text.replace("without a container", ""))
 
 
-@pytest.mark.slow
-def test_the_slurm_script_trains_on_two_nodes_stops_when_the_time_is_up_and_goes_on(tmp_path: Path) -> None:
-    """The script itself, the rendezvous and two groups of processes; only srun and scontrol are stand-ins, on one machine."""
+@pytest.fixture
+def job(tmp_path: Path) -> dict[str, str]:
+    """The environment of a job on two nodes of one process each; srun and scontrol are stand-ins, on one machine."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name, code in {"scontrol": 'echo localhost', "srun": 'shift; "$@" & "$@" & wait -n; wait'}.items():
+    srun = 'while [[ "$1" == --* ]]; do shift; done; "$@" & "$@" & wait -n; wait'
+    for name, code in {"scontrol": f'if [ "$1" = requeue ]; then echo "$2" >> {tmp_path}/requeued; else echo localhost; fi',
+                       "srun": f'echo "$@" >> {tmp_path}/srun\n{srun}'}.items():
         (tools / name).write_text(f"#!/bin/bash\n{code}\n")
         (tools / name).chmod(stat.S_IRWXU)
-    store = tmp_path / "store" / "run"
-    job = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHON": sys.executable, "PLAYGROUND": str(ROOT),
-           "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_NUM_NODES": "2", "PROCESSES": "1",
-           "SLURM_JOB_ID": str(os.getpid()), "CHECKPOINTS": str(tmp_path / "runs"), "PRESET": "quick", "BATCH": "16",
-           "STORE": f"file://{store}", "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHON": sys.executable, "PLAYGROUND": str(ROOT),
+            "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_NUM_NODES": "2", "PROCESSES": "1",
+            "SLURM_JOB_ID": str(os.getpid()), "CHECKPOINTS": str(tmp_path / "two words"), "BATCH": "16",
+            "SLURM_CPUS_PER_TASK": "2", "OMP_NUM_THREADS": "1"}
 
-    def submit(**more: str) -> tuple[Run, int]:
+
+SCRIPT = ["bash", ROOT / "docs/slurm/train.sbatch"]
+
+
+@pytest.mark.slow
+def test_the_slurm_script_trains_on_two_nodes_stops_when_the_time_is_up_and_goes_on(tmp_path: Path, job: dict[str, str]) -> None:
+    """The script itself, the rendezvous and two groups of processes."""
+    store = tmp_path / "store" / "run"
+    job["STORE"] = f"file://{store}"
+
+    def submit(*options: str, **more: str) -> tuple[Run, int]:
         """Trains until some steps are made, then the time is up; returns the run and the step it had begun at."""
         with open(tmp_path / "log", "a") as log:
-            script = subprocess.Popen(["bash", ROOT / "docs/slurm/train.sbatch"], env=job | more, stdout=log, stderr=log)
+            script = subprocess.Popen([*SCRIPT, *options], env=job | more, stdout=log, stderr=log)
         try:
             begun, deadline = None, time.monotonic() + 120
             while True:
                 assert script.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()[-3000:]
-                run = next(iter(list_runs(tmp_path / "runs")), None) if (tmp_path / "runs").exists() else None
+                run = next(iter(list_runs(job["CHECKPOINTS"])), None)
                 status = run.stored_status() if run else None
                 if status and status.state == "running":
                     begun = status.step if begun is None else begun
@@ -116,10 +127,37 @@ def test_the_slurm_script_trains_on_two_nodes_stops_when_the_time_is_up_and_goes
             script.kill()
         return run, begun
 
-    run, _ = submit()
+    requeued = tmp_path / "requeued"
+    run, _ = submit("--preset", "quick", "--steps", "1000000")
     status = run.stored_status()
     assert status.state == "stopped" and status.processes == 2 and status.checkpoint_step == status.step
-    again, begun = submit(RUN=str(run.path))
-    assert again.id == run.id and begun >= status.step
+    assert run.preset == "quick" and run.config.max_steps == 1_000_000 and run.config.batch_size == 16
+    assert "--cpus-per-task=2" in (tmp_path / "srun").read_text(), "or srun gives one core"
+    assert requeued.read_text().split() == [job["SLURM_JOB_ID"]]
+    again, begun = submit("--preset", "quick", "--steps", "1000000", REQUEUE="0")  # as Slurm starts a requeued job: the same id
+    assert again.id == run.id and begun >= status.step and len(requeued.read_text().split()) == 1
+    assert len(list_runs(job["CHECKPOINTS"])) == 1
     assert json.loads((store / "status.json").read_text())["step"] == again.stored_status().step
     assert (store / "checkpoint" / "latest.json").exists()
+
+
+@pytest.mark.slow
+def test_the_slurm_script_is_heard_before_there_is_anything_to_stop_and_asks_for_no_endless_run_again(
+        tmp_path: Path, job: dict[str, str]) -> None:
+    with open(tmp_path / "log", "a") as log:
+        script = subprocess.Popen([*SCRIPT, "--preset", "quick"], env=job, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "srun").exists():  # torchrun is loading
+            assert script.poll() is None and time.monotonic() < deadline
+        script.send_signal(signal.SIGUSR1)
+        assert script.wait(120) == 0, (tmp_path / "log").read_text()[-3000:]
+    finally:
+        script.kill()
+    assert list_runs(job["CHECKPOINTS"])[0].status().state == "stopped" and not (tmp_path / "requeued").exists()
+
+
+def test_the_slurm_script_refuses_in_a_sentence(tmp_path: Path, job: dict[str, str]) -> None:
+    done = subprocess.run([*SCRIPT, "--preset", "steddy"], env=job, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("There is no preset 'steddy'") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "srun").exists()

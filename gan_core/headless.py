@@ -211,6 +211,8 @@ def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending, a
         words += f" Best {status.best['name']} {status.best['value']:.4g} at step {status.best['step']:,}."
     if status.state == "failed":
         words = message
+    if status.notice:
+        words += f"\n{status.notice}"
     if status.state != "finished" and status.checkpoint_step >= 0:
         words += f"\nresume with: python -m gan_core.worker {_quoted(run.path)}"
     return words, result or (ending.status if alone and status.state != "finished" else 0)
@@ -244,15 +246,14 @@ def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: T
             return work(run.path, ending)  # it says why where everybody sees it
         if run.config.processes > 1 and team.size == 1 and "RANK" not in os.environ and os.name == "posix":
             os.execv(sys.executable, _together(run, args))  # torchrun takes this process's place
-        with Terminal(run, lambda: ending.interrupted, lines=args.new):
+        with Terminal(run, lambda: ending.interrupted):
             result = work(run.path, ending)
     except (Unusable, ConfigError, RunError) as error:
         if not team.rank:
             say(str(error), error=True)
         return 2
     said, result = last_word(run, args, result, ending, alone=team.size == 1)
-    if args.new or sys.stderr.isatty() or result == 2:
-        say(said, error=result in (1, 2))
+    say(said, error=result in (1, 2))
     return result
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import shutil
 import time
 import uuid
 from dataclasses import dataclass
@@ -86,19 +87,22 @@ class Run:
                parent: dict[str, Any] | None = None, kind: str = "run") -> Run:
         """A new run folder inside `folder`, with its config and a first status (state "stopped", life 0)."""
         stem = folder_name(name) or folder_name(preset) or "run"
-        path = Path(folder) / stem
+        path, made = Path(folder) / stem, False
         try:
             path = new_folder(Path(folder), "" if kind == "starter" else f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}", path)
+            made = True
             for part in ("control", "metrics", "frames", "live", "checkpoint"):
                 (path / part).mkdir(parents=True)
+            info = {"schema": SCHEMA, "id": path.name, "name": name or path.name, "kind": kind, "created": time.time(),
+                    "preset": preset, "config": config.to_dict(), "parent": parent}
+            atomic_write(path / "config.json", json.dumps(info, indent=1).encode())
+            run = cls(path, info)
+            run.write_status(Status())
         except OSError as error:
+            if made:  # a full disk: half a run is none
+                shutil.rmtree(path, ignore_errors=True)
             raise RunError(f"cannot make the run folder {path}: {error.strerror or error}; choose another with --checkpoints.") \
                 from error
-        info = {"schema": SCHEMA, "id": path.name, "name": name or path.name, "kind": kind, "created": time.time(),
-                "preset": preset, "config": config.to_dict(), "parent": parent}
-        atomic_write(path / "config.json", json.dumps(info, indent=1).encode())
-        run = cls(path, info)
-        run.write_status(Status())
         return run
 
     @classmethod

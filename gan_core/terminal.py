@@ -102,10 +102,11 @@ def newest(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 class Terminal:
     """Shows a run's progress on this process's own stderr while the training writes to worker.log instead.
 
-    A bar where stderr is a terminal; else, with `lines`, a line at each change of state and one a minute.
+    A bar where stderr is a terminal; else a line at each change of state and one a minute. What the page would show as a notice
+    is a line in both.
     """
 
-    def __init__(self, run: Run, interrupted: Callable[[], bool], lines: bool) -> None:
+    def __init__(self, run: Run, interrupted: Callable[[], bool]) -> None:
         self.run, self.interrupted, self.config = run, interrupted, run.config
         self._kept = [os.dup(1), os.dup(2)]
         self._err = open(self._kept[1], "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115, lives as long
@@ -113,11 +114,10 @@ class Terminal:
         if self._err.isatty():
             self._bar = tqdm(total=1, file=self._err, leave=False, bar_format=COUNTER)
         self._quality: dict[str, Any] = {}
-        self._said, self._said_at = "", time.monotonic()
+        self._said, self._said_at, self._notice = "", time.monotonic(), run.stored_status().notice
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        if self._bar is not None or lines:
-            self._thread.start()
+        self._thread.start()
 
     def __enter__(self) -> Terminal:
         return self
@@ -125,8 +125,7 @@ class Terminal:
     def __exit__(self, *exception: object) -> None:
         """The bar goes, and what is printed from here on is seen again."""
         self._over.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.join()
         with contextlib.suppress(OSError, ValueError):  # nobody sees it any more
             if self._bar is not None:
                 self._bar.close()
@@ -148,6 +147,11 @@ class Terminal:
         label, share, facts = described(status, self.config, losses, self._quality)
         if self.interrupted():
             label = f"saving (Ctrl+C again ends at once), {label}"
+        if status.notice != self._notice:
+            self._notice = status.notice
+            if status.notice:
+                tqdm.write(status.notice, file=self._err)
+                self._err.flush()
         if self._bar is None:
             self._line(status.state, f"{label}{f' ({share:.0%})' if share >= 0 else ''}{', ' if facts else ''}{facts}")
             return

@@ -114,6 +114,33 @@ def test_the_newest_of_the_curves_is_found_near_the_end_of_a_long_file(tmp_path)
     assert terminal.newest(tmp_path / "none") == ({}, {})
 
 
+def test_a_notice_is_told_once_when_it_comes_and_again_at_the_end(tmp_path, capfd, monkeypatch) -> None:
+    """Nobody need look at a page to hear that the disk is full."""
+    run, status, full = Run.create(PRESETS["quick"], tmp_path), Status(state="running"), "Saving failed: No space left on device."
+    run.write_status(status)
+    monkeypatch.setattr(terminal, "LOOK", 100.0)  # this test looks
+    shown = terminal.Terminal(run, lambda: False)
+    with shown:
+        for notice in (full, full, ""):
+            status.notice = notice
+            run.write_status(status)
+            shown.look()
+    assert capfd.readouterr().err.count(full) == 1
+    status.state, status.notice = "stopped", full
+    run.write_status(status)
+    ending = headless.Ending.__new__(headless.Ending)
+    ending.asked = []
+    assert headless.last_word(run, headless.arguments([str(run.path)]), 0, ending)[0].endswith(full)
+
+
+def test_a_run_that_cannot_go_on_says_so_in_a_batch_job_too(tmp_path, capfd, monkeypatch) -> None:
+    run = Run.create(PRESETS["quick"], tmp_path)
+    run.write_status(Status(state="failed", error={"kind": "crashed", "message": "The training failed.", "step": 3}))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is pytest's
+    assert headless.train(headless.arguments([str(run.path)]), lambda path, ending: 1, ALONE) == 1
+    assert capfd.readouterr().err.splitlines()[-1] == "The training failed."
+
+
 # The process.
 
 class Shell:

@@ -310,3 +310,13 @@ def test_the_live_file_is_the_one_the_status_names(tmp_path: Path) -> None:
     assert run.live_path() == run.live_file(3)
     run.write_status(Status(live=4))
     assert run.live_path() is None
+
+
+def test_a_disk_without_room_makes_no_half_a_run(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gan_core.run.atomic_write", full)
+    with pytest.raises(RunError, match="No space left on device; choose another"):
+        Run.create(TrainConfig(), tmp_path, name="sheep")
+    assert list(tmp_path.iterdir()) == []

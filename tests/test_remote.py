@@ -2,6 +2,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -193,6 +194,22 @@ def test_checkpoints_come_on_request_checked_and_make_a_run_of_ones_own(tmp_path
     assert not copy.path.exists() and [run.id for run in list_runs(tmp_path / "mine")] == [mine.id]
     assert (mine.checkpoint_folder / "step-2.safetensors").read_bytes() == data
     assert mine.kind == "run" and mine.status().state == "stopped" and mine.metrics() == fake.run.metrics()
+
+
+def test_a_checkpoint_that_is_there_already_is_not_sent_again_but_another_of_its_name_is(tmp_path: Path, url: str) -> None:
+    fake, sent = Fake(tmp_path / "here"), []
+    fake.step(2)
+    for again in (False, False, True):
+        if again or not sent:
+            data = with_checkpoint(fake)
+        sent.append([])
+        remote.push(fake.run, url, checkpoints=True, tell=lambda name, done, total: sent[-1].append(name))
+    assert [("checkpoint/step-2.safetensors" in names) for names in sent] == [True, False, True]
+    copy = remote.pull(url, tmp_path / "there", checkpoints=True)
+    assert (copy.checkpoint_folder / "step-2.safetensors").read_bytes() == data
+    Address(url).remove("checkpoint/latest.json")  # as after a push that was killed before its end
+    remote.push(fake.run, url, checkpoints=True, tell=lambda name, done, total: sent[-1].append(name))
+    assert sent[-1].count("checkpoint/step-2.safetensors") == 2
 
 
 def test_a_checkpoint_that_is_not_the_one_that_was_saved_is_refused(tmp_path: Path, url: str) -> None:
@@ -535,7 +552,18 @@ def command(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "gan_core.remote", *args], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
-def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Path) -> None:
+def remote_main(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    """The same in this process."""
+    from gan_core.remote.__main__ import main
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return main(list(args)), *capfd.readouterr()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Path, capfd) -> None:
     fake = Fake(tmp_path / "here")
     fake.step(3)
     fake.end()
@@ -545,5 +573,18 @@ def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Pat
     assert got.returncode == 0 and "finished at step 3" in got.stdout, got.stderr
     assert contents(list_runs(tmp_path / "there")[0].path) == contents(fake.run.path)
     assert "B/s" in put.stderr + got.stderr, "there is a progress line"
+    other = Fake(tmp_path / "other", "goat")
+    other.end()
+    remote.push(other.run, f"file://{tmp_path}/place/goat")
+    (tmp_path / "place" / "goat" / "status.json").write_text("{}]")
+    mixed = remote_main(capfd, "pull", f"file://{tmp_path}/place", str(tmp_path / "again"))
+    assert mixed[0] == 2 and "finished at step 3" in mixed[1] and "status.json from there is not JSON" in mixed[2]
+    assert "There are 2 runs at" in remote_main(capfd, "pull", f"file://{tmp_path}/place", str(tmp_path / "again"), "--follow")[2]
+    nowhere = remote_main(capfd, "push", str(fake.run.path), "/proc/nowhere/run")
+    assert nowhere[0] == 2 and "/proc/nowhere/run cannot be written to" in nowhere[2]
+    for wrong in ("0", "-1", "nan", "soon"):
+        with pytest.raises(SystemExit):
+            remote_main(capfd, "pull", "memory://x", str(tmp_path), "--every", wrong)
+        assert f"'{wrong}' is no time to wait; give seconds from 0.1" in capfd.readouterr().err
     bad = command("pull", str(tmp_path / "nowhere"), str(tmp_path / "there"))
     assert bad.returncode == 2 and "There is no run at" in bad.stderr and "Traceback" not in bad.stderr

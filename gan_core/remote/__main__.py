@@ -30,21 +30,43 @@ class Bar:
             self.bar.refresh()
 
 
-def pull(args: argparse.Namespace, bar: Bar) -> None:
-    """Every run at the address; with --follow the one run until it has ended there."""
-    urls = find(args.url) or [args.url]  # where none is, a pull says so in words
+def pull(args: argparse.Namespace, bar: Bar) -> int:
+    """Every run at the address; with --follow the one run until it has ended there. Returns how many could not be had."""
+    urls, refused = find(args.url) or [args.url], 0  # where none is, a pull says so in words
+    if args.follow and len(urls) > 1:
+        raise RunError(f"There are {len(urls)} runs at {shown(args.url)}; give the address of the one that is to be followed.")
     for url in urls:
-        mirror = Mirror(url, args.folder, checkpoints=args.checkpoints or args.keep, tell=bar.tell)
-        mirror.refresh()
-        while args.follow and len(urls) == 1 and mirror.run.stored_status().state in ACTIVE:
-            time.sleep(args.every)
-            try:
-                mirror.refresh()
-            except RunError as error:
-                bar.bar.write(f"{error} Trying again in {args.every:g} s.", file=sys.stderr)
-        run = keep(mirror.run, args.folder) if args.keep else mirror.run
-        status = run.stored_status()
-        bar.bar.write(f"{run.path}  {run.name}: {status.state} at step {status.step:,}")
+        try:
+            pull_one(url, args, bar)
+        except RunError as error:
+            bar.bar.write(str(error), file=sys.stderr)
+            refused += 1
+    return refused
+
+
+def pull_one(url: str, args: argparse.Namespace, bar: Bar) -> None:
+    mirror = Mirror(url, args.folder, checkpoints=args.checkpoints or args.keep, tell=bar.tell)
+    mirror.refresh()
+    while args.follow and mirror.run.stored_status().state in ACTIVE:
+        time.sleep(args.every)
+        try:
+            mirror.refresh()
+        except RunError as error:
+            bar.bar.write(f"{error} Trying again in {args.every:g} s.", file=sys.stderr)
+    run = keep(mirror.run, args.folder) if args.keep else mirror.run
+    status = run.stored_status()
+    bar.bar.write(f"{run.path}  {run.name}: {status.state} at step {status.step:,}")
+
+
+def seconds(text: str) -> float:
+    """A time between two looks; argparse makes a sentence of what is wrong with it."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.1 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time to wait; give seconds from 0.1 to 86400")
+    return value
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--checkpoints", action="store_true", help="the newest and the best checkpoint too")
     shared.add_argument("--follow", action="store_true", help="go on until the run has ended")
-    shared.add_argument("--every", type=float, default=EVERY, help="seconds between two looks")
+    shared.add_argument("--every", type=seconds, metavar="SECONDS", default=EVERY, help="seconds between two looks")
     one = commands.add_parser("pull", parents=[shared], help="mirror a run, or each run of a folder, from URL into FOLDER")
     one.add_argument("url", metavar="URL")
     one.add_argument("folder", type=Path, metavar="FOLDER")
@@ -65,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     bar = Bar()
     try:
         if args.command == "pull":
-            pull(args, bar)
+            return 2 if pull(args, bar) else 0
         else:
             stop = threading.Event()
             signal.signal(signal.SIGTERM, lambda *_: stop.set())  # a batch system says so at the end: one last look, then go

@@ -155,7 +155,10 @@ class Address:
     def _make_folder(self, name: str) -> None:
         folder = name.rpartition("/")[0]
         if folder not in self._made:
-            self._do(folder or "the folder", self.fs.makedirs, self.path(folder), exist_ok=True)
+            try:
+                self._do(folder or "the folder", self.fs.makedirs, self.path(folder), exist_ok=True)
+            except Missing as error:
+                raise RemoteError(f"{self.url} cannot be written to; give an address where folders can be made.") from error
             self._made.add(folder)
 
 

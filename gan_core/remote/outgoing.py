@@ -31,6 +31,19 @@ class Outgoing:
         # Frames and networks never change under their names: what is there with its size was sent in an earlier push.
         self._there = {f"{folder}/{entry.name}": entry.size for folder in ("frames", "live")
                        for entry in self.there.files(folder).values()}
+        if checkpoints:
+            self._there |= self._checkpoints_there()
+
+    def _checkpoints_there(self) -> dict[str, int]:
+        """Sizes of the checkpoints that came there whole, and are the ones that lie here: their pointers agree."""
+        files, found = self.there.files("checkpoint"), {}
+        for name in files.keys() & set(gate.POINTERS):
+            here = self.run.checkpoint_folder / name
+            with contextlib.suppress(OSError, ValueError, KeyError, RemoteError):
+                file = json.loads(here.read_bytes())["file"]
+                if self.there.read(f"checkpoint/{name}", 10_000) == here.read_bytes() and file in files:
+                    found[f"checkpoint/{file}"] = files[file].size
+        return found
 
     def send(self) -> bool:
         """Send what is new; returns whether anything was. Raises RemoteError, and RunError for a run that cannot be read."""

@@ -109,6 +109,16 @@ def test_the_newest_touched_run_comes_first(tmp_path: Path) -> None:
     assert [run.id for run in list_runs(tmp_path)] == [runs[1].id, runs[2].id, runs[0].id]
 
 
+def test_a_disk_without_room_makes_no_half_a_run(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gan_core.run.atomic_write", full)
+    with pytest.raises(RunError, match="No space left on device; choose another"):
+        Run.create(TrainConfig(), tmp_path, name="sheep")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_runs_of_the_same_second_never_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, first_tries = uuid.uuid4, ["aaaa", "aaaa"]
     monkeypatch.setattr("gan_core.run.time.strftime", lambda *_: "20260101-000000")
@@ -310,13 +320,3 @@ def test_the_live_file_is_the_one_the_status_names(tmp_path: Path) -> None:
     assert run.live_path() == run.live_file(3)
     run.write_status(Status(live=4))
     assert run.live_path() is None
-
-
-def test_a_disk_without_room_makes_no_half_a_run(tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("gan_core.run.atomic_write", full)
-    with pytest.raises(RunError, match="No space left on device; choose another"):
-        Run.create(TrainConfig(), tmp_path, name="sheep")
-    assert list(tmp_path.iterdir()) == []

@@ -38,6 +38,11 @@ def main() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"Not installed yet: {', '.join(missing)}. Run `pip install -r requirements.txt` and start again.")
+    # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
+    # handler only when this one wakes by itself.
+    ended: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: ended.append(number))
     from gan_core.files import runs_folder
     from gan_core.ui.app import Playground
     from gan_core.ui.controls import Refusal
@@ -51,13 +56,6 @@ def main() -> None:
         playground = Playground(folder, args.threads, defaults, args.attach)
     except Refusal as error:
         sys.exit(f"--attach: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)  # an address can be slow, and nothing trains yet
-    # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
-    # handler only when this one wakes by itself.
-    ended: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: ended.append(number))
     try:
         playground.launch(args.host, args.port, args.share, args.open)
     except OSError as error:

@@ -59,14 +59,16 @@ def test_a_place_that_cannot_be_attached_is_one_sentence(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_is_heard_while_an_address_keeps_the_start_waiting(tmp_path):
+def test_ctrl_c_while_the_page_is_loaded_ends_it_too(tmp_path):
     code = ("import signal, sys, types, playground\n"
-            "app, controls = types.ModuleType('app'), types.ModuleType('controls')\n"
-            "app.Playground, controls.Refusal = lambda *_: signal.raise_signal(signal.SIGINT), ValueError\n"
-            "sys.modules.update({'gan_core.ui.app': app, 'gan_core.ui.controls': controls})\n"
+            "class Loading(types.ModuleType):\n"
+            "    def __getattr__(self, name): signal.raise_signal(signal.SIGINT); return type(name, (Exception,), {})\n"
+            "page = types.SimpleNamespace(launch=lambda *_: print('served'), close=lambda: print('closed'))\n"
+            "app = types.ModuleType('app'); app.Playground = lambda *_: page\n"
+            "sys.modules.update({'gan_core.ui.app': app, 'gan_core.ui.controls': Loading('controls')})\n"
             f"sys.argv[1:] = ['--checkpoints', {str(tmp_path)!r}]; playground.main()")
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert found.returncode == 130 and not found.stderr
+    assert (found.returncode, found.stdout, found.stderr) == (0, "served\nclosed\n", "")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

@@ -37,7 +37,12 @@ def source(ask: Ask) -> Loaded:
     path = find(ask.argument)
     about = path.stat()
     fingerprint = hashlib.sha256(f"{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
-    return prepared.kept(ask, fingerprint, lambda: read(path, ask))
+    ours = path.resolve().parent == (data_folder() / "own").resolve()
+    origin = f"zip:{path.stem if ours else path.resolve()}"
+    loaded = prepared.kept(ask, fingerprint, lambda: read(path, ask), origin)
+    if not path.is_file():  # it was deleted while it was read: nothing of it stays behind
+        prepared.remove(lambda one: one == origin)
+    return loaded
 
 
 def find(name: str) -> Path:

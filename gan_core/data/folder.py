@@ -34,7 +34,7 @@ def source(ask: Ask) -> Loaded:
     items, skipped, fingerprint = listed(root, ask)
     if not items:
         raise DataError("folder_empty", path=root, found=counted(skipped))
-    return prepared.kept(ask, fingerprint, lambda: gather(items, _opened, ask, what, skipped))
+    return prepared.kept(ask, fingerprint, lambda: gather(items, _opened, ask, what, skipped), f"folder:{root.resolve()}")
 
 
 def path_of(text: str) -> Path:

@@ -23,21 +23,61 @@ import numpy as np
 from ..files import atomic_write
 from .asking import Ask, Cancelled, Loaded, data_folder
 
-SCHEMA = 1  # another one when pictures are decoded in another way: what was prepared before is then made again
+SCHEMA = 2  # another one when pictures are decoded in another way: what was prepared before is then made again
 MAX_TOTAL = 4 << 30  # bytes of all prepared sets
 SLICE = 16 << 20  # bytes between two looks at whether it was cancelled
 
 
-def kept(ask: Ask, fingerprint: str, make: Callable[[], Loaded]) -> Loaded:
-    """What `make()` gives, or gave before for the same fingerprint and ask. Raises what it raises, and Cancelled."""
+def kept(ask: Ask, fingerprint: str, make: Callable[[], Loaded], origin: str = "") -> Loaded:
+    """What `make()` gives, or gave before for the same fingerprint and ask. Raises what it raises, and Cancelled.
+
+    origin: the data set that this is made of, by which it can be removed.
+    """
     form = [SCHEMA, fingerprint, ask.size, ask.color, ask.crop, ask.limit]
     folder = data_folder() / "prepared" / hashlib.sha256(json.dumps(form).encode()).hexdigest()[:32]
     loaded = _read(folder, ask)
     if loaded is None:
         loaded = make()
         with contextlib.suppress(OSError):  # no room, a folder that cannot be written: it is made again the next time
-            _write(folder, loaded)
+            _write(folder, loaded, origin)
     return loaded
+
+
+def origins() -> dict[str, tuple[int, float]]:
+    """What sets were made of -> (bytes, unix seconds of the last use) of all of them together; "?": they do not say."""
+    found: dict[str, tuple[int, float]] = {}
+    for path in _sets():
+        with contextlib.suppress(OSError):
+            size, used = found.get(_origin(path), (0, 0.0))
+            found[_origin(path)] = (size + sum(file.stat().st_size for file in path.iterdir()), max(used, path.stat().st_mtime))
+    return found
+
+
+def remove(meant: Callable[[str], bool]) -> int:
+    """Delete the sets whose origin is meant; how many they were. Whoever reads one either has it whole or makes it again."""
+    gone = 0
+    for path in _sets():
+        if meant(_origin(path)):
+            aside = path.with_name(f".{uuid.uuid4().hex}.tmp")
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path, aside)
+                shutil.rmtree(aside)
+                gone += 1
+    return gone
+
+
+def _sets() -> list[Path]:
+    try:
+        return [path for path in (data_folder() / "prepared").iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _origin(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "about.json").read_bytes())["origin"]) or "?"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return "?"
 
 
 def _read(folder: Path, ask: Ask) -> Loaded | None:
@@ -71,7 +111,7 @@ def _array(path: Path, told: dict[str, Any], ask: Ask) -> np.ndarray:
     return array
 
 
-def _write(folder: Path, loaded: Loaded) -> None:
+def _write(folder: Path, loaded: Loaded, origin: str) -> None:
     arrays = {name: array for name, array in (("data", loaded.data), ("labels", loaded.labels)) if array is not None}
     size = sum(array.nbytes for array in arrays.values())
     if not _made_room(folder.parent, size):
@@ -85,7 +125,7 @@ def _write(folder: Path, loaded: Loaded) -> None:
                        "crc32": zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))}
                 for name, array in arrays.items()}
         atomic_write(temporary / "about.json", json.dumps(
-            {"arrays": told, "names": loaded.names, "found": loaded.found, "skipped": loaded.skipped}).encode())
+            {"arrays": told, "names": loaded.names, "found": loaded.found, "skipped": loaded.skipped, "origin": origin}).encode())
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         os.rename(temporary, folder)  # fails where another process was quicker: then ours goes, and theirs is the same
     finally:

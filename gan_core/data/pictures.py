@@ -6,6 +6,7 @@ It knows bytes and Pillow, no folders, archives or sets. What it cannot or will 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import threading
 import warnings
@@ -15,19 +16,28 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from .colors import in_srgb
+
 # Whoever decodes a hundred formats has a hundred decoders to fear: these are what cameras, phones, scanners and drawing programs
 # write. A file is asked for its first bytes, never for its name.
 Image.init()
-FORMATS = tuple(name for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF") if name in Image.OPEN)
+if importlib.util.find_spec("pillow_heif"):  # an extra: it brings a decoder of video
+    with contextlib.suppress(ImportError):  # it is there and does not fit this machine
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
+FORMATS = tuple(name for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF") if name in Image.OPEN)
 MAX_BYTES = 32 << 20  # of one file
 MAX_PIXELS = 16 << 20  # told by the header, before anything is decoded
 LARGE = 4 << 20  # pixels; such pictures are decoded one at a time, whatever the threads, to bound the memory
 HEAD = 64  # bytes that tell what a file is
 
-REASONS = ("broken", "too_large", "not_a_picture", "encrypted", "archive", "link", "too_many")
+REASONS = ("broken", "too_large", "not_a_picture", "heic", "encrypted", "archive", "link", "too_many")
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 # What is transparent shows white, as on a page: most transparent pictures are dark drawings, which black would swallow.
 GROUND = 255
+# What the head of a HEIC names (ISO/IEC 23008-12, annex B): HEVC's brands, or any still picture's where AV1's are not named.
+HEVC, STILL, AV1 = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}, {b"mif1", b"msf1"}, {b"avif", b"avis"}
 GREY = 8  # channels that nowhere differ by more are grey: what JPEG leaves of a grey scan
 
 _one_large = threading.Lock()
@@ -51,11 +61,22 @@ def strictly() -> Iterator[None]:
 
 
 def looks_like(head: bytes) -> str:
-    """"picture", "archive" or "not_a_picture", by the first HEAD bytes."""
+    """"picture", "archive", "heic" (which nothing here reads) or "not_a_picture", by the first HEAD bytes."""
     if head.startswith(ARCHIVES):
         return "archive"
+    if _is_heic(head):
+        return "picture" if "HEIF" in FORMATS else "heic"
     tests = (Image.OPEN[name][1] for name in FORMATS)
     return "picture" if any(test is not None and test(head[:16]) for test in tests) else "not_a_picture"
+
+
+def _is_heic(head: bytes) -> bool:
+    """Whether this begins a HEIC, by the brands in its first box; several may stand there, and not the telling one first."""
+    if head[4:8] != b"ftyp":
+        return False
+    end = min(len(head), int.from_bytes(head[:4], "big"))
+    brands = {head[8:12], *(head[at:at + 4] for at in range(16, end - 3, 4))}
+    return bool(brands & HEVC) or bool(brands & STILL) and not brands & AV1
 
 
 def content(file: BinaryIO) -> bytes:
@@ -75,16 +96,18 @@ def decoded(data: bytes, side: int, color: str, crop: str) -> np.ndarray:
 
     crop: "center" cuts the middle square, "pad" keeps all and fills up with the border's median colour, "stretch" squeezes.
     28 pixels become 32 by a border of two, as torchvision's sets do, unless they are stretched: strokes stay sharp.
-    Of an animation the first frame counts; alpha lies on white; 16 bits are scaled to 8. Raises Unreadable.
+    Of an animation the first frame counts; alpha lies on white; 16 bits are scaled to 8; colours are brought to sRGB by the
+    picture's profile, once it is small: a thousand times fewer pixels, and nobody sees the difference. Raises Unreadable.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=("HEIF",) if _is_heic(data[:HEAD]) else FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Unreadable("too_large")
             image.draft(None, (2 * side, 2 * side))  # JPEG: no more of it is decoded than twice what is needed
             large = image.width * image.height > LARGE
             with _one_large if large else contextlib.nullcontext():
-                return _square(_plain(_upright(image)), side, color, crop)
+                image, profile = _upright(image), image.info.get("icc_profile")
+                return _square(_plain(image, profile), profile, side, color, crop)
     except Unreadable:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
@@ -107,14 +130,16 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The same picture in mode L, RGB or RGBA."""
+def _plain(image: Image.Image, profile: object) -> Image.Image:
+    """The same picture in mode L, RGB or RGBA; in CMYK as long as a profile says what its inks look like."""
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(np.asarray(image)))
     if image.has_transparency_data:
         return image.convert("RGBA")
     if image.mode in ("1", "L"):
         return image.convert("L")
+    if image.mode == "CMYK" and profile:
+        return image
     return image.convert("RGB")  # P, YCbCr, LAB, HSV, and CMYK, which Pillow has set upright where Adobe stores it inverted
 
 
@@ -135,8 +160,8 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     return np.rint((values.astype(np.float32) - np.float32(low)) * np.float32(255 / spread)).clip(0, 255).astype(np.uint8)
 
 
-def _square(image: Image.Image, side: int, color: str, crop: str) -> np.ndarray:
-    image = _resized(image, side, crop)
+def _square(image: Image.Image, profile: object, side: int, color: str, crop: str) -> np.ndarray:
+    image = in_srgb(_resized(image, side, crop), profile)
     if image.mode == "RGBA":
         ground = Image.new("RGBA", image.size, (GROUND, GROUND, GROUND, 255))
         image = Image.alpha_composite(ground, image)

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import run as runs
 from ..config import LIVE, PRESETS, ConfigError, TrainConfig
+from ..data import keeping
 from ..run import CommandError, Run, RunError
 from ..status import ACTIVE
 from ..supervisor import WorkerBusy, room_for
@@ -199,6 +200,30 @@ class Controls:
             raise Refusal(error.key, lang, **error.values) from error
         if not gone:
             raise Refusal("errors.attach_gone", lang)
+
+    def learned_from(self, dataset: str, lang: str = "en") -> list[Run]:
+        """The runs that go on from a checkpoint only while an upload is here. Raises Refusal where it may not be deleted now."""
+        if not self.folders:
+            raise Refusal("data.delete_shared", lang)
+        found = []
+        for run in [*self.shelf.own(), *self.shelf.attached.runs()]:
+            config = run.info.get("config")
+            if run.kind == "run" and isinstance(config, dict) and config.get("dataset") == dataset:
+                status = run.status()
+                if status.state in ACTIVE:
+                    raise Refusal("data.delete_busy", lang, run=run.name)
+                found += [run] if status.checkpoint_step >= 0 else []
+        return found
+
+    def delete_data(self, dataset: str, lang: str = "en") -> None:
+        """Delete an upload and what was prepared from it; downloads and folders are not the page's to delete."""
+        self.learned_from(dataset, lang)
+        try:
+            gone = dataset.startswith("zip:") and keeping.remove(dataset)
+        except OSError as error:
+            raise Refusal("data.delete_failed", lang, message=error.strerror or error) from error
+        if not gone:
+            raise Refusal("data.delete_gone", lang)
 
     def _target(self, run_id: str, control: str, lang: str) -> Run:
         """The run that is meant, if the control means something for it now."""

@@ -14,11 +14,11 @@ import gradio as gr
 
 from .. import registry, sources
 from ..config import TrainConfig
-from ..data import own, quickdraw
+from ..data import keeping, own, quickdraw
 from ..data.asking import DataError
 from ..sentences import Fault
 from . import view, words
-from .controls import Refusal
+from .controls import Controls, Refusal
 from .library import Library
 
 # The list, in its order and under its headings; one that no group names stands at the end of the first.
@@ -121,19 +121,24 @@ class DataPanel:
                                      elem_id="data-folder", interactive=True)
             self.upload = gr.File(file_count="multiple", file_types=[".zip", "image"], label=t("data.upload"), show_label=False,
                                   height=76, elem_id="data-upload", interactive=True)
-            self.kept = gr.Dropdown([], value=None, label=t("data.kept"), elem_id="data-kept", interactive=True)
+            with gr.Row(elem_id="gan-data-kept"):
+                self.kept = gr.Dropdown([], value=None, label=t("data.kept"), elem_id="data-kept", interactive=True)
+                self.delete = gr.Button(t("data.delete"), size="sm", elem_id="btn-delete-data")
             view.part("pad")
             self.notice = gr.HTML("", elem_id="gan-data-notice", js_on_load=None)
             view.part("look", json.dumps({"groups": groups, "points": [k for k, e in registry.DATASETS.items() if e.points]}))
             with gr.Row(elem_id="gan-data-form"):
                 self.fields = {name: component(name, False) for name in PICTURES}
-            with gr.Row(elem_id="gan-data-hand"):  # out of sight: assets/draw.js presses the button, the box holds the answer
+            with gr.Row(elem_id="gan-data-hand"):  # out of sight: the page's scripts press the buttons, the boxes hold answers
                 self.drawn = gr.Textbox("", elem_id="data-drawn", label="drawn")
                 self.draw = gr.Button("draw", elem_id="btn-draw")
+                self.question = gr.Textbox("", elem_id="data-question", label="question")
+                self.sure = gr.Button("sure", elem_id="btn-delete-sure")
         self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
 
-    def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any]) -> None:
+    def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, library: Library) -> None:
         """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
+        self._controls, self._library = controls, library
         for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
             one.change(None, form, None, js=WISH, queue=False, api_visibility="private")
         for event in (self.folder.submit, self.folder.blur):
@@ -143,6 +148,10 @@ class DataPanel:
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, **QUIET)
         self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice],
                         js="() => [gan.lang, JSON.stringify(gan.drawing())]", **QUIET)
+        asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell, **QUIET)
+        asked.success(None, self.question, None, js="(said) => { gan.sure(said); return []; }", api_visibility="private")
+        # The name that was asked about: by now another upload may have taken its place in the list.
+        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], js="() => [gan.lang, gan.doomed]", **QUIET)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
@@ -160,6 +169,24 @@ class DataPanel:
         names = [name for _, name in found]
         return gr.Dropdown(choices=found, value=now if now in names else next(iter(names), None)), ""
 
+    def _question(self, lang: str, name: str | None) -> tuple[str, str]:
+        """What deleting an upload means, for the page's dialog as JSON; why it cannot be deleted, beside it."""
+        lang = lang if lang in words.LANGUAGES else "en"
+        try:
+            return json.dumps(question(self._controls, str(name or ""), lang)), ""
+        except Refusal as refusal:
+            return "", alert(str(refusal))
+
+    def _delete(self, lang: str, name: str) -> tuple[Any, str]:
+        """The upload is deleted; the newest of the others stands in its place."""
+        lang = lang if lang in words.LANGUAGES else "en"
+        try:
+            self._controls.delete_data(f"zip:{name}", lang)
+        except Refusal as refusal:
+            return gr.skip(), alert(str(refusal))
+        self._library.forget(f"zip:{name}")
+        return self._known(lang, "zip", None)
+
     def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
         """The drawing, kept under a name of its own."""
         try:
@@ -171,9 +198,29 @@ class DataPanel:
 
 
 def kept(lang: str) -> list[tuple[str, str]]:
-    """(label, name) of every upload that is kept, newest first: its own name, and how many pictures it was found to hold."""
-    return [(words.text("data.kept_one", lang, name=one.name.rpartition("-")[0] or one.name, n=words.number(one.count, lang)),
-             one.name) for one in own.kept() if one.kind == "zip"]
+    """(label, name) of every upload that is kept, newest first: its own name, how many pictures it holds, its size."""
+    return [(words.text("data.kept_one", lang, name=one.name.rpartition("-")[0] or one.name, n=words.number(one.count, lang),
+                        size=megabytes(one.bytes, lang)), one.name) for one in own.kept() if one.kind == "zip"]
+
+
+def megabytes(size: int, lang: str) -> str:
+    """Bytes as a number of megabytes that nobody reads as nothing."""
+    return words.number(max(0.1, round(size / 1e6, 1 if size < 1e8 else None)), lang)
+
+
+def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
+    """{"name", "title", "text", "go"}: what goes with an upload, and who needs it still. Raises Refusal."""
+    runs = len(controls.learned_from(f"zip:{name}", lang))
+    things = keeping.things()
+    one = next((one for one in things if one.dataset == f"zip:{name}"), None)
+    if one is None:
+        raise Refusal("data.delete_gone", lang)
+    said = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),
+                       total=megabytes(sum(one.bytes for one in things), lang))]
+    if runs:
+        said.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
+    return {"name": name, "title": words.text("data.delete_title", lang, name=name.rpartition("-")[0] or name),
+            "text": " ".join(said), "go": words.text("data.delete", lang)}
 
 
 def wanted(config: TrainConfig, library: Library, lang: str) -> TrainConfig:

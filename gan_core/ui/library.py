@@ -112,6 +112,14 @@ class Library:
             self._wishes.pop(who, None)  # the browser that asked wants these under its own name, or else a run fetches them
             return job.told() if job.state == "refused" else None
 
+    def forget(self, dataset: str) -> None:
+        """These data are deleted: no picture of them is shown any more, and nobody goes on reading them."""
+        with self._lock:
+            for key, job in list(self._jobs.items()):
+                if job.values["dataset"] == dataset:
+                    _cancel(job)
+                    del self._jobs[key]
+
     def close(self) -> None:
         """End every process."""
         with self._lock:

@@ -210,7 +210,7 @@ class Settings:
             component.input(check, [lang, *self.inputs], self.notice, trigger_mode="always_last",
                             js="(lang, ...rest) => [gan.lang, ...rest]", **quiet)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
-        self.data.wire(lang, self.inputs, [self.preset, *place.values()])
+        self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._library)
 
     def _component(self, name: str, value: Any, t: Callable[[str], Any], info: bool = True) -> Any:
         """The component that fits a field: a list for choices, a number, or text for a pair of numbers."""

@@ -231,3 +231,26 @@ def test_every_kind_fits_and_axe_finds_nothing(place, visit, width, height, sche
         found = axe.run(page, context="#gan-settings").response["violations"]
         serious = [violation for violation in found if violation["impact"] in ("serious", "critical")]
         assert [(kind, one["id"], [node["html"][:160] for node in one["nodes"]]) for one in serious] == []
+
+
+def test_an_upload_is_deleted_after_it_was_said_what_goes_with_it(place, visit, tmp_path):
+    person = visit(place.url)
+    page = person.page
+    choose(person, "zip")
+    page.locator("#data-upload input[type=file]").set_input_files(archive(tmp_path / "mistake.zip"))
+    person.until("() => document.querySelector('#data-kept input').value.startsWith('mistake')")
+    facts(person, "48 pictures, 32 × 32, colour")
+    page.click("#btn-delete-data")
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_text("50 pictures and what was prepared").wait_for()
+    dialog.get_by_role("button", name=text("dialog.cancel")).click()
+    assert page.locator("#data-kept input").input_value().startswith("mistake")
+    page.click("#btn-delete-data")
+    page.locator("dialog[open]").get_by_role("button", name=text("data.delete"), exact=True).click()
+    person.until("() => !document.querySelector('#data-kept input').value.startsWith('mistake')")
+    page.click("#data-kept input")
+    assert "mistake" not in page.locator("#data-kept").inner_text()
+    page.keyboard.press("Escape")
+    folder = Path(os.environ["GAN_PLAYGROUND_DATA"]) / "data"
+    assert not list((folder / "own").glob("mistake*")) and person.errors == []
+    assert not [about for about in (folder / "prepared").glob("*/about.json") if "mistake" in about.read_text()]

@@ -1,15 +1,20 @@
 """The choice of data: every set has its place and its name, what is missing is said, what does not fit is said before Start."""
 
+import io
 import json
+import zipfile
 
+import psutil
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.data import own, quickdraw
-from gan_core.data.asking import DataError
+from gan_core.data import archive, keeping, own, quickdraw
+from gan_core.data.asking import Ask, DataError
+from gan_core.run import Run, Status
 from gan_core.ui import data_panel, settings, wishes, words
 from gan_core.ui.controls import Controls, Refusal
 from gan_core.ui.library import Library
@@ -190,3 +195,90 @@ def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     ("drawn:0123", "Drawn by hand", "Dessinés à la main"), ("moon\n", "moon", "moon"), ("", "", "")])
 def test_a_data_set_is_called_by_its_own_name(dataset, en, fr):
     assert [data_panel.called(dataset, lang) for lang in ("en", "fr")] == [en, fr]
+
+
+@pytest.fixture
+def farm(tmp_path, data):
+    """The name of an upload that was read once."""
+    path = tmp_path / "my farm.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for k in range(3):
+            file = io.BytesIO()
+            Image.new("L", (28, 28), 50 * k).save(file, "PNG")
+            packed.writestr(f"{k}.png", file.getvalue())
+    name = own.keep_pictures([path])
+    archive.source(Ask("zip", name))
+    return name
+
+
+def learned(shelf, name, state="stopped", checkpoint=5, pid=0, started=0.0):
+    run = Run.create(TrainConfig(dataset=f"zip:{name}"), shelf.folder)
+    run.write_status(Status(state=state, checkpoint_step=checkpoint, pid=pid, pid_started=started))
+    return run
+
+
+@pytest.fixture
+def panel(shelf, data):
+    """The panel's handlers with real controls and a real library, without its components."""
+    made = data_panel.DataPanel.__new__(data_panel.DataPanel)
+    made._controls, made._library = Controls(shelf), Library()
+    yield made
+    made._library.close()
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel, farm, shelf, lang):
+    learned(shelf, farm, checkpoint=-1)  # it has nothing to go on from
+    learned(shelf, "other-0123")
+    said = json.loads(panel._question(lang, farm)[0])
+    assert said["name"] == farm and "my-farm" in said["title"] and said["text"].startswith("3 ")
+    assert words.text("data.delete_run", lang) not in said["text"] and "0" + {"en": ".", "fr": ","}[lang] + "1" in said["text"]
+    learned(shelf, farm)
+    assert words.text("data.delete_run", lang) in json.loads(panel._question(lang, farm)[0])["text"]
+    learned(shelf, farm, "finished")
+    assert words.text("data.delete_runs", lang, n=2) in json.loads(panel._question(lang, farm)[0])["text"]
+    assert keeping.thing(f"zip:{farm}") is not None, "asking deletes nothing"
+
+
+def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(panel, farm):
+    Image.new("L", (9, 9)).save(own.folder().parent / "x.png")
+    other = own.keep_pictures([own.folder().parent / "x.png"])
+    config = TrainConfig(dataset=f"zip:{farm}")
+    told = panel._library.wish("me", config)
+    while told["state"] in ("waiting", "working"):
+        told = panel._library.look("me")
+    assert told["state"] == "ready" and told["about"]["count"] == 3
+    dropdown, notice = panel._delete("en", farm)
+    assert notice == "" and dropdown.value == other and [name for _, name in dropdown.choices] == [other]
+    assert keeping.thing(f"zip:{farm}") is None and panel._library.about(config) is None
+    assert panel._library.look("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
+    told = panel._library.wish("me", config)
+    while told["state"] in ("waiting", "working"):
+        told = panel._library.look("me")
+    assert told["state"] == "refused" and "hand it in again" in told["sentence"]
+    _, notice = panel._delete("fr", farm)
+    assert words.text("data.delete_gone", "fr") in notice
+
+
+def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(panel, farm, shelf):
+    me = psutil.Process()
+    run = learned(shelf, farm, "paused", pid=me.pid, started=me.create_time())
+    for handler in (panel._question, panel._delete):
+        assert handler("en", farm)[-1] == data_panel.alert(words.text("data.delete_busy", run=run.name))
+    run.write_status(Status(state="stopped", checkpoint_step=5))
+    panel._controls.folders = False
+    for handler in (panel._question, panel._delete):
+        assert words.text("data.delete_shared", "fr").partition(",")[0] in handler("fr", farm)[-1]
+    assert keeping.thing(f"zip:{farm}") is not None
+    panel._controls.folders = True
+    assert panel._delete("en", farm)[-1] == "" and keeping.thing(f"zip:{farm}") is None
+
+
+@pytest.mark.parametrize("name", ["../own/{}", "{}.zip", "", "/etc/passwd", "a/b", "..", "x" * 300, None])
+def test_the_page_deletes_nothing_by_another_name(panel, farm, name):
+    asked = name and name.format(farm)
+    for handler in (panel._question, panel._delete):
+        assert words.text("data.delete_gone") in handler("en", asked)[-1]
+    assert keeping.thing(f"zip:{farm}") is not None
+    with pytest.raises(Refusal):
+        panel._controls.delete_data("mnist")

@@ -63,6 +63,7 @@
     box.showModal();
     buttons[0].focus();
   }
+  window.gan.dialog = dialog;
   // A new run in this browser: it is the one to look at from now on.
   function begin(id) {
     const button = find(id);

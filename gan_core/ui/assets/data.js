@@ -119,8 +119,16 @@
     if (!card || !form) return;
     if (card.dataset.kind !== kind()) card.dataset.kind = kind();
     card.classList.toggle("points", about.points.includes(kind()));
+    card.classList.toggle("chosen", Boolean(form[4])); // one of the uploads
     fold();
   }
+  // What deleting an upload means, as the server says it; "" where it may not be deleted.
+  window.gan.sure = (said) => {
+    if (!said) return;
+    const { name, title, text, go } = JSON.parse(said);
+    window.gan.doomed = name;
+    window.gan.dialog(title, text, [go, "btn-delete-sure", true]);
+  };
   // Size, colour and number are folded away: most never change them, and the line above says what they come to.
   let opened = false;
   const door = h("button", { type: "button", class: "gan-door", id: "data-form-door", "aria-controls": "gan-data-form",

@@ -1,0 +1,62 @@
+"""The colours that a picture's ICC profile means, as sRGB: phones store Display P3, cameras Adobe RGB, printers CMYK.
+
+It knows profiles and Pillow's littleCMS. A profile that is broken, too large or of another kind of picture changes nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+MAX_PROFILE = 4 << 20  # bytes; the largest ones in use, of presses, have 3 MB
+SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # of a picture -> as a profile's header writes it (ICC.1, 7.2.8)
+FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE  # without a cache threads may share a transform
+
+
+def in_srgb(image: Image.Image, profile: object) -> Image.Image:
+    """A picture in mode L, RGB, RGBA or CMYK as L, RGB or RGBA in sRGB; `profile`: the bytes that came with it, or None."""
+    if isinstance(profile, bytes) and 128 < len(profile) <= MAX_PROFILE:
+        if image.mode == "RGBA":
+            alpha, space = image.getchannel("A"), profile[16:20]
+            base = image.getchannel("R") if space == b"GRAY" and _is_neutral(image) else image.convert("RGB")
+            return Image.merge("RGBA", (*in_srgb(base, profile).convert("RGB").split(), alpha))
+        transform = _transform(profile, image.mode)
+        if transform is not None:
+            changed = ImageCms.applyTransform(image, transform)
+            return changed.getchannel("G") if image.mode == "L" else changed  # a grey is the same three times, within rounding
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+def _is_neutral(image: Image.Image) -> bool:
+    red, green, blue, _ = image.split()
+    return red.tobytes() == green.tobytes() == blue.tobytes()
+
+
+@functools.lru_cache(maxsize=16)  # a folder's photographs come from one camera or two
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From the profile to sRGB; None where that changes nothing, and where the profile is of no use."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if opened.profile.xcolor_space != SPACES.get(mode):
+            return None
+        transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB",
+                                            ImageCms.Intent.RELATIVE_COLORIMETRIC, FLAGS)
+        sample = _sample(mode)
+        seen = np.asarray(ImageCms.applyTransform(sample, transform)).astype(int)
+    except Exception:  # littleCMS and Pillow are at odds with the bytes in many ways
+        return None
+    # sRGB as each maker writes it: one level of rounding is no other colour, and equal pictures stay equal bit for bit.
+    return None if mode != "CMYK" and np.abs(seen - np.asarray(sample.convert("RGB"))).max() <= 1 else transform
+
+
+def _sample(mode: str) -> Image.Image:
+    """Colours from all over the space: all greys, or a lattice of 9 a side."""
+    if mode == "L":
+        return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    if mode == "CMYK":
+        return Image.new("CMYK", (1, 1))
+    levels = np.linspace(0, 255, 9).astype(np.uint8)
+    return Image.fromarray(np.stack(np.meshgrid(levels, levels, levels), -1).reshape(27, 27, 3))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan_core.data import archive as archives
-from gan_core.data import own
+from gan_core.data import own, pictures
 from gan_core.data.asking import Ask, DataError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
@@ -182,3 +182,11 @@ def test_a_picture_keeps_its_bytes_in_the_zip(tmp_path, place):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype=np.uint8)).save(file, "JPEG")
     name = own.keep_pictures([given_file(tmp_path, "a.jpg", file.getvalue())])
     assert file.getvalue() in (place / f"{name}.zip").read_bytes()
+
+
+def test_a_heic_that_nothing_here_reads_is_refused_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "FORMATS", tuple(name for name in pictures.FORMATS if name != "HEIF"))
+    photo = given_file(tmp_path, "IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
+    refused(lambda: own.keep_pictures([photo]), "1 photographs in HEIC: install pillow-heif, or export them as JPEG")
+    both = given_file(tmp_path, "both.zip", archive([Entry("a.png", grey_png()), Entry("b.heic", photo.read_bytes())]))
+    assert load(own.keep_pictures([both])).skipped == {"heic": 1}

@@ -13,7 +13,9 @@ from PIL import Image, ImageCms
 
 MAX_PROFILE = 4 << 20  # bytes; the largest ones in use, of presses, have 3 MB
 SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # of a picture -> as a profile's header writes it (ICC.1, 7.2.8)
-FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE  # without a cache threads may share a transform
+# Without a cache threads may share a transform. Unoptimized it is exact in the dark too, and quick to make, of ink above all:
+# it is slow for each pixel, but only small pictures come here.
+FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE | ImageCms.Flags.NOOPTIMIZE
 
 
 def in_srgb(image: Image.Image, profile: object) -> Image.Image:

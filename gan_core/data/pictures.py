@@ -76,7 +76,7 @@ def _is_heic(head: bytes) -> bool:
         return False
     end = min(len(head), int.from_bytes(head[:4], "big"))
     brands = {head[8:12], *(head[at:at + 4] for at in range(16, end - 3, 4))}
-    return bool(brands & HEVC) or bool(brands & STILL) and not brands & AV1
+    return bool(brands & HEVC) or (bool(brands & STILL) and not brands & AV1)
 
 
 def content(file: BinaryIO) -> bytes:
@@ -97,7 +97,7 @@ def decoded(data: bytes, side: int, color: str, crop: str) -> np.ndarray:
     crop: "center" cuts the middle square, "pad" keeps all and fills up with the border's median colour, "stretch" squeezes.
     28 pixels become 32 by a border of two, as torchvision's sets do, unless they are stretched: strokes stay sharp.
     Of an animation the first frame counts; alpha lies on white; 16 bits are scaled to 8; colours are brought to sRGB by the
-    picture's profile, once it is small: a thousand times fewer pixels, and nobody sees the difference. Raises Unreadable.
+    picture's profile once it is small, a thousand times fewer pixels. Raises Unreadable.
     """
     try:
         with Image.open(io.BytesIO(data), formats=("HEIF",) if _is_heic(data[:HEAD]) else FORMATS) as image:

@@ -31,6 +31,7 @@ PICTURES = ("image_size", "color", "crop", "max_images")  # the form of pictures
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
 # Channels and pixels a side of those that are not 1 and 28, before any of them was read; 0: nobody knows.
 NATIVE: dict[str, tuple[int, int]] = {"cifar10": (3, 32), "svhn": (3, 32), "folder": (0, 32), "zip": (0, 32)}
+UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MOST_DRAWN = 4000  # points of one drawing
 WISH = "(...values) => { gan.wish(values); return []; }"
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
@@ -119,7 +120,7 @@ class DataPanel:
                                           elem_id="data-categories", interactive=True)
             self.folder = gr.Textbox("", label=t("data.folder"), placeholder=t("data.folder_example"), max_lines=1,
                                      elem_id="data-folder", interactive=True)
-            self.upload = gr.File(file_count="multiple", file_types=[".zip", "image"], label=t("data.upload"), show_label=False,
+            self.upload = gr.File(file_count="multiple", file_types=UPLOADS, label=t("data.upload"), show_label=False,
                                   height=76, elem_id="data-upload", interactive=True)
             with gr.Row(elem_id="gan-data-kept"):
                 self.kept = gr.Dropdown([], value=None, label=t("data.kept"), elem_id="data-kept", interactive=True)

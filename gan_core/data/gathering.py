@@ -25,6 +25,7 @@ from .pictures import FORMATS, Unreadable
 
 SIDE = 32  # where no size is asked for
 GROUP = 16  # files a thread takes at a time
+TICK = 0.02  # seconds between two reports while large pictures are decoded: on a busy machine it becomes twice as much
 SAMPLE = 64  # pictures that decide whether a set is grey
 
 
@@ -171,7 +172,7 @@ class _Decoder:
                 flying.append((group, self.pool.submit(self._group, [items[i] for i in group], color)))
             group, future = flying.popleft()
             self.ask.step("reading", done, total, shown(items[group[0]].parts[-1]))
-            while not wait([future], timeout=0.05).done:
+            while not wait([future], timeout=TICK).done:
                 self.ask.step("reading", done, total, shown(items[group[0]].parts[-1]))
             yield from zip(group, future.result(), strict=True)
             done += len(group)

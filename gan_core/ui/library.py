@@ -119,6 +119,7 @@ class Library:
                 if job.values["dataset"] == dataset:
                     _cancel(job)
                     del self._jobs[key]
+            self._lock.notify_all()
 
     def close(self) -> None:
         """End every process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import signal
 import sys
 import time
@@ -63,6 +64,10 @@ def main() -> None:
     while not ended:
         time.sleep(0.2)
     playground.close()
+    # All is saved and closed. What the interpreter would do now, taking torch and gradio apart, costs seconds and helps nobody.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import contextlib
 import platform
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -22,8 +23,12 @@ BEAT = 0.3  # seconds between heartbeats when nothing else writes the status
 class Board:
     """The status on the disk. A thread of its own beats the heart, so that a long step does not look like a dead process."""
 
-    def __init__(self, run: Run) -> None:
-        self.run, self.status = run, run.stored_status()
+    def __init__(self, run: Run, restarting: str = "", launcher: psutil.Process | None = None,
+                 held: Callable[[], bool] = lambda: False) -> None:
+        """restarting: the state that the run was in when a process was lost; launcher: what would start a lost one again;
+        held: whether other processes, without which nothing goes on, do not answer: then the heart stands still too."""
+        self.run, self.status, self._held = run, run.stored_status(), held
+        self._notices: dict[str, str] = {}
         status, process = self.status, psutil.Process()
         if status.state in ACTIVE:
             status.state = "failed"  # left by a worker that died; its story ends here
@@ -31,6 +36,8 @@ class Board:
         status.life, status.error, status.notice, status.progress = status.life + 1, None, "", None
         status.host = platform.node()
         status.pid, status.pid_started = process.pid, process.create_time()
+        status.restarting = restarting
+        status.launcher, status.launcher_started = (launcher.pid, launcher.create_time()) if launcher is not None else (0, 0.0)
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._written = 0.0
@@ -44,7 +51,22 @@ class Board:
                 setattr(self.status, name, value)
             if state and state != self.status.state:
                 self.status.move_to(state)
+                self.status.restarting = ""
             self._put()
+
+    def note(self, cause: str, sentence: str) -> None:
+        """A notice that stays until its cause is gone: told with "". What stands already costs no write."""
+        with self._lock:
+            if self._notices.get(cause, "") != sentence:
+                self._notices.pop(cause, None)
+                self._notices |= {cause: sentence} if sentence else {}
+                self.status.notice = " ".join(self._notices.values())
+                self._put()
+
+    def forget_notices(self, but: str) -> None:
+        """Of an ended training only `but` is still of interest."""
+        for cause in set(self._notices) - {but}:
+            self.note(cause, "")
 
     def _put(self) -> None:
         self.status.heartbeat += 1
@@ -55,7 +77,7 @@ class Board:
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
             with self._lock:
-                if not self._ended.is_set() and time.monotonic() - self._written >= BEAT:
+                if not self._ended.is_set() and time.monotonic() - self._written >= BEAT and not self._held():
                     self._put()
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +17,11 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-PATIENCE = timedelta(hours=1)  # how long a process waits for the others before it gives up: one may be fetching data
+# How long a process waits for the others before it ends, and torchrun starts all again. Between two steps the longest honest
+# wait is for the first one's disk: a checkpoint of 100 MB at 1 MB/s takes two minutes. Who loads data may have to fetch them.
+PATIENCE = timedelta(minutes=10)
+LOADING = timedelta(hours=1)
+PULSE = 0.5  # seconds between two signs of life
 TEXT = 400  # bytes that `gather_text` carries
 
 
@@ -80,10 +86,13 @@ class Team:
         return slots
 
     def gather_text(self, text: str) -> list[str]:
-        """What every process says, in at most TEXT bytes each."""
+        """What every process says, in at most TEXT bytes each; it may take its time, to load data."""
         said = text.encode()[:TEXT]
-        rows = self.gather(torch.tensor([*said, *bytes(TEXT - len(said))], dtype=torch.uint8)) if self.size > 1 else [said]
-        return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in rows]
+        slots = torch.zeros(self.size, TEXT, dtype=torch.uint8)
+        slots[self.rank] = torch.tensor([*said, *bytes(TEXT - len(said))], dtype=torch.uint8)
+        if self.size > 1:
+            self._sum(slots, _loading)
+        return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in slots]
 
     def send(self, data: bytes, length: int) -> bytes:
         """Rank 0's `data` of `length` bytes, everywhere."""
@@ -111,9 +120,9 @@ class Team:
         self._sum(total)
         return total.tolist()
 
-    def _sum(self, tensor: torch.Tensor) -> None:
+    def _sum(self, tensor: torch.Tensor, group: dist.ProcessGroup | None = None) -> None:
         with _answered():
-            dist.all_reduce(tensor)
+            dist.all_reduce(tensor, group=group)
 
     def check_device(self, device: str) -> None:
         """Raises ValueError, a sentence, where there are fewer GPUs here than processes that each need one."""
@@ -133,6 +142,43 @@ class Team:
 
 
 ALONE = Team()
+
+
+class Pulse:
+    """Every process's signs of life, in torchrun's store, by a thread of its own: they tell a frozen process from a busy one.
+
+    An exchange cannot: it waits in silence for whoever is late, and on a GPU it does not even wait.
+    """
+
+    def __init__(self, store: dist.Store, team: Team) -> None:
+        self._store, self._team = store, team
+        self._beats: dict[int, tuple[int, float]] = {}  # of the others: the last beat, when it was first seen
+        self._looked = time.monotonic()
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def _live(self) -> None:
+        with contextlib.suppress(RuntimeError):  # torchrun is gone and its store with it: from here on nothing is known
+            while True:
+                self._store.add(f"pulse {self._team.rank}", 1)
+                if not self._team.rank:
+                    self._look()
+                time.sleep(PULSE)
+        self._beats = {}
+
+    def _look(self) -> None:
+        for rank in range(1, self._team.size):
+            beat = self._store.add(f"pulse {rank}", 0)
+            self._looked = time.monotonic()
+            if rank not in self._beats or self._beats[rank][0] != beat:
+                self._beats[rank] = beat, self._looked
+
+    def silence(self) -> float:
+        """Seconds, up to the last look: where torchrun itself does not answer nobody is called silent."""
+        return max((self._looked - since for _, since in list(self._beats.values())), default=0.0)
+
+
+_pulse: Pulse | None = None
+_loading: dist.ProcessGroup | None = None
 
 
 @contextlib.contextmanager
@@ -160,7 +206,11 @@ def join() -> Team:
         store, _, _ = next(dist.rendezvous("env://"))
         # torchrun keeps one store over its restarts: without a name of its own a new group finds the dead one's addresses.
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE,
-                                store=dist.PrefixStore(f"start {restarts()}", store), rank=team.rank, world_size=team.size)
+                                store=(own := dist.PrefixStore(f"start {restarts()}", store)), rank=team.rank,
+                                world_size=team.size)
+        global _pulse, _loading
+        _loading = dist.new_group(backend="gloo", timeout=LOADING)
+        _pulse = Pulse(own.clone(), team)  # a connection of its own: an exchange may keep the other waiting
     return team
 
 
@@ -172,3 +222,8 @@ def restarts() -> int:
 def may_restart() -> bool:
     """Whether torchrun will start this group once more if it ends in failure now."""
     return restarts() < int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))
+
+
+def silence() -> float:
+    """Seconds since the quietest of the other processes gave a sign of life, as the first one sees it; 0 alone."""
+    return _pulse.silence() if _pulse is not None else 0.0

@@ -97,7 +97,8 @@ class Life:
             if kept.skipped:
                 notice = f"The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken."
         self.orders.adopt(trainer)
-        self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed, notice=notice,
+        self.board.note("resuming", notice)
+        self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,
                          device=resolved.device, precision=resolved.precision, memory_format=resolved.memory_format,
                          threads=resolved.threads, rewrites=resolved.rewrites, tuned=_tuned(self.run.config, config),
                          checkpoint_step=-1 if kept is None else kept.step, processes=self.team.size)
@@ -132,6 +133,7 @@ class Life:
         try:
             self._begin()
         except Cancelled:
+            self.orders.end(0)  # as in `_finish`: it may be torchrun's SIGTERM, because another process is gone
             self.board.write("stopped", progress=None)
             return
         # Once: what the page shows first, and a checkpoint to come back to.
@@ -215,7 +217,7 @@ class Life:
         if self.recorder.frames.due():
             self._try("showing samples", self.recorder.write_frame)
         if self.recorder.live.due():
-            self._try("showing samples", self.recorder.write_live)
+            self._try("showing the generator", self.recorder.write_live)
         if self.recorder.checkpoints.due():
             self.save()
         self._try("measuring", lambda: self.best.turn(self.recorder, self.elapsed))
@@ -228,18 +230,19 @@ class Life:
                          seq=self.recorder.seq, live=self.recorder.live_number, **fields)
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
-        """A disk that refuses is a notice, never the end of training."""
+        """A disk that refuses is a notice until it does not, never the end of training."""
         try:
             action()
+            self.board.note(what, "")
         except OSError as error:
-            self.board.write(notice=f"Not enough disk for {what}: {error.strerror or error}. Training goes on.")
+            self.board.note(what, f"Not enough disk for {what}: {error.strerror or error}. Training goes on.")
         except checkpoint.CheckpointError as error:
             raise Diverged(self.trainer.step_count) from error
 
     def _show(self) -> None:
         """Everything up to this step into the folder, whatever its pace: somebody is about to look. Publish after it."""
         for what, action in (("writing the curves", lambda: self.recorder.flush(everything=True)),
-                             ("showing samples", self.recorder.write_frame), ("showing samples", self.recorder.write_live)):
+                             ("showing samples", self.recorder.write_frame), ("showing the generator", self.recorder.write_live)):
             self._try(what, action)
 
     def save(self) -> str:
@@ -251,9 +254,10 @@ class Life:
             kept = f"the last good checkpoint is of step {good:,}" if good >= 0 else "there is no checkpoint yet"
             notice = f"Saving failed: {error.strerror or error}. Training goes on; {kept}."
             self.recorder.checkpoints.spent(time.monotonic())
-            self.board.write(notice=notice)
+            self.board.note("saving", notice)
             return notice
-        self.board.write(checkpoint_step=step, notice="")
+        self.board.note("saving", "")
+        self.board.write(checkpoint_step=step)
         return ""
 
     def pause(self) -> None:
@@ -268,6 +272,7 @@ class Life:
         self._show()
         if self.board.status.checkpoint_step != self.trainer.step_count:
             self.save()
+        self.board.forget_notices(but="saving")
         self.publish(state)
 
     # What commands ask for.

@@ -118,7 +118,8 @@ def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) 
 def check_made(G: nn.Module, z: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...]) -> None:
     """Whether the generator makes what the data are. Raises ValueError with both shapes."""
     training = G.training
-    made = tuple((G.eval()(z) if labels is None else G(z, labels)).shape[1:])
+    G.eval()  # of any form: one z is no batch, and its statistics are not to be remembered
+    made = tuple(play(G, z, labels).shape[1:])
     G.train(training)
     if made != shape:
         raise ValueError(f"the images are {shape} and the generator makes {made}; they must agree.")

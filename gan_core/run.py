@@ -136,14 +136,18 @@ class Run:
             raise RunError(f"{self.path}: its status.json cannot be read ({error}).") from error
 
     def status(self) -> Status:
-        """The truth: a run that says it is active but has no living worker has failed. Of another host's run only its
-        heartbeat tells: its status is believed."""
+        """The truth: a run that says it is active but has no living worker has failed, or starts again where torchrun lives and
+        has a restart left. Of another host's run only its heartbeat tells: its status is believed."""
         status = self.stored_status()
         if self.kind == "remote" or status.host not in ("", platform.node()):
             return status  # its worker is elsewhere
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
             status = self.stored_status()  # it may have ended properly between the two looks
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
+            if process_exists(status.launcher, status.launcher_started):
+                status.restarting = status.restarting or status.state
+                status.state = "starting"
+                return status
             status.state = "failed"
             status.error = {"kind": "killed", "step": status.step, "message":
                             f"The training process ended without a word at step {status.step:,}; "
@@ -155,7 +159,7 @@ class Run:
         status = self.stored_status()
         if status.host not in ("", platform.node()):
             return status.state in ACTIVE
-        return process_exists(status.pid, status.pid_started)
+        return process_exists(status.pid, status.pid_started) or self.status().state in ACTIVE
 
     def touched(self) -> float:
         """When the status last changed, in unix seconds."""
@@ -294,6 +298,11 @@ def list_runs(folder: Path | str) -> list[Run]:
             run.stored_status()
             runs.append(run)
     return sorted(runs, key=lambda run: run.touched(), reverse=True)
+
+
+def is_launcher(process: psutil.Process) -> bool:
+    """Whether this is torchrun, which starts a lost process again. A worker whose torchrun died is init's child."""
+    return any("torch.distributed.run" in part or part.endswith("torchrun") for part in process.cmdline())
 
 
 def process_exists(pid: int, started: float) -> bool:

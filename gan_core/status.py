@@ -64,6 +64,9 @@ class Status:
     progress: dict[str, Any] | None = None  # while data are fetched or read: {"stage", "done", "total", "what"}
     host: str = ""
     processes: int = 1
+    launcher: int = 0  # torchrun's pid, where it would start a lost process again
+    launcher_started: float = 0.0
+    restarting: str = ""  # while processes start again after one was lost: the state that the run was in
     notice: str = ""
     error: dict[str, Any] | None = None
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from .run import CommandError, Run, RunError, process_exists, read_json
+from .run import CommandError, Run, RunError, is_launcher, process_exists, read_json
 from .status import ACTIVE, Status
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -121,7 +121,7 @@ class Supervisor:
             note = read_json(folder / ".worker.json")
             run = Run.open(folder / note["run"])
             status = run.stored_status()
-            if status.state in ACTIVE and (process_exists(note["pid"], note["pid_started"])
+            if status.state in ACTIVE and (process_exists(note["pid"], note["pid_started"]) or run.status().state in ACTIVE
                                            if note.get("host") in (None, platform.node()) else self._beats_there(run, status)):
                 return run
         return None
@@ -148,6 +148,7 @@ class Supervisor:
                 status.move_to("starting")
             status.state, status.error, status.notice, status.host = "starting", None, "", platform.node()
             status.pid, status.pid_started = process.pid, psutil.Process(process.pid).create_time()
+            status.launcher, status.restarting = 0, ""
             run.write_status(status)
             if process.stdin is not None:
                 with contextlib.suppress(OSError):  # it died this very moment: the status names its pid, and every reader sees it
@@ -177,7 +178,8 @@ class Supervisor:
     def _reap_current(self) -> None:
         """A worker that says it has ended may still be closing its files; give it the moment it needs."""
         if self._current is not None:
-            _end(self._current[1], 5.0)
+            run, process = self._current
+            _end(process, 0.0 if _is_over(process, run) else 5.0)
             self._current = None
 
     def stop(self, timeout: float = 6.0) -> Run | None:
@@ -189,11 +191,17 @@ class Supervisor:
             child = self._current[1] if self._current is not None and self._current[0].id == run.id else None
         # Without the lock: whoever looks meanwhile sees a run that is being stopped, and does not wait.
         asked, deadline = "", time.monotonic() + timeout
-        while _lives(child, run) and time.monotonic() < deadline:
+        while _lives(child, run) and not _is_over(child, run) and time.monotonic() < deadline:
             asked = self._ask_to_stop(run, asked)
             time.sleep(0.02)
         if _lives(child, run):
             _kill(child, run)
+            with contextlib.suppress(RunError, OSError):
+                status = run.stored_status()
+                if status.state == "starting" and run.status().state == "failed":  # it had not begun: nothing has failed
+                    status.move_to("stopped")
+                    status.progress, status.restarting = None, ""
+                    run.write_status(status)
         return run
 
     def _ask_to_stop(self, run: Run, asked: str) -> str:
@@ -234,27 +242,49 @@ def _lives(child: subprocess.Popen[str] | None, run: Run) -> bool:
     return False
 
 
+def _is_over(child: subprocess.Popen[str] | None, run: Run) -> bool:
+    """Whether a launcher is all that is left of a run's processes: it takes seconds to end, and holds nothing of worth."""
+    with contextlib.suppress(RunError, psutil.Error):
+        return (child is not None and is_launcher(psutil.Process(child.pid)) and run.stored_status().state not in ACTIVE
+                and not psutil.Process(child.pid).children(recursive=True))  # reaped by it, too
+    return False
+
+
 def _kill(child: subprocess.Popen[str] | None, run: Run) -> None:
     """End a run's processes by force, where they are this host's: another host's pid names somebody else here."""
     family = _family(child.pid) if child is not None else []
     with contextlib.suppress(RunError, psutil.Error):
         status = run.stored_status()
-        if status.host in ("", platform.node()) and process_exists(status.pid, status.pid_started):
-            family += _family(status.pid)
+        if status.host in ("", platform.node()):
+            if process_exists(status.pid, status.pid_started):
+                family += _family(status.pid)
+            if process_exists(status.launcher, status.launcher_started) and is_launcher(psutil.Process(status.launcher)):
+                family += _family(status.launcher)
     for process in family:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(family, 5.0)
+    deadline = time.monotonic() + 5.0
+    while any(_runs(process) for process in family) and time.monotonic() < deadline:
+        time.sleep(0.01)
     if child is not None:
         child.wait()
+
+
+def _runs(process: psutil.Process) -> bool:
+    """A zombie does not: who has lost its parent waits for whoever adopts it, which may take seconds."""
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _family(pid: int) -> list[psutil.Process]:
     """A process, and all that train with it: torchrun first, which would start the others again."""
     with contextlib.suppress(psutil.Error):
         first, parent = psutil.Process(pid), psutil.Process(pid).parent()
-        if parent is not None and any("torch.distributed.run" in part or part.endswith("torchrun") for part in parent.cmdline()):
+        if parent is not None and is_launcher(parent):
             first = parent
+        if is_launcher(first) and os.name == "posix":
+            first.suspend()  # it starts nothing any more while the others are counted
         return [first, *first.children(recursive=True)]
     return []
 

@@ -28,12 +28,13 @@ from .headless import Ending
 from .life import Life
 from .orders import Orders
 from .recorder import Diverged
-from .run import Run, RunError
+from .run import Run, RunError, is_launcher
 from .sentences import Fault
 from .sinks import Logs
-from .status import ENDED, Status
+from .status import ACTIVE, ENDED, Status
 from .trainer import Trainer
 
+HELD = 2.0  # seconds without a sign of life from another process before the heart that the page hears stands still
 MENDED = ("killed", "crashed")  # kinds of failure that starting again may mend
 
 
@@ -80,27 +81,30 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, l
         before = run.stored_status()
         if before.state in ENDED and (before.error or {}).get("kind") not in MENDED:
             return int(before.state == "failed")
-        paused = before.state == "paused"
+        # Killed once more before it had begun, it is still what it was before.
+        was = before.restarting if before.state == "starting" else before.state
+        paused = was == "paused" if was in ACTIVE else paused
     lock = filelock.FileLock(run.path.parent / ".worker.lock")
     busy = _take(lock, run)
     if busy == run.id:
         print(f"{run.name} is being trained already by another process.", file=sys.stderr)
         return 1  # its status and its commands are that process's: nothing here may touch them
     run.forget_commands()
-    board, told = Board(run), None
+    board, told = _board(run, paused), None
     try:
+        board.write(processes=voice.team.size)
         if busy:
             raise Fault("busy", run=busy)
         life = Life(run, board, threads, paused, voice)
         ending.by(life.stop)
-        told = Logs(run, logs, lambda notice: board.write(notice=notice))
+        told = Logs(run, logs, lambda notice: board.note(notice, notice))
         life.live()
         return 0
     except Exception as error:
         traceback.print_exc()
-        if isinstance(error, TeamBroken) and distributed.may_restart():
-            return 1  # as if this process had been killed too; the next life finds the run as it was, paused or not
         kind, message, step = _told(error, board.status)
+        if kind in MENDED and distributed.may_restart():
+            return 1  # as if this process had been killed; the next life finds the run as it was, paused or not
         fault = {"fault": message.told()} if isinstance(message, Fault) else {}
         board.write("failed", error={"kind": kind, "message": str(message), "step": step, **fault})
         return 1
@@ -109,6 +113,13 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, l
         lock.release()
         if told is not None:
             told.close()
+
+
+def _board(run: Run, paused: bool) -> Board:
+    restarting = ("paused" if paused else "running") if distributed.restarts() else ""
+    parent = psutil.Process().parent() if distributed.may_restart() else None
+    launcher = parent if parent is not None and is_launcher(parent) else None
+    return Board(run, restarting, launcher, held=lambda: distributed.silence() > HELD)
 
 
 def _take(lock: filelock.BaseFileLock, run: Run) -> str:

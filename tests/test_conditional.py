@@ -134,3 +134,13 @@ def test_all_at_once_moves_one_network_at_a_time_and_resumes_exactly(name):
         assert all(torch.equal(before[name], t) for name, t in still.state_dict().items())
     whole.discriminator_step()
     assert whole.sample(8).shape == (8, 1, 28, 28)
+
+
+def test_looking_at_what_a_generator_makes_moves_nothing_of_it():
+    networks = pair("quick", classes=4)
+    before = [{name: t.clone() for name, t in network.state_dict().items()} for network in networks]
+    config = TrainConfig(networks="quick", condition="class", latent_dim=6, device="cpu", precision="fp32", threads=1)
+    Trainer(config, torch.zeros(8, 1, 28, 28, dtype=torch.uint8), torch.arange(8) % 4, networks=networks)
+    assert any("running_mean" in name for name in before[0])
+    for network, was in zip(networks, before, strict=True):
+        assert network.training and all(torch.equal(t, was[name]) for name, t in network.state_dict().items())

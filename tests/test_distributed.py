@@ -9,12 +9,14 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
 import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -266,3 +268,29 @@ def test_what_a_team_cannot_train_is_refused_in_words() -> None:
         players.share_norms(t.D, t.G, t.team)
     with pytest.raises(ValueError, match="64 processes need a GPU each"):
         Team(0, 64, 0, 64).check_device("cuda")
+
+
+def test_a_process_without_a_sign_of_life_is_silent_and_one_that_comes_back_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "PULSE", 0.01)
+    store = dist.HashStore()
+    first = distributed.Pulse(store, Team(0, 3, 0, 3))
+
+    def until(condition) -> None:
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    until(lambda: len(first._beats) == 2)
+    assert distributed.Pulse(store, Team(1, 3, 1, 3)).silence() == 0, "the others are the first one's business"
+    until(lambda: first.silence() > 0.2)  # of the third, which never was
+    third = distributed.Pulse(store, Team(2, 3, 2, 3))
+    until(lambda: first.silence() < 0.1)
+
+    def gone(*_):
+        raise RuntimeError("the store is gone")
+    third._store = type("Gone", (), {"add": gone})()
+    until(lambda: first.silence() > 0.2)
+    first._store = third._store
+    until(lambda: first.silence() == 0)
+    assert distributed.silence() == 0, "alone"

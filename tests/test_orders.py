@@ -17,6 +17,7 @@ from gan_core import checkpoint, pointers
 from gan_core.config import PRESETS
 from gan_core.run import CommandError, Run
 from gan_core.status import ENDED, Status
+from gan_core.ui.feed import Feed
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds; only a broken team needs them
@@ -173,7 +174,13 @@ def test_a_process_killed_with_9_comes_back_and_the_run_goes_on_from_its_checkpo
     group.until_step(saved + 20)
     killed = time.monotonic()
     group.process(rank).kill()
-    until(lambda: group.status().life == 2 and group.status().state == "running", "the second life")
+    until(lambda: group.run.status().state == "starting", "that it starts again")
+    assert group.run.status().restarting == "running" and group.run.is_alive()
+    seen = set()
+    until(lambda: seen.add(group.run.status().state) or (group.status().life == 2 and group.status().state == "running"),
+          "the second life")
+    assert seen <= {"starting", "running"}, "never failed"
+    assert group.status().restarting == ""
     resumed = time.monotonic() - killed
     group.until_step(saved + 40)
     print(f"rank {rank} killed; trained again after {resumed:.1f} s")
@@ -192,6 +199,90 @@ def test_a_paused_run_is_paused_again_after_a_kill(start) -> None:
     paused = group.ask("pause")
     group.ask("save")
     group.process(1).kill()
+    until(lambda: group.status().life == 2 and group.status().state == "paused", "the second life")
+    assert group.status().step == paused.step
+    group.run.send("stop")
+    assert group.end() == 0
+
+
+KILLED_TWICE = """
+from gan_core import distributed, life
+begin = life.Life._begin
+def once_more(self):
+    if distributed.restarts() == 1: os.kill(os.getpid(), 9)
+    begin(self)
+life.Life._begin = once_more
+"""
+
+
+def test_a_paused_run_is_paused_again_after_two_kills_the_second_before_it_had_begun(start) -> None:
+    group = start(restarts=2, before=KILLED_TWICE)
+    group.until_step(5)
+    paused = group.ask("pause")
+    group.ask("save")
+    group.process(0).kill()
+    until(lambda: group.status().life == 3 and group.status().state == "paused", "the third life")
+    assert group.status().step == paused.step
+    group.run.send("stop")
+    assert group.end() == 0
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_frozen_process_stills_the_heart_of_all_and_one_that_thaws_goes_on(start, rank: int) -> None:
+    group = start()
+    group.until_step(5)
+    feed = Feed(group.run)
+
+    def silent() -> float:
+        list(feed.refresh({}))
+        return feed._silent()
+
+    frozen = group.process(rank)
+    frozen.suspend()
+    until(lambda: silent() > 3, "that the page says so")
+    step = group.status().step
+    frozen.resume()
+    until(lambda: silent() == 0 and group.status().step > step + 5, "more steps")
+    group.run.send("stop")
+    assert group.end() == 0 and group.status().life == 1
+
+
+CRASHED = """
+from gan_core import distributed, trainer
+step = trainer.Trainer.step
+def crash_once(self):
+    if self.team.rank == RANK and self.step_count == 12 and not distributed.restarts(): raise RuntimeError("Bang.")
+    return step(self)
+trainer.Trainer.step = crash_once
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_crashes_is_started_again_and_the_run_has_not_failed_meanwhile(start, rank: int) -> None:
+    group = start(restarts=1, before=CRASHED.replace("RANK", str(rank)))
+    seen = set()
+    until(lambda: seen.add(group.run.status().state) or (group.status().life == 2 and group.status().step > 12), "life 2")
+    assert "failed" not in seen and "Bang." in (group.run.path / "worker.log").read_text()
+    group.run.send("stop")
+    assert group.end() == 0 and group.status().state == "stopped"
+
+
+IMPATIENT = """
+from datetime import timedelta
+from gan_core import distributed
+distributed.PATIENCE = timedelta(seconds=4)
+"""
+
+
+def test_a_long_pause_is_no_silence_and_who_stays_frozen_is_replaced(start) -> None:
+    group = start(restarts=1, before=IMPATIENT)
+    group.until_step(5)
+    paused, began = group.ask("pause"), time.monotonic()
+    group.ask("save")
+    until(lambda: time.monotonic() - began > 10, "twice the patience")
+    assert group.status().life == 1
+    group.ask("step", network="both", count=2)
+    group.process(1).suspend()
     until(lambda: group.status().life == 2 and group.status().state == "paused", "the second life")
     assert group.status().step == paused.step
     group.run.send("stop")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gan_core.config import PRESETS, ConfigError, TrainConfig
 from gan_core.run import CommandError, MetricsReader, Run, RunError, folder_name, list_runs, process_exists
-from gan_core.status import Status
+from gan_core.status import Status, controls
 
 ME = psutil.Process()
 
@@ -320,3 +320,22 @@ def test_the_live_file_is_the_one_the_status_names(tmp_path: Path) -> None:
     assert run.live_path() == run.live_file(3)
     run.write_status(Status(live=4))
     assert run.live_path() is None
+
+
+def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    started = psutil.Process(gone.pid).create_time()
+    gone.wait()
+    for state in ("running", "paused", "starting"):
+        status = alive(run, state=state)
+        status.pid, status.pid_started, status.checkpoint_step = gone.pid, started, 7
+        status.launcher, status.launcher_started = ME.pid, ME.create_time()
+        run.write_status(status)
+        told = run.status()
+        assert (told.state, told.restarting, told.error) == ("starting", state, None)
+        assert run.is_alive() and run.stored_status().state == state, "a reader writes nothing"
+        assert [name for name, may in controls(told).items() if may] == ["reset"]
+        status.launcher_started -= 100  # another process has its number now
+        run.write_status(status)
+        assert run.status().state == "failed" and run.status().error["kind"] == "killed" and not run.is_alive()

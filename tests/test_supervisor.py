@@ -250,6 +250,62 @@ def test_two_processes_that_do_not_answer_are_killed_with_their_launcher(supervi
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_one_frozen_process_of_two_is_ended_with_all_and_what_was_saved_goes_on(
+        supervisor: Supervisor, tmp_path: Path, rank: str) -> None:
+    run = together(tmp_path)
+    supervisor.start(run)
+    launcher = psutil.Process(run.stored_status().pid)
+    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    saved = run.wait(run.send("save"), timeout=PATIENCE).checkpoint_step
+    family = [launcher, *launcher.children(recursive=True)]
+    next(one for one in ranks(launcher.pid) if one.environ()["RANK"] == rank).suspend()
+    assert supervisor.stop(timeout=1.0).id == run.id
+    left = [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not left and run.status().state == "failed" and run.status().checkpoint_step == saved
+    supervisor.start(run, paused=True)
+    until(lambda: run.status().state == "paused", "the second life")
+    assert run.status().step == saved and run.status().processes == 2
+
+
+@pytest.mark.slow
+def test_a_run_that_starts_again_is_active_for_everybody_and_can_be_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
+    run = together(tmp_path)
+    supervisor.start(run)
+    launcher = psutil.Process(run.stored_status().pid)
+    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    workers = ranks(launcher.pid)
+    launcher.suspend()  # so that nothing is started again while we look
+    for worker in workers:
+        worker.kill()
+    other = Supervisor(tmp_path, threads=1)
+    until(lambda: run.status().state == "starting", "what is shown meanwhile")
+    assert other.active().id == run.id == supervisor.active().id
+    with pytest.raises(WorkerBusy):
+        other.start(make(tmp_path))
+    assert other.stop(timeout=0.1).id == run.id, "by force: whoever stops it did not start it"
+    until(lambda: not launcher.is_running() or launcher.status() == psutil.STATUS_ZOMBIE, "the launcher's end")
+    until(lambda: supervisor.active() is None, "that it knows of the end")
+    assert run.status().state == "failed" and other.active() is None
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_before_its_processes_have_begun_is_stopped_and_not_failed(
+        supervisor: Supervisor, tmp_path: Path) -> None:
+    run = together(tmp_path)
+    supervisor.start(run)
+    launcher = psutil.Process(run.stored_status().pid)
+    until(lambda: ranks(launcher.pid), "the first process")
+    family = [launcher, *launcher.children(recursive=True)]
+    assert run.stored_status().life == 0 and supervisor.stop(timeout=0.1).id == run.id
+    status = run.status()
+    assert (status.state, status.error, status.restarting) == ("stopped", None, "") and supervisor.active() is None
+    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    supervisor.start(run, paused=True)
+    until(lambda: run.status().state == "paused", "its first life")
+
+
+@pytest.mark.slow
 def test_when_the_launcher_is_killed_its_processes_are_still_found_and_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
     run = together(tmp_path)
     supervisor.start(run)

@@ -110,7 +110,7 @@ class Controls:
         run = self.shelf.asked(run_id)
         if run is None or run.kind != "run":
             run = self.start(config, preset, paused=True, lang=lang)
-            self._until_begun(run, BEGIN)
+            self._until_begun(run, BEGIN * config.processes)  # each of them imports torch
         else:
             run = self._target(run.id, "step", lang)
         return self._ask(run, "step", lang, network=network, count=count)

@@ -14,6 +14,7 @@
     if (!status) return { name: "none", look: "still", text: t(worker === "warming" ? "states.warming" : "states.none") };
     const name = status.state, active = ["starting", "running", "paused"].includes(name);
     if (active && silent > 3) return { name, look: "failed", text: t("states.silent", { n: Math.round(silent) }) };
+    if (name === "starting" && status.restarting) return { name, look: "wait", text: t("states.restarting") };
     if (name === "starting" && status.progress) return { name, look: "wait", text: window.gan.far(status.progress) };
     if (name === "starting") return { name, look: "wait", text: t(worker === "warming" ? "states.warming" : "states.starting") };
     if (kind === "starter") return { name, look: "still", text: t("states.starter") };
@@ -21,6 +22,7 @@
     return { name, look, text: t(`states.${name}`) };
   }
 
+  let read = ""; // the run and the notice that were dismissed here; another one is shown again
   const ERRORS = ["diverged", "out_of_memory", "killed", "refused", "crashed"];
   function banner() {
     const { status, connection, silent, kind } = store;
@@ -36,13 +38,19 @@
       return { look: "failed", text: t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume };
     }
     if (active && silent > 3) return { look: "wait", text: t("banner.silent", { n: Math.round(silent) }), stop: kind === "run" };
+    if (status.state === "starting" && status.restarting) {
+      const step = number(Math.max(0, status.checkpoint_step));
+      return { look: "wait", text: t("banner.restarting", { n: number(status.processes), step }), stop: kind === "run" };
+    }
     if (status.state === "starting" && status.progress) {
       const what = [window.gan.far(status.progress), window.gan.counted(status.progress)].filter(Boolean).join(", ");
       return { look: "wait", text: t("banner.loading", { what }), stop: kind === "run" };
     }
     if (kind === "reading") return { look: "wait", text: t("banner.reading") };
     if (kind === "remote") return { look: "wait", text: t("banner.remote", { origin: store.origin || "" }) };
-    if (status.notice) return { look: "wait", text: t("banner.notice", { message: status.notice }) };
+    if (status.notice && read !== `${store.run} ${status.notice}`) {
+      return { look: "wait", text: active ? t("banner.notice", { message: status.notice }) : status.notice, dismiss: true };
+    }
     return null;
   }
 
@@ -77,7 +85,11 @@
     const facts = h("span", { class: "gan-machine" });
     const sentence = h("span"), native = () => document.getElementById("btn-stop"); // gradio's, out of sight
     const stop = h("button", { type: "button", class: "gan-btn gan-small", hidden: true, onclick: () => native().click() }, t("banner.stop"));
-    const notice = h("div", { class: "gan-banner", role: "status", hidden: true }, sentence, stop);
+    const dismiss = h("button", { type: "button", class: "gan-btn gan-small", hidden: true, onclick: () => {
+      read = `${store.run} ${store.status.notice}`;
+      draw();
+    } }, t("banner.dismiss"));
+    const notice = h("div", { class: "gan-banner", role: "status", hidden: true }, sentence, stop, dismiss);
     const toggle = h("button", { type: "button", class: "gan-btn gan-icon", onclick: () => {
       remember("gan.theme", isDark() ? "light" : "dark");
       paint();
@@ -111,6 +123,7 @@
       notice.dataset.look = shown ? shown.look : "";
       say(sentence, shown ? shown.text : "");
       stop.hidden = !(shown && shown.stop && native());
+      dismiss.hidden = !(shown && shown.dismiss);
     }
     function colours() {
       const wish = t(isDark() ? "bar.theme_light" : "bar.theme_dark");

@@ -23,6 +23,7 @@ from .status import ACTIVE, Status
 
 PROJECT = Path(__file__).resolve().parent.parent
 RESTARTS = 3  # how often torchrun starts a run's processes again
+SERVER = "GAN_PLAYGROUND_SERVER"  # tells a worker, and it tells .worker.json, which page has started it
 SILENCE = 60.0  # seconds without a heartbeat before a worker of another host counts as gone; shared disks are slow to tell
 
 
@@ -100,8 +101,9 @@ class Supervisor:
         if self.threads:
             args = (*args, "--threads", str(self.threads))
         # A session of its own, so that Ctrl+C in the server's terminal does not reach the worker.
+        env = {**os.environ, "PYTHONPATH": path, SERVER: _me()}
         return subprocess.Popen(command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
-                                text=True, env={**os.environ, "PYTHONPATH": path}, start_new_session=os.name == "posix")
+                                text=True, env=env, start_new_session=os.name == "posix")
 
     # Runs.
 
@@ -214,11 +216,27 @@ class Supervisor:
         return asked
 
     def close(self, timeout: float = 6.0) -> None:
-        """End everything this supervisor started; the active run is saved and stopped."""
+        """End everything this supervisor started; the active run is saved and stopped.
+
+        A run that a page which is no more has started counts as ours: nobody would ever end it. Whoever trains without a page, on
+        another host, or for another page that lives, is left alone.
+        """
         self._closed = True
-        self.stop(timeout)
+        run = self.active()
+        if run is not None and self._is_ours(run):
+            self.stop(timeout)
         with self._lock:
             self._let_spare_go(0.5)
+
+    def _is_ours(self, run: Run) -> bool:
+        with self._lock:
+            if self._current is not None and self._current[0].id == run.id and self._current[1].poll() is None:
+                return True
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            note = read_json(run.path.parent / ".worker.json")
+            pid, _, started = note["server"].partition(" ")
+            return note["host"] == platform.node() and (note["server"] == _me() or not process_exists(int(pid), float(started)))
+        return False
 
     def _let_spare_go(self, timeout: float) -> None:
         """The end of its stdin ends an idle worker; it is killed where that takes longer."""
@@ -228,6 +246,11 @@ class Supervisor:
                 if spare.stdin is not None:
                     spare.stdin.close()
             _end(spare, timeout)
+
+
+def _me() -> str:
+    """This process, so that no other one is ever taken for it."""
+    return f"{os.getpid()} {psutil.Process().create_time()}"
 
 
 def _lives(child: subprocess.Popen[str] | None, run: Run) -> bool:

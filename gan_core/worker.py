@@ -131,7 +131,8 @@ def _take(lock: filelock.BaseFileLock, run: Run) -> str:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return str(json.loads(holder.read_bytes())["run"])
         return "another run"
-    note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": platform.node()}
+    note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": platform.node(),
+            "server": os.environ.get("GAN_PLAYGROUND_SERVER", "")}  # the page that started it; "" for a run without one
     atomic_write(holder, json.dumps(note).encode(), durable=False)
     return ""
 

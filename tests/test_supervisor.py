@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -132,9 +133,29 @@ def test_when_the_server_is_killed_the_run_goes_on_the_spare_ends_and_the_next_s
     assert following.active().id == run.id
     with pytest.raises(WorkerBusy):
         following.start(make(tmp_path))
-    assert following.stop().id == run.id
-    assert run.status().state == "stopped" and following.active() is None
     following.close()
+    assert run.status().state == "stopped" and following.active() is None, "nobody else would ever end it"
+
+
+@pytest.mark.parametrize(("server", "host", "ended"), [
+    ("me", "here", True), ("dead", "here", True), ("alive", "here", False), ("", "here", False), (None, "here", False),
+    ("dead", "a-node-of-the-cluster", False), ("damaged", "here", False)])
+def test_closing_ends_no_run_that_others_care_for(tmp_path: Path, server: str | None, host: str, ended: bool) -> None:
+    run = make(tmp_path)
+    worker = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    other = psutil.Process().parent()
+    status = run.stored_status()
+    status.state, status.host = "running", platform.node() if host == "here" else host
+    status.pid, status.pid_started = worker.pid, psutil.Process(worker.pid).create_time()
+    run.write_status(status)
+    servers = {"me": supervising._me(), "dead": f"{worker.pid} 1.0", "alive": f"{other.pid} {other.create_time()}"}
+    note = {"run": run.path.name, "pid": worker.pid, "pid_started": status.pid_started, "host": status.host}
+    note |= {} if server is None else {"server": servers.get(server, server)}
+    (tmp_path / ".worker.json").write_text(json.dumps(note))
+    Supervisor(tmp_path).close(timeout=0.05)
+    assert (worker.poll() is not None) == ended and bool(run.pending()) == ended
+    worker.kill()
+    worker.communicate()
 
 
 def elsewhere(run: Run, heartbeat: int, pid: int) -> None:

@@ -54,17 +54,23 @@ class Life:
         self.recorder = Recorder(run, self.trainer, status.life, max([status.seq, *seqs]), status.live)
         self._try("writing the curves", lambda: self.recorder.mark_restored({}, self.elapsed))
 
-    def _data(self, config: TrainConfig) -> tuple[Any, Any]:
-        """The run's data set; how far it is stands in the status, and a stop is heard meanwhile."""
+    def _data(self, config: TrainConfig, learned: bool) -> tuple[Any, Any, str]:
+        """The run's data set; how far it is stands in the status, and a stop is heard meanwhile.
+
+        learned: an earlier life has learned from it; the third result is what is to be said where it is another one now.
+        """
         def report(progress: Progress) -> None:
             if time.monotonic() - self._reported >= REPORT:
                 self._reported = time.monotonic()
                 self.board.write(progress=dataclasses.asdict(progress))
 
         loaded = sources.load(config, report, self._called_off)
+        about = loaded.about()
+        notice = self.run.renew_data(about, config.condition == "class") if learned else ""
+        self.board.status.exact &= not notice
         self.board.write(progress=None)
-        self._try("describing the data", lambda: self.run.put(self.run.data_path, json.dumps(loaded.about()).encode()))
-        return loaded.data, loaded.labels
+        self._try("describing the data", lambda: self.run.put(self.run.data_path, json.dumps(about).encode()))
+        return loaded.data, loaded.labels, notice
 
     def _called_off(self) -> bool:
         """Whether somebody wants an end before the beginning; looks at the commands a few times a second."""
@@ -76,18 +82,18 @@ class Life:
 
     def _restored(self, config: TrainConfig) -> Trainer:
         """A new trainer, or the last checkpoint's with the very choices it was made with: nothing is probed again."""
-        notice, status = "", self.board.status
+        status = self.board.status
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         before = None
         if kept is not None:
             config = _as_tuned(config, kept.metadata["config"])
             before = Resolved(**kept.metadata["resolved"])
             status.exact &= kept.metadata.get("processes", 1) == self.team.size
-        images, labels = self._data(config)
+        images, labels, notice = self._data(config, kept is not None)
         resolved = self._choices(config, before, images, labels)
         if before and before.device != resolved.device:
-            notice = (f"This run was trained on {before.device}, which is not here; it goes on on {resolved.device}, "
-                      "no longer bit for bit.")
+            notice = (f"{notice} This run was trained on {before.device}, which is not here; it goes on on {resolved.device}, "
+                      "no longer bit for bit.").lstrip()
             status.exact = False
         trainer = Trainer(config, images, labels, resolved=resolved, team=self.team)
         self.orders.start(trainer)
@@ -95,7 +101,7 @@ class Life:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
             if kept.skipped:
-                notice = f"The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken."
+                notice = f"{notice} The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken.".lstrip()
         self.orders.adopt(trainer)
         self.board.note("resuming", notice)
         self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,

@@ -70,6 +70,10 @@ def _if_there(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
 class Run:
     """One run folder. Make it with `Run.create` or `Run.open`."""
 
@@ -263,8 +267,29 @@ class Run:
         return self.path / "data.json"
 
     def about_data(self) -> dict[str, Any] | None:
-        """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes"}, or None so far."""
+        """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes", "crc32"}; None so far."""
         return _if_there(self.data_path)
+
+    def renew_data(self, now: dict[str, Any], by_class: bool) -> str:
+        """What is to be said where `now`, as `about_data`, is not what an earlier life learned from; "" where it is the same.
+
+        What was made of the old data goes. by_class: whether the networks are told the class. Raises RunError where they cannot
+        go on with such data.
+        """
+        before = {**now, **(self.about_data() or {})}  # a folder of an older version says less
+        if all(before[name] == now[name] for name in ("crc32", "count", "shape", "names")):
+            return ""
+        forms = [" x ".join(str(side) for side in about["shape"]) for about in (before, now)]
+        if forms[0] != forms[1]:
+            raise RunError(f"{self.name} has learned from data of the form {forms[0]}, and now they are {forms[1]}: its networks "
+                           "cannot take them. Put the old files back, or start a new run.")
+        if by_class and before["names"] != now["names"]:
+            raise RunError(f"{self.name} has learned {len(before['names'])} classes ({_some(before['names'])}), and now there "
+                           f"are {len(now['names'])} ({_some(now['names'])}). Put the old files back, or start a new run.")
+        for path in (self.real_path, self.floor_path):  # they were of the old data
+            path.unlink(missing_ok=True)
+        return (f"The data have changed since this run last learned from them ({before['count']:,} then, {now['count']:,} now): "
+                "it goes on with what is there, no longer bit for bit.")
 
     @property
     def floor_path(self) -> Path:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -339,3 +340,35 @@ def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left
         status.launcher_started -= 100  # another process has its number now
         run.write_status(status)
         assert run.status().state == "failed" and run.status().error["kind"] == "killed" and not run.is_alive()
+
+
+ABOUT = {"count": 3, "shape": [1, 8, 8], "names": ["cat", "dog"], "crc32": 7}
+
+
+@pytest.mark.parametrize("now, by_class, said", [
+    ({}, True, ""), ({"crc32": 8}, True, r"3 then, 3 now"), ({"count": 4, "crc32": 8}, False, r"3 then, 4 now"),
+    ({"names": ["cat", "dog", "eel"]}, False, "no longer bit for bit"),
+    ({"names": ["cat", "dog", "eel"]}, True, r"2 classes \(cat, dog\), and now there are 3 \(cat, dog, eel\)"),
+    ({"shape": [3, 8, 8]}, False, "1 x 8 x 8, and now they are 3 x 8 x 8")])
+def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, now, by_class, said) -> None:
+    run = Run.create(TrainConfig(), tmp_path)
+    run.put(run.data_path, json.dumps(ABOUT).encode())
+    run.put(run.path / "real.png", b"of the old data")
+    run.put(run.floor_path, b"{}")
+    refused = "Put the old files back" if "shape" in now or (by_class and "names" in now) else ""
+    if refused:
+        with pytest.raises(RunError, match=said) as caught:
+            run.renew_data({**ABOUT, **now}, by_class)
+        assert refused in str(caught.value)
+    else:
+        notice = run.renew_data({**ABOUT, **now}, by_class)
+        assert re.search(said, notice) and bool(notice) == bool(said)
+    stale = bool(said) and not refused
+    assert run.real_path.exists() != stale and run.floor_path.exists() != stale
+
+
+def test_data_that_an_older_version_described_are_not_called_changed(tmp_path: Path) -> None:
+    run = Run.create(TrainConfig(), tmp_path)
+    assert run.renew_data(ABOUT, True) == ""  # it never came to its data
+    run.put(run.data_path, json.dumps({"count": 3, "shape": [1, 8, 8]}).encode())
+    assert run.renew_data(ABOUT, True) == ""

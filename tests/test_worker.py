@@ -501,6 +501,40 @@ def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(sta
 
 
 @pytest.mark.slow
+def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(start, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path / "cache"))
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for n in range(6):
+        Image.new("L", (28, 28), 20 * n).save(pictures / f"{n}.png")
+    first = start(paused=True, dataset=f"folder:{pictures}", image_size="28")
+    first.until_state("paused")
+    first.steps(2)
+    first.ask("stop")
+    first.until_state("stopped")
+    real = first.run.real_path.read_bytes()
+
+    Image.new("L", (28, 28), 250).save(pictures / "6.png")
+    second = start(first.run, paused=True)
+    status = second.until_state("paused")
+    assert "6 then, 7 now" in status.notice and not status.exact and second.run.about_data()["count"] == 7
+    assert second.run.real_path.read_bytes() != real and second.steps(1).step == 3
+    second.ask("stop")
+    second.until_state("stopped")
+
+    third = start(first.run, paused=True)
+    status = third.until_state("paused")
+    assert not status.notice and not status.exact  # it stays so
+    third.ask("stop")
+    third.until_state("stopped")
+    Image.new("RGB", (28, 28), (250, 0, 0)).save(pictures / "7.png")
+    fourth = start(first.run)
+    status = fourth.until_state("failed")
+    assert status.error["kind"] == "refused" and "now they are 3 x 28 x 28" in status.error["message"]
+    assert fourth.run.about_data()["shape"] == [1, 28, 28]  # with the old files back it goes on
+
+
+@pytest.mark.slow
 def test_the_lock_dies_with_its_owner_whatever_killed_it(start) -> None:
     first = start(paused=True)
     first.until_state("paused")

@@ -267,7 +267,7 @@ class Run:
         return self.path / "data.json"
 
     def about_data(self) -> dict[str, Any] | None:
-        """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes", "crc32"}; None so far."""
+        """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes", "crc32"}; else None."""
         return _if_there(self.data_path)
 
     def renew_data(self, now: dict[str, Any], by_class: bool) -> str:

@@ -1,5 +1,6 @@
 """folder:PATH: real drawings bit for bit, classes by folder, the same order and subset at every call, words where nothing is."""
 
+import contextlib
 import os
 import sys
 import time
@@ -100,8 +101,8 @@ def test_without_folders_there_are_no_classes_and_the_size_is_32(tmp_path):
     (["1", "2"], None), (["x/1", "x/2"], None), (["x/y/1", "x/2"], None), (["a/b/1", "a/b/2", "c/1"], ["a", "a", "c"]),
     ([], None)])
 def test_which_folders_are_classes(files, classes):
-    found = class_names([Item(tuple(file.split("/")), None) for file in files])
-    assert found == ({} if classes is None else dict(enumerate(classes)))
+    found = class_names([Item(tuple(file.split("/")[:-1]), file.split("/")[-1], None) for file in files])
+    assert found == (classes or [])
 
 
 def test_a_folder_without_pictures_is_no_class(tmp_path):
@@ -181,7 +182,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "b.png")
     assert load(tmp_path).skipped == {"not_a_picture": 1}
     with pytest.raises(OSError, match="no file any more"):  # it took a file's place after the listing
-        folder._opened(Item(("b.png",), str(tmp_path / "b.png")))
+        folder._opened(Item((), "b.png", str(tmp_path)))
 
 
 def test_what_is_not_there_empty_or_without_a_picture_is_said_in_words(tmp_path):
@@ -221,7 +222,7 @@ def test_it_says_how_far_it_is_and_can_be_cancelled(tmp_path):
 
 def test_more_than_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypatch):
     picture(tmp_path / "a.png")
-    items = [Item(("a.png",), str(tmp_path / "a.png"))] * 100_000
+    items = [Item((), "a.png", str(tmp_path))] * 100_000
     asked = []
     with pytest.raises(DataError, match="max_images") as caught:
         monkeypatch.setattr(room, "available", lambda: 300 << 20)
@@ -237,3 +238,34 @@ def test_a_change_in_the_folder_is_seen(tmp_path):
     assert load(tmp_path).data[0, 0, 9, 9] == 20
     picture(tmp_path / "b.png", 30)
     assert load(tmp_path).data[:, 0, 9, 9].tolist() == [20, 30]
+
+
+def test_the_order_is_that_of_the_names_whatever_the_file_system_says(tmp_path, monkeypatch):
+    for n in (3, 1, 2):
+        picture(tmp_path / "b" / f"{n}.png", 10 * n)
+        picture(tmp_path / "a" / f"{n}.png", 100 + 10 * n)
+    first = folder.listed(tmp_path, Ask("folder"))
+    scandir = os.scandir
+    for backwards in (False, True):
+        monkeypatch.setattr(folder.os, "scandir", lambda path, backwards=backwards: contextlib.nullcontext(
+            sorted(scandir(path), key=lambda entry: entry.name, reverse=backwards)))
+        assert folder.listed(tmp_path, Ask("folder")) == first
+    assert [(*item.folders, item.name) for item in first[0]] == [(k, f"{n}.png") for k in "ab" for n in (1, 2, 3)]
+
+
+def test_a_file_that_goes_while_the_folder_is_read_is_counted(tmp_path, monkeypatch):
+    picture(tmp_path / "a.png")
+    inside = folder._inside
+    monkeypatch.setattr(folder, "_inside", lambda *given: (["Gone.png", *inside(*given)[0]], []))
+    loaded = load(tmp_path)
+    assert len(loaded.data) == 1 and loaded.skipped == {"broken": 1} and loaded.found == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
+def test_progress_can_be_sent_to_a_page_whatever_folders_are_called(tmp_path):
+    below = os.path.join(os.fsencode(tmp_path), b"\xff\xfe")
+    os.mkdir(below)
+    Image.new("L", (28, 28)).save(os.path.join(below, b"\xfd.png"), "PNG")
+    said = []
+    load(tmp_path, report=lambda progress: said.append(progress.what.encode()))
+    assert b"??" in said

@@ -3,10 +3,12 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +173,17 @@ def test_two_at_once_are_both_right(place):
         one.join()
     assert [path.name for path in place.iterdir() if path.name.startswith(".")] == []
     assert same(prepared.kept(Ask("x"), "f", never), pictures())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc for the peak memory")
+def test_reading_takes_the_memory_of_the_pictures_once(tmp_path):
+    made = Loaded(np.zeros((80_000, 1, 28, 28), np.uint8))
+    prepared.kept(Ask("x"), "f", lambda: made)
+
+    def memory(what):
+        return int(re.search(rf"{what}:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = memory("VmRSS")
+    read = prepared.kept(Ask("x"), "f", never)
+    assert memory("VmHWM") - before < 1.5 * read.data.nbytes

@@ -131,8 +131,8 @@ class Archive:
             if reason:
                 self.skipped[reason] += 1
             else:
-                self.items.append(Item(parts, info))
-        self.items.sort(key=lambda item: item.parts)
+                self.items.append(Item(parts[:-1], parts[-1], info))
+        self.items.sort(key=lambda item: (*item.folders, item.name))
 
     def _refuse_overlaps(self, entries: list[zipfile.ZipInfo]) -> None:
         """Entries that share their bytes make petabytes of a few megabytes: no honest packer writes them."""

@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 from urllib.request import url2pathname
@@ -17,7 +18,7 @@ from urllib.request import url2pathname
 from ..sentences import part
 from . import prepared
 from .asking import Ask, DataError, Loaded
-from .gathering import Item, counted, gather
+from .gathering import Item, counted, gather, shown
 
 MAX_FILES = 1_000_000
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
@@ -60,27 +61,24 @@ def listed(root: Path, ask: Ask) -> tuple[list[Item], Counter[str], str]:
     stack: list[tuple[str, tuple[str, ...]]] = [(os.fspath(root.resolve()), ())]
     while stack:
         folder, parts = stack.pop()
-        ask.step("reading", len(items), 0, parts[-1] if parts else "")
+        at = shown(parts[-1]) if parts else ""
         try:
-            with os.scandir(folder) as entries:
-                inside = sorted((entry for entry in entries if not ignored(entry.name)), key=lambda entry: entry.name)
+            names, below = _inside(folder, skipped, lambda n: ask.step("reading", len(items) + n, 0, at))  # noqa: B023, used here
         except OSError:
             skipped["broken"] += 1
             continue
-        below = []
-        for n, entry in enumerate(inside):
-            if n % 1000 == 999:
-                ask.step("reading", len(items), 0, parts[-1] if parts else "")
-            if entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction()):
-                skipped["link"] += 1
-            elif entry.is_dir(follow_symlinks=False):
-                below.append((entry.path, (*parts, entry.name)))
-            elif entry.is_file(follow_symlinks=False):
-                about = entry.stat(follow_symlinks=False)
-                digest.update(os.fsencode(f"{entry.path}\0{about.st_size}\0{about.st_mtime_ns}\0"))
-                items.append(Item((*parts, entry.name), entry.path))
-            else:  # a pipe, a socket, a device
-                skipped["not_a_picture"] += 1
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                about = os.stat(path, follow_symlinks=False)
+            except OSError:  # it went while the folder was read
+                skipped["broken"] += 1
+                continue
+            digest.update(os.fsencode(f"{path}\0{about.st_size}\0{about.st_mtime_ns}\0"))
+            items.append(Item(parts, name, folder))
+            if len(items) % 1000 == 0:
+                ask.step("reading", len(items), 0, at)
+        below = [(os.path.join(folder, name), (*parts, name)) for name in below]
         stack.extend(reversed(below))
         if len(items) > MAX_FILES:
             raise DataError("folder_full", path=root, most=MAX_FILES)
@@ -88,11 +86,35 @@ def listed(root: Path, ask: Ask) -> tuple[list[Item], Counter[str], str]:
     return items, skipped, digest.hexdigest()
 
 
+def _inside(folder: str, skipped: Counter[str], step: Callable[[int], None]) -> tuple[list[str], list[str]]:
+    """The names of the files and of the folders in a folder, each in order. Raises OSError; `step` is told how many were seen.
+
+    Names alone: a million entries as the system hands them out would weigh as much as half their pictures.
+    """
+    names, below = [], []
+    step(0)
+    with os.scandir(folder) as entries:
+        for n, entry in enumerate(entries, 1):
+            if n % 1000 == 0:
+                step(n)
+            if ignored(entry.name):
+                continue
+            if entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction()):
+                skipped["link"] += 1
+            elif entry.is_dir(follow_symlinks=False):
+                below.append(entry.name)
+            elif entry.is_file(follow_symlinks=False):
+                names.append(entry.name)
+            else:  # a pipe, a socket, a device
+                skipped["not_a_picture"] += 1
+    return sorted(names), sorted(below)
+
+
 def _opened(item: Item) -> BinaryIO:
     """The file, if it still is one: a link or a pipe that took its place since is neither followed nor waited for."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    file = os.fdopen(os.open(item.key, flags), "rb")
+    file = os.fdopen(os.open(os.path.join(item.key, item.name), flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(f"{item.key} is no file any more")
+        raise OSError(f"{item.name} is no file any more")
     return file

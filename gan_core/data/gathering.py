@@ -31,9 +31,13 @@ SAMPLE = 64  # pictures that decide whether a set is grey
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file: its folders below the root, the last part its name; `key` says to its owner how to open it."""
+    """A file: its folders below the root, its name; `key` says to its owner how to open it.
 
-    parts: tuple[str, ...]
+    There may be a million: those of one folder share its tuple, and its key where the name says the rest.
+    """
+
+    folders: tuple[str, ...]
+    name: str
     key: Any
 
 
@@ -49,7 +53,7 @@ def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: Any, skipped: 
     skipped = Counter() if skipped is None else Counter(skipped)
     found, side = len(items) + sum(skipped.values()), ask.size or SIDE
     classes = class_names(items)
-    order = spread([classes.get(i, "") for i in range(len(items))])
+    order = spread(classes or [""] * len(items))
     count = min(len(items), ask.limit or len(items))
     with pictures.strictly(), _Decoder(opened, ask, side) as decoder:
         color = ask.color if ask.color != "auto" else _color(decoder, items, order)
@@ -70,7 +74,7 @@ def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: Any, skipped: 
         skipped["too_many"] += len(items) - at
     if not kept:
         raise DataError("no_picture_left", what=what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
-    labels, names = _labelled([classes.get(i) for i in kept])
+    labels, names = _labelled([classes[i] for i in kept] if classes else [])
     return Loaded(data[:len(kept)], labels, names, found, dict(skipped))
 
 
@@ -83,18 +87,15 @@ def counted(skipped: Counter[str] | dict[str, int]) -> dict[str, Any]:
     return part("found_one", reasons=reasons) if total == 1 else part("found", n=total, reasons=reasons)
 
 
-def class_names(items: Sequence[Item]) -> dict[int, str]:
+def class_names(items: Sequence[Item]) -> list[str]:
     """Each item's class: the folder it lies in below what all share. Empty where a file lies beside the folders, or all in one.
 
     The convention of torchvision's ImageFolder; a folder that wraps all, as archives often have, is looked through.
     """
     if not items:
-        return {}
-    least, most = min(item.parts[:-1] for item in items), max(item.parts[:-1] for item in items)
-    depth = alike(least, most)
-    if any(len(item.parts) <= depth + 1 for item in items):
-        return {}
-    return {i: item.parts[depth] for i, item in enumerate(items)}
+        return []
+    depth = alike(min(item.folders for item in items), max(item.folders for item in items))
+    return [] if any(len(item.folders) <= depth for item in items) else [item.folders[depth] for item in items]
 
 
 def alike(one: Sequence[str], other: Sequence[str]) -> int:
@@ -116,9 +117,9 @@ def spread(classes: Sequence[str]) -> np.ndarray:
     return np.lexsort([which, rank])
 
 
-def _labelled(classes: list[str | None]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _labelled(classes: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels (N,) int64 and what each means, of the classes that have pictures; none for fewer than two."""
-    names = sorted(set(classes) - {None})
+    names = sorted(set(classes))
     if len(names) < 2:
         return None, ()
     number = {name: k for k, name in enumerate(names)}
@@ -171,9 +172,9 @@ class _Decoder:
                 group = groups.popleft()
                 flying.append((group, self.pool.submit(self._group, [items[i] for i in group], color)))
             group, future = flying.popleft()
-            self.ask.step("reading", done, total, shown(items[group[0]].parts[-1]))
+            self.ask.step("reading", done, total, shown(items[group[0]].name))
             while not wait([future], timeout=TICK).done:
-                self.ask.step("reading", done, total, shown(items[group[0]].parts[-1]))
+                self.ask.step("reading", done, total, shown(items[group[0]].name))
             yield from zip(group, future.result(), strict=True)
             done += len(group)
 

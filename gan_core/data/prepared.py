@@ -96,16 +96,19 @@ def _read(folder: Path, ask: Ask) -> Loaded | None:
 
 def _array(path: Path, told: dict[str, Any], ask: Ask) -> np.ndarray:
     """The array in a file of exactly the announced form and content. Raises ValueError, OSError, Cancelled."""
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    if [str(mapped.dtype), list(mapped.shape)] != [told["dtype"], told["shape"]]:
-        raise ValueError(f"{path} is of another form")
-    array = np.empty(mapped.shape, mapped.dtype)
-    into, out = array.reshape(-1).view(np.uint8), mapped.reshape(-1).view(np.uint8)
-    check = 0
-    for at in range(0, len(into), SLICE):
-        into[at:at + SLICE] = out[at:at + SLICE]
-        check = zlib.crc32(into[at:at + SLICE], check)
-        ask.step("reading", min(len(array), at // max(1, array[0].nbytes)), len(array))
+    with open(path, "rb") as file:  # read, not mapped: pages of the file would weigh as much as the array once more
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError(f"{path} is of another version")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if fortran or dtype.hasobject or [str(dtype), list(shape)] != [told["dtype"], told["shape"]]:
+            raise ValueError(f"{path} is of another form")
+        array = np.empty(shape, dtype)
+        into, check = array.reshape(-1).view(np.uint8), 0
+        for at in range(0, len(into), SLICE):
+            if file.readinto(into[at:at + SLICE]) != len(into[at:at + SLICE]):
+                raise ValueError(f"{path} is cut")
+            check = zlib.crc32(into[at:at + SLICE], check)
+            ask.step("reading", min(len(array), at // max(1, array[0].nbytes)), len(array))
     if check != told["crc32"]:
         raise ValueError(f"{path} is damaged")
     return array

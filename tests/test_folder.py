@@ -76,7 +76,7 @@ def test_real_drawings_come_back_bit_for_bit_from_a_folder_and_from_a_zip(tmp_pa
 
 @pytest.mark.skipif(os.name != "posix", reason="paths as they are written here")
 @pytest.mark.parametrize("text", ["/tmp/my sheep", " /tmp/my sheep ", '"/tmp/my sheep"', "'/tmp/my sheep'", "file:///tmp/my%20sheep",
-                                  "file://localhost/tmp/my%20sheep", "~/../tmp/my sheep", "../tmp/my sheep"])
+                                  "file://localhost/tmp/my%20sheep", "~/../tmp/my sheep", "../tmp/my sheep", "../tmp/my\\ sheep"])
 def test_a_path_is_understood_as_file_managers_copy_it(text, monkeypatch, tmp_path):
     (tmp_path / "tmp" / "my sheep").mkdir(parents=True)
     (tmp_path / "home").mkdir()
@@ -86,6 +86,15 @@ def test_a_path_is_understood_as_file_managers_copy_it(text, monkeypatch, tmp_pa
     wanted = Path("/tmp/my sheep") if not text.startswith((" ", "~", ".")) else tmp_path / "tmp" / "my sheep"
     found = folder.path_of(text)
     assert found.is_absolute() and Path(os.path.normpath(found)) == wanted
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths as they are written here")
+def test_a_path_that_leads_nowhere_stays_one(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for text in ("~nobody-of-this-name/x", "''", '"', "C:\\sheep"):  # none of them is the folder where it stands
+        assert folder.path_of(text) == tmp_path / text
+    (tmp_path / "my\\ sheep").mkdir()
+    assert folder.path_of("my\\ sheep") == tmp_path / "my\\ sheep"  # a name that really is so
 
 
 def test_without_folders_there_are_no_classes_and_the_size_is_32(tmp_path):

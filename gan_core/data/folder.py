@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable
@@ -39,13 +40,16 @@ def source(ask: Ask) -> Loaded:
 
 
 def path_of(text: str) -> Path:
-    """The folder that is meant, as a whole path: also with the quotes or the file:// that a file manager copies along, and ~."""
+    """What is meant, as a whole path: also with ~, and with what file managers (quotes, file://) and terminals copy along."""
     text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+    if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1]
     if text.lower().startswith("file://"):
         text = url2pathname(text[len("file://"):].removeprefix("localhost"))
-    return Path(text).expanduser().absolute()
+    if os.sep == "/" and not os.path.exists(text):  # a terminal writes my\ sheep
+        text = re.sub(r"\\([ ()&'\[\]])", r"\1", text)
+    # Not Path's, which raises for a ~ of somebody whom nobody knows.
+    return Path(os.path.expanduser(text)).absolute()
 
 
 def ignored(name: str) -> bool:

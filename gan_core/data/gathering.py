@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -59,23 +59,23 @@ def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: Any, skipped: 
         color = ask.color if ask.color != "auto" else _color(decoder, items, order)
         shape = (1 if color == "grey" else 3, side, side)
         room.check(count, shape, what)
-        data, kept, at = np.empty((count, *shape), np.uint8), [], 0
-        while len(kept) < count and at < len(items):
+        data, kept, had, at = np.empty((count, *shape), np.uint8), np.empty(count, np.int64), 0, 0
+        while had < count and at < len(items):
             # What was left out is made up for by the next in the spread, so that a limit is reached where it can be.
-            turn = np.sort(order[at:at + count - len(kept)])
+            turn = np.sort(order[at:at + count - had])
             at += len(turn)
-            for i, result in decoder.run(items, turn, color, len(kept), count):
+            for i, result in decoder.run(items, turn, color, had, count):
                 if isinstance(result, str):
                     skipped[result] += 1
                 else:
-                    data[len(kept)] = result
-                    kept.append(i)
+                    data[had], kept[had] = result, i
+                    had += 1
     if len(items) > at:
         skipped["too_many"] += len(items) - at
-    if not kept:
+    if not had:
         raise DataError("no_picture_left", what=what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
-    labels, names = _labelled([classes[i] for i in kept] if classes else [])
-    return Loaded(data[:len(kept)], labels, names, found, dict(skipped))
+    labels, names = _labelled([classes[i] for i in kept[:had]] if classes else [])
+    return Loaded(data[:had], labels, names, found, dict(skipped))
 
 
 def counted(skipped: Counter[str] | dict[str, int]) -> dict[str, Any]:
@@ -165,12 +165,13 @@ class _Decoder:
     def run(self, items: Sequence[Item], turn: np.ndarray, color: str, done: int,
             total: int) -> Iterator[tuple[int, np.ndarray | str]]:
         """(index, picture or the reason why there is none) of each index in `turn`, in that order. Raises Cancelled."""
-        groups = deque(turn[at:at + GROUP].tolist() for at in range(0, len(turn), GROUP))
+        groups = (turn[at:at + GROUP].tolist() for at in range(0, len(turn), GROUP))
         flying: deque[tuple[list[int], Future[list[np.ndarray | str]]]] = deque()
-        while groups or flying:
-            while groups and len(flying) < 2 * self.workers:
-                group = groups.popleft()
+        while True:
+            for group in islice(groups, 2 * self.workers - len(flying)):
                 flying.append((group, self.pool.submit(self._group, [items[i] for i in group], color)))
+            if not flying:
+                return
             group, future = flying.popleft()
             self.ask.step("reading", done, total, shown(items[group[0]].name))
             while not wait([future], timeout=TICK).done:

@@ -22,6 +22,7 @@ from .config import TrainConfig
 from .files import atomic_write, folder_name, new_folder
 from .metrics import MetricsReader
 from .pointers import CheckpointError, use_best
+from .sentences import Misfit
 from .status import ACTIVE, SCHEMA, Status, controls
 
 __all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "list_runs"]
@@ -71,7 +72,7 @@ def _if_there(path: Path) -> dict[str, Any] | None:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") or "–"
 
 
 class Run:
@@ -273,7 +274,7 @@ class Run:
     def renew_data(self, now: dict[str, Any], by_class: bool) -> str:
         """What is to be said where `now`, as `about_data`, is not what an earlier life learned from; "" where it is the same.
 
-        What was made of the old data goes. by_class: whether the networks are told the class. Raises RunError where they cannot
+        What was made of the old data goes. by_class: whether the networks are told the class. Raises Misfit where they cannot
         go on with such data.
         """
         before = {**now, **(self.about_data() or {})}  # a folder of an older version says less
@@ -281,11 +282,9 @@ class Run:
             return ""
         forms = [" x ".join(str(side) for side in about["shape"]) for about in (before, now)]
         if forms[0] != forms[1]:
-            raise RunError(f"{self.name} has learned from data of the form {forms[0]}, and now they are {forms[1]}: its networks "
-                           "cannot take them. Put the old files back, or start a new run.")
+            raise Misfit("misfit_form", run=self.name, before=forms[0], now=forms[1])
         if by_class and before["names"] != now["names"]:
-            raise RunError(f"{self.name} has learned {len(before['names'])} classes ({_some(before['names'])}), and now there "
-                           f"are {len(now['names'])} ({_some(now['names'])}). Put the old files back, or start a new run.")
+            raise Misfit("misfit_other_classes", run=self.name, before=_some(before["names"]), now=_some(now["names"]))
         for path in (self.real_path, self.floor_path):  # they were of the old data
             path.unlink(missing_ok=True)
         return (f"The data have changed since this run last learned from them ({before['count']:,} then, {now['count']:,} now): "

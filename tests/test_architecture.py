@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batches": {"config"} | LEAVES,
     "players": {"config", "registry", "sources"} | LEAVES,
     "trainer": {"config", "registry", "batches", "players"} | LEAVES,
-    "run": {"config"} | GROUND,
+    "run": {"config", "sentences"} | GROUND,
     "supervisor": {"run"} | GROUND,
     "remote": {"run"} | GROUND,
     "sinks": {"run"} | GROUND,

@@ -235,3 +235,13 @@ def test_a_second_load_reads_what_is_prepared(tmp_path, monkeypatch):
     second = archives.source(Ask("zip", str(tmp_path / "given.zip")))
     assert (second.data == first.data).all() and (second.labels == first.labels).all() and second.about() == first.about()
     assert list((tmp_path / "cache" / "data" / "prepared").iterdir()) and prepared.MAX_TOTAL == 4 << 30
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths as they are written here")
+def test_the_path_of_an_archive_is_understood_as_that_of_a_folder(tmp_path):
+    (tmp_path / "my sheep.zip").write_bytes(archive([Entry("a.png", GOOD)]))
+    for text in (f'"{tmp_path}/my sheep.zip"', f"file://{tmp_path}/my%20sheep.zip", f"{tmp_path}/my\\ sheep.zip"):
+        assert archives.find(text) == tmp_path / "my sheep.zip"
+    for text in ("~nobody-of-this-name/x.zip", "/x" + "y" * 300):
+        with pytest.raises(DataError, match="There is no file"):
+            archives.find(text)

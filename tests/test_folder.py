@@ -1,6 +1,7 @@
 """folder:PATH: real drawings bit for bit, classes by folder, the same order and subset at every call, words where nothing is."""
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -278,3 +279,28 @@ def test_progress_can_be_sent_to_a_page_whatever_folders_are_called(tmp_path):
     said = []
     load(tmp_path, report=lambda progress: said.append(progress.what.encode()))
     assert b"??" in said
+
+
+def test_a_folder_that_may_not_be_read_is_said_with_the_reason(tmp_path, monkeypatch):
+    picture(tmp_path / "mine" / "a.png")
+    picture(tmp_path / "theirs" / "a.png")
+    scandir, stat = os.scandir, os.stat
+
+    def refusing(real, shut):
+        def act(path, *more, **how):
+            if os.fspath(path).startswith(os.fspath(shut)):
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return real(path, *more, **how)
+        return act
+
+    monkeypatch.setattr(folder.os, "scandir", refusing(scandir, tmp_path / "theirs"))
+    loaded = load(tmp_path)  # one folder among others is counted
+    assert len(loaded.data) == 1 and loaded.skipped == {"broken": 1}
+    said = r"The folder .*theirs cannot be read: Permission denied\. Let"
+    with pytest.raises(DataError, match=said):
+        load(tmp_path / "theirs")
+    monkeypatch.setattr(folder.os, "stat", refusing(stat, tmp_path / "theirs"))
+    with pytest.raises(DataError, match=said):
+        load(tmp_path / "theirs")
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        load("x" * 300)

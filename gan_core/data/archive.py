@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import re
 import stat
 import threading
@@ -22,7 +23,7 @@ from ..sentences import because, part
 from ..sentences import size as bytes_of
 from . import prepared
 from .asking import Ask, DataError, Loaded, data_folder
-from .folder import ignored
+from .folder import ignored, path_of
 from .gathering import Item, counted, gather
 from .pictures import MAX_BYTES, Unreadable
 
@@ -52,8 +53,8 @@ def find(name: str) -> Path:
         if path.is_file():
             return path
         raise DataError("archive_unknown", name=name)
-    path = Path(name).expanduser()
-    if not path.is_file():
+    path = path_of(name)
+    if not os.path.isfile(path):  # Path's own raises where it may not look
         raise DataError("archive_missing", path=path)
     return path
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import url2pathname
 
-from ..sentences import part
+from ..sentences import because, part
 from . import prepared
 from .asking import Ask, DataError, Loaded
 from .gathering import Item, counted, gather, shown
@@ -28,10 +28,13 @@ IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 def source(ask: Ask) -> Loaded:
     """An entry of the registry. Raises DataError in a sentence, Cancelled."""
     root = path_of(ask.argument)
-    if not root.is_dir():
-        if root.exists():
+    try:
+        if not stat.S_ISDIR(os.stat(root).st_mode):
             raise DataError("folder_file", path=root)
-        raise DataError("folder_missing", path=root)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise DataError("folder_missing", path=root) from error
+    except OSError as error:
+        raise DataError("folder_unreadable", path=root, reason=because(error)) from error
     what = part("the_folder", path=root)
     items, skipped, fingerprint = listed(root, ask)
     if not items:
@@ -68,7 +71,9 @@ def listed(root: Path, ask: Ask) -> tuple[list[Item], Counter[str], str]:
         at = shown(parts[-1]) if parts else ""
         try:
             names, below = _inside(folder, skipped, lambda n: ask.step("reading", len(items) + n, 0, at))  # noqa: B023, used here
-        except OSError:
+        except OSError as error:
+            if not parts:
+                raise DataError("folder_unreadable", path=root, reason=because(error)) from error
             skipped["broken"] += 1
             continue
         for name in names:

@@ -32,11 +32,13 @@ PNG = "data:image/png;base64,"
 
 
 def preview(loaded: Loaded) -> str | dict[str, Any]:
-    """16 of the pictures as a data URI, two rows of eight; of points at most 1,000 and the square around all of them."""
+    """At most 16 pictures as a data URI, in rows of eight; of points at most 1,000 and the square around all."""
     some = np.random.default_rng(0).permutation(len(loaded.data))[:POINTS if loaded.data.ndim == 2 else SHOWN]
     shown = loaded.data[np.sort(some)]
     if loaded.data.ndim == 4:
-        return PNG + base64.b64encode(pixels.png(pixels.grid(shown, COLUMNS))).decode()
+        # Fewer than 16 leave no place empty where that can be: it would look like a black picture.
+        columns = len(shown) if len(shown) <= COLUMNS else -(-len(shown) // 2)
+        return PNG + base64.b64encode(pixels.png(pixels.grid(shown, columns))).decode()
     view = pixels.view(loaded.data.min(0).tolist(), loaded.data.max(0).tolist())
     return {"points": [[float(f"{v:.4g}") for v in point] for point in shown.tolist()], "view": list(view)}
 

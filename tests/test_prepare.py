@@ -132,3 +132,10 @@ def test_the_end_of_stdin_or_a_signal_cancels(how):
 def test_it_never_imports_torch():
     code = "import sys; from gan_core import prepare; prepare.answer({'config': {}}, print, bool); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout == "False\n"
+
+
+@pytest.mark.parametrize("count, wide, high", [(1, 1, 1), (7, 7, 1), (9, 5, 2), (10, 5, 2), (16, 8, 2), (40, 8, 2)])
+def test_few_pictures_are_shown_without_black_ones_beside_them(count, wide, high):
+    shown = picture(prepare.preview(Loaded(np.full((count, 1, 28, 28), 255, np.uint8))))
+    assert shown.shape[:2] == (28 * high, 28 * wide)
+    assert (shown == 0).sum() == max(0, wide * high - count) * 784

@@ -6,6 +6,7 @@ hidden files and what systems leave beside pictures are not there at all.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -22,6 +23,7 @@ from .asking import Ask, DataError, Loaded
 from .gathering import Item, counted, gather, shown
 
 MAX_FILES = 1_000_000
+NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, None)  # what the system says of a path that leads nowhere
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -31,9 +33,9 @@ def source(ask: Ask) -> Loaded:
     try:
         if not stat.S_ISDIR(os.stat(root).st_mode):
             raise DataError("folder_file", path=root)
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise DataError("folder_missing", path=root) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) in NOWHERE:
+            raise DataError("folder_missing", path=root) from error
         raise DataError("folder_unreadable", path=root, reason=because(error)) from error
     what = part("the_folder", path=root)
     items, skipped, fingerprint = listed(root, ask)

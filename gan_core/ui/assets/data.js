@@ -172,13 +172,16 @@
     root.append(box, sentence, again, misfit, door);
 
     const only = (...shown) => { for (const one of [image, canvas, work, hint, again]) one.hidden = !shown.includes(one); };
+    let drawn = null;
     function size() {
-      const wide = image.naturalWidth || STRIP, times = Math.min(fit(box.clientWidth - 4, wide), box.clientWidth - 4) / wide;
+      // Few pictures are no larger than eight in a row are.
+      const wide = image.naturalWidth || STRIP, row = Math.max(wide, drawn ? 8 * (drawn.about.shape[2] || 0) : 0);
+      const times = Math.min(fit(box.clientWidth - 4, row), box.clientWidth - 4) / row;
       image.style.width = `${Math.min(times * wide, box.clientWidth - 4)}px`;
       image.style.height = "auto";
     }
     new ResizeObserver(size).observe(box);
-    let hold = 0, drawn = null;
+    let hold = 0;
     function tell(first, ...more) {
       sentence.replaceChildren(...(first ? [first, " "] : []), more.filter(Boolean).join(". "));
       sentence.title = sentence.textContent;

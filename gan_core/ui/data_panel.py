@@ -191,7 +191,8 @@ class DataPanel:
     def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
         """The drawing, kept under a name of its own."""
         try:
-            return own.keep_points(json.loads(points)[:MOST_DRAWN]), ""
+            given = json.loads(points)[:MOST_DRAWN]
+            return (own.keep_points(given) if given else ""), ""  # a pad that was wiped is no fault
         except DataError as reason:
             return "", alert(words.fault(reason.told(), lang))
         except (ValueError, TypeError):  # no drawing of our page

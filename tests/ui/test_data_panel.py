@@ -157,7 +157,7 @@ def test_an_upload_and_a_drawing_are_refused_in_the_page_s_language(data, tmp_pa
     (tmp_path / "x.zip").write_bytes(b"no zip")
     *_, notice = data_panel.DataPanel._keep(None, "fr", [str(tmp_path / "x.zip")])
     assert "Le fichier x.zip : ni image, ni zip d’images" in notice and "pas des images : 1" in notice
-    for bad in ("{", "[]"):
+    for bad in ("{", "[[7, 7]]"):
         assert "Le dessin n’est pas une liste de points" in data_panel.DataPanel._drawn(None, "fr", bad)[1]
 
 
@@ -174,7 +174,8 @@ def test_a_page_that_strangers_can_open_names_no_folders(shelf):
 def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
     name, notice = data_panel.DataPanel._drawn(None, "en", json.dumps([[0.1, 0.2], [0.8, 0.9]]))
     assert notice == "" and own.points(name).tolist() == [[0.1, 0.2], [0.8, 0.9]]
-    for bad in ("[]", "[[0.5, 0.5]]", "[[7, 7], [8, 8]]", "{", "null", '"<b>"'):
+    assert data_panel.DataPanel._drawn(None, "en", "[]") == ("", "")  # wiped, which is nobody's fault
+    for bad in ("[[0.5, 0.5]]", "[[7, 7], [8, 8]]", "{", "null", '"<b>"'):
         name, notice = data_panel.DataPanel._drawn(None, "en", bad)
         assert name == "" and notice.startswith('<p role="alert">')
 

@@ -33,7 +33,8 @@
       context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--real").trim();
       for (const [x, y] of all()) context.fillRect(x * side - size / 2, (1 - y) * side - size / 2, size, size);
       undo.disabled = clear.disabled = !strokes.length;
-      say(count, strokes.length ? t("data.pad_points", { n: number(all().length) }) : "");
+      const drawn = all().length;
+      say(count, drawn ? t(drawn < MOST ? "data.pad_points" : "data.pad_full", { n: number(drawn) }) : "");
     }
     function changed() { draw(); hand(); }
 

@@ -25,6 +25,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from gan_core import registry, sources
 from gan_core.config import TrainConfig
@@ -104,9 +105,10 @@ def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]
     if table:
         for attribute, value in table.items():
             setattr(sets._table(name.partition(":")[0]), attribute, value)
-    config = TrainConfig(dataset=name, threads=1, precision="fp32", max_images=count)
+    files = name.startswith("folder:")
+    config = TrainConfig(dataset=name, threads=1, precision="fp32", max_images=count, image_size="28" if files else "auto")
     if count:  # what only the first load imports is no picture
-        sources.load(config.replace(max_images=10))
+        sources.load(config.replace(dataset="digits" if files else name, max_images=10))
     # A first step of other data: its kernels are there, as in a spare worker.
     Trainer(config.replace(dataset="digits"), np.zeros((64, 1, 28, 28), np.uint8)).step()
     before, began = psutil.Process().memory_info().rss, time.perf_counter()
@@ -189,7 +191,7 @@ def times(real: bool) -> None:
 
 
 def memory() -> None:
-    """A million pictures through the real readers: an idx file as torchvision leaves it, a .npy of Quick, Draw!."""
+    """A million pictures through the real readers: an idx file, a .npy of Quick, Draw!, a folder, new and prepared."""
     print("\nGB by which the process grew; 0.784 are the pixels, 0.008 the labels")
     print(f"{'a million 28x28 pictures':26} {'read':>8} {'at the first step':>18}")
     with tempfile.TemporaryDirectory() as place:
@@ -205,10 +207,20 @@ def memory() -> None:
                 file.write(doodle)
         (raw / f"train-{sets.IDX[1]}").write_bytes(bytes([0, 0, 8, 1]) + np.array([MILLION], ">u4").tobytes()
                                                    + (np.arange(MILLION) % 10).astype(np.uint8).tobytes())
-        for name in ("mnist", "quickdraw:sheep"):
+        files = Path(place) / "files"
+        for k in range(10):
+            (files / str(k)).mkdir(parents=True)
+        for n in range(MILLION):  # many names of few files: what is weighed is a million of them, not the disk
+            path = files / str(n % 10) / f"{n:07d}.pgm"
+            if n % 10_000 == 0:
+                first = path
+                Image.fromarray(doodles(1)[0]).save(first)
+            else:
+                os.link(first, path)
+        for name in ("mnist", "quickdraw:sheep", f"folder:{files}", f"folder:{files}"):
             found = apart(name, {}, Path(place), MILLION)
             grown = f"{found['grown'] / 1e9:8.3f} {found['grown_at_step'] / 1e9:18.3f}"
-            print(f"{name:26} {grown}  in {found['load']:.1f} s", flush=True)
+            print(f"{name.partition(str(place))[0]:26} {grown}  in {found['load']:.1f} s", flush=True)
 
 
 def main() -> None:

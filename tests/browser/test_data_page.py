@@ -170,7 +170,7 @@ def test_points_are_drawn_by_hand_and_trained_on(place, visit):
     page.mouse.up()
     facts(person, text("data.facts_points", n="100,000"))
     page.get_by_role("button", name=text("data.undo"), exact=True).click()
-    page.locator("#gan-data-notice p[role=alert]").wait_for()
+    person.until("() => document.getElementById('data-preview').dataset.state === 'open'")  # wiped: asked for anew, no fault
     page.mouse.move(box["x"] + 30, box["y"] + 110)
     page.mouse.down()
     page.mouse.move(box["x"] + 120, box["y"] + 40, steps=8)

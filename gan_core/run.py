@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from .config import TrainConfig
 from .files import atomic_write, folder_name, new_folder
 from .metrics import MetricsReader
 from .pointers import CheckpointError, use_best
+from .processes import process_exists
 from .sentences import Misfit
 from .status import ACTIVE, SCHEMA, Status, controls
 
@@ -322,19 +321,3 @@ def list_runs(folder: Path | str) -> list[Run]:
             run.stored_status()
             runs.append(run)
     return sorted(runs, key=lambda run: run.touched(), reverse=True)
-
-
-def is_launcher(process: psutil.Process) -> bool:
-    """Whether this is torchrun, which starts a lost process again. A worker whose torchrun died is init's child."""
-    return any("torch.distributed.run" in part or part.endswith("torchrun") for part in process.cmdline())
-
-
-def process_exists(pid: int, started: float) -> bool:
-    """Whether this very process lives: pid and start time must both agree; a zombie does not count."""
-    if pid <= 0:
-        return False
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

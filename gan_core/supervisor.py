@@ -18,7 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from .run import CommandError, Run, RunError, is_launcher, process_exists, read_json
+from .processes import is_launcher, myself, process_exists, runs, trained_with
+from .run import CommandError, Run, RunError, read_json
 from .status import ACTIVE, Status
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -101,7 +102,7 @@ class Supervisor:
         if self.threads:
             args = (*args, "--threads", str(self.threads))
         # A session of its own, so that Ctrl+C in the server's terminal does not reach the worker.
-        env = {**os.environ, "PYTHONPATH": path, SERVER: _me()}
+        env = {**os.environ, "PYTHONPATH": path, SERVER: myself()}
         return subprocess.Popen(command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
                                 text=True, env=env, start_new_session=os.name == "posix")
 
@@ -235,7 +236,8 @@ class Supervisor:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             note = read_json(run.path.parent / ".worker.json")
             pid, _, started = note["server"].partition(" ")
-            return note["host"] == platform.node() and (note["server"] == _me() or not process_exists(int(pid), float(started)))
+            here = note["host"] == platform.node()
+            return here and (note["server"] == myself() or not process_exists(int(pid), float(started)))
         return False
 
     def _let_spare_go(self, timeout: float) -> None:
@@ -247,10 +249,6 @@ class Supervisor:
                     spare.stdin.close()
             _end(spare, timeout)
 
-
-def _me() -> str:
-    """This process, so that no other one is ever taken for it."""
-    return f"{os.getpid()} {psutil.Process().create_time()}"
 
 
 def _lives(child: subprocess.Popen[str] | None, run: Run) -> bool:
@@ -275,48 +273,31 @@ def _is_over(child: subprocess.Popen[str] | None, run: Run) -> bool:
 
 def _kill(child: subprocess.Popen[str] | None, run: Run) -> None:
     """End a run's processes by force, where they are this host's: another host's pid names somebody else here."""
-    family = _family(child.pid) if child is not None else []
+    family = trained_with(child.pid) if child is not None else []
     with contextlib.suppress(RunError, psutil.Error):
         status = run.stored_status()
         if status.host in ("", platform.node()):
             if process_exists(status.pid, status.pid_started):
-                family += _family(status.pid)
+                family += trained_with(status.pid)
             if process_exists(status.launcher, status.launcher_started) and is_launcher(psutil.Process(status.launcher)):
-                family += _family(status.launcher)
+                family += trained_with(status.launcher)
     for process in family:
         with contextlib.suppress(psutil.Error):
             process.kill()
     deadline = time.monotonic() + 5.0
-    while any(_runs(process) for process in family) and time.monotonic() < deadline:
+    while any(runs(process) for process in family) and time.monotonic() < deadline:
         time.sleep(0.01)
     if child is not None:
         child.wait()
 
 
-def _runs(process: psutil.Process) -> bool:
-    """A zombie does not: who has lost its parent waits for whoever adopts it, which may take seconds."""
-    with contextlib.suppress(psutil.Error):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """A process, and all that train with it: torchrun first, which would start the others again."""
-    with contextlib.suppress(psutil.Error):
-        first, parent = psutil.Process(pid), psutil.Process(pid).parent()
-        if parent is not None and is_launcher(parent):
-            first = parent
-        if is_launcher(first) and os.name == "posix":
-            first.suspend()  # it starts nothing any more while the others are counted
-        return [first, *first.children(recursive=True)]
-    return []
 
 
 def _end(process: subprocess.Popen[str], timeout: float) -> None:
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
-        for one in _family(process.pid):
+        for one in trained_with(process.pid):
             with contextlib.suppress(psutil.Error):
                 one.kill()
         process.wait()

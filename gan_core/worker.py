@@ -27,8 +27,9 @@ from .files import atomic_write
 from .headless import Ending
 from .life import Life
 from .orders import Orders
+from .processes import is_launcher
 from .recorder import Diverged
-from .run import Run, RunError, is_launcher
+from .run import Run, RunError
 from .sentences import Fault
 from .sinks import Logs
 from .status import ACTIVE, ENDED, Status

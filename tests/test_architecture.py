@@ -19,7 +19,7 @@ FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the wall s
 LEAVES = {"losses", "regularizers", "networks", "data", "images", "augment", "randomness", "checkpoint", "latent", "acceleration",
           "threads", "graphs", "plane", "plots", "evaluation", "precision", "distributed",
           "pixels", "sentences"}
-GROUND = {"files", "status", "pointers", "metrics"}
+GROUND = {"files", "status", "pointers", "metrics", "processes"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "registry": set(),
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "status": set(),
     "pointers": {"files"},
     "metrics": set(),
+    "processes": set(),
     "ending": set(),
     **{leaf: LEAVES | {"files", "pointers"} for leaf in LEAVES},
     "sources": {"config", "registry"} | LEAVES,
@@ -55,9 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "sentences", "data", "remote"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images", "remote"}}  # inside functions: torch is imported after the page answers
-TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "run", "supervisor",
-             "terminal", "headless", "ending", "remote", "sinks", "pixels", "sentences",
-             "prepare", "ui"]
+TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "status", "pointers", "processes", "run",
+             "supervisor", "terminal", "headless", "ending", "remote", "sinks", "pixels", "sentences", "prepare", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

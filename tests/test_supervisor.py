@@ -16,6 +16,7 @@ import pytest
 
 from gan_core import supervisor as supervising
 from gan_core.config import PRESETS
+from gan_core.processes import myself
 from gan_core.run import Run
 from gan_core.supervisor import SILENCE, Supervisor, WorkerBusy, command, room_for
 
@@ -107,6 +108,7 @@ def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supe
 
 SERVER = """
 import sys, json
+from gan_core.processes import myself
 from gan_core.run import Run
 from gan_core.supervisor import Supervisor
 supervisor = Supervisor(sys.argv[1], threads=1)
@@ -148,7 +150,7 @@ def test_closing_ends_no_run_that_others_care_for(tmp_path: Path, server: str | 
     status.state, status.host = "running", platform.node() if host == "here" else host
     status.pid, status.pid_started = worker.pid, psutil.Process(worker.pid).create_time()
     run.write_status(status)
-    servers = {"me": supervising._me(), "dead": f"{worker.pid} 1.0", "alive": f"{other.pid} {other.create_time()}"}
+    servers = {"me": myself(), "dead": f"{worker.pid} 1.0", "alive": f"{other.pid} {other.create_time()}"}
     note = {"run": run.path.name, "pid": worker.pid, "pid_started": status.pid_started, "host": status.host}
     note |= {} if server is None else {"server": servers.get(server, server)}
     (tmp_path / ".worker.json").write_text(json.dumps(note))

@@ -1,0 +1,48 @@
+"""Processes of this machine, told apart: whether one still lives, whether it is torchrun, who trains with it. It knows no run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import psutil
+
+
+def is_launcher(process: psutil.Process) -> bool:
+    """Whether this is torchrun, which starts a lost process again. A worker whose torchrun died is init's child."""
+    return any("torch.distributed.run" in part or part.endswith("torchrun") for part in process.cmdline())
+
+
+def process_exists(pid: int, started: float) -> bool:
+    """Whether this very process lives: pid and start time must both agree; a zombie does not count."""
+    if pid <= 0:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def runs(process: psutil.Process) -> bool:
+    """A zombie does not: who has lost its parent waits for whoever adopts it, which may take seconds."""
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def trained_with(pid: int) -> list[psutil.Process]:
+    """A process, and all that train with it: torchrun first, which would start the others again."""
+    with contextlib.suppress(psutil.Error):
+        first, parent = psutil.Process(pid), psutil.Process(pid).parent()
+        if parent is not None and is_launcher(parent):
+            first = parent
+        if is_launcher(first) and os.name == "posix":
+            first.suspend()  # it starts nothing any more while the others are counted
+        return [first, *first.children(recursive=True)]
+    return []
+
+
+def myself() -> str:
+    """This process, so that no other one is ever taken for it."""
+    return f"{os.getpid()} {psutil.Process().create_time()}"

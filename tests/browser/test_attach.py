@@ -68,7 +68,7 @@ def test_a_run_elsewhere_is_opened_watched_steered_and_let_go(playground, visit,
     card.wait_for(state="detached")
     assert process.poll() is None and run.status().state == "paused" and not person.errors
     os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(30) == 0 and run.status().checkpoint_step == step + 1
+    assert process.wait(30) == 128 + signal.SIGTERM and run.status().checkpoint_step == step + 1
 
 
 def test_who_trains_without_a_page_is_named_when_somebody_presses_start(playground, visit):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -141,19 +142,38 @@ def test_what_is_no_archive_is_refused_where_it_was_given(place, visit, tmp_path
     notice.wait_for(state="detached")
 
 
-def test_a_folder_that_is_not_there_is_refused_to_each_in_their_own_language(place, visit):
+def test_a_folder_that_is_not_there_is_refused_to_each_in_their_own_language(place, visit, tmp_path):
+    folder = tmp_path / "sheep"
     french, english = visit(place.url, locale="fr-FR"), visit(place.url)
-    for person, lang in ((french, "fr"), (english, "en")):
-        choose(person, "folder", lang)
-        person.page.locator("#data-folder :is(textarea, input)").fill("/no/such/place")
-        person.page.keyboard.press("Enter")
-    facts(french, "Le dossier /no/such/place n’existe pas")
-    facts(english, "The folder /no/such/place is not there")
-    # A run all the same: its failure is one status for all, and a sentence for each.
+
+    def look():
+        for person, lang in ((french, "fr"), (english, "en")):
+            choose(person, "folder", lang)
+            person.page.locator("#data-folder :is(textarea, input)").fill(str(folder))
+            person.page.keyboard.press("Enter")
+
+    look()
+    facts(french, f"Le dossier {folder} n’existe pas")
+    facts(english, f"The folder {folder} is not there")
+    # Start tries again; what is refused again makes no run.
+    before = french.page.evaluate("ganPlayground.run")
+    french.click("btn-start")
+    french.page.locator(".toast-body").get_by_text(f"Le dossier {folder} n’existe pas").wait_for()
+    french.page.locator(".toast-close").click()
+    assert french.page.evaluate("ganPlayground.run") == before
+    # What went between a look at it and Start fails: one status for all, and a sentence for each.
+    folder.mkdir()
+    for k, picture in enumerate(pictures(20, (28, 28))):
+        Image.fromarray(picture).save(folder / f"{k}.png")
+    for person in (french, english):
+        person.page.locator("#gan-look button:not([hidden]):not(.gan-door)").click()
+    facts(french, "20 images")
+    facts(english, "20 pictures")
+    shutil.rmtree(folder)
     french.click("btn-start")
     french.wait_state("failed")
-    french.page.locator(".gan-banner").get_by_text("au pas 0 : Le dossier /no/such/place n’existe pas ; donnez").wait_for()
-    english.page.locator(".gan-banner").get_by_text("at step 0: The folder /no/such/place is not there; give").wait_for()
+    french.page.locator(".gan-banner").get_by_text(f"au pas 0 : Le dossier {folder} n’existe pas ; donnez").wait_for()
+    english.page.locator(".gan-banner").get_by_text(f"at step 0: The folder {folder} is not there; give").wait_for()
     assert french.errors == english.errors == []
 
 

@@ -254,13 +254,30 @@ def test_the_order_is_that_of_the_names_whatever_the_file_system_says(tmp_path, 
     for n in (3, 1, 2):
         picture(tmp_path / "b" / f"{n}.png", 10 * n)
         picture(tmp_path / "a" / f"{n}.png", 100 + 10 * n)
-    first = folder.listed(tmp_path, Ask("folder"))
+    def listed():
+        items, skipped, fingerprint = folder.listed(tmp_path, Ask("folder"))
+        return list(items), skipped, fingerprint
+
+    first = listed()
     scandir = os.scandir
     for backwards in (False, True):
         monkeypatch.setattr(folder.os, "scandir", lambda path, backwards=backwards: contextlib.nullcontext(
             sorted(scandir(path), key=lambda entry: entry.name, reverse=backwards)))
-        assert folder.listed(tmp_path, Ask("folder")) == first
+        assert listed() == first
     assert [(*item.folders, item.name) for item in first[0]] == [(k, f"{n}.png") for k in "ab" for n in (1, 2, 3)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
+def test_names_come_back_as_they_are_and_none_beyond(tmp_path):
+    given = [(("a",), "/x/a", "1.png"), (("a",), "/x/a", "\u00e9\U0001f411.png"), (("a",), "/x/a", os.fsdecode(b"\xff.png")),
+             ((), "/x", "b")]
+    files = folder.Files()
+    for parts, where, name in given:
+        files.add(parts, where, name)
+    assert [(item.folders, item.key, item.name) for item in files] == given and files[3].name == "b" and len(files) == 4
+    for at in (-1, 4):
+        with pytest.raises(IndexError):
+            files[at]
 
 
 def test_a_file_that_goes_while_the_folder_is_read_is_counted(tmp_path, monkeypatch):

@@ -11,8 +11,10 @@ import hashlib
 import os
 import re
 import stat
+from array import array
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 from urllib.request import url2pathname
@@ -62,9 +64,35 @@ def ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in IGNORED
 
 
-def listed(root: Path, ask: Ask) -> tuple[list[Item], Counter[str], str]:
+class Files(Sequence[Item]):
+    """Files in the order in which they were added, as the bytes of their names: a million weigh 20 MB, as Items 120."""
+
+    def __init__(self) -> None:
+        self._names, self._ends = bytearray(), array("Q")
+        self._folders: list[tuple[tuple[str, ...], str]] = []
+        self._firsts: list[int] = []  # each folder's first file
+
+    def add(self, parts: tuple[str, ...], folder: str, name: str) -> None:
+        """`name` in `folder`, whose way from the root is `parts`; those of one folder one after the other."""
+        if not self._folders or self._folders[-1][1] != folder:
+            self._folders.append((parts, folder))
+            self._firsts.append(len(self))
+        self._names += os.fsencode(name)
+        self._ends.append(len(self._names))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, at: int) -> Item:  # type: ignore[override]  # nobody wants a slice
+        if not 0 <= at < len(self._ends):
+            raise IndexError(at)
+        parts, folder = self._folders[bisect_right(self._firsts, at) - 1]
+        return Item(parts, os.fsdecode(bytes(self._names[self._ends[at - 1] if at else 0:self._ends[at]])), folder)
+
+
+def listed(root: Path, ask: Ask) -> tuple[Files, Counter[str], str]:
     """All regular files below `root` in the order of their names, what was left out, and a fingerprint of names, sizes, times."""
-    items: list[Item] = []
+    items = Files()
     skipped: Counter[str] = Counter()
     digest = hashlib.sha256(os.fsencode(root.resolve()))
     stack: list[tuple[str, tuple[str, ...]]] = [(os.fspath(root.resolve()), ())]
@@ -86,7 +114,7 @@ def listed(root: Path, ask: Ask) -> tuple[list[Item], Counter[str], str]:
                 skipped["broken"] += 1
                 continue
             digest.update(os.fsencode(f"{path}\0{about.st_size}\0{about.st_mtime_ns}\0"))
-            items.append(Item(parts, name, folder))
+            items.add(parts, folder, name)
             if len(items) % 1000 == 0:
                 ask.step("reading", len(items), 0, at)
         below = [(os.path.join(folder, name), (*parts, name)) for name in below]

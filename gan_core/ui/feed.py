@@ -6,6 +6,7 @@ It knows no connections and no clock but its own; the hub asks it what is new.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import math
 import struct
@@ -45,6 +46,8 @@ class Feed:
         self._beat, self._beat_at = -1, time.monotonic()
         self._frame: dict[str, Any] | None = None
         self._real: Shown = None
+        self._real_stamp: tuple[int, int] | None = None  # of the file that `_real` was read from
+        self._real_told: tuple[int, int] | None = None  # of the one that those who watch have got with a frame
         self._about: dict[str, Any] | None = None
         self._snapshot = ""
 
@@ -71,6 +74,9 @@ class Feed:
             if self._quality and self._floor is None:
                 self._floor = self.run.floor()
         told = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
+        if before is None:  # nobody has watched it before, and who comes is given a snapshot
+            self._look_at_real()
+            self._real_told = self._real_stamp
         moved = before is None or self._status is None or (before.seq, before.live) != (self._status.seq, self._status.live)
         picture = moved and self._look_at_frame()
         live = moved and before is not None and self._status is not None and before.live != self._status.live
@@ -90,9 +96,11 @@ class Feed:
         if fresh.marks:
             yield "marks", json.dumps({"marks": fresh.marks})
         if picture:
-            # The first one brings the real ones along, which were not there when this run began to be watched.
-            first = {"real": self._look_at_real(), "about": self._about_data()} if self._real is None else {}
-            yield "frame", json.dumps({**self._frame, **first})
+            # The first one brings the real ones along, which were not there when this run began to be watched; so does the first
+            # after a resume that found other data.
+            real = {"real": self._look_at_real(), "about": self._about_data()}
+            news, self._real_told = self._real_told != self._real_stamp, self._real_stamp
+            yield "frame", json.dumps({**self._frame, **(real if news else {})})
         if live:
             yield "latent", json.dumps(self._latent())
 
@@ -155,8 +163,9 @@ class Feed:
         return True
 
     def _look_at_real(self) -> Shown:
-        if self._real is None and self.run is not None:
-            self._real = _shown(self.run.real_path)
+        if self.run is not None and (stamp := _stamp(self.run.real_path)) != self._real_stamp:
+            self._floor = None if self._real_stamp is not None else self._floor  # it was of the old data
+            self._real, self._about, self._real_stamp = _shown(self.run.real_path), None, stamp
         return self._real
 
     def _about_data(self) -> dict[str, Any] | None:
@@ -188,6 +197,14 @@ def _spread(measured: list[dict[str, Any]], most: int = MOST_MEASURED) -> list[d
     """At most about `most` measurements, evenly chosen, the last one always there."""
     stride = -(-len(measured) // most)
     return measured if stride <= 1 else measured[(len(measured) - 1) % stride::stride]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Changes whenever the file is replaced; None where there is none."""
+    with contextlib.suppress(OSError):
+        about = path.stat()
+        return about.st_ino, about.st_mtime_ns
+    return None
 
 
 def _shown(path: Path) -> Shown:

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from .run import Run
+from .sentences import ENGLISH
 from .status import ACTIVE
 
 BEAT = 0.3  # seconds between heartbeats when nothing else writes the status
@@ -28,12 +29,12 @@ class Board:
         """restarting: the state that the run was in when a process was lost; launcher: what would start a lost one again;
         held: whether other processes, without which nothing goes on, do not answer: then the heart stands still too."""
         self.run, self.status, self._held = run, run.stored_status(), held
-        self._notices: dict[str, str] = {}
+        self._notices: dict[str, tuple[dict[str, Any], ...]] = {}
         status, process = self.status, psutil.Process()
         if status.state in ACTIVE:
             status.state = "failed"  # left by a worker that died; its story ends here
         status.move_to("starting")
-        status.life, status.error, status.notice, status.progress = status.life + 1, None, "", None
+        status.life, status.error, status.progress, status.notice, status.notices = status.life + 1, None, None, "", []
         status.host = platform.node()
         status.pid, status.pid_started = process.pid, process.create_time()
         status.restarting = restarting
@@ -54,19 +55,21 @@ class Board:
                 self.status.restarting = ""
             self._put()
 
-    def note(self, cause: str, sentence: str) -> None:
-        """A notice that stays until its cause is gone: told with "". What stands already costs no write."""
+    def note(self, cause: str, *notices: dict[str, Any]) -> None:
+        """What is worth a banner, as `sentences.part` makes it, until its cause is gone: told with none. What stands already
+        costs no write."""
         with self._lock:
-            if self._notices.get(cause, "") != sentence:
+            if self._notices.get(cause, ()) != notices:
                 self._notices.pop(cause, None)
-                self._notices |= {cause: sentence} if sentence else {}
-                self.status.notice = " ".join(self._notices.values())
+                self._notices |= {cause: notices} if notices else {}
+                self.status.notices = [one for some in self._notices.values() for one in some]
+                self.status.notice = " ".join(map(ENGLISH.say, self.status.notices))
                 self._put()
 
     def forget_notices(self, but: str) -> None:
         """Of an ended training only `but` is still of interest."""
         for cause in set(self._notices) - {but}:
-            self.note(cause, "")
+            self.note(cause)
 
     def _put(self) -> None:
         self.status.heartbeat += 1

@@ -23,6 +23,7 @@ from .data.asking import Cancelled, Progress
 from .orders import NETWORKS, Orders
 from .recorder import Diverged, Recorder
 from .run import Run
+from .sentences import ENGLISH, because, part
 from .threads import Threads
 from .trainer import Trainer
 
@@ -52,9 +53,9 @@ class Life:
         seqs = [frame.seq for frame in run.frames()]
         self.best = Best(run, self.trainer, self.board.write, self.elapsed)
         self.recorder = Recorder(run, self.trainer, status.life, max([status.seq, *seqs]), status.live)
-        self._try("writing the curves", lambda: self.recorder.mark_restored({}, self.elapsed))
+        self._try("curves", lambda: self.recorder.mark_restored({}, self.elapsed))
 
-    def _data(self, config: TrainConfig, learned: bool) -> tuple[Any, Any, str]:
+    def _data(self, config: TrainConfig, learned: bool) -> tuple[Any, Any, list[dict[str, Any]]]:
         """The run's data set; how far it is stands in the status, and a stop is heard meanwhile.
 
         learned: an earlier life has learned from it; the third result is what is to be said where it is another one now.
@@ -66,11 +67,11 @@ class Life:
 
         loaded = sources.load(config, report, self._called_off)
         about = loaded.about()
-        notice = self.run.renew_data(about, config.condition == "class") if learned else ""
-        self.board.status.exact &= not notice
+        notices = self.run.renew_data(about, config.condition == "class") if learned else []
+        self.board.status.exact &= not notices
         self.board.write(progress=None)
-        self._try("describing the data", lambda: self.run.put(self.run.data_path, json.dumps(about).encode()))
-        return loaded.data, loaded.labels, notice
+        self._try("data", lambda: self.run.put(self.run.data_path, json.dumps(about).encode()))
+        return loaded.data, loaded.labels, notices
 
     def _called_off(self) -> bool:
         """Whether somebody wants an end before the beginning; looks at the commands a few times a second."""
@@ -89,11 +90,10 @@ class Life:
             config = _as_tuned(config, kept.metadata["config"])
             before = Resolved(**kept.metadata["resolved"])
             status.exact &= kept.metadata.get("processes", 1) == self.team.size
-        images, labels, notice = self._data(config, kept is not None)
+        images, labels, notices = self._data(config, kept is not None)
         resolved = self._choices(config, before, images, labels)
         if before and before.device != resolved.device:
-            notice = (f"{notice} This run was trained on {before.device}, which is not here; it goes on on {resolved.device}, "
-                      "no longer bit for bit.").lstrip()
+            notices.append(part("notice_device", before=before.device, now=resolved.device))
             status.exact = False
         trainer = Trainer(config, images, labels, resolved=resolved, team=self.team)
         self.orders.start(trainer)
@@ -101,9 +101,9 @@ class Life:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
             if kept.skipped:
-                notice = f"{notice} The newest checkpoint could not be read ({kept.skipped[0]}) An older one was taken.".lstrip()
+                notices.append(part("notice_checkpoint", reason=kept.skipped[0]))
         self.orders.adopt(trainer)
-        self.board.note("resuming", notice)
+        self.board.note("resuming", *notices)
         self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,
                          device=resolved.device, precision=resolved.precision, memory_format=resolved.memory_format,
                          threads=resolved.threads, rewrites=resolved.rewrites, tuned=_tuned(self.run.config, config),
@@ -144,7 +144,7 @@ class Life:
             return
         # Once: what the page shows first, and a checkpoint to come back to.
         if not self.run.real_path.exists():
-            self._try("showing the real pictures", self.recorder.write_real)
+            self._try("reals", self.recorder.write_real)
         self._show()
         self.publish("paused" if self.paused else "running")
         if self.board.status.checkpoint_step < 0:
@@ -205,7 +205,7 @@ class Life:
     def _rethreaded(self, old: int, new: int) -> None:
         """Other sums in another order from here on: said with its step, and no longer bit for bit."""
         self.trainer.resolved = dataclasses.replace(self.trainer.resolved, threads=new)
-        self._try("writing the curves", lambda: self.recorder.mark("threads", {"threads": [old, new]}, self.elapsed))
+        self._try("curves", lambda: self.recorder.mark("threads", {"threads": [old, new]}, self.elapsed))
         self.publish(threads=new, exact=False)
 
     def _report(self) -> None:
@@ -219,14 +219,14 @@ class Life:
         then, before = self._recent[0]
         span = started - then
         speed = (self.trainer.images_seen - before) / span if span > 0 else self.board.status.speed
-        self._try("writing the curves", self.recorder.flush)
+        self._try("curves", self.recorder.flush)
         if self.recorder.frames.due():
-            self._try("showing samples", self.recorder.write_frame)
+            self._try("samples", self.recorder.write_frame)
         if self.recorder.live.due():
-            self._try("showing the generator", self.recorder.write_live)
+            self._try("generator", self.recorder.write_live)
         if self.recorder.checkpoints.due():
             self.save()
-        self._try("measuring", lambda: self.best.turn(self.recorder, self.elapsed))
+        self._try("measures", lambda: self.best.turn(self.recorder, self.elapsed))
         self.elapsed += time.monotonic() - started
         self.publish(speed=speed)
         self._reported = time.monotonic()
@@ -239,16 +239,16 @@ class Life:
         """A disk that refuses is a notice until it does not, never the end of training."""
         try:
             action()
-            self.board.note(what, "")
+            self.board.note(what)
         except OSError as error:
-            self.board.note(what, f"Not enough disk for {what}: {error.strerror or error}. Training goes on.")
+            self.board.note(what, part("notice_disk", what=part(f"doing_{what}"), reason=because(error)))
         except checkpoint.CheckpointError as error:
             raise Diverged(self.trainer.step_count) from error
 
     def _show(self) -> None:
         """Everything up to this step into the folder, whatever its pace: somebody is about to look. Publish after it."""
-        for what, action in (("writing the curves", lambda: self.recorder.flush(everything=True)),
-                             ("showing samples", self.recorder.write_frame), ("showing the generator", self.recorder.write_live)):
+        for what, action in (("curves", lambda: self.recorder.flush(everything=True)),
+                             ("samples", self.recorder.write_frame), ("generator", self.recorder.write_live)):
             self._try(what, action)
 
     def save(self) -> str:
@@ -257,12 +257,12 @@ class Life:
         try:
             step = self.recorder.save(self.elapsed)
         except OSError as error:
-            kept = f"the last good checkpoint is of step {good:,}" if good >= 0 else "there is no checkpoint yet"
-            notice = f"Saving failed: {error.strerror or error}. Training goes on; {kept}."
+            kept = part("kept_step", step=good) if good >= 0 else part("kept_none")
+            notice = part("notice_saving", reason=because(error), kept=kept)
             self.recorder.checkpoints.spent(time.monotonic())
             self.board.note("saving", notice)
-            return notice
-        self.board.note("saving", "")
+            return ENGLISH.say(notice)
+        self.board.note("saving")
         self.board.write(checkpoint_step=step)
         return ""
 
@@ -288,7 +288,7 @@ class Life:
         changed = self.trainer.tune(**changes)
         if changed:
             self.orders.adopt(self.trainer)
-            self._try("writing the curves", lambda: self.recorder.mark("tune", changed, self.elapsed))
+            self._try("curves", lambda: self.recorder.mark("tune", changed, self.elapsed))
             self.save()
             self.publish(tuned=_tuned(self.run.config, self.trainer.config))
 
@@ -300,7 +300,7 @@ class Life:
         self.board.write(life=self.board.status.life + 1, checkpoint_step=kept.step,
                          tuned=_tuned(self.run.config, self.trainer.config))
         self.recorder = Recorder(self.run, self.trainer, self.board.status.life, self.recorder.seq, self.recorder.live_number)
-        self._try("writing the curves", lambda: self.recorder.mark_restored(changes, self.elapsed))
+        self._try("curves", lambda: self.recorder.mark_restored(changes, self.elapsed))
         self.pause()
 
 

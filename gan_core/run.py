@@ -21,7 +21,7 @@ from .files import atomic_write, folder_name, new_folder
 from .metrics import MetricsReader
 from .pointers import CheckpointError, use_best
 from .processes import process_exists
-from .sentences import Misfit
+from .sentences import Misfit, part
 from .status import ACTIVE, SCHEMA, Status, controls
 
 __all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "list_runs"]
@@ -270,15 +270,15 @@ class Run:
         """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes", "crc32"}; else None."""
         return _if_there(self.data_path)
 
-    def renew_data(self, now: dict[str, Any], by_class: bool) -> str:
-        """What is to be said where `now`, as `about_data`, is not what an earlier life learned from; "" where it is the same.
+    def renew_data(self, now: dict[str, Any], by_class: bool) -> list[dict[str, Any]]:
+        """What is to be said where `now`, as `about_data`, is not what an earlier life learned from; else nothing.
 
         What was made of the old data goes. by_class: whether the networks are told the class. Raises Misfit where they cannot
         go on with such data.
         """
         before = {**now, **(self.about_data() or {})}  # a folder of an older version says less
         if all(before[name] == now[name] for name in ("crc32", "count", "shape", "names")):
-            return ""
+            return []
         forms = [" x ".join(str(side) for side in about["shape"]) for about in (before, now)]
         if forms[0] != forms[1]:
             raise Misfit("misfit_form", run=self.name, before=forms[0], now=forms[1])
@@ -286,8 +286,7 @@ class Run:
             raise Misfit("misfit_other_classes", run=self.name, before=_some(before["names"]), now=_some(now["names"]))
         for path in (self.real_path, self.floor_path):  # they were of the old data
             path.unlink(missing_ok=True)
-        return (f"The data have changed since this run last learned from them ({before['count']:,} then, {now['count']:,} now): "
-                "it goes on with what is there, no longer bit for bit.")
+        return [part("notice_data", before=before["count"], now=now["count"])]
 
     @property
     def floor_path(self) -> Path:

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from .files import atomic_write
 from .metrics import MetricsReader
 from .run import Run, RunError
+from .sentences import part
 from .status import ACTIVE
 
 EVERY = 1.0  # seconds between two looks at the folder
@@ -221,8 +222,8 @@ def follow(run: Run, name: str, stop: threading.Event, every: float = EVERY) -> 
 class Logs:
     """The followers of a worker's run, a process each. Start them before training: what is missing raises SinkError here."""
 
-    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[str], None]) -> None:
-        """notice: told one sentence, from a thread, when a follower fails. Training goes on."""
+    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[dict[str, Any]], None]) -> None:
+        """notice: told why, as `sentences.part`, from a thread, when a follower fails. Training goes on."""
         names = list(dict.fromkeys(names))
         check(names)
         self._closing, self._notice = False, notice
@@ -240,8 +241,8 @@ class Logs:
         if said:
             print(said, file=sys.stderr, flush=True)
         if process.returncode and not self._closing:
-            reason = said.splitlines()[-1][:200] if said else f"it ended with {process.returncode}"
-            self._notice(f"Logging to {name} has ended ({reason}). Training goes on without it.")
+            reason = said.splitlines()[-1][:200] if said else part("exit_status", status=process.returncode)
+            self._notice(part("notice_log", name=name, reason=reason))
 
     def close(self, timeout: float = CLOSING) -> None:
         """Wait until they have told the end of the run, which must be in its status by now; who is not done then is ended."""

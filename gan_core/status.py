@@ -68,6 +68,7 @@ class Status:
     launcher_started: float = 0.0
     restarting: str = ""  # while processes start again after one was lost: the state that the run was in
     notice: str = ""
+    notices: list[dict[str, Any]] = field(default_factory=list)  # the same for any language: what `sentences.part` makes
     error: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -149,7 +149,8 @@ class Supervisor:
             status = run.stored_status()
             if status.state not in ACTIVE:
                 status.move_to("starting")
-            status.state, status.error, status.notice, status.host = "starting", None, "", platform.node()
+            status.state, status.error, status.host = "starting", None, platform.node()
+            status.notice, status.notices = "", []
             status.pid, status.pid_started = process.pid, psutil.Process(process.pid).create_time()
             status.launcher, status.restarting = 0, ""
             run.write_status(status)

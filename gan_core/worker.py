@@ -98,7 +98,7 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, l
             raise Fault("busy", run=busy)
         life = Life(run, board, threads, paused, voice)
         ending.by(life.stop)
-        told = Logs(run, logs, lambda notice: board.note(notice, notice))
+        told = Logs(run, logs, lambda notice: board.note(f"logging {notice}", notice))
         life.live()
         return 0
     except Exception as error:

@@ -10,6 +10,7 @@ from gan_core import board as boards
 from gan_core.board import Board
 from gan_core.config import PRESETS
 from gan_core.run import Run
+from gan_core.sentences import part
 
 
 @pytest.fixture
@@ -19,19 +20,25 @@ def run(tmp_path) -> Run:
 
 def test_a_notice_stays_until_its_own_cause_is_gone(run: Run) -> None:
     board = Board(run)
-    board.note("logs", "Logging has ended.")
-    board.note("saving", "Saving failed.")
-    assert run.stored_status().notice == "Logging has ended. Saving failed."
+    logs, data = part("notice_log", name="trackio", reason="gone"), part("notice_data", before=3, now=4)
+    saving = [part("notice_saving", reason=reason, kept=part("kept_none")) for reason in ("full", "still full")]
+    board.note("logs", logs)
+    board.note("saving", saving[0])
+    assert run.stored_status().notices == [logs, saving[0]]
+    assert run.stored_status().notice == ("Logging to trackio has ended (gone). Training goes on without it. "
+                                          "Saving failed: full. Training goes on; there is no checkpoint yet.")
     before = board.status.heartbeat
-    board.note("saving", "Saving failed.")
-    board.note("measuring", "")
+    board.note("saving", saving[0])
+    board.note("measuring")
     assert board.status.heartbeat <= before + 1, "what stands already costs no write, but for a beat of the heart"
-    board.note("saving", "")
+    board.note("saving")
     board.write(checkpoint_step=5)
-    assert run.stored_status().notice == "Logging has ended."
-    board.note("saving", "Saving failed again.")
+    assert run.stored_status().notices == [logs]
+    board.note("resuming", data, saving[0])
+    board.note("saving", saving[1])
+    assert run.stored_status().notices == [logs, data, saving[0], saving[1]], "one cause may have more than one to say"
     board.forget_notices(but="saving")
-    assert run.stored_status().notice == "Saving failed again."
+    assert run.stored_status().notices == [saving[1]] and "still full" in run.stored_status().notice
     board.close()
 
 

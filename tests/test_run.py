@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gan_core.config import PRESETS, ConfigError, TrainConfig
 from gan_core.processes import process_exists
 from gan_core.run import CommandError, MetricsReader, Run, RunError, folder_name, list_runs
-from gan_core.sentences import Misfit
+from gan_core.sentences import ENGLISH, Misfit
 from gan_core.status import Status, controls
 
 ME = psutil.Process()
@@ -363,7 +363,7 @@ def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, n
             run.renew_data({**ABOUT, **now}, by_class)
         assert refused in str(caught.value)
     else:
-        notice = run.renew_data({**ABOUT, **now}, by_class)
+        notice = " ".join(map(ENGLISH.say, run.renew_data({**ABOUT, **now}, by_class)))
         assert re.search(said, notice) and bool(notice) == bool(said)
     stale = bool(said) and not refused
     assert run.real_path.exists() != stale and run.floor_path.exists() != stale
@@ -371,6 +371,6 @@ def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, n
 
 def test_data_that_an_older_version_described_are_not_called_changed(tmp_path: Path) -> None:
     run = Run.create(TrainConfig(), tmp_path)
-    assert run.renew_data(ABOUT, True) == ""  # it never came to its data
+    assert run.renew_data(ABOUT, True) == []  # it never came to its data
     run.put(run.data_path, json.dumps({"count": 3, "shape": [1, 8, 8]}).encode())
-    assert run.renew_data(ABOUT, True) == ""
+    assert run.renew_data(ABOUT, True) == []

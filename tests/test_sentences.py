@@ -61,7 +61,8 @@ def test_every_fault_in_the_package_has_a_known_key_and_exactly_its_values():
             assert given - {None} <= placeholders(key.value), where
         else:
             assert given == placeholders(key.value), where
-    told = {*used, *(f"skipped_{reason}" for reason in REASONS), *(key for key in english() if key.startswith(("os_", "size_")))}
+    prefixes = ("os_", "size_", "doing_")
+    told = {*used, *(f"skipped_{reason}" for reason in REASONS), *(key for key in english() if key.startswith(prefixes))}
     # `kind(...)` in wire.py stands for Failed or Cut.
     assert set(english()) - told == {"no_answer"}, "a sentence that nobody says"
 
@@ -127,3 +128,9 @@ def test_parts_without_an_end_are_refused():
         told = {"key": "misfit_batch", "values": {"field": "", "batch": 1, "n": told}}
     with pytest.raises(ValueError, match="without an end"):
         ENGLISH.say(told)
+
+
+def test_all_that_a_full_disk_may_hinder_has_words():
+    text = (PACKAGE / "life.py").read_text(encoding="utf-8")
+    doing = set(re.findall(r'_try\("([^"]+)"', text)) | set(re.findall(r'\("(\w+)", (?:lambda: )?self\.recorder\.', text))
+    assert len(doing) == 6 and {f"doing_{what}" for what in doing} == {key for key in english() if key.startswith("doing_")}

@@ -14,6 +14,7 @@ from test_remote import ROOT, Fake
 
 from gan_core import sinks
 from gan_core.run import Run
+from gan_core.sentences import ENGLISH
 
 
 def told(run: Run) -> dict[str, list[tuple[int, Any]]]:
@@ -123,7 +124,7 @@ def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -
     (fake.run.path / "tensorboard").write_text("in the way")
     logs = sinks.Logs(fake.run, ["tensorboard"], notices.append)
     logs.close()
-    assert len(notices) == 1 and notices[0].startswith("Logging to tensorboard has ended (FileExistsError")
+    assert len(notices) == 1 and ENGLISH.say(notices[0]).startswith("Logging to tensorboard has ended (FileExistsError")
     fake.step()
     assert fake.run.metrics()[-1]["step"] == 1
 
@@ -170,6 +171,7 @@ def test_trackio_is_told_the_same_and_tells_a_run_that_went_back_again(tmp_path:
 import json, threading
 from gan_core import sinks
 from gan_core.run import Run
+from gan_core.sentences import ENGLISH
 run, stop = Run.open(sys.argv[1]), threading.Event()
 stop.set()
 sinks.follow(run, "trackio", stop)

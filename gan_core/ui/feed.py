@@ -130,6 +130,9 @@ class Feed:
             error = told["error"]
             said = {lang: words.fault(error["fault"], lang, error.get("message", "")) for lang in words.LANGUAGES}
             told["error"] = {**error, "said": said}
+        if notices := told.pop("notices"):
+            said = {lang: [words.fault(one, lang) for one in notices] for lang in words.LANGUAGES}
+            told["noticed"] = {lang: " ".join(some) if all(some) else told["notice"] for lang, some in said.items()}
         return told
 
     def _controls(self) -> dict[str, bool]:

@@ -12,7 +12,7 @@ from making import IMAGES, OF_POINTS, make_run
 from gan_core.config import PRESETS
 from gan_core.images import grid, png
 from gan_core.run import Run
-from gan_core.sentences import Fault
+from gan_core.sentences import Fault, part
 from gan_core.ui.feed import MOST_MARKS, MOST_MEASURED, SERIES, Feed, _spread, _thinned
 
 AROUND = {"worker": "ready", "active": None}
@@ -216,6 +216,19 @@ def test_thinning_keeps_the_extremes_the_order_and_the_limit(values, most):
         if there:
             kept = [row[column] for row in thin if row[column] is not None]
             assert (min(kept), max(kept)) == (min(there), max(there))
+
+
+def test_notices_are_told_in_every_language_and_where_one_is_unknown_as_they_were_written(run):
+    status, known = run.stored_status(), part("notice_data", before=1234, now=5)
+    status.notice, status.notices = "As it was written.", [known, part("notice_log", name="x", reason="y")]
+    run.write_status(status)
+    feed = Feed(run)
+    look(feed)
+    told = json.loads(feed.snapshot())["status"]["noticed"]
+    assert "1,234 then, 5 now" in told["en"] and "(1\u202f234 alors, 5 maintenant)" in told["fr"] and "vers x" in told["fr"]
+    status.notices = [known, {"key": "of another version", "values": {}}]
+    run.write_status(status)
+    assert look(feed)["status"]["status"]["noticed"] == {"en": "As it was written.", "fr": "As it was written."}
 
 
 def test_a_failure_is_told_in_every_language_and_one_without_a_key_as_it_was_written(run):

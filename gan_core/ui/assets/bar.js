@@ -49,7 +49,7 @@
     if (kind === "reading") return { look: "wait", text: t("banner.reading") };
     if (kind === "remote") return { look: "wait", text: t("banner.remote", { origin: store.origin || "" }) };
     if (status.notice && read !== `${store.run} ${status.notice}`) {
-      return { look: "wait", text: active ? t("banner.notice", { message: status.notice }) : status.notice, dismiss: true };
+      return { look: "wait", text: (status.noticed || {})[lang] || status.notice, dismiss: true };
     }
     return null;
   }

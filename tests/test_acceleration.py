@@ -61,4 +61,5 @@ def test_memory_of_large_tensors_is_kept_for_the_next_one() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
         torch.zeros(4_000_000)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 4_000
+    # Of 40,960 pages; a block that somebody else has taken a piece of meanwhile is begun anew.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 20_000

@@ -357,7 +357,7 @@ def kill_while_saving(folder: Path, times: int) -> None:
 
 
 def test_kill_9_while_saving_always_leaves_a_file_that_loads(tmp_path: Path) -> None:
-    kill_while_saving(tmp_path, 5)
+    kill_while_saving(tmp_path, 3)
 
 
 @pytest.mark.slow

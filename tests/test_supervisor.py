@@ -48,6 +48,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     one.close()
 
 
+@pytest.mark.slow
 def test_a_warm_spare_takes_the_run_and_is_replaced_only_after_it_ends(supervisor: Supervisor, tmp_path: Path) -> None:
     assert supervisor.spare == "none" and supervisor.active() is None
     supervisor.warm()

@@ -177,7 +177,7 @@ def test_emnist_is_upright_and_one_download_serves_all_splits(server, monkeypatc
     assert loaded.labels.tolist() == list(range(26)) and loaded.names == tuple("abcdefghijklmnopqrstuvwxyz")
     balanced = load("emnist", "balanced")
     assert len(balanced.names) == 47 and balanced.names[10] == "A" and balanced.labels.tolist() == list(range(26))
-    assert load("emnist", "digits").names == tuple("0123456789")
+    assert load("emnist", "Digits").names == tuple("0123456789") and sets.ready(Ask("emnist", "LETTERS"))
     assert len(server.asked) == 1 and "emnist:byclass" in sets.at_hand("emnist", 0)
     files = {f"emnist-letters-train-{kind}.gz": idx(np.ascontiguousarray(array))
              for kind, array in zip(sets.IDX, (upright.swapaxes(1, 2), labels["letters"]), strict=True)}

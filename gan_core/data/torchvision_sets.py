@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,6 +45,7 @@ def source(ask: Ask) -> Loaded:
     """An entry of the registry: the first `limit` of the training pictures, with labels and names. Raises DataError."""
     if ask.name in ("cifar10", "svhn"):
         return _colored(ask)
+    ask = replace(ask, argument=ask.argument.lower())
     if ask.name == "emnist" and ask.argument not in SPLITS:
         raise DataError("no_split", split=ask.argument[:40], splits=SPLITS)
     damaged = False
@@ -66,6 +68,7 @@ def ready(ask: Ask) -> bool:
         return all((root / "cifar-10-batches-py" / name).is_file() for name in CIFAR_FILES)
     if ask.name == "svhn":
         return (root / SVHN_FILE).is_file()
+    ask = replace(ask, argument=ask.argument.lower())
     return (ask.name != "emnist" or ask.argument in SPLITS) and any(True for _ in _pairs(ask))
 
 

@@ -23,7 +23,7 @@
   // What is known of data, in a sentence or two: "5,000 pictures, 28 × 28, grey" and their classes; what was left out and why.
   function facts({ count, shape }) {
     if (shape.length === 1) return t("data.facts_points", { n: number(count) });
-    return t("data.facts", { n: number(count), wide: shape[2], high: shape[1], color: t(shape[0] === 1 ? "data.grey" : "data.color") });
+    return t(count === 1 ? "data.facts_one" : "data.facts", { n: number(count), wide: shape[2], high: shape[1], color: t(shape[0] === 1 ? "data.grey" : "data.color") });
   }
   function classes({ names }, most = Infinity) {
     if (!names || names.length < 2) return "";

@@ -162,13 +162,14 @@ class DataPanel:
             return gr.skip(), None, alert(words.fault(reason.told(), lang))
         return gr.Dropdown(choices=kept(lang), value=name), None, ""
 
-    def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, str]:
-        """What was uploaded earlier, whenever uploads are turned to."""
+    def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, Any]:
+        """What was uploaded earlier, whenever uploads are turned to. A notice goes when they are left: somebody may drop a file
+        before this is answered, and be told why it cannot be kept."""
         if kind != "zip":
             return gr.skip(), ""
         found = kept(lang)
         names = [name for _, name in found]
-        return gr.Dropdown(choices=found, value=now if now in names else next(iter(names), None)), ""
+        return gr.Dropdown(choices=found, value=now if now in names else next(iter(names), None)), gr.skip()
 
     def _question(self, lang: str, name: str | None) -> tuple[str, str]:
         """What deleting an upload means, for the page's dialog as JSON; why it cannot be deleted, beside it."""
@@ -186,7 +187,7 @@ class DataPanel:
         except Refusal as refusal:
             return gr.skip(), alert(str(refusal))
         self._library.forget(f"zip:{name}")
-        return self._known(lang, "zip", None)
+        return self._known(lang, "zip", None)[0], ""
 
     def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
         """The drawing, kept under a name of its own."""

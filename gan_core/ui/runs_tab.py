@@ -15,6 +15,8 @@ from .attached import Elsewhere
 from .controls import Controls
 from .train_tab import QUIET, TELL, tell
 
+# One after the other: an answer about the run that was chosen before must not come last.
+IN_TURN: dict[str, Any] = {**QUIET, "concurrency_limit": 1, "concurrency_id": "runs enabled"}
 MOST = 200  # runs in the list, newest touched first
 
 
@@ -98,8 +100,8 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
               for event in (attach.click, place.submit)]
     asked.append(let_go.click(tell(gone), here, [chosen, about], js=TELL, **QUIET))
     for event in asked:
-        event.success(tell(enabled), here, buttons, js=TELL, **QUIET)
-    chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", **QUIET)
+        event.success(tell(enabled), here, buttons, js=TELL, **IN_TURN)
+    chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", **IN_TURN)
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
     show.click(None, chosen, None, js="(run) => { if (run) gan.showRun(run); return []; }", api_visibility="private")
     resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }", **QUIET)

@@ -166,7 +166,7 @@ def test_a_folder_that_is_not_there_is_refused_to_each_in_their_own_language(pla
     for k, picture in enumerate(pictures(20, (28, 28))):
         Image.fromarray(picture).save(folder / f"{k}.png")
     for person in (french, english):
-        person.page.locator("#gan-look button:not([hidden]):not(.gan-door)").click()
+        person.page.locator("#gan-look .gan-part > button.gan-btn").click()
     facts(french, "20 images")
     facts(english, "20 pictures")
     shutil.rmtree(folder)

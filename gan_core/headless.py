@@ -30,7 +30,6 @@ from .supervisor import Supervisor, command, room_for
 from .terminal import Terminal, clock, open_streams, say
 
 LAUNCHED = ".launched.json"  # which run torchrun's processes train that were started with --new
-MOST_THREADS = 256
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
@@ -89,8 +88,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.idle + args.new + (args.run is not None) != 1:
         parser.error("give a run folder, or --new, or --idle")
-    if not 0 <= args.threads <= MOST_THREADS:
-        parser.error(f"--threads is {args.threads}; give a whole number from 0 to {MOST_THREADS}")
+    most = FIELDS["threads"].metadata["high"]
+    if not 0 <= args.threads <= most:
+        parser.error(f"--threads is {args.threads}; give a whole number from 0 to {most}")
     for action in new:
         if not args.new and getattr(args, action.dest) is not None:
             parser.error(f"{action.option_strings[0]} is for a run that is made now; write --new as well")

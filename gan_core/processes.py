@@ -7,6 +7,8 @@ import os
 
 import psutil
 
+SERVER = "GAN_PLAYGROUND_SERVER"  # in the environment: tells a worker, and it tells .worker.json, which page has started it
+
 
 def is_launcher(process: psutil.Process) -> bool:
     """Whether this is torchrun, which starts a lost process again. A worker whose torchrun died is init's child."""
@@ -19,13 +21,13 @@ def process_exists(pid: int, started: float) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        return abs(process.create_time() - started) < 1.0 and runs(process)
     except psutil.Error:
         return False
 
 
 def runs(process: psutil.Process) -> bool:
-    """A zombie does not: who has lost its parent waits for whoever adopts it, which may take seconds."""
+    """Whether a process still does anything. A zombie does not: it waits for whoever adopts it, which may take seconds."""
     with contextlib.suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False

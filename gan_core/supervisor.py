@@ -18,13 +18,12 @@ from pathlib import Path
 
 import psutil
 
-from .processes import is_launcher, myself, process_exists, runs, trained_with
+from .processes import SERVER, is_launcher, myself, process_exists, runs, trained_with
 from .run import CommandError, Run, RunError, read_json
 from .status import ACTIVE, Status
 
 PROJECT = Path(__file__).resolve().parent.parent
 RESTARTS = 3  # how often torchrun starts a run's processes again
-SERVER = "GAN_PLAYGROUND_SERVER"  # tells a worker, and it tells .worker.json, which page has started it
 SILENCE = 60.0  # seconds without a heartbeat before a worker of another host counts as gone; shared disks are slow to tell
 
 

@@ -27,7 +27,7 @@ from .files import atomic_write
 from .headless import Ending
 from .life import Life
 from .orders import Orders
-from .processes import is_launcher
+from .processes import SERVER, is_launcher
 from .recorder import Diverged
 from .run import Run, RunError
 from .sentences import Fault
@@ -133,7 +133,7 @@ def _take(lock: filelock.BaseFileLock, run: Run) -> str:
             return str(json.loads(holder.read_bytes())["run"])
         return "another run"
     note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": platform.node(),
-            "server": os.environ.get("GAN_PLAYGROUND_SERVER", "")}  # the page that started it; "" for a run without one
+            "server": os.environ.get(SERVER, "")}  # the page that started it; "" for a run without one
     atomic_write(holder, json.dumps(note).encode(), durable=False)
     return ""
 

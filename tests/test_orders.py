@@ -193,16 +193,20 @@ def test_a_process_killed_with_9_comes_back_and_the_run_goes_on_from_its_checkpo
     assert [r["step"] for r in records] == list(range(1, status.step + 1)), "no record is lost and none is there twice"
 
 
-def test_a_paused_run_is_paused_again_after_a_kill(start) -> None:
-    group = start(restarts=1)
+def paused_and_killed(group, rank: int, life: int) -> None:
+    """A rank of a paused run is killed: in that life it is paused at the same step, and can be stopped."""
     group.until_step(5)
     paused = group.ask("pause")
     group.ask("save")
-    group.process(1).kill()
-    until(lambda: group.status().life == 2 and group.status().state == "paused", "the second life")
+    group.process(rank).kill()
+    until(lambda: group.status().life == life and group.status().state == "paused", f"life {life}")
     assert group.status().step == paused.step
     group.run.send("stop")
     assert group.end() == 0
+
+
+def test_a_paused_run_is_paused_again_after_a_kill(start) -> None:
+    paused_and_killed(start(restarts=1), rank=1, life=2)
 
 
 KILLED_TWICE = """
@@ -216,15 +220,7 @@ life.Life._begin = once_more
 
 
 def test_a_paused_run_is_paused_again_after_two_kills_the_second_before_it_had_begun(start) -> None:
-    group = start(restarts=2, before=KILLED_TWICE)
-    group.until_step(5)
-    paused = group.ask("pause")
-    group.ask("save")
-    group.process(0).kill()
-    until(lambda: group.status().life == 3 and group.status().state == "paused", "the third life")
-    assert group.status().step == paused.step
-    group.run.send("stop")
-    assert group.end() == 0
+    paused_and_killed(start(restarts=2, before=KILLED_TWICE), rank=0, life=3)
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -16,7 +16,7 @@ import pytest
 
 from gan_core import supervisor as supervising
 from gan_core.config import PRESETS
-from gan_core.processes import myself
+from gan_core.processes import myself, runs
 from gan_core.run import Run
 from gan_core.supervisor import SILENCE, Supervisor, WorkerBusy, command, room_for
 
@@ -109,7 +109,7 @@ def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supe
 
 SERVER = """
 import sys, json
-from gan_core.processes import myself
+from gan_core.processes import myself, runs
 from gan_core.run import Run
 from gan_core.supervisor import Supervisor
 supervisor = Supervisor(sys.argv[1], threads=1)
@@ -238,6 +238,15 @@ def together(folder: Path) -> Run:
     return Run.create(config, folder, preset="quick")
 
 
+def training_together(supervisor: Supervisor, folder: Path) -> tuple[Run, psutil.Process]:
+    """A run of two processes that has made its first steps, and its launcher."""
+    run = together(folder)
+    supervisor.start(run)
+    launcher = psutil.Process(run.stored_status().pid)
+    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    return run, launcher
+
+
 def ranks(pid: int) -> list[psutil.Process]:
     return [child for child in psutil.Process(pid).children(recursive=True) if "gan_core.worker" in child.cmdline()]
 
@@ -261,10 +270,7 @@ def test_a_run_of_two_processes_is_started_shown_stopped_and_leaves_none(supervi
 
 @pytest.mark.slow
 def test_two_processes_that_do_not_answer_are_killed_with_their_launcher(supervisor: Supervisor, tmp_path: Path) -> None:
-    run = together(tmp_path)
-    supervisor.start(run)
-    launcher = psutil.Process(run.stored_status().pid)
-    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    run, launcher = training_together(supervisor, tmp_path)
     workers = ranks(launcher.pid)
     for worker in workers:
         worker.suspend()
@@ -277,15 +283,12 @@ def test_two_processes_that_do_not_answer_are_killed_with_their_launcher(supervi
 @pytest.mark.parametrize("rank", ["0", "1"])
 def test_one_frozen_process_of_two_is_ended_with_all_and_what_was_saved_goes_on(
         supervisor: Supervisor, tmp_path: Path, rank: str) -> None:
-    run = together(tmp_path)
-    supervisor.start(run)
-    launcher = psutil.Process(run.stored_status().pid)
-    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    run, launcher = training_together(supervisor, tmp_path)
     saved = run.wait(run.send("save"), timeout=PATIENCE).checkpoint_step
     family = [launcher, *launcher.children(recursive=True)]
     next(one for one in ranks(launcher.pid) if one.environ()["RANK"] == rank).suspend()
     assert supervisor.stop(timeout=1.0).id == run.id
-    left = [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    left = [one for one in family if runs(one)]
     assert not left and run.status().state == "failed" and run.status().checkpoint_step == saved
     supervisor.start(run, paused=True)
     until(lambda: run.status().state == "paused", "the second life")
@@ -294,10 +297,7 @@ def test_one_frozen_process_of_two_is_ended_with_all_and_what_was_saved_goes_on(
 
 @pytest.mark.slow
 def test_a_run_that_starts_again_is_active_for_everybody_and_can_be_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
-    run = together(tmp_path)
-    supervisor.start(run)
-    launcher = psutil.Process(run.stored_status().pid)
-    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    run, launcher = training_together(supervisor, tmp_path)
     workers = ranks(launcher.pid)
     launcher.suspend()  # so that nothing is started again while we look
     for worker in workers:
@@ -331,10 +331,7 @@ def test_a_run_that_is_stopped_before_its_processes_have_begun_is_stopped_and_no
 
 @pytest.mark.slow
 def test_when_the_launcher_is_killed_its_processes_are_still_found_and_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
-    run = together(tmp_path)
-    supervisor.start(run)
-    launcher = psutil.Process(run.stored_status().pid)
-    until(lambda: run.status().state == "running" and run.status().step > 2, "steps")
+    run, launcher = training_together(supervisor, tmp_path)
     workers = ranks(launcher.pid)
     launcher.kill()
     until(lambda: not launcher.is_running() or launcher.status() == psutil.STATUS_ZOMBIE, "the launcher's end")

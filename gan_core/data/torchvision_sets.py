@@ -45,7 +45,7 @@ def source(ask: Ask) -> Loaded:
     """An entry of the registry: the first `limit` of the training pictures, with labels and names. Raises DataError."""
     if ask.name in ("cifar10", "svhn"):
         return _colored(ask)
-    ask = replace(ask, argument=ask.argument.lower())
+    ask = _in_lower_case(ask)
     if ask.name == "emnist" and ask.argument not in SPLITS:
         raise DataError("no_split", split=ask.argument[:40], splits=SPLITS)
     damaged = False
@@ -61,6 +61,11 @@ def source(ask: Ask) -> Loaded:
         raise DataError("set_unreadable", dataset={"dataset": ask.name}, reason=error) from error
 
 
+def _in_lower_case(ask: Ask) -> Ask:
+    """A split may be written in any case, as a category of Quick, Draw! may."""
+    return replace(ask, argument=ask.argument.lower())
+
+
 def ready(ask: Ask) -> bool:
     """Whether `source` needs no network now, as far as names and sizes tell."""
     root = root_folder()
@@ -68,7 +73,7 @@ def ready(ask: Ask) -> bool:
         return all((root / "cifar-10-batches-py" / name).is_file() for name in CIFAR_FILES)
     if ask.name == "svhn":
         return (root / SVHN_FILE).is_file()
-    ask = replace(ask, argument=ask.argument.lower())
+    ask = _in_lower_case(ask)
     return (ask.name != "emnist" or ask.argument in SPLITS) and any(True for _ in _pairs(ask))
 
 

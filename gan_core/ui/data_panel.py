@@ -57,10 +57,15 @@ def name_of(kind: str, categories: list[str] | None, folder: str | None, upload:
     return f"{kind}:{asked[kind]}"
 
 
+def came_as(name: str) -> str:
+    """What an upload was called before `own` put its fingerprint behind it."""
+    return name.rpartition("-")[0] or name
+
+
 def called(dataset: str, lang: str) -> str:
     """A data set as people call it: "digits" by its words, one's own by the name it came with. assets/data.js does the same."""
     kind, _, argument = dataset.partition(":")
-    own = {"zip": argument.rpartition("-")[0] or argument, "folder": argument.replace("\\", "/").rstrip("/").rpartition("/")[2],
+    own = {"zip": came_as(argument), "folder": argument.replace("\\", "/").rstrip("/").rpartition("/")[2],
            "quickdraw": ", ".join(argument.split(","))}.get(kind, "")
     known = words.table(lang).get(f"settings.dataset.{kind}", kind)
     return " ".join((own or known).split())[:60]
@@ -202,7 +207,7 @@ class DataPanel:
 
 def kept(lang: str) -> list[tuple[str, str]]:
     """(label, name) of every upload that is kept, newest first: its own name, how many pictures it holds, its size."""
-    return [(words.text("data.kept_one", lang, name=one.name.rpartition("-")[0] or one.name, n=words.number(one.count, lang),
+    return [(words.text("data.kept_one", lang, name=came_as(one.name), n=words.number(one.count, lang),
                         size=megabytes(one.bytes, lang)), one.name) for one in own.kept() if one.kind == "zip"]
 
 
@@ -215,14 +220,14 @@ def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
     """{"name", "title", "text", "go"}: what goes with an upload, and who needs it still. Raises Refusal."""
     runs = len(controls.learned_from(f"zip:{name}", lang))
     things = keeping.things()
-    one = next((one for one in things if one.dataset == f"zip:{name}"), None)
+    one = keeping.thing(f"zip:{name}", things)
     if one is None:
         raise Refusal("data.delete_gone", lang)
     said = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),
                        total=megabytes(sum(one.bytes for one in things), lang))]
     if runs:
         said.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
-    return {"name": name, "title": words.text("data.delete_title", lang, name=name.rpartition("-")[0] or name),
+    return {"name": name, "title": words.text("data.delete_title", lang, name=came_as(name)),
             "text": " ".join(said), "go": words.text("data.delete", lang)}
 
 

@@ -260,7 +260,7 @@ class Recorder:
 
 def notes_of(trainer: Trainer, elapsed: float) -> dict[str, Any]:
     """What stands beside the tensors of a checkpoint of this moment."""
-    return {"config": trainer.config.to_dict(), "resolved": trainer.resolved.to_dict(), "step": trainer.step_count,
+    return {"config": trainer.config.to_dict(), "resolved": trainer.choices.to_dict(), "step": trainer.step_count,
             "images": trainer.images_seen, "elapsed": elapsed, "processes": trainer.team.size}
 
 

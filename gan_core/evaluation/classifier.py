@@ -39,6 +39,8 @@ class Classifier(nn.Module):
     Sides from 8 to 256. Each block halves them, until the longer one is at most 4.
     """
 
+    unit: Tensor  # (), the length that features are divided by
+
     def __init__(self, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10) -> None:
         super().__init__()
         _checked_shape(shape)

@@ -157,6 +157,7 @@ def random_features(shape: tuple[int, ...], seed: int = 0) -> nn.Module:
         while side > 4:
             convolution = nn.Conv2d(channels, width, 3, padding=1)
             nn.init.kaiming_normal_(convolution.weight)
+            assert convolution.bias is not None
             nn.init.normal_(convolution.bias, std=0.2)
             layers += [convolution, nn.LeakyReLU(0.2), nn.AvgPool2d(2)]
             channels, side, width = width, side // 2, min(64, 2 * width)

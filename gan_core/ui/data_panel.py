@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from .. import registry
-from ..config import TrainConfig
+from ..config import FIELD_GROUPS, TrainConfig
 from ..data import loading, quickdraw, storage, uploads
 from ..data.types import DataError
 from ..messages import Fault
@@ -21,28 +21,12 @@ from . import view, words
 from .controls import Controls, Refusal
 from .library import Library
 
-# The list, in its order and under its headings; one that no group names stands at the end of the first.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "ready": ("digits", "mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "svhn", "quickdraw"),
-    "own": ("zip", "folder"),
-    "points": ("ring", "grid", "line", "two-gaussians", "lab-ring", "disjoint", "spiral", "drawn"),
-}
-PICTURES = ("image_size", "color", "crop", "max_images")  # the form of pictures, in a config
+PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
-# Channels and pixels a side of those that are not 1 and 28, before any of them was read; 0: nobody knows.
-NATIVE: dict[str, tuple[int, int]] = {"cifar10": (3, 32), "svhn": (3, 32), "folder": (0, 32), "zip": (0, 32)}
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MOST_DRAWN = 4000  # points of one drawing
 WISH = "(...values) => { gan.wish(values); return []; }"
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
-
-
-def kinds() -> dict[str, str]:
-    """Every data set there is -> its group, in the order in which they are shown."""
-    found = {name: group for group, names in GROUPS.items() for name in names if name in registry.DATASETS}
-    strangers = {name: "points" if entry.points else "ready" for name, entry in registry.DATASETS.items() if name not in found}
-    order = list(GROUPS)
-    return dict(sorted({**found, **strangers}.items(), key=lambda item: order.index(item[1])))
 
 
 def name_of(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
@@ -57,18 +41,11 @@ def name_of(kind: str, categories: list[str] | None, folder: str | None, upload:
     return f"{kind}:{asked[kind]}"
 
 
-def came_as(name: str) -> str:
-    """What an upload was called before `own` put its fingerprint behind it."""
-    return name.rpartition("-")[0] or name
-
-
 def called(dataset: str, lang: str) -> str:
     """A data set as people call it: "digits" by its words, one's own by the name it came with. assets/data.js does the same."""
-    kind, _, argument = dataset.partition(":")
-    own = {"zip": came_as(argument), "folder": argument.replace("\\", "/").rstrip("/").rpartition("/")[2],
-           "quickdraw": ", ".join(argument.split(","))}.get(kind, "")
+    kind = dataset.partition(":")[0]
     known = words.table(lang).get(f"settings.dataset.{kind}", kind)
-    return " ".join((own or known).split())[:60]
+    return " ".join((registry.label(dataset) or known).split())[:60]
 
 
 def some(kind: str) -> str:
@@ -80,13 +57,12 @@ def some(kind: str) -> str:
 def expected(config: TrainConfig) -> tuple[list[int | None], bool | None]:
     """(shape, whether there are labels) as far as they can be known before the data are read; None: nobody knows."""
     kind, argument = registry.split_dataset(config.dataset)
-    if registry.DATASETS[kind].points:
+    entry = registry.DATASETS[kind]
+    if entry.points:
         return [2], None
-    channels, side = NATIVE.get(kind, (1, 28))
-    channels = {"grey": 1, "color": 3}.get(config.color, channels)
-    side = side if config.image_size == "auto" else int(config.image_size)
-    labelled = None if kind in ("folder", "zip") else "," in argument if kind == "quickdraw" else True
-    return [channels or None, side, side], labelled
+    channels = {"grey": 1, "color": 3}.get(config.color, entry.channels)
+    side = entry.side if config.image_size == "auto" else int(config.image_size)
+    return [channels or None, side, side], entry.has_labels(argument)
 
 
 def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
@@ -95,11 +71,12 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
     `about`: what is known of the data once they were read.
     """
     shape, labelled = (about["shape"], about["labelled"]) if about else expected(config)
-    if (len(shape) == 1) != (config.networks == "mlp"):
+    networks = registry.NETWORKS[config.networks]
+    if (len(shape) == 1) != networks.points:
         return "data.misfit_points" if len(shape) == 1 else "data.misfit_pictures"
-    if config.networks == "course" and any(have not in (want, None) for have, want in zip(shape, (1, 28, 28), strict=True)):
-        return "data.misfit_course"
-    if config.condition == "class" and config.networks in ("course", "mlp"):
+    if not networks.accepts(shape):
+        return "data.misfit_shape"
+    if config.condition == "class" and not networks.conditional:
         return "data.misfit_told"
     return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
 
@@ -115,7 +92,7 @@ class DataPanel:
     """The panel's components. `inputs`: the ones that name the data set; `fields`: the form of pictures, by a config's field."""
 
     def __init__(self, t: Callable[[str], Any], first: TrainConfig, component: Callable[..., Any]) -> None:
-        groups = kinds()
+        groups = {kind: entry.group for kind, entry in registry.DATASETS.items()}
         with gr.Column(elem_id="gan-data"):
             self.kind = gr.Dropdown([(t(f"settings.dataset.{kind}"), kind) for kind in groups], value=first.dataset,
                                     label=t("settings.title"), elem_id="dataset", interactive=True)
@@ -207,7 +184,7 @@ class DataPanel:
 
 def kept(lang: str) -> list[tuple[str, str]]:
     """(label, name) of every upload that is kept, newest first: its own name, how many pictures it holds, its size."""
-    return [(words.text("data.kept_one", lang, name=came_as(one.name), n=words.number(one.count, lang),
+    return [(words.text("data.kept_one", lang, name=registry.label(one.dataset), n=words.number(one.count, lang),
                         size=megabytes(one.bytes, lang)), one.name) for one in uploads.kept() if one.kind == "zip"]
 
 
@@ -227,7 +204,7 @@ def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
                        total=megabytes(sum(one.bytes for one in things), lang))]
     if runs:
         said.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
-    return {"name": name, "title": words.text("data.delete_title", lang, name=came_as(name)),
+    return {"name": name, "title": words.text("data.delete_title", lang, name=registry.label(f"zip:{name}")),
             "text": " ".join(said), "go": words.text("data.delete", lang)}
 
 
@@ -235,8 +212,17 @@ def wanted(config: TrainConfig, library: Library, lang: str) -> TrainConfig:
     """The config itself, if its networks can take its data. Raises Refusal with what to do."""
     key = misfit(config, library.about(config))
     if key:
-        raise Refusal(key, lang, networks=words.text(f"choices.networks.{config.networks}", lang))
+        raise Refusal(key, lang, **described(config.networks, lang))
     return config
+
+
+def described(networks: str, lang: str) -> dict[str, str]:
+    """What a sentence says of a pair of networks: its name, and the sides and colours of its pictures."""
+    entry = registry.NETWORKS[networks]
+    colors = [words.text(f"choices.color.{color}", lang) for channels, color in ((1, "grey"), (3, "color"))
+              if channels in entry.channels]
+    return {"networks": words.text(f"choices.networks.{networks}", lang), "colors": " / ".join(colors),
+            "sides": ", ".join(f"{side} × {side}" for side in entry.sides)}
 
 
 def alert(sentence: str) -> str:

@@ -11,40 +11,17 @@ from typing import Any
 import gradio as gr
 
 from .. import registry
-from ..config import LIVE, PRESETS, TrainConfig
+from ..config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
 from . import view, words
 from .controls import FIELDS, Controls, Refusal
 from .data_panel import ARGUMENTS, PICTURES, DataPanel, alert, misfit, name_of, some, wanted
 from .library import Library
 
-# Which presets stand together; one that no group names stands with the first.
-PRESET_GROUPS: dict[str, tuple[str, ...]] = {
-    "digits": ("quick", "course", "course-wgan-gp", "steady", "conditional"),
-    "points": ("ring", "grid"),
-    "failing": ("expert-too-strong", "mode-collapse", "merry-go-round"),
-}
-# Every field but the data set, which has its own place.
-FIELD_GROUPS: dict[str, tuple[str, ...]] = {
-    "pictures": PICTURES,
-    "learned": ("networks", "loss", "condition", "latent_dim", "seed"),
-    "optimizers": ("lr_d", "lr_g", "batch_size", "ema_half_life", "betas_d", "betas_g"),
-    "steadiness": ("d_steps", "r1", "r2", "gradient_penalty", "penalty", "spectral_norm", "augment", "instance_noise",
-                   "label_noise", "label_smoothing"),
-    "schedule": ("max_steps", "max_minutes", "decay_steps", "lr_final", "penalty_final"),
-    "machine": ("device", "precision", "memory_format", "rewrites", "threads", "processes",
-                "measure_share"),
-}
 ALL = "max_images"  # a number whose 0 means all: shown as an empty box that says so
+MADE_FOR = {config.dataset for config in PRESETS.values()}  # data sets that a preset was made for
 LIVE_MARK = "●"  # before the help of a field that may also change while a run trains
 ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
 INPUTS = 1 + ARGUMENTS + len(ADVANCED)  # values of the form: the preset, what names the data set, and every field
-
-
-def preset_groups() -> dict[str, str]:
-    """Every preset there is -> its group, in the order in which they are shown."""
-    found = {name: group for group, names in PRESET_GROUPS.items() for name in names if name in PRESETS}
-    strangers = {name: next(iter(PRESET_GROUPS)) for name in PRESETS if name not in found}
-    return {**strangers, **found}
 
 
 def key(name: str) -> str:
@@ -105,7 +82,7 @@ def read(name: str, value: Any) -> Any:
 def preset_for(dataset: str, preset: str) -> str:
     """The preset to go with a data set: the one chosen already if its networks take these data, else the first that was made
     for them, else the first that takes them."""
-    able = [name for name in preset_groups() if not misfit(PRESETS[name].replace(dataset=some(dataset)))]
+    able = [name for name in PRESETS if not misfit(PRESETS[name].replace(dataset=some(dataset)))]
     if preset in able:
         return preset
     made = [name for name in able if PRESETS[name].dataset == dataset]
@@ -113,12 +90,15 @@ def preset_for(dataset: str, preset: str) -> str:
 
 
 def keeps_data(preset: str, dataset: str) -> bool:
-    """Whether a preset leaves the data set as it is. Those made for pictures take any; those made for points have sets of
-    their own, which only points of another kind (drawn, say) may replace, and never on the ring and the grid themselves."""
+    """Whether a preset leaves the data set as it is.
+
+    One made for pictures takes any pictures. One made for points has a set of its own: only points that no preset was made
+    for, drawn ones for instance, may replace it.
+    """
     entries, mine = registry.DATASETS, PRESETS[preset].dataset
     if not entries[mine].points:
         return not entries[dataset].points
-    return entries[dataset].points and dataset not in ("ring", "grid") and preset != mine
+    return entries[dataset].points and dataset not in MADE_FOR and preset != mine
 
 
 def overrides(dataset: str, *values: Any) -> dict[str, Any]:
@@ -142,7 +122,7 @@ class Settings:
     """The form's components. `inputs` are the ones whose values make a config: preset, the data panel's, then ADVANCED."""
 
     def __init__(self, t: Callable[[str], Any], controls: Controls, library: Library, lang: gr.Textbox) -> None:
-        groups, name = preset_groups(), next(iter(PRESETS))
+        groups, name = PRESET_GROUPS, next(iter(PRESETS))
         first = controls.config(name, {})
         self._controls, self._library = controls, library
 

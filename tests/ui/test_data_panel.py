@@ -48,14 +48,12 @@ def ask(page, header="1", **said):
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_every_set_has_a_place_under_a_heading_and_a_name(lang):
-    found = data_panel.kinds()
-    assert set(found) == set(registry.DATASETS) and next(iter(found)) == "digits"
-    groups = list(found.values())
-    assert groups == sorted(groups, key=list(data_panel.GROUPS).index), "each group in one piece"
-    for kind, group in found.items():
-        assert words.text(f"settings.dataset.{kind}", lang) and words.text(f"data.group_{group}", lang)
-        assert (group == "points") == registry.DATASETS[kind].points
-    assert {name for names in data_panel.GROUPS.values() for name in names} == set(registry.DATASETS), "none was forgotten"
+    groups = [entry.group for entry in registry.DATASETS.values()]
+    assert next(iter(registry.DATASETS)) == "digits"
+    assert groups == sorted(groups, key=list(dict.fromkeys(groups)).index), "each group in one piece"
+    for kind, entry in registry.DATASETS.items():
+        assert words.text(f"settings.dataset.{kind}", lang) and words.text(f"data.group_{entry.group}", lang)
+        assert (entry.group == "points") == entry.points
 
 
 def test_what_names_a_set_is_put_together_and_what_is_missing_is_said_by_kind():
@@ -75,11 +73,11 @@ GREY, COLOUR = {"shape": [1, 28, 28], "labelled": True}, {"shape": [3, 28, 28], 
 
 @pytest.mark.parametrize(("fields", "about", "said"), [
     ({}, None, ""), ({"networks": "mlp"}, None, "pictures"), ({"networks": "course"}, None, ""),
-    ({"networks": "course", "image_size": "32"}, None, "course"), ({"networks": "course", "color": "color"}, None, "course"),
-    ({"networks": "course", "dataset": "cifar10"}, None, "course"),
+    ({"networks": "course", "image_size": "32"}, None, "shape"), ({"networks": "course", "color": "color"}, None, "shape"),
+    ({"networks": "course", "dataset": "cifar10"}, None, "shape"),
     ({"networks": "course", "dataset": "cifar10", "image_size": "28", "color": "grey"}, None, ""),
     ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, None, ""),  # nobody knows yet
-    ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, COLOUR, "course"),
+    ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, COLOUR, "shape"),
     ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, GREY, ""),
     ({"networks": "course", "condition": "class"}, None, "told"),
     ({"condition": "class", "dataset": "quickdraw:cat"}, None, "unlabelled"),

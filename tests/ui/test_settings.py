@@ -1,8 +1,10 @@
 """The form: every word translated, every value back to the config it came from, every bad one refused by name."""
 
+from dataclasses import fields
+
 import pytest
 
-from gan_core.config import LIVE, PRESETS, TrainConfig
+from gan_core.config import LIVE, PRESET_GROUPS, PRESETS, TrainConfig
 from gan_core.ui import knobs, settings, words
 from gan_core.ui.controls import Controls, Refusal
 
@@ -77,13 +79,10 @@ def test_every_field_stands_in_exactly_one_group():
     assert sorted([*settings.ADVANCED, "dataset"]) == sorted(TrainConfig.__dataclass_fields__)
 
 
-def test_presets_stand_in_groups_and_one_without_a_group_is_still_there(monkeypatch):
-    assert list(settings.preset_groups()) == [n for names in settings.PRESET_GROUPS.values() for n in names if n in PRESETS]
-    monkeypatch.setitem(settings.PRESETS, "ring", TrainConfig())
-    monkeypatch.setitem(settings.PRESETS, "mine", TrainConfig())
-    found = settings.preset_groups()
-    assert found["ring"] == "points" and found["mine"] == found["quick"] == "digits" and set(found) == set(settings.PRESETS)
-    assert list(found.values()) == sorted(found.values(), key=list(settings.PRESET_GROUPS).index), "each group in one piece"
+def test_presets_and_fields_stand_in_groups_each_in_one_piece():
+    for groups in (list(PRESET_GROUPS.values()), [f.metadata["group"] for f in fields(TrainConfig)]):
+        assert groups == sorted(groups, key=list(dict.fromkeys(groups)).index)
+    assert list(PRESET_GROUPS) == list(PRESETS)
 
 
 def test_a_data_set_brings_a_preset_whose_networks_can_take_it():

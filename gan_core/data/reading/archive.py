@@ -46,6 +46,11 @@ def source(request: DataRequest) -> Loaded:
     return loaded
 
 
+def label(argument: str) -> str:
+    """What people call "sheep-0123456789abcdef": what the upload was called before a fingerprint was put behind it."""
+    return argument.rpartition("-")[0] or argument
+
+
 def find(name: str) -> Path:
     """Where the archive of that name lies: among one's own, or at that path. Raises DataError."""
     if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", name):

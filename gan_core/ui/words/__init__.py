@@ -6,12 +6,15 @@ language lacks is read in English, an unknown key raises. The English of "fault.
 
 from __future__ import annotations
 
+import functools
 import json
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ... import messages
+from ...config import TrainConfig
 
 LANGUAGES = ("en", "fr")
 
@@ -23,7 +26,19 @@ def _table(lang: str) -> dict[str, str]:
     groups = json.loads((Path(__file__).parent / f"{lang}.json").read_text(encoding="utf-8"))
     if lang == "en":
         groups["fault"] = messages.english()
+        groups["fields"] = _with_help(groups["fields"], groups["terms"])
     return {f"{group}.{name}": words for group, names in groups.items() for name, words in names.items()}
+
+
+def _with_help(labels: dict[str, str], terms: dict[str, str]) -> dict[str, str]:
+    """Behind each field's label its help from config, with the page's names: "the discriminator" becomes "the Expert"."""
+    help_texts = {f.name: f.metadata["help"] for f in fields(TrainConfig)}
+    named = {}
+    for name, text in labels.items():
+        named[name] = text
+        if name in help_texts:
+            named[f"{name}.help"] = functools.reduce(lambda said, term: said.replace(*term), terms.items(), help_texts[name])
+    return named
 
 
 def table(lang: str) -> dict[str, str]:

@@ -48,6 +48,8 @@ class Dataset(Entry):
     argument: str = ""
     default: str = ""
     download: int = 0  # bytes that come over the network the first time, as its source fetches it
+    # Whether its argument is a path of this machine. "module:function" where that depends on the argument: (argument) -> bool.
+    local_path: bool | str = False
 
 
 # A dataset entry is a function (gan_core.data.asking.Ask) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
@@ -75,8 +77,10 @@ DATASETS: dict[str, Dataset] = {
     "disjoint": Dataset("gan_core.data.points:source", "points of three islands, of GAN Lab", points=True),
     "spiral": Dataset("gan_core.data.points:source", "points of two spiral arms", points=True),
     "drawn": Dataset("gan_core.data.points:source", "points drawn by hand on the page", points=True, argument="name"),
-    "folder": Dataset("gan_core.data.folder:source", "pictures of a folder; folders in it are classes", argument="path"),
-    "zip": Dataset("gan_core.data.archive:source", "pictures of a zip file; folders in it are classes", argument="name"),
+    "folder": Dataset("gan_core.data.folder:source", "pictures of a folder; folders in it are classes", argument="path",
+                      local_path=True),
+    "zip": Dataset("gan_core.data.archive:source", "pictures of a zip file; folders in it are classes", argument="name",
+                   local_path="gan_core.data.archive:is_path"),
 }
 
 
@@ -96,9 +100,23 @@ def split_dataset(name: str) -> tuple[str, str]:
     return kind, argument
 
 
+def reads_local_path(name: str) -> bool:
+    """Whether loading "zip:/home/me/sheep.zip", or another data set of a config, opens a path of this machine that it names.
+
+    Raises ValueError in a sentence for what is no data set.
+    """
+    kind, argument = split_dataset(name)
+    local = DATASETS[kind].local_path
+    return _imported(local)(argument) if isinstance(local, str) else local
+
+
 def resolve(registry: dict[str, Entry], name: str) -> Any:
     """The object behind a name. Raises KeyError with the allowed names for an unknown one."""
     if name not in registry:
         raise KeyError(f"{name!r} is not known here; choose one of: {', '.join(registry)}.")
-    module, attribute = registry[name].where.split(":")
+    return _imported(registry[name].where)
+
+
+def _imported(where: str) -> Any:
+    module, attribute = where.split(":")
     return getattr(import_module(module), attribute)

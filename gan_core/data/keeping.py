@@ -6,17 +6,16 @@ It opens no picture and follows no name out of its folders. Whether a run still 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from . import own, prepared, torchvision_sets
+from . import archive, own, prepared, torchvision_sets
 from .asking import data_folder
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")  # of what was handed in or drawn: no dot, no separator
+NAMES = {"zip": archive.NAME, "drawn": own.DRAWING}  # of what was handed in or drawn: no dot, no separator
 ENDINGS = {"zip": (".zip", ".json"), "drawn": (".points.json",)}  # its files; the first is the one without which it is not there
 FETCHED = ("", ".json", ".part", ".part.json")  # what a download leaves: the file, its note, the part that came so far
 PARTS = {"cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz"), "svhn": (torchvision_sets.SVHN_FILE,)}
@@ -69,7 +68,7 @@ def remove(dataset: str) -> bool:
     kind, _, name = dataset.partition(":")
     there = False
     if kind in ENDINGS:
-        if NAME.fullmatch(name):
+        if NAMES[kind].fullmatch(name):
             for ending in ENDINGS[kind]:
                 with contextlib.suppress(FileNotFoundError):
                     (own.folder() / f"{name}{ending}").unlink()
@@ -88,7 +87,7 @@ def remove(dataset: str) -> bool:
 def _gone(origin: str) -> bool:
     """Whether an upload is not there any more; what an older version prepared does not say what it is of, and counts as such."""
     kind, _, name = origin.partition(":")
-    return origin == "?" or (kind == "zip" and bool(NAME.fullmatch(name)) and not (own.folder() / f"{name}.zip").exists())
+    return origin == "?" or (kind == "zip" and bool(archive.NAME.fullmatch(name)) and not (own.folder() / f"{name}.zip").exists())
 
 
 def _downloads() -> list[str]:

@@ -5,7 +5,6 @@ It puts the parts together and owns what lives as long as the server: supervisor
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ..supervisor import PROJECT, Supervisor
-from . import api, live, runs_tab, train_tab, view, wishes
+from . import api, exposure, live, runs_tab, train_tab, view, wishes
 from .controls import Controls
 from .data_panel import WISH
 from .hub import Hub
@@ -63,8 +62,8 @@ class Playground:
     def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,
                inbrowser: bool = False, quiet: bool = False) -> None:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
-        # Whoever has a public link, or opens a Space, is not to look through this machine's folders.
-        self.controls.folders = not (share or os.environ.get("SPACE_ID") or os.environ.get("GRADIO_SHARE", "").lower() == "true")
+        # Strangers are not to look through this machine's folders.
+        self.controls.local_paths = not exposure.is_public(host, share)
         live_routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library)]
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,

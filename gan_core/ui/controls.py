@@ -67,8 +67,9 @@ class Controls:
     def _refuse_local_life(self, run: Run, lang: str) -> None:
         """The same for a run that is to begin a life: that reads the data anew, and so whatever lies at the path by now."""
         config = run.info.get("config")
+        dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
         with contextlib.suppress(ValueError):  # no data set that is known here: the worker refuses it by its name
-            self._refuse_local_path(str(config.get("dataset", "")) if isinstance(config, dict) else "", "errors.no_local_life", lang)
+            self._refuse_local_path(dataset, "errors.no_local_life", lang)
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""

@@ -36,6 +36,12 @@ def shown(lang: str) -> dict[str, str]:
     return {key: said for key, said in table(lang).items() if not key.startswith("fault.")}
 
 
+def preferred(accepted: str) -> str:
+    """The first language of a browser's Accept-Language header that there are words in; English where there is none."""
+    spoken = (tag.partition(";")[0].strip().lower().partition("-")[0] for tag in accepted[:1000].split(","))
+    return next((lang for lang in spoken if lang in LANGUAGES), LANGUAGES[0])
+
+
 def number(value: float, lang: str = "en") -> str:
     """A number as the language writes it: 2,147,483,647.5 in English, with thin spaces and a comma in French."""
     english = f"{value:,.10g}"

@@ -57,6 +57,7 @@ EVENTS: dict[str, Role] = {
     **dict.fromkeys((f"{name}{end}" for name in ("attach", "attach-submit", "let-go") for end in ("", "-enabled")),
                     Role.OPERATOR),
 }
+BY_NUMBER = "predict"  # what gradio's page calls an event in a path; the body says which one
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def find(method: str, path: str) -> Door | None:
         return None
     for pattern, known in _patterns().get(method, ()):
         found = pattern.match(path)
-        if found and ("api_name" not in found.groupdict() or found["api_name"] in EVENTS):
+        if found and found.groupdict().get("api_name", BY_NUMBER) in (BY_NUMBER, *EVENTS):
             return known
     return None
 

@@ -10,6 +10,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 
+from gradio import http_server
 from gradio.utils import colab_check, is_hosted_notebook
 
 
@@ -18,7 +19,8 @@ def is_public(host: str | None = None, share: bool | None = None, environ: Mappi
 
     In doubt the answer is yes. A proxy that somebody sets up in front of a loopback page cannot be seen from here.
     """
-    values = os.environ if environ is None else environ
+    # gradio has read the name of its listener when it was imported.
+    values = {**os.environ, "GRADIO_SERVER_NAME": http_server.LOCALHOST_NAME} if environ is None else environ
     if share is None:  # gradio shares by itself from a hosted notebook, which cannot reach localhost
         share = values.get("GRADIO_SHARE", "").lower() == "true" or colab_check() or is_hosted_notebook()
     return bool(share or values.get("SPACE_ID") or not is_loopback(host or values.get("GRADIO_SERVER_NAME", "127.0.0.1")))

@@ -7,8 +7,8 @@ from gan_core.ui.app import Playground
 from gan_core.ui.exposure import is_loopback, is_public
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "127.255.255.254", "localhost", "LOCALHOST", "::1", "[::1]", "::ffff:127.0.0.1"]
-BEYOND = ["", "0.0.0.0", "::", "[::]", "192.168.1.7", "10.0.0.1", "fe80::1%eth0", "::ffff:10.0.0.1", "0", "my-laptop", "example.com",
-          "localhost.example.com", "127.0.0.1.example.com"]
+BEYOND = ["", "0.0.0.0", "::", "[::]", "192.168.1.7", "10.0.0.1", "fe80::1%eth0", "::ffff:10.0.0.1", "0", "my-laptop",
+          "example.com", "localhost.example.com", "127.0.0.1.example.com"]
 
 
 @pytest.mark.parametrize("host", LOOPBACK)

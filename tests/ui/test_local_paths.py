@@ -1,4 +1,4 @@
-"""Paths of this machine: every data set through every door that takes one, on a page that strangers reach and on one they do not."""
+"""Paths of this machine: every data set through every door that takes one, where strangers reach the page and where not."""
 
 import io
 import json
@@ -81,6 +81,10 @@ def address(page, path):
     return f"http://127.0.0.1:{page.demo.server_port}/gradio_api/{path}"
 
 
+def client(page):
+    return Client(f"http://127.0.0.1:{page.demo.server_port}", verbose=False)
+
+
 def form(dataset, **fields):
     """The form's values for a data set: the preset, kind, categories, folder, upload, drawing, and every field."""
     kind, _, argument = dataset.partition(":")
@@ -103,11 +107,18 @@ def preview(page, dataset, lang="en"):
 
 
 def event(page, name, *data):
-    """(what came, whether it is an error) of an event of the page, asked for as the page or a program asks."""
+    """(what came, whether it is an error) of an event of the page."""
     reply = httpx.post(address(page, f"call/{name}"), json={"data": list(data)}, timeout=30)
     assert reply.status_code == 200, reply.text
     text = httpx.get(address(page, f"call/{name}/{reply.json()['event_id']}"), timeout=60).text
-    return text, "event: error" in text
+    if "event: error" in text:
+        return json.loads(text.partition("data: ")[2].partition("\n")[0])["error"], True
+    return text, False
+
+
+def handed(path):
+    """The value of a File component."""
+    return [{"path": path, "meta": {"_type": "gradio.FileData"}}]
 
 
 def spellings(kind, root):
@@ -133,9 +144,10 @@ def test_an_entry_says_whether_it_reads_a_path(kind, outside):
     assert registry.reads_local_path(f"{kind}:farm-0123456789abcdef") == (kind == "folder")
 
 
-@pytest.mark.parametrize("name", ["farm-0123456789abcde", "farm-0123456789abcdef0/..", "farm-0123456789abcdeF", "farm-0123456789abcdef.zip",
-                                  "./farm-0123456789abcdef", "-0123456789abcdef", "Farm-0123456789abcdef", "farm-0123456789abcdef/",
-                                  "f\u00e4rm-0123456789abcdef", "farm-0123456789abcd\u0665f", "f" * 99 + "-0123456789abcdef"])
+@pytest.mark.parametrize("name", [
+    "farm-0123456789abcde", "farm-0123456789abcdef0/..", "farm-0123456789abcdeF", "farm-0123456789abcdef.zip",
+    "./farm-0123456789abcdef", "-0123456789abcdef", "Farm-0123456789abcdef", "farm-0123456789abcdef/",
+    "f\u00e4rm-0123456789abcdef", "farm-0123456789abcd\u0665f", "f" * 99 + "-0123456789abcdef"])
 def test_what_is_nearly_the_name_of_an_upload_is_a_path(name):
     assert registry.reads_local_path(f"zip:{name}")
 
@@ -160,10 +172,6 @@ def test_no_data_set_shows_a_stranger_what_lies_outside(public, outside, kind):
     assert list_runs(public.shelf.folder) == []
 
 
-def client(page, clients={}):  # noqa: B006: one a page, for all tests
-    return clients.setdefault(page.demo.server_port, Client(f"http://127.0.0.1:{page.demo.server_port}", verbose=False))
-
-
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_the_form_and_its_preview_refuse_a_path_in_the_page_s_language(public, outside, lang):
     sentence = words.text("errors.no_local_paths", lang)
@@ -171,7 +179,7 @@ def test_the_form_and_its_preview_refuse_a_path_in_the_page_s_language(public, o
         assert preview(public, f"{kind}:{path}", lang) == {"state": "open", "sentence": sentence}
     for button in ("start", "start-force", "step", "step-d", "step-g", "reset-confirm", "reset-paused"):
         said, failed = event(public, f"button-{button}", "", lang, *form(f"folder:{outside / 'mine'}"))
-        assert failed and json.loads(said.partition("data: ")[2].partition("\n")[0])["error"] == sentence, button
+        assert failed and said == sentence, button
         said, failed = event(public, f"button-{button}", "", lang, *form(f"zip:{outside / 'mine.zip'}"))
         assert failed, "gradio itself takes no upload that is not in its list"
     assert list_runs(public.shelf.folder) == []
@@ -183,10 +191,10 @@ def test_a_run_on_a_path_is_begun_again_by_no_door(public, outside, kind):
     status = run.stored_status()
     status.checkpoint_step, status.best = 3, {"step": 1, "name": "fd", "value": 1.0}
     run.write_status(status)
-    before = (run.path / "status.json").read_bytes()
+    before, program = (run.path / "status.json").read_bytes(), client(public)
     for name, sentence in (("reset", "no_local_paths"), ("resume", "no_local_life"), ("restore", "no_local_life")):
         with pytest.raises(AppError, match=words.text(f"errors.{sentence}")[:40]):
-            client(public).predict(api_name=f"/{name}")
+            program.predict(api_name=f"/{name}")
     for name, data in (("button-resume", ["", "en"]), ("button-restore-confirm", ["", "en"]), ("resume-run", ["", "en", run.id])):
         assert event(public, name, *data)[1], name
     reply = httpx.post(address(public, "gan/control/restore"), json={"run": run.id, "lang": "fr"}, headers=HEADERS, timeout=30)
@@ -201,7 +209,7 @@ def test_no_other_door_leads_to_a_path(public, outside, tmp_path):
     run = make_run(tmp_path / "elsewhere", steps=1)
     for door in ("attach", "attach-submit"):
         said, failed = event(public, door, "", "en", str(run.path))
-        assert failed and json.loads(said.partition("data: ")[2].partition("\n")[0])["error"] == words.text("errors.attach_shared")
+        assert failed and said == words.text("errors.attach_shared")
     for name in (f"../{run.id}", str(run.path), run.id, "..", "%2e%2e"):
         for path in ("seed", "directions", "frame"):
             assert httpx.get(address(public, f"gan/{path}"), params={"run": name}, timeout=30).status_code in (404, 503), name
@@ -217,11 +225,10 @@ def test_an_upload_s_own_name_leads_nowhere_and_no_address_is_fetched(public, ou
     (path,) = reply.json()
     assert path.endswith("/mine.zip") and ".." not in path
     for stolen in (str(outside / "mine.zip"), "/etc/passwd", path.replace("/mine.zip", "/../../../../etc/passwd")):
-        assert event(public, "keep-upload", "en", [{"path": stolen, "meta": {"_type": "gradio.FileData"}}])[1], stolen
-    said, failed = event(public, "keep-upload", "en", [{"path": "http://93.184.216.34/x.zip", "meta": {"_type": "gradio.FileData"}}])
-    assert failed and words.text("errors.no_address") in json.loads(said.partition("data: ")[2].partition("\n")[0])["error"]
+        assert event(public, "keep-upload", "en", handed(stolen))[1], stolen
+    assert event(public, "keep-upload", "en", handed("http://93.184.216.34/x.zip")) == (words.text("errors.no_address"), True)
     assert own.kept() == []
-    said, failed = event(public, "keep-upload", "en", [{"path": path, "meta": {"_type": "gradio.FileData"}}])
+    _, failed = event(public, "keep-upload", "en", handed(path))
     (kept,) = own.kept()
     assert not failed and kept.count == 20 and not registry.reads_local_path(kept.dataset)
     told = preview(public, kept.dataset)

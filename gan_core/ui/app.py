@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from ..supervisor import PROJECT, Supervisor
+from ..runs.supervisor import PROJECT, Supervisor
 from . import api, control_routes, exposure, live, runs_tab, train_tab, view, wishes
 from .controls import Controls
 from .data_panel import WISH

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..data import own
-from ..data.asking import DataError
+from ..data import uploads
+from ..data.types import DataError
 from . import data_panel, words
 from .controls import Controls, Refusal
 from .doors import CONTROLS, EVENT_BODY
@@ -54,7 +54,7 @@ class ControlRoutes:
         """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; of none at all the name is ""."""
         points = body.get("points")
         given = points[:data_panel.MOST_DRAWN] if isinstance(points, list) else [None]
-        return {"name": own.keep_points(given) if given else ""}
+        return {"name": uploads.keep_points(given) if given else ""}
 
     def delete_data(self, body: Body, lang: str) -> dict[str, Any]:
         """{"name"} -> {"uploads": [[label, name], ...]}: delete an upload; the others, newest first."""

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..run import MetricsReader, Run, RunError, controls
-from ..status import ACTIVE, Status
+from ..runs.run import MetricsReader, Run, RunError, controls
+from ..runs.status import ACTIVE, Status
 from . import words
 
 SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
@@ -36,7 +36,7 @@ class Feed:
     def __init__(self, run: Run | None) -> None:
         self.run = run
         self.surroundings: dict[str, Any] = {"worker": "none", "active": None}
-        self._reader = MetricsReader(run) if run is not None else None
+        self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
         self._quality: list[dict[str, Any]] = []
         self._marks: list[dict[str, Any]] = []

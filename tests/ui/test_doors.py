@@ -13,7 +13,7 @@ import pytest
 from gradio_client import Client, handle_file
 from starlette.requests import Request
 
-from gan_core.run import list_runs
+from gan_core.runs.run import list_runs
 from gan_core.ui import doors, words
 from gan_core.ui.app import Playground
 from gan_core.ui.doors import EVENTS, PATHS, SHUT, Role

@@ -13,13 +13,13 @@ from gradio_client.exceptions import AppError
 from making import make_run
 from PIL import Image
 
-from gan_core import registry, sources
+from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.data import own
-from gan_core.data.asking import DataError
+from gan_core.data import loading, uploads
 from gan_core.data.download import Unreachable
-from gan_core.run import Run, list_runs
-from gan_core.status import ACTIVE
+from gan_core.data.types import DataError
+from gan_core.runs.run import Run, list_runs
+from gan_core.runs.status import ACTIVE
 from gan_core.ui import settings, words
 from gan_core.ui.app import Playground
 from gan_core.ui.controls import Controls, Refusal
@@ -164,7 +164,7 @@ def test_no_data_set_shows_a_stranger_what_lies_outside(public, outside, kind):
             assert reply.status_code == 500 and reply.json()["error"], name
         else:  # it may be asked for, and opens nothing that is called so
             with pytest.raises((DataError, ValueError)) as caught:
-                sources.load(TrainConfig(dataset=name))
+                loading.load(TrainConfig(dataset=name))
             assert not isinstance(caught.value, Unreachable), "nothing is asked for over the network"
     for name in spellings(kind, outside)[:2] if kind in ("quickdraw", "drawn") else ():
         told = preview(public, name)
@@ -227,9 +227,9 @@ def test_an_upload_s_own_name_leads_nowhere_and_no_address_is_fetched(public, ou
     for stolen in (str(outside / "mine.zip"), "/etc/passwd", path.replace("/mine.zip", "/../../../../etc/passwd")):
         assert event(public, "keep-upload", "en", handed(stolen))[1], stolen
     assert event(public, "keep-upload", "en", handed("http://93.184.216.34/x.zip")) == (words.text("errors.no_address"), True)
-    assert own.kept() == []
+    assert uploads.kept() == []
     _, failed = event(public, "keep-upload", "en", handed(path))
-    (kept,) = own.kept()
+    (kept,) = uploads.kept()
     assert not failed and kept.count == 20 and not registry.reads_local_path(kept.dataset)
     told = preview(public, kept.dataset)
     assert told["state"] == "ready" and told["about"]["count"] == 20, "an upload is what strangers may look at"

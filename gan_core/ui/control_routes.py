@@ -53,7 +53,7 @@ class ControlRoutes:
     def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:
         """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; of none at all the name is ""."""
         points = body.get("points")
-        given = points[:data_panel.MOST_DRAWN] if isinstance(points, list) else [None]
+        given: list[Any] = points[:data_panel.MOST_DRAWN] if isinstance(points, list) else [None]
         return {"name": uploads.keep_points(given) if given else ""}
 
     def delete_data(self, body: Body, lang: str) -> dict[str, Any]:

@@ -121,9 +121,11 @@ DATASETS: dict[str, Dataset] = {
                          argument="categories", default="sheep", download=15_680_000, classes_listed=True,
                          label="gan_core.data.quickdraw:label"),
     "zip": Dataset("gan_core.data.reading.archive:source", "pictures of a zip file; folders in it are classes", group="own",
-                   argument="name", channels=0, side=32, labelled=None, label="gan_core.data.reading.archive:label"),
+                   argument="name", channels=0, side=32, labelled=None, label="gan_core.data.reading.archive:label",
+                   local_path="gan_core.data.reading.archive:is_path"),
     "folder": Dataset("gan_core.data.reading.folder:source", "pictures of a folder; folders in it are classes", group="own",
-                      argument="path", channels=0, side=32, labelled=None, label="gan_core.data.reading.folder:label"),
+                      argument="path", channels=0, side=32, labelled=None, label="gan_core.data.reading.folder:label",
+                      local_path=True),
     "ring": _points("points of 8 narrow modes on a circle, 100,000"),
     "grid": _points("points of 25 narrow modes on a grid, 100,000"),
     "line": _points("points along a line, of GAN Lab"),
@@ -156,6 +158,16 @@ def label(dataset: str) -> str:
     kind, _, argument = dataset.partition(":")
     where = DATASETS[kind].label if kind in DATASETS else ""
     return _imported(where)(argument) if where and argument else ""
+
+
+def reads_local_path(name: str) -> bool:
+    """Whether loading "zip:/home/me/sheep.zip", or another data set of a config, opens a path of this machine that it names.
+
+    Raises ValueError in a sentence for what is no data set.
+    """
+    kind, argument = split_dataset(name)
+    local = DATASETS[kind].local_path
+    return _imported(local)(argument) if isinstance(local, str) else local
 
 
 def resolve(registry: Mapping[str, Entry], name: str) -> Any:

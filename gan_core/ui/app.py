@@ -5,7 +5,6 @@ It puts the parts together and owns what lives as long as the server: supervisor
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,14 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ..runs.supervisor import PROJECT, Supervisor
-from . import api, live, runs_tab, train_tab, view, wishes
+from . import api, control_routes, exposure, live, runs_tab, train_tab, view, wishes
 from .controls import Controls
 from .data_panel import WISH
+from .guard import Guard
 from .hub import Hub
 from .latents import Desk
 from .library import Library
+from .page import Page
 from .settings import key, translations
 from .shelf import Shelf
 
@@ -46,7 +47,7 @@ class Playground:
         def t(name: str) -> Any:
             return self.i18n(key(name))
 
-        with gr.Blocks(title="GAN Playground", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+        with Page(title="GAN Playground", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
             run_box = gr.Textbox(visible=False, elem_id="gan-run-box")
             lang_box = gr.Textbox(visible=False, elem_id="gan-lang-box")
             view.bar()
@@ -56,21 +57,22 @@ class Playground:
                 with gr.Tab(t("tabs.runs"), id="runs") as runs:
                     runs_tab.build(t, self.controls, run_box, lang_box, tabs, runs)
             api.build(self.controls, self.desk)
-            demo.load(None, form, None, js=WISH, queue=False, api_visibility="private")
+            demo.load(None, form, None, js=WISH, api_name="wish-load", queue=False, api_visibility="private")
         demo.queue(max_size=64)
         return demo
 
     def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,
                inbrowser: bool = False, quiet: bool = False) -> None:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
-        # Whoever has a public link, or opens a Space, is not to look through this machine's folders.
-        self.controls.folders = not (share or os.environ.get("SPACE_ID") or os.environ.get("GRADIO_SHARE", "").lower() == "true")
-        live_routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library)]
+        # Strangers are not to look through this machine's folders.
+        self.controls.local_paths = not exposure.is_public(host, share)
+        routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library),
+                  *control_routes.routes(self.controls, self.library)]
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=view.theme(), i18n=self.i18n, ssr_mode=False,
             run_history=False, show_error=True, max_file_size="512mb", state_session_capacity=500, footer_links=[],
-            app_kwargs={"routes": live_routes, "middleware": [Middleware(view.HeadFirst)]})
+            app_kwargs={"routes": routes, "middleware": [Middleware(Guard), Middleware(view.HeadFirst)]})
         # Only now that the page answers: what costs seconds of processor time.
         self.supervisor.warm()
         self.desk.wake()

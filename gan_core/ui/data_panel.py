@@ -123,18 +123,23 @@ class DataPanel:
         """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
         self._controls, self._library = controls, library
         for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
-            one.change(None, form, None, js=WISH, queue=False, api_visibility="private")
-        for event in (self.folder.submit, self.folder.blur):
-            event(None, form, None, js=WISH, queue=False, api_visibility="private")
+            one.change(None, form, None, js=WISH, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
+        for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
+            event(None, form, None, js=WISH, api_name=door, queue=False, api_visibility="private")
         tell = "(lang, ...rest) => [gan.lang, ...rest]"
-        self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell, **QUIET)
-        self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, **QUIET)
-        self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice],
+        self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell,
+                           api_name="keep-upload", **QUIET)
+        self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
+                        **QUIET)
+        self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice], api_name="keep-drawing",
                         js="() => [gan.lang, JSON.stringify(gan.drawing())]", **QUIET)
-        asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell, **QUIET)
-        asked.success(None, self.question, None, js="(said) => { gan.sure(said); return []; }", api_visibility="private")
+        asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
+                                  api_name="ask-delete-data", **QUIET)
+        asked.success(None, self.question, None, js="(said) => { gan.sure(said); return []; }", api_name="ask-delete-data-shown",
+                      api_visibility="private")
         # The name that was asked about: by now another upload may have taken its place in the list.
-        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], js="() => [gan.lang, gan.doomed]", **QUIET)
+        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], js="() => [gan.lang, gan.doomed]",
+                        api_name="delete-data", **QUIET)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
@@ -165,10 +170,9 @@ class DataPanel:
         """The upload is deleted; the newest of the others stands in its place."""
         lang = lang if lang in words.LANGUAGES else "en"
         try:
-            self._controls.delete_data(f"zip:{name}", lang)
+            delete(self._controls, self._library, name, lang)
         except Refusal as refusal:
             return gr.skip(), alert(str(refusal))
-        self._library.forget(f"zip:{name}")
         return self._known(lang, "zip", None)[0], ""
 
     def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
@@ -206,6 +210,12 @@ def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
         said.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
     return {"name": name, "title": words.text("data.delete_title", lang, name=registry.label(f"zip:{name}")),
             "text": " ".join(said), "go": words.text("data.delete", lang)}
+
+
+def delete(controls: Controls, library: Library, name: str, lang: str) -> None:
+    """Delete an upload, and what was made ready from it. Raises Refusal."""
+    controls.delete_data(f"zip:{name}", lang)
+    library.forget(f"zip:{name}")
 
 
 def wanted(config: TrainConfig, library: Library, lang: str) -> TrainConfig:

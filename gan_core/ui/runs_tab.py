@@ -38,6 +38,15 @@ def card(run: Run, lang: str) -> str:
     return "\n".join(lines)
 
 
+def _head(t: Callable[[str], Any]) -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
+    """The buttons above the list: show, resume, let go, refresh."""
+    with gr.Row(elem_id="gan-runs-head"):
+        show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
+        resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
+        let_go = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
+        return show, resume, let_go, gr.Button(t("runs.refresh"), elem_id="btn-refresh")
+
+
 def _opener(t: Callable[[str], Any]) -> tuple[gr.Textbox, gr.Button]:
     """The box for a path or an address that is opened, and its button."""
     with gr.Row(elem_id="gan-attach"):
@@ -51,11 +60,7 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     """Everything inside the second tab; the list is read when the tab is opened."""
     shelf = controls.shelf
     with gr.Column(elem_id="gan-runs"):
-        with gr.Row(elem_id="gan-runs-head"):
-            show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
-            resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
-            let_go = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
-            refresh = gr.Button(t("runs.refresh"), elem_id="btn-refresh")
+        show, resume, let_go, refresh = _head(t)
         about = gr.Markdown("", elem_id="gan-runs-about")
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
         place, attach = _opener(t)
@@ -95,13 +100,16 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         return listed(run_id, lang, None)
 
     here, buttons = [run_box, lang_box, chosen], [show, resume, let_go]
-    asked = [event(tell(listed), here, [chosen, about], js=TELL, **QUIET) for event in (tab.select, refresh.click)]
-    asked += [event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=TELL, **QUIET)
-              for event in (attach.click, place.submit)]
-    asked.append(let_go.click(tell(gone), here, [chosen, about], js=TELL, **QUIET))
-    for event in asked:
-        event.success(tell(enabled), here, buttons, js=TELL, **IN_TURN)
-    chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", **IN_TURN)
-    show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
-    show.click(None, chosen, None, js="(run) => { if (run) gan.showRun(run); return []; }", api_visibility="private")
-    resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }", **QUIET)
+    asked = {door: event(tell(listed), here, [chosen, about], js=TELL, api_name=door, **QUIET)
+             for door, event in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
+    asked |= {door: event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=TELL, api_name=door, **QUIET)
+              for door, event in (("attach", attach.click), ("attach-submit", place.submit))}
+    asked["let-go"] = let_go.click(tell(gone), here, [chosen, about], js=TELL, api_name="let-go", **QUIET)
+    for door, dependency in asked.items():
+        dependency.success(tell(enabled), here, buttons, js=TELL, api_name=f"{door}-enabled", **IN_TURN)
+    chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", api_name="choose-run", **IN_TURN)
+    show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUIET)
+    shown = "(run) => { if (run) gan.showRun(run); return []; }"
+    show.click(None, chosen, None, js=shown, api_name="show-run", api_visibility="private")
+    resumed = "(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }"
+    resume.click(tell(go_on), here, tabs, js=resumed, api_name="resume-run", **QUIET)

@@ -183,12 +183,13 @@ class Settings:
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         # The last choice counts: by itself gradio drops one that is made while an earlier one is still being answered.
         last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
-        for event in (self.preset.input, defaults.click):
-            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], **last)
-        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], **last)
-        for component in self.fields:
-            component.input(check, [lang, *self.inputs], self.notice, trigger_mode="always_last",
-                            js="(lang, ...rest) => [gan.lang, ...rest]", **quiet)
+        for event, door in ((self.preset.input, "fill-preset"), (defaults.click, "fill-defaults")):
+            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], api_name=door, **last)
+        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], api_name="follow-dataset",
+                   **last)
+        for name, component in zip(ADVANCED, self.fields, strict=True):
+            component.input(check, [lang, *self.inputs], self.notice, js="(lang, ...rest) => [gan.lang, ...rest]",
+                            api_name=f"check-{name}", **last)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
         self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._library)
 

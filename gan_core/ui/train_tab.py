@@ -94,20 +94,26 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
                  "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
     for name, action in with_form.items():
-        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=TELL, **QUIET)
-        asked.failure(None, None, None, js=REFUSED, api_visibility="private")
-    plain: dict[str, Callable[[str, str], Any]] = {"pause": controls.pause, "resume": controls.resume, "save": controls.save}
+        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=TELL, api_name=_door(name), **QUIET)
+        asked.failure(None, None, None, js=REFUSED, api_name=f"{_door(name)}-failed", api_visibility="private")
+    plain: dict[str, Callable[[str, str], Any]] = {
+        "pause": controls.pause, "resume": controls.resume, "save": controls.save, "restore-confirm": controls.restore,
+        "stop": lambda run_id, lang: controls.stop(run_id, lang)}
     for name, act in plain.items():
-        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=TELL, **QUIET)
-    buttons["restore-confirm"].click(tell(_silent(controls.restore)), [run_box, lang_box], None, js=TELL, **QUIET)
+        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=TELL, api_name=_door(name), **QUIET)
 
     def tune(run_id: str, lang: str, changes: str) -> None:
         controls.tune(changes, run_id, lang, labels=True)
 
-    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TURNED, **QUIET)
-    tuned.success(None, None, None, js="() => { gan.tuned(true); return []; }", api_visibility="private")
-    tuned.failure(None, None, None, js="() => { gan.tuned(false); return []; }", api_visibility="private")
-    buttons["stop"].click(tell(lambda run_id, lang: controls.stop(run_id, lang)), [run_box, lang_box], None, js=TELL, **QUIET)
+    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TURNED, api_name=_door("tune"), **QUIET)
+    for event, taken in ((tuned.success, "true"), (tuned.failure, "false")):
+        event(None, None, None, js=f"() => {{ gan.tuned({taken}); return []; }}", api_name=f"{_door('tune')}-{taken}",
+              api_visibility="private")
+
+
+def _door(name: str) -> str:
+    """A button's event in the table of doors."""
+    return f"button-{name.replace('_', '-')}"
 
 
 def _silent(act: Callable[[str, str], Any]) -> Callable[[str, str], None]:

@@ -7,7 +7,6 @@ connections to a server, and whoever stops asking has gone.
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -16,11 +15,11 @@ from starlette.routing import Route
 
 from . import data_panel, settings, words
 from .controls import Controls, Refusal
+from .json_body import BadBody, read_json
 from .library import Library
 from .live import PREFIX, QUIET
 
 LARGEST_BODY = 64 * 1024  # bytes of a wish: 345 categories are 4 kB
-OURS = "x-gan-page"  # a header that no form of another site can send
 
 
 class Wishes:
@@ -31,17 +30,12 @@ class Wishes:
 
     async def wish(self, request: Request) -> Response:
         """Body {"who", "lang", "values"}: this is wished for; with "look": true, how far is it; with "leave": true, no more."""
-        if OURS not in request.headers:
-            return _no(403, f"Send the header {OURS}.")
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > LARGEST_BODY:
-                return _no(413, f"A wish is at most {LARGEST_BODY:,} bytes.")
         try:
-            said = json.loads(body)
+            said = await read_json(request, LARGEST_BODY)
             who, lang, values = str(said["who"])[:64], said.get("lang"), said.get("values", [])
-        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        except BadBody as error:
+            return _no(error.status, str(error))
+        except KeyError:
             return _no(422, 'Send {"who", "lang", "values"}.')
         if said.get("leave"):
             return JSONResponse(await asyncio.to_thread(self.library.leave, who), headers=QUIET)

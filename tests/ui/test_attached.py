@@ -80,7 +80,7 @@ def test_what_is_no_place_of_runs_is_refused_in_words_and_not_remembered(shelf, 
 
 def test_a_page_that_strangers_reach_opens_nothing(shelf, away):
     controls = Controls(shelf)
-    controls.folders = False
+    controls.local_paths = False
     with pytest.raises(Refusal, match="opens no other folders"):
         controls.attach(str(away))
     assert shelf.attached.runs() == []

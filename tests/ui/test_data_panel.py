@@ -163,11 +163,11 @@ def test_an_upload_and_a_drawing_are_refused_in_the_page_s_language(data, tmp_pa
 def test_a_page_that_strangers_can_open_names_no_folders(shelf):
     controls = Controls(shelf)
     assert controls.config("quick", {"dataset": "folder:/x"}).dataset == "folder:/x"
-    controls.folders = False
+    controls.local_paths = False
     for lang in words.LANGUAGES:
         with pytest.raises(Refusal) as caught:
             controls.config("quick", {"dataset": "folder:/x"}, lang)
-        assert str(caught.value) == words.text("errors.no_folders", lang)
+        assert str(caught.value) == words.text("errors.no_local_paths", lang)
 
 
 def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
@@ -266,11 +266,11 @@ def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(pa
     for handler in (panel._question, panel._delete):
         assert handler("en", farm)[-1] == data_panel.alert(words.text("data.delete_busy", run=run.name))
     run.write_status(Status(state="stopped", checkpoint_step=5))
-    panel._controls.folders = False
+    panel._controls.local_paths = False
     for handler in (panel._question, panel._delete):
         assert words.text("data.delete_shared", "fr").partition(",")[0] in handler("fr", farm)[-1]
     assert storage.thing(f"zip:{farm}") is not None
-    panel._controls.folders = True
+    panel._controls.local_paths = True
     assert panel._delete("en", farm)[-1] == "" and storage.thing(f"zip:{farm}") is None
 
 

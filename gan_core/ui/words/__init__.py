@@ -1,7 +1,8 @@
 """All the words a person reads, one JSON table a language; it knows nothing of gradio, runs or pages.
 
 A key is "group.name" ("bar.step"); a value may hold {placeholders}. English is the reference: a key that another
-language lacks is read in English, an unknown key raises. The English of "fault.name" is gan_core/sentences.json.
+language lacks is read in English, an unknown key raises. The English of "fault.name" is gan_core/messages.json, that of
+"fields.name.help" is the help in gan_core/config.py, with the table's "terms" in place of the standard ones.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def _table(lang: str) -> dict[str, str]:
 
 
 def _with_help(labels: dict[str, str], terms: dict[str, str]) -> dict[str, str]:
-    """Behind each field's label its help from config, with the page's names: "the discriminator" becomes "the Expert"."""
+    """Behind each field's label its help from config, with this table's terms in place of the standard ones."""
     help_texts = {f.name: f.metadata["help"] for f in fields(TrainConfig)}
     named = {}
     for name, text in labels.items():
@@ -49,6 +50,12 @@ def table(lang: str) -> dict[str, str]:
 def shown(lang: str) -> dict[str, str]:
     """`table` without the faults, of which a page gets whole sentences."""
     return {key: said for key, said in table(lang).items() if not key.startswith("fault.")}
+
+
+def preferred(accepted: str) -> str:
+    """The first language of a browser's Accept-Language header that there are words in; English where there is none."""
+    spoken = (tag.partition(";")[0].strip().lower().partition("-")[0] for tag in accepted[:1000].split(","))
+    return next((lang for lang in spoken if lang in LANGUAGES), LANGUAGES[0])
 
 
 def number(value: float, lang: str = "en") -> str:

@@ -3,7 +3,8 @@
     python tests/golden/make.py runs      # the zipped run folders, and all that follows from them
     python tests/golden/make.py numbers   # losses of the presets' first steps and after a resume
     python tests/golden/make.py events    # what a browser is sent about the golden runs
-    python tests/golden/make.py faces     # --help, API names, ids, public names, fields, presets
+    python tests/golden/make.py faces     # --help, API names, ids of components, public names, fields, presets
+    python tests/golden/make.py dom       # ids of the page in a browser, and how it shows the golden runs
 
 Run it on purpose only: where a face was changed on purpose, make that part again and look at the difference. `runs` and
 `numbers` are made again only for a format or an arithmetic that is meant to be another one: old runs are then no longer read or
@@ -52,6 +53,7 @@ def make_runs() -> None:
         make_conditional(Path(folder))
     make_numbers()
     make_events()
+    make_dom()
 
 
 def begun(folder: Path, stem: str) -> gan_core.Run:
@@ -136,7 +138,12 @@ def make_faces() -> None:
         write("faces.json", {**recording.public_names(), **recording.served(Path(folder))})
 
 
-PARTS = {"runs": make_runs, "numbers": make_numbers, "events": make_events, "faces": make_faces}
+def make_dom() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write("dom.json", recording.seen(Path(folder)))
+
+
+PARTS = {"runs": make_runs, "numbers": make_numbers, "events": make_events, "faces": make_faces, "dom": make_dom}
 
 if __name__ == "__main__":
     if not sys.argv[1:] or set(sys.argv[1:]) - set(PARTS):

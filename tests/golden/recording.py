@@ -14,6 +14,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -438,3 +439,53 @@ def served(folder: Path) -> dict[str, Any]:
     """API names with their parameters, and the ids of all components."""
     with page(folder) as shown:
         return {"api": shown.api(), "elements": shown.elements()}
+
+
+# In a browser.
+
+# What the browser's libraries number by chance says nothing.
+NAMED = "() => [...document.querySelectorAll('[id]')].map((e) => e.id).filter((id) => id && !/^html-[a-z0-9]+$/.test(id))"
+SHOWN = """() => ({
+    run: document.getElementById('run-state').dataset.state,
+    step: document.getElementById('run-step').textContent,
+    data: document.getElementById('gan-data').dataset.kind,
+    preview: 'state' in document.getElementById('data-preview').dataset,
+    grid: document.querySelector('#sample-grid img[src]:not([hidden])')?.src ?? '',
+    plane: document.querySelector('#sample-grid .gan-plane:not([hidden])') !== null,
+    classes: [...document.querySelectorAll('#latent-class option')].map((e) => e.textContent),
+    tuned: [...document.querySelectorAll('[id^=knob-]')].map((e) => [e.id, e.value]),
+})"""
+
+
+def touch(runs: dict[str, Path], name: str) -> None:
+    """Make this run the one that was touched last, which the page shows."""
+    for moment, other in enumerate(sorted(runs, key=lambda other: other == name), start=1):
+        os.utime(runs[other] / "status.json", (moment, moment))
+
+
+def on_the_page(page: Any) -> dict[str, Any]:
+    """The ids in the page that this browser (playwright's) stands before, and what the shown run looks like."""
+    page.wait_for_selector("#latent-image:not([hidden])", timeout=PATIENCE * 1000)
+    shown = page.evaluate(SHOWN)
+    page.get_by_role("tab").nth(1).click()  # gradio makes a tab when it is first opened
+    page.wait_for_selector("#runs")
+    return {"ids": sorted(page.evaluate(NAMED)), **normal(shown)}
+
+
+def seen(folder: Path) -> dict[str, Any]:
+    """The same for every golden run."""
+    from playwright.sync_api import sync_playwright
+
+    runs = {name: unpacked(name, folder) for name in RUNS}
+    found = {}
+    with page(folder) as served, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        for name in runs:
+            touch(runs, name)
+            tab = chromium.new_page(viewport={"width": 1440, "height": 900}, locale="en-US")
+            tab.goto(served.url)
+            tab.wait_for_selector("#run-state[data-state=stopped]", timeout=PATIENCE * 1000)
+            found[name] = on_the_page(tab)
+            tab.close()
+        chromium.close()
+    return found

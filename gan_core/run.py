@@ -12,19 +12,19 @@ import platform
 import shutil
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .config import TrainConfig
 from .files import atomic_write, folder_name, new_folder
+from .frames import Frame, kept_frames
 from .metrics import MetricsReader
 from .pointers import CheckpointError, use_best
 from .processes import process_exists
 from .sentences import Misfit, part
 from .status import ACTIVE, SCHEMA, Status, controls
 
-__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "list_runs"]
+__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "kept_frames", "list_runs"]
 
 COMMANDS = ("pause", "resume", "step", "save", "stop", "tune", "restore")
 
@@ -35,15 +35,6 @@ class RunError(ValueError):
 
 class CommandError(RuntimeError):
     """The worker refused a command or did not answer; one sentence."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One sample grid (PNG), or one frame of points (JSON), on disk."""
-
-    seq: int
-    step: int
-    path: Path
 
 
 def read_json(path: Path) -> dict[str, Any]:

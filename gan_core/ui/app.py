@@ -14,7 +14,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ..supervisor import PROJECT, Supervisor
-from . import api, live, runs_tab, train_tab, view, wishes
+from . import api, live, runs_tab, train_tab, view, web_files, wishes
 from .controls import Controls
 from .data_panel import WISH
 from .hub import Hub
@@ -65,7 +65,8 @@ class Playground:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
         # Whoever has a public link, or opens a Space, is not to look through this machine's folders.
         self.controls.folders = not (share or os.environ.get("SPACE_ID") or os.environ.get("GRADIO_SHARE", "").lower() == "true")
-        live_routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library)]
+        live_routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library),
+                       *web_files.routes()]
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=view.theme(), i18n=self.i18n, ssr_mode=False,

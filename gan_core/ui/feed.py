@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..frames import FRAME_RATIO, NEWEST_FRAMES
 from ..run import MetricsReader, Run, RunError, controls
 from ..status import ACTIVE, Status
 from . import words
@@ -118,7 +119,8 @@ class Feed:
                 "series": _columns(_thinned(self._rows)), "quality": _spread(self._quality), "floor": self._floor,
                 "marks": self._marks[-MOST_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
                 "about": self._about_data(), "latent": self._latent(),
-                "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])]})
+                "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])],
+                "frame_rule": {"ratio": FRAME_RATIO, "newest": NEWEST_FRAMES}})
         return self._snapshot
 
     def _public(self) -> dict[str, Any] | None:

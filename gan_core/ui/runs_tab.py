@@ -103,5 +103,5 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         event.success(tell(enabled), here, buttons, js=TELL, **IN_TURN)
     chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", **IN_TURN)
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
-    show.click(None, chosen, None, js="(run) => { if (run) gan.showRun(run); return []; }", api_visibility="private")
-    resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }", **QUIET)
+    show.click(None, chosen, None, js="(run) => { if (run) ganPage.call('showRun', run); return []; }", api_visibility="private")
+    resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { ganPage.call('showRun', now); return [run, ganPage.language, now]; }", **QUIET)

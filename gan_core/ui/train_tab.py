@@ -1,6 +1,6 @@
 """The Train view: settings left, samples in the middle, curves right, sliders below; native buttons, wired to `controls`.
 
-It lays out and wires; what a button means is in `controls`, what moves on the page is in `assets/`.
+It lays out and wires; what a button means is in `controls`, what moves on the page is in `web/`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .library import Library
 from .settings import Settings
 
 # The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
-TELL = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
-TURNED = "() => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, gan.tuning || '']"
-REFUSED = "() => { gan.store.pending = ''; gan.emit('status'); return []; }"  # nothing is starting after all
+TELL = "(run, lang, ...rest) => [ganPage.run, ganPage.language, ...rest]"
+TURNED = "() => [ganPage.run, ganPage.language, ganPage.tuning]"
+REFUSED = "() => { ganPage.call('startRefused'); return []; }"  # nothing is starting after all
 # Through the queue: only there does gradio 6.31 show a refusal as a message (without it the page gets a 500 and is silent).
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -64,7 +64,7 @@ def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
         buttons = {name: gr.Button(t(f"transport.{name}"), elem_id=f"btn-{name.replace('_', '-')}",
                                    variant="primary" if name == "start" else "secondary") for name in names}
         for name in ("start-force", "reset-confirm", "reset-paused", "stop", "restore-confirm", "tune"):
-            # In the page and out of sight: assets/controls.js presses them after asking, assets/knobs.js the last one.
+            # In the page and out of sight: web/transport/ presses them after asking, web/settings/tuning.js the last one.
             buttons[name] = gr.Button(name, elem_id=f"btn-{name}", elem_classes="hidden", visible="hidden")
     return buttons
 
@@ -105,8 +105,8 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
         controls.tune(changes, run_id, lang, labels=True)
 
     tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TURNED, **QUIET)
-    tuned.success(None, None, None, js="() => { gan.tuned(true); return []; }", api_visibility="private")
-    tuned.failure(None, None, None, js="() => { gan.tuned(false); return []; }", api_visibility="private")
+    tuned.success(None, None, None, js="() => { ganPage.call('tuneAnswered', true); return []; }", api_visibility="private")
+    tuned.failure(None, None, None, js="() => { ganPage.call('tuneAnswered', false); return []; }", api_visibility="private")
     buttons["stop"].click(tell(lambda run_id, lang: controls.stop(run_id, lang)), [run_box, lang_box], None, js=TELL, **QUIET)
 
 

@@ -1,0 +1,52 @@
+// The only script inside the page itself. It decides language and colours before gradio boots and before anything is drawn,
+// and puts up window.ganPage, the one object that gradio's event snippets use. The modules do everything else, see page.js.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const { assets, languages } = document.currentScript.dataset;
+  const all = languages.split(" ");
+  const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } }; // some frames forbid storage
+
+  // Language: the button's choice, else the browser's. Gradio reads navigator.language.
+  const preferred = (recall("gan.language") || navigator.language || "").toLowerCase();
+  const language = all.find((one) => preferred.startsWith(one)) || all[0];
+  Object.defineProperty(navigator, "language", { get: () => language, configurable: true });
+  Object.defineProperty(navigator, "languages", { get: () => [language], configurable: true });
+
+  // Colours: the button's choice, else gradio's query parameter, else the system's.
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const asked = new URLSearchParams(location.search).get("__theme");
+  function isDark() {
+    const choice = recall("gan.theme") || (asked === "dark" || asked === "light" ? asked : "");
+    return choice ? choice === "dark" : system.matches;
+  }
+  function paint() {
+    const dark = isDark(), colours = dark ? "dark" : "light";
+    if (root.dataset.colours !== colours) root.dataset.colours = colours;
+    if (document.body && document.body.classList.contains("dark") !== dark) document.body.classList.toggle("dark", dark);
+  }
+  system.addEventListener("change", paint);
+
+  // Gradio writes its own language and colours while it boots; ours are put back at once.
+  let body = null;
+  const observer = new MutationObserver(restore);
+  function restore() {
+    if (root.lang !== language) root.lang = language;
+    paint();
+    if (document.body && document.body !== body) {
+      body = document.body;
+      observer.observe(body, { attributes: true, attributeFilter: ["class"] });
+    }
+  }
+  observer.observe(root, { attributes: true, attributeFilter: ["lang"], childList: true });
+  restore();
+
+  const words = Object.assign(document.createElement("link"), { rel: "preload", as: "fetch", crossOrigin: "anonymous" });
+  words.href = `${assets}words.${language}.json`;
+  document.head.append(words);
+
+  let open;
+  const modules = new Promise((resolve) => { open = resolve; });
+  window.ganPage = { language, languages: all, run: "", tuning: "", drawing: "[]", upload: "", isDark, paint, open,
+    call: (name, ...values) => { modules.then((calls) => calls[name](...values)); } };
+})();

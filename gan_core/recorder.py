@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from . import checkpoint, plane
+from .frames import Frame, kept_frames
 from .images import grid, png
 from .networks.layers import plain_state
 from .pointers import BEST
-from .run import Frame, Run, kept_frames
+from .run import Run
 from .trainer import SERIES, Trainer
 
 ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `columns_for`

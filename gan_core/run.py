@@ -17,14 +17,14 @@ from typing import Any
 
 from .config import TrainConfig
 from .files import atomic_write, folder_name, new_folder
-from .frames import Frame, kept_frames
+from .frames import Frame
 from .metrics import MetricsReader
 from .pointers import CheckpointError, use_best
 from .processes import process_exists
 from .sentences import Misfit, part
 from .status import ACTIVE, SCHEMA, Status, controls
 
-__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "kept_frames", "list_runs"]
+__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "list_runs"]
 
 COMMANDS = ("pause", "resume", "step", "save", "stop", "tune", "restore")
 

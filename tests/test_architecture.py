@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sinks": {"run", "sentences"} | GROUND,
     "gauge": {"trainer"} | LEAVES,
     "probe": {"trainer", "config"} | LEAVES,
-    "recorder": {"trainer", "run", "pointers"} | LEAVES,
+    "recorder": {"trainer", "run", "frames", "pointers"} | LEAVES,
     "best": {"gauge", "recorder", "trainer", "run", "config"} | GROUND | LEAVES,
     "board": {"run", "sentences"} | GROUND,
     "orders": {"trainer", "sources", "config"} | LEAVES,
@@ -57,8 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui": {"ui", "run", "supervisor", "config", "registry", "sources", "sentences", "data", "remote"} | GROUND,
 }
 LAZILY = {"ui": {"latent", "networks", "images", "remote"}}  # inside functions: torch is imported after the page answers
-TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "frames", "status", "pointers", "processes", "run",
-             "supervisor", "terminal", "headless", "ending", "remote", "sinks", "pixels", "sentences", "prepare", "ui"]
+TORCHLESS = ["__init__", "registry", "config", "sources", "data", "metrics", "files", "frames", "status", "pointers", "processes",
+             "run", "supervisor", "terminal", "headless", "ending", "remote", "sinks", "pixels", "sentences", "prepare", "ui"]
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 
 

@@ -33,7 +33,7 @@ ARGUMENTS = 5  # values that together name a data set: kind, categories, folder,
 NATIVE: dict[str, tuple[int, int]] = {"cifar10": (3, 32), "svhn": (3, 32), "folder": (0, 32), "zip": (0, 32)}
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MOST_DRAWN = 4000  # points of one drawing
-WISH = "(...values) => { ganPage.call('formChanged', values); return []; }"
+WISH = view.call("formChanged")
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -63,7 +63,7 @@ def came_as(name: str) -> str:
 
 
 def called(dataset: str, lang: str) -> str:
-    """A data set as people call it: "digits" by its words, one's own by the name it came with. web/data/facts.js does the same."""
+    """A data set as people call it: "digits" by its words, one's own by the name it came with. web/data/facts.js does so too."""
     kind, _, argument = dataset.partition(":")
     own = {"zip": came_as(argument), "folder": argument.replace("\\", "/").rstrip("/").rpartition("/")[2],
            "quickdraw": ", ".join(argument.split(","))}.get(kind, "")
@@ -149,15 +149,16 @@ class DataPanel:
             one.change(None, form, None, js=WISH, queue=False, api_visibility="private")
         for event in (self.folder.submit, self.folder.blur):
             event(None, form, None, js=WISH, queue=False, api_visibility="private")
-        tell = "(lang, ...rest) => [ganPage.language, ...rest]"
+        tell = view.TELL_LANGUAGE
         self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell, **QUIET)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, **QUIET)
         self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice],
                         js="() => [ganPage.language, ganPage.drawing]", **QUIET)
         asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell, **QUIET)
-        asked.success(None, self.question, None, js="(said) => { ganPage.call('askToDelete', said); return []; }", api_visibility="private")
+        asked.success(None, self.question, None, js=view.call("askToDelete"), api_visibility="private")
         # The name that was asked about: by now another upload may have taken its place in the list.
-        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], js="() => [ganPage.language, ganPage.upload]", **QUIET)
+        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice],
+                        js="() => [ganPage.language, ganPage.upload]", **QUIET)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""

@@ -10,13 +10,14 @@ import gradio as gr
 
 from ..config import PRESETS
 from ..run import Run, RunError
-from . import data_panel, words
+from . import data_panel, view, words
 from .attached import Elsewhere
 from .controls import Controls
-from .train_tab import QUIET, TELL, tell
+from .train_tab import QUIET, tell
 
 # One after the other: an answer about the run that was chosen before must not come last.
 IN_TURN: dict[str, Any] = {**QUIET, "concurrency_limit": 1, "concurrency_id": "runs enabled"}
+SHOW_AND_TELL = "(run, lang, now) => { ganPage.call('showRun', now); return [run, ganPage.language, now]; }"
 MOST = 200  # runs in the list, newest touched first
 
 
@@ -95,13 +96,13 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         return listed(run_id, lang, None)
 
     here, buttons = [run_box, lang_box, chosen], [show, resume, let_go]
-    asked = [event(tell(listed), here, [chosen, about], js=TELL, **QUIET) for event in (tab.select, refresh.click)]
-    asked += [event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=TELL, **QUIET)
+    asked = [event(tell(listed), here, [chosen, about], js=view.TELL, **QUIET) for event in (tab.select, refresh.click)]
+    asked += [event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=view.TELL, **QUIET)
               for event in (attach.click, place.submit)]
-    asked.append(let_go.click(tell(gone), here, [chosen, about], js=TELL, **QUIET))
+    asked.append(let_go.click(tell(gone), here, [chosen, about], js=view.TELL, **QUIET))
     for event in asked:
-        event.success(tell(enabled), here, buttons, js=TELL, **IN_TURN)
-    chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", **IN_TURN)
+        event.success(tell(enabled), here, buttons, js=view.TELL, **IN_TURN)
+    chosen.input(tell(enabled), here, buttons, js=view.TELL, trigger_mode="always_last", **IN_TURN)
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
-    show.click(None, chosen, None, js="(run) => { if (run) ganPage.call('showRun', run); return []; }", api_visibility="private")
-    resume.click(tell(go_on), here, tabs, js="(run, lang, now) => { ganPage.call('showRun', now); return [run, ganPage.language, now]; }", **QUIET)
+    show.click(None, chosen, None, js=view.call("showRun"), api_visibility="private")
+    resume.click(tell(go_on), here, tabs, js=SHOW_AND_TELL, **QUIET)

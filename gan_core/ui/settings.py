@@ -208,7 +208,7 @@ class Settings:
         kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], **last)
         for component in self.fields:
             component.input(check, [lang, *self.inputs], self.notice, trigger_mode="always_last",
-                            js="(lang, ...rest) => [ganPage.language, ...rest]", **quiet)
+                            js=view.TELL_LANGUAGE, **quiet)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
         self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._library)
 

@@ -16,9 +16,7 @@ from .library import Library
 from .settings import Settings
 
 # The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
-TELL = "(run, lang, ...rest) => [ganPage.run, ganPage.language, ...rest]"
-TURNED = "() => [ganPage.run, ganPage.language, ganPage.tuning]"
-REFUSED = "() => { ganPage.call('startRefused'); return []; }"  # nothing is starting after all
+TUNING = "() => [ganPage.run, ganPage.language, ganPage.tuning]"
 # Through the queue: only there does gradio 6.31 show a refusal as a message (without it the page gets a 500 and is silent).
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -35,7 +33,7 @@ def tell(action: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def build(t: Callable[[str], Any], controls: Controls, library: Library, run_box: gr.Textbox, lang_box: gr.Textbox) -> list[Any]:
-    """Everything inside the first tab; returns the form's inputs. `run_box` and `lang_box` are hidden inputs that TELL fills."""
+    """Everything inside the first tab; returns the form's inputs. `run_box`, `lang_box`: hidden inputs that `view.TELL` fills."""
     with gr.Column(elem_id="gan-train"):
         with gr.Row(elem_id="gan-main"):
             with gr.Column(elem_id="gan-settings"):
@@ -94,20 +92,20 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
                  "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
     for name, action in with_form.items():
-        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=TELL, **QUIET)
-        asked.failure(None, None, None, js=REFUSED, api_visibility="private")
+        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=view.TELL, **QUIET)
+        asked.failure(None, None, None, js=view.call("startRefused"), api_visibility="private")
     plain: dict[str, Callable[[str, str], Any]] = {"pause": controls.pause, "resume": controls.resume, "save": controls.save}
     for name, act in plain.items():
-        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=TELL, **QUIET)
-    buttons["restore-confirm"].click(tell(_silent(controls.restore)), [run_box, lang_box], None, js=TELL, **QUIET)
+        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=view.TELL, **QUIET)
+    buttons["restore-confirm"].click(tell(_silent(controls.restore)), [run_box, lang_box], None, js=view.TELL, **QUIET)
 
     def tune(run_id: str, lang: str, changes: str) -> None:
         controls.tune(changes, run_id, lang, labels=True)
 
-    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TURNED, **QUIET)
-    tuned.success(None, None, None, js="() => { ganPage.call('tuneAnswered', true); return []; }", api_visibility="private")
-    tuned.failure(None, None, None, js="() => { ganPage.call('tuneAnswered', false); return []; }", api_visibility="private")
-    buttons["stop"].click(tell(lambda run_id, lang: controls.stop(run_id, lang)), [run_box, lang_box], None, js=TELL, **QUIET)
+    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TUNING, **QUIET)
+    tuned.success(None, None, None, js=view.call("tuneObeyed"), api_visibility="private")
+    tuned.failure(None, None, None, js=view.call("tuneRefused"), api_visibility="private")
+    buttons["stop"].click(tell(_silent(controls.stop)), [run_box, lang_box], None, js=view.TELL, **QUIET)
 
 
 def _silent(act: Callable[[str, str], Any]) -> Callable[[str, str], None]:

@@ -15,14 +15,24 @@ import gradio as gr
 from .theme import theme
 from .web_files import web_files
 
-__all__ = ["HeadFirst", "bar", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real", "samples", "theme"]
+__all__ = ["HeadFirst", "bar", "call", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real", "samples",
+           "theme"]
+
+# What an event's `js=` puts before the values of its inputs: the run that this browser looks at, and its language.
+TELL = "(run, lang, ...rest) => [ganPage.run, ganPage.language, ...rest]"
+TELL_LANGUAGE = "(lang, ...rest) => [ganPage.language, ...rest]"
+
+
+def call(name: str) -> str:
+    """An event's `js=` that calls one of the functions in `web/page.js` with the values of the event's inputs."""
+    return f"(...values) => {{ ganPage.call('{name}', ...values); return []; }}"
 
 
 class HeadFirst:
     """ASGI middleware that writes our head into the page: `launch(app_kwargs={"middleware": [Middleware(HeadFirst)]})`.
 
-    `launch(head=...)` adds its tags by a script once gradio has started: too late to choose language and colours. `launch(css=...)`
-    is rewritten by gradio, so that `:root` and `body` miss.
+    `launch(head=...)` adds its tags by a script once gradio has started: too late to choose language and colours.
+    `launch(css=...)` is rewritten by gradio, so that `:root` and `body` miss.
     """
 
     def __init__(self, app: Any) -> None:

@@ -26,8 +26,8 @@ BOOT = "boot.js"  # inside the page itself
 MAIN = "main.js"
 # In the order of the cascade: the tokens first, then gradio's components, then ours.
 STYLES = tuple(f"styles/{name}.css" for name in (
-    "tokens", "gradio", "layout", "transport", "forms", "runs", "parts", "bar", "flow", "samples", "plane", "real", "charts", "latent",
-    "dialog", "settings", "knobs", "quality", "data", "pad"))
+    "tokens", "gradio", "layout", "transport", "forms", "runs", "parts", "bar", "flow", "samples", "plane", "real", "charts",
+    "latent", "dialog", "settings", "knobs", "quality", "data", "pad"))
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 CACHED = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -49,13 +49,12 @@ class WebFiles:
         return f"{ADDRESS}{self.version}/"
 
     def head(self) -> str:
-        """The tags that belong into the page's head: styles, which hold back the first paint, the boot script, the modules."""
-        base = html.escape(self.address)
-        styles = [f'<link rel="stylesheet" href="{base}{name}">' for name in STYLES]
-        preloads = [f'<link rel="modulepreload" href="{base}{name}">' for name in self.modules]
-        boot = (FOLDER / BOOT).read_text(encoding="utf-8")
-        script = f'<script data-assets="{base}" data-languages="{" ".join(words.LANGUAGES)}">\n{boot}</script>'
-        return "\n".join([*styles, script, *preloads, f'<script type="module" src="{base}{MAIN}"></script>', ""])
+        """The tags for the page's head: the boot script, the styles, which hold back the first paint, and the modules."""
+        data = {"assets": self.address, "languages": " ".join(words.LANGUAGES), "modules": " ".join(self.modules)}
+        attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())
+        styles = [f'<link rel="stylesheet" href="{self.address}{name}">' for name in STYLES]
+        return "\n".join([f"<script {attributes}>\n{_boot()}</script>", *styles,
+                          f'<script type="module" src="{self.address}{MAIN}"></script>', ""])
 
     async def reply(self, request: Request) -> Response:
         """One file of this version."""
@@ -78,6 +77,12 @@ def web_files() -> WebFiles:
 def routes() -> list[Route]:
     """What `launch(app_kwargs={"routes": ...})` takes."""
     return [Route(f"/{ADDRESS}{{version}}/{{name:path}}", web_files().reply, methods=["GET"])]
+
+
+def _boot() -> str:
+    """The boot script without the lines that are only comments."""
+    lines = (FOLDER / BOOT).read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.lstrip().startswith("//"))
 
 
 def _fingerprint(contents: Iterable[tuple[str, bytes]]) -> str:

@@ -63,7 +63,8 @@ def held(person) -> None:
     if person.state() == "running":
         person.click("btn-pause")
     person.wait_state("paused")
-    person.until("() => ganPlayground.store.frame.seq === ganPlayground.store.status.seq && ganPlayground.store.latent.live === ganPlayground.store.status.live")
+    person.until("() => { const { frame, latent, status } = ganPlayground.store; "
+                 "return frame.seq === status.seq && latent.live === status.live; }")
     person.page.wait_for_timeout(1000)  # points glide to their places, the slider bank's answer comes
 
 

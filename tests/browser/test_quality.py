@@ -150,7 +150,8 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     page.click("details.gan-fold:has(#knob-measure_share) > summary")
     page.fill("#knob-measure_share", "0.5")  # ten times as often: nobody waits for what this test is not about
     page.keyboard.press("Enter")
-    person.until("() => ganPlayground.store.status.best && ganPlayground.store.quality.length > 0 && ganPlayground.store.floor", seconds=120)
+    person.until("() => { const { status, quality, floor } = ganPlayground.store; "
+                 "return status.best && quality.length > 0 && floor; }", seconds=120)
     person.until("() => document.querySelector('#quality-curves .gan-empty').hidden")
     best = page.evaluate("ganPlayground.store.status.best.step")
     person.until_step(best + 30)

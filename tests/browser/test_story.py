@@ -201,7 +201,8 @@ def test_a_killed_worker_is_told_and_resume_goes_on(playground, visit):
     saved = page.evaluate("ganPlayground.store.status.checkpoint_step")
     person.click("btn-save")
     person.until("saved => ganPlayground.store.status.checkpoint_step > saved", saved)
-    saved, run, pid = page.evaluate("[ganPlayground.store.status.checkpoint_step, ganPlayground.run, ganPlayground.store.status.pid]")
+    status = page.evaluate("ganPlayground.store.status")
+    saved, run, pid = status["checkpoint_step"], page.evaluate("ganPlayground.run"), status["pid"]
     os.kill(pid, signal.SIGKILL)
     person.wait_state("failed")
     banner = page.locator(".gan-banner")

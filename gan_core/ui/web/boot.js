@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const root = document.documentElement;
-  const { assets, languages } = document.currentScript.dataset;
+  const { assets, languages, modules } = document.currentScript.dataset;
   const all = languages.split(" ");
   const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } }; // some frames forbid storage
 
@@ -41,12 +41,15 @@
   observer.observe(root, { attributes: true, attributeFilter: ["lang"], childList: true });
   restore();
 
-  const words = Object.assign(document.createElement("link"), { rel: "preload", as: "fetch", crossOrigin: "anonymous" });
-  words.href = `${assets}words.${language}.json`;
-  document.head.append(words);
+  // All files are asked for at once, however long the chain of their imports is.
+  function preload(name, properties) {
+    document.head.append(Object.assign(document.createElement("link"), properties, { href: assets + name }));
+  }
+  preload(`words.${language}.json`, { rel: "preload", as: "fetch", crossOrigin: "anonymous" });
+  for (const name of modules.split(" ")) preload(name, { rel: "modulepreload" });
 
   let open;
-  const modules = new Promise((resolve) => { open = resolve; });
+  const calls = new Promise((resolve) => { open = resolve; });
   window.ganPage = { language, languages: all, run: "", tuning: "", drawing: "[]", upload: "", isDark, paint, open,
-    call: (name, ...values) => { modules.then((calls) => calls[name](...values)); } };
+    call: (name, ...values) => { calls.then((functions) => functions[name](...values)); } };
 })();

@@ -33,7 +33,11 @@ export function setAttribute(element, name, value) {
 export const smallButton = (label, onclick, props = {}) =>
   h("button", { type: "button", class: "gan-btn gan-small", onclick, ...props }, label);
 
-/** A native button by its id, which gradio puts on the button or on a box around it. @param {string} id @returns {HTMLButtonElement | null} */
+/**
+ * A native button by its id, which gradio puts on the button or on a box around it.
+ * @param {string} id
+ * @returns {HTMLButtonElement | null}
+ */
 export function nativeButton(id) {
   const found = document.getElementById(id);
   return found instanceof HTMLButtonElement || !found ? found : found.querySelector("button");

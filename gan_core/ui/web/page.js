@@ -23,12 +23,14 @@ import { showRun } from "./stream.js";
 const calls = {
   /** What the form of the next run holds now. */
   formChanged,
-  /** A change of knobs was obeyed, or refused. */
-  tuneAnswered,
+  tuneObeyed: () => tuneAnswered(true),
+  tuneRefused: () => tuneAnswered(false),
   /** What deleting an upload means, "" where it may not be deleted. */
   askToDelete,
-  /** Look at this run from now on. */
-  showRun,
+  /** Look at this run from now on. @param {string | null} run */
+  showRun(run) {
+    if (run) showRun(run);
+  },
   /** Nothing is starting after all. */
   startRefused() {
     store.pending = "";

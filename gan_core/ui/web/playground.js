@@ -6,7 +6,11 @@ import { showRun } from "./stream.js";
 let shownAt = 0;
 
 export const playground = {
-  state: "loading", step: 0, frames: 0, run: /** @type {string | null} */ (null), sliderLatencyMs: /** @type {number | null} */ (null),
+  state: "loading",
+  step: 0,
+  frames: 0,
+  run: /** @type {string | null} */ (null),
+  sliderLatencyMs: /** @type {number | null} */ (null),
   /** Milliseconds since the newest frame was drawn. */
   get lastFrameAgeMs() { return shownAt ? performance.now() - shownAt : null; },
   store, on, emit, showRun, called: calledDataset,

@@ -10,7 +10,12 @@ import { t } from "./words.js";
 const NATIVE = { width: 224, height: 56 }; // pixels of eight cells by two, of 28 each
 const PLANE = 108; // CSS pixels
 
-/** A small plane of real points alone. @param {HTMLCanvasElement} canvas @param {Stream.RealPoints} points @param {number} side */
+/**
+ * A small plane of real points alone.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Stream.RealPoints} points
+ * @param {number} side in CSS pixels
+ */
 export const drawRealStrip = (canvas, points, side) => drawReal(sized(canvas, side), points, side, token("--real"));
 
 /** @type {import("./mount.js").Part} */

@@ -31,8 +31,8 @@ import { append, copied, thinned } from "./lib/series.js";
 
 /** @type {State} */
 export const store = {
-  connection: "connecting", run: null, kind: "none", origin: "", config: null, status: null, controls: {}, worker: "none", silent: 0,
-  series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null, history: [],
+  connection: "connecting", run: null, kind: "none", origin: "", config: null, status: null, controls: {}, worker: "none",
+  silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null, history: [],
   frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [],
 };
 
@@ -67,7 +67,10 @@ export function inForce(name) {
 /** @param {...string} states */
 export const isIn = (...states) => Boolean(store.status && states.includes(store.status.state));
 
-/** What each event of the stream does to the store. @type {{ [name in keyof Stream.Events]: (event: Stream.Events[name]) => void }} */
+/**
+ * What each event of the stream does to the store.
+ * @type {{ [name in keyof Stream.Events]: (event: Stream.Events[name]) => void }}
+ */
 export const reducers = {
   snapshot(event) {
     const { run, kind, origin, config, status, worker, frame, real, latent, active, frame_rule } = event;

@@ -14,15 +14,8 @@ export function bannerState(dismissed) {
   if (connection === "gone") return { look: "failed", text: t("banner.gone") };
   if (!status) return null;
   if (status.state === "failed" && status.error) return { look: "failed", text: failure(status, status.error) };
-  const stop = kind === "run";
-  if (isSilent()) return { look: "wait", text: t("banner.silent", { n: Math.round(store.silent) }), stop };
-  if (status.state === "starting" && status.restarting) {
-    const step = number(Math.max(0, status.checkpoint_step));
-    return { look: "wait", text: t("banner.restarting", { n: number(status.processes), step }), stop };
-  }
-  if (status.state === "starting" && status.progress) {
-    return { look: "wait", text: t("banner.loading", { what: progressWords(status.progress, ", ") }), stop };
-  }
+  const waiting = isSilent() ? t("banner.silent", { n: Math.round(store.silent) }) : beginning(status);
+  if (waiting) return { look: "wait", text: waiting, stop: kind === "run" };
   if (kind === "reading") return { look: "wait", text: t("banner.reading") };
   if (kind === "remote") return { look: "wait", text: t("banner.remote", { origin: store.origin || "" }) };
   if (status.notice && dismissed !== noticeKey()) {
@@ -31,13 +24,21 @@ export function bannerState(dismissed) {
   return null;
 }
 
+/** What a run waits for before its first step, "" where it waits for nothing. @param {Stream.Status} status */
+function beginning({ state, restarting, progress, processes, checkpoint_step }) {
+  if (state !== "starting") return "";
+  if (restarting) return t("banner.restarting", { n: number(processes), step: number(Math.max(0, checkpoint_step)) });
+  return progress ? t("banner.loading", { what: progressWords(progress, ", ") }) : "";
+}
+
 /** Another run's notice, or another notice, is shown again. */
 export const noticeKey = () => `${store.run} ${store.status?.notice}`;
 
 /** @param {Stream.Status} status @param {Stream.RunError} error */
 function failure(status, { kind, message, step, said }) {
   const sentence = said?.[language] || message;
-  const reason = ["refused", "crashed"].includes(kind) && sentence ? sentence : t(`banner.${ERRORS.includes(kind) ? kind : "crashed"}`);
+  const known = ERRORS.includes(kind) ? kind : "crashed";
+  const reason = ["refused", "crashed"].includes(known) && sentence ? sentence : t(`banner.${known}`);
   const resume = store.controls.resume && status.checkpoint_step >= 0
     ? " " + t("banner.failed_resume", { step: number(status.checkpoint_step) }) : "";
   return t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume;

@@ -98,8 +98,10 @@ function coloursButton() {
 function languageButton() {
   const { languages } = window.ganPage;
   const other = languages[(languages.indexOf(language) + 1) % languages.length];
-  return h("button", { type: "button", class: "gan-btn", id: "gan-language", title: t("bar.language"), lang: other, onclick: () => {
+  const props = { type: "button", class: "gan-btn", id: "gan-language", title: t("bar.language"), lang: other };
+  const choose = () => {
     remember("gan.language", other);
     location.reload();
-  } }, t("bar.language_other"));
+  };
+  return h("button", { ...props, onclick: choose }, t("bar.language_other"));
 }

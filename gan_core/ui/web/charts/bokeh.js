@@ -43,7 +43,8 @@ export function figure({ height, log = false, share = false }) {
   const [below] = p.below, [left] = p.left;
   for (const axis of [below, left]) {
     Object.assign(axis, { axis_line_color: null, major_tick_line_color: null, minor_tick_line_color: null,
-      major_label_text_color: token("--mut"), major_label_text_font_size: "11px", major_label_text_font: "system-ui, sans-serif" });
+      major_label_text_color: token("--mut"), major_label_text_font_size: "11px",
+      major_label_text_font: "system-ui, sans-serif" });
   }
   for (const grid of p.center) grid.grid_line_color = grid.dimension === 1 ? token("--line") : null;
   below.formatter = formatter(number);

@@ -55,7 +55,9 @@ export class ChartStack {
 
   /** Draw soon. */
   ask() {
-    this.#due ||= setTimeout(() => requestAnimationFrame(() => this.#draw()), Math.max(0, REDRAW_MS - (performance.now() - this.#drawnAt)));
+    if (this.#due) return;
+    const wait = Math.max(0, REDRAW_MS - (performance.now() - this.#drawnAt));
+    this.#due = setTimeout(() => requestAnimationFrame(() => this.#draw()), wait);
   }
 
   async build() {

@@ -17,7 +17,8 @@ const COLOUR = { d_loss: "--dis", g_loss: "--gen", d_real: "--real", d_fake: "--
 export function curveChart(kind, source, { log, hidden, height }) {
   const p = figure({ height, log: kind === "losses" && log, share: kind === "beliefs" }), x = { field: "step" };
   if (kind === "beliefs") {
-    p.add_layout(model("Span", { location: 0.5, dimension: "width", line_dash: [3, 4], line_color: token("--mut"), line_width: 1 }));
+    const look = { line_dash: [3, 4], line_color: token("--mut"), line_width: 1 };
+    p.add_layout(model("Span", { location: 0.5, dimension: "width", ...look }));
   }
   /** @type {Record<string, any[]>} */
   const lines = {};

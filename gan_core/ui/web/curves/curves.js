@@ -1,5 +1,5 @@
 // The card of charts with its two faces: losses, and the measures of quality.
-import { h, segments } from "../dom.js";
+import { h, segments, smallButton } from "../dom.js";
 import { Quality } from "../quality/quality.js";
 import { recall, remember } from "../storage.js";
 import { on } from "../store.js";
@@ -16,7 +16,8 @@ export function curves(root, signal) {
     remember("gan.face", face);
   });
   faces.id = "curves-face";
-  const restore = h("button", { type: "button", class: "gan-btn gan-small", id: "btn-restore", disabled: true }, t("transport.restore"));
+  // Pressing it is a matter of transport/, which asks first.
+  const restore = smallButton(t("transport.restore"), () => {}, { id: "btn-restore", disabled: true });
   card.append(
     h("div", { class: "gan-row gan-switch" }, faces, h("span", { class: "gan-space" }), losses.settings,
       h("div", { class: "gan-row", "data-of": "quality" }, restore)),

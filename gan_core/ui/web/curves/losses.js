@@ -33,11 +33,13 @@ export class Losses {
       },
       empty: () => (store.series.step.length ? "" : t("curves.empty")),
     }, signal);
-    this.settings = h("div", { class: "gan-row", "data-of": "losses" }, smallButton(t("curves.fit"), () => { this.#stack.build(); }),
+    this.settings = h("div", { class: "gan-row", "data-of": "losses" },
+      smallButton(t("curves.fit"), () => { this.#stack.build(); }),
       h("label", { class: "gan-row" }, t("curves.smooth"), this.#smoothSlider()),
       h("label", { class: "gan-row" }, this.#logBox(), t("curves.log")));
     this.element = h("div", { id: "loss-curves", class: "gan-curves", "data-of": "losses" },
-      this.#legend("losses"), this.#stack.boxes.losses, h("h2", {}, t("curves.beliefs")), this.#legend("beliefs"), this.#stack.boxes.beliefs);
+      this.#legend("losses"), this.#stack.boxes.losses,
+      h("h2", {}, t("curves.beliefs")), this.#legend("beliefs"), this.#stack.boxes.beliefs);
     this.#drawNumbers();
   }
 
@@ -76,11 +78,14 @@ export class Losses {
   #legend(kind) {
     const keys = LINES[kind].map((name) => {
       const value = this.#values[name] = h("b", { class: "w4" });
-      const key = h("button", { type: "button", class: `gan-key ${name}`, "aria-pressed": "true", title: t("curves.hide"), onclick: () => {
-        if (!this.#hidden.delete(name)) this.#hidden.add(name);
-        key.setAttribute("aria-pressed", String(!this.#hidden.has(name)));
-        for (const line of this.#stack.charts[kind]?.lines[name] ?? []) line.visible = !this.#hidden.has(name);
-      } }, h("i"), t(`curves.${name}`), " ", value);
+      const key = h("button", { type: "button", class: `gan-key ${name}`, "aria-pressed": "true", title: t("curves.hide") },
+        h("i"), t(`curves.${name}`), " ", value);
+      key.addEventListener("click", () => {
+        const shown = this.#hidden.delete(name);
+        if (!shown) this.#hidden.add(name);
+        key.setAttribute("aria-pressed", String(shown));
+        for (const line of this.#stack.charts[kind]?.lines[name] ?? []) line.visible = shown;
+      });
       return key;
     });
     const guess = kind === "beliefs" ? h("span", { class: "gan-guess" }, h("i"), t("curves.guessing")) : null;

@@ -19,7 +19,10 @@ export function classesOf({ names }, most = Infinity) {
 export function leftOutOf({ skipped }) {
   const all = Object.entries(skipped || {}).filter(([, n]) => n > 0);
   if (!all.length) return "";
-  const reasons = all.map(([name, n]) => (known(`skipped.${name}`) ? t(`skipped.${name}`, { n: number(n) }) : `${number(n)} ${name}`));
+  const reasons = all.map(([name, n]) => {
+    const key = `skipped.${name}`;
+    return known(key) ? t(key, { n: number(n) }) : `${number(n)} ${name}`;
+  });
   return t("data.left_out", { n: number(all.reduce((sum, [, n]) => sum + n, 0)), reasons: reasons.join(", ") });
 }
 

@@ -28,8 +28,8 @@ class Pad {
   #count = h("span", { class: "gan-mute", role: "status" });
   #undo = smallButton(t("data.undo"), () => this.#change(strokes.slice(0, -1)));
   #clear = smallButton(t("data.clear"), () => this.#change([]));
-  elements = [this.#canvas,
-    h("div", { class: "gan-pad-side" }, h("span", { class: "gan-mute" }, t("data.pad_hint")), this.#undo, this.#clear, this.#count)];
+  elements = [this.#canvas, h("div", { class: "gan-pad-side" },
+    h("span", { class: "gan-mute" }, t("data.pad_hint")), this.#undo, this.#clear, this.#count)];
   /** @type {Stroke | null} */
   #stroke = null;
   #timer = 0;
@@ -58,7 +58,8 @@ class Pad {
     context.fillStyle = token("--real");
     for (const [x, y] of drawn) context.fillRect(x * side - size / 2, (1 - y) * side - size / 2, size, size);
     this.#undo.disabled = this.#clear.disabled = !strokes.length;
-    setText(this.#count, drawn.length ? t(drawn.length < MOST ? "data.pad_points" : "data.pad_full", { n: number(drawn.length) }) : "");
+    const sentence = drawn.length < MOST ? "data.pad_points" : "data.pad_full";
+    setText(this.#count, drawn.length ? t(sentence, { n: number(drawn.length) }) : "");
   }
 
   /** @param {Stroke[]} next */

@@ -20,4 +20,5 @@ export function progressCount(progress) {
 }
 
 /** Both. @param {Stream.Progress} progress @param {string} separator */
-export const progressWords = (progress, separator) => [progressShare(progress), progressCount(progress)].filter(Boolean).join(separator);
+export const progressWords = (progress, separator) =>
+  [progressShare(progress), progressCount(progress)].filter(Boolean).join(separator);

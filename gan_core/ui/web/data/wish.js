@@ -31,8 +31,8 @@ export const hasForm = () => form !== null;
 /** What the form names, each "" before gradio has filled it. @returns {{ preset: string, kind: string, upload: string }} */
 export const formValues = () => ({ preset: form?.[0] ?? "", kind: form?.[1] ?? "", upload: form?.[4] ?? "" });
 
-/** What the form holds now. @param {any[]} values */
-export function formChanged(values) {
+/** @param {...any} values what the form holds now */
+export function formChanged(...values) {
   form = values;
   emit("form");
   clearTimeout(timer);
@@ -75,4 +75,5 @@ async function post(more, options = {}) {
 
 addEventListener("pagehide", () => { if (form) post({ leave: true }, { keepalive: true }).catch(() => null); });
 addEventListener("pageshow", (event) => { if (event.persisted && form) send(); });
-on("snapshot", () => { if (form && answer.state === "refused") send(true); }); // Start tries again what was refused, and may get it
+// Start tries again what was refused, and may get it.
+on("snapshot", () => { if (form && answer.state === "refused") send(true); });

@@ -9,10 +9,11 @@ export class Work {
   #sentence = h("b");
   #count = h("span");
   #fill = h("i");
-  #bar = h("div", { class: "gan-progress", role: "progressbar", "aria-label": t("data.begins"), "aria-valuemin": 0, "aria-valuemax": 100 },
-    this.#fill);
+  #bar = h("div", { class: "gan-progress", role: "progressbar", "aria-label": t("data.begins"), "aria-valuemin": 0,
+    "aria-valuemax": 100 }, this.#fill);
   element = h("div", { class: "gan-work", hidden: true },
-    h("div", { class: "gan-row" }, this.#sentence, h("span", { class: "gan-space" }), smallButton(t("data.cancel"), cancel)), this.#bar, this.#count);
+    h("div", { class: "gan-row" }, this.#sentence, h("span", { class: "gan-space" }), smallButton(t("data.cancel"), cancel)),
+    this.#bar, this.#count);
 
   /** @param {import("./wish.js").Answer} answer one that is waiting or working */
   draw({ state, progress }) {

@@ -58,7 +58,8 @@ export class Bank {
 
   /** @param {number} k @param {string | null} run @param {boolean} raw */
   #row(k, run, raw) {
-    const name = raw ? String(k + 1) : nameOf(run, k), reach = raw ? REACH.raw : REACH.directions, number = h("b", { class: "w4" });
+    const name = raw ? String(k + 1) : nameOf(run, k), reach = raw ? REACH.raw : REACH.directions;
+    const number = h("b", { class: "w4" });
     const label = h("span", { class: "gan-name", title: raw ? null : t("latent.rename") }, name);
     const input = h("input", { type: "range", min: -reach, max: reach, step: 0.05, title: t("latent.reset_one"),
       "aria-label": t(raw ? "latent.coordinate" : "latent.slider", { n: name }) });

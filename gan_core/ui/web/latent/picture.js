@@ -4,8 +4,10 @@ import { verdictName } from "../lib/latent.js";
 import { percent } from "../lib/numbers.js";
 import { t } from "../words.js";
 
+const NATIVE = { width: 28, height: 28 }; // of most pictures, until one is there
+
 export class DrivenPicture {
-  #image = h("img", { id: "latent-image", class: "gan-driven", alt: "", width: 28, height: 28, hidden: true, draggable: "false" });
+  #image = h("img", { id: "latent-image", class: "gan-driven", alt: "", ...NATIVE, hidden: true, draggable: "false" });
   #empty = h("p", { class: "gan-empty" }, t("empty.server"));
   #words = h("b");
   #share = h("span", { class: "gan-share" });
@@ -13,7 +15,8 @@ export class DrivenPicture {
   #meter = h("div", { class: "gan-meter", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0,
     "aria-label": t("latent.expert_says") }, this.#fill);
   element = h("div", { class: "gan-drive" }, h("div", { class: "gan-frame" }, this.#image, this.#empty),
-    h("div", { class: "gan-verdict" }, h("span", { class: "gan-mute" }, t("latent.expert_says")), this.#words, this.#meter, this.#share));
+    h("div", { class: "gan-verdict" },
+      h("span", { class: "gan-mute" }, t("latent.expert_says")), this.#words, this.#meter, this.#share));
 
   get isEmpty() {
     return this.#image.hidden;
@@ -26,7 +29,9 @@ export class DrivenPicture {
     if (old.startsWith("blob:")) URL.revokeObjectURL(old);
     this.#empty.hidden = true;
     this.#image.classList.toggle("gan-smooth", point !== null);
-    if (Number.isFinite(verdict)) this.#judge(t(`latent.says_${verdictName(verdict)}`), t("latent.verdict", { n: percent(verdict) }), percent(verdict));
+    if (!Number.isFinite(verdict)) return;
+    const n = percent(verdict);
+    this.#judge(t(`latent.says_${verdictName(verdict)}`), t("latent.verdict", { n }), n);
   }
 
   /** A sentence that is read while there is no picture. @param {string} sentence */

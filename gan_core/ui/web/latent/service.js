@@ -39,8 +39,9 @@ export async function fetchDirections(run) {
  * @param {{ psi: string, label?: string }} options
  */
 export async function fetchPicture(run, z, options) {
-  const body = new Blob([/** @type {BlobPart} */ (z.buffer)]);
-  const reply = await ask(address("z", { run, ...options }), { method: "POST", body, headers: { "Content-Type": "application/octet-stream" } });
+  const body = new Blob([/** @type {BlobPart} */ (z.buffer)]), headers = { "Content-Type": "application/octet-stream" };
+  const reply = await ask(address("z", { run, ...options }), { method: "POST", body, headers });
+  const verdict = Number(reply.headers.get("X-Gan-Verdict"));
   const point = (reply.headers.get("X-Gan-Point") || "").split(",").map(Number);
-  return { picture: await reply.blob(), verdict: Number(reply.headers.get("X-Gan-Verdict")), point: point.length === 2 ? point : null };
+  return { picture: await reply.blob(), verdict, point: point.length === 2 ? point : null };
 }

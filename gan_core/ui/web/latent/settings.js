@@ -16,7 +16,6 @@ const LONG_NAME = 2; // letters; longer ones need a wider list
  */
 
 export class BankSettings {
-  #actions;
   #about = h("span", { class: "gan-mute" });
   #seed = h("input", { type: "number", min: 0, max: 2147483647, step: 1, id: "latent-seed", class: "gan-seed" });
   #class = h("select", { id: "latent-class", class: "gan-seed" });
@@ -28,10 +27,10 @@ export class BankSettings {
 
   /** @param {Actions} actions */
   constructor(actions) {
-    this.#actions = actions;
     this.#mode = button("latent-mode", "latent.to_raw", () => actions.toggleRaw());
     const surprise = () => actions.plant(Math.floor(Math.random() * LARGEST_RANDOM));
-    this.element = h("div", { class: "gan-row gan-head" }, h("h2", {}, t("latent.title")), this.#about, h("span", { class: "gan-space" }),
+    this.element = h("div", { class: "gan-row gan-head" },
+      h("h2", {}, t("latent.title")), this.#about, h("span", { class: "gan-space" }),
       h("label", { class: "gan-row" }, t("latent.seed"), this.#seed), this.#classes,
       h("label", { class: "gan-row", title: t("latent.truncation_help") }, t("latent.truncation"), this.#psi, this.#psiValue),
       button("latent-surprise", "latent.surprise", surprise),

@@ -10,7 +10,11 @@ const OPACITY = Uint8ClampedArray.from({ length: 256 }, (_, v) => {
   return (255 * DEEPEST) / (1 + (1 / p - 1) ** SHARPER);
 });
 
-/** Rounded by a binomial filter, because a sure discriminator makes a coast of square cells. @param {Uint8Array} cells @param {number} size */
+/**
+ * Rounded by a binomial filter, because a sure discriminator makes a coast of square cells.
+ * @param {Uint8Array} cells
+ * @param {number} size
+ */
 export function softened(cells, size) {
   const inside = (/** @type {number} */ i) => Math.min(size - 1, Math.max(0, i));
   const at = (/** @type {number} */ row, /** @type {number} */ column) => cells[inside(row) * size + inside(column)];

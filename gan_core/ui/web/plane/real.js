@@ -1,4 +1,4 @@
-// Layer: real points. Squares, where fakes are discs, so that they differ in more than colour; many at one place are darker than one.
+// Layer: real points. Squares, where fakes are discs, so that they differ in more than colour.
 import { projection } from "../lib/plane.js";
 
 /**
@@ -10,7 +10,7 @@ import { projection } from "../lib/plane.js";
 export function drawReal(context, real, side, colour) {
   const [x, y] = projection(real.view, side), size = Math.max(2.5, side / 72);
   context.fillStyle = colour;
-  context.globalAlpha = 0.4;
+  context.globalAlpha = 0.4; // many at one place are darker than one
   for (const [px, py] of real.points) context.fillRect(x(px) - size / 2, y(py) - size / 2, size, size);
   context.globalAlpha = 1;
 }

@@ -19,7 +19,8 @@ const CHEAP_MS = 5; // a drawing that takes longer does not glide: the machine t
 const LEGEND_WIDTH = 178, GAP = 16, BORDERS = 4, SMALLEST = 120; // CSS pixels
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-const palette = () => ({ real: token("--real"), gen: token("--gen"), dis: token("--dis"), card: token("--card"), ink: token("--ink") });
+const palette = () =>
+  ({ real: token("--real"), gen: token("--gen"), dis: token("--dis"), card: token("--card"), ink: token("--ink") });
 /** @typedef {ReturnType<typeof palette>} Palette */
 /** @typedef {{ fake: number[], push: number[], warp: number[] }} Coordinates of a frame, flat */
 /** @typedef {{ step: number, run: string | null, live: boolean }} Origin of a frame */
@@ -104,8 +105,9 @@ export class Stage {
     if (!frame || this.element.hidden || !this.#side || !this.element.isConnected) return;
     if (from && now - this.#drawnAt < GLIDE_EVERY_MS && now - this.#began < GLIDE_MS) { this.#ask(); return; }
     this.#drawnAt = now;
-    const start = performance.now(), share = from ? Math.min(1, (now - this.#began) / GLIDE_MS) : 1, eased = share * (2 - share);
-    this.#drawn = { fake: blend(from?.fake, to.fake, eased), push: blend(from?.push, to.push, eased), warp: blend(from?.warp, to.warp, eased) };
+    const start = performance.now(), share = from ? Math.min(1, (now - this.#began) / GLIDE_MS) : 1;
+    const between = (/** @type {keyof Coordinates} */ name) => blend(from?.[name], to[name], share * (2 - share));
+    this.#drawn = { fake: between("fake"), push: between("push"), warp: between("warp") };
     this.#layers(frame, this.#drawn);
     this.#cost = 0.8 * this.#cost + 0.2 * (performance.now() - start);
     if (share < 1) this.#ask(); else this.#from = null;
@@ -114,13 +116,14 @@ export class Stage {
   /** @param {Stream.Points} frame @param {Coordinates} at */
   #layers(frame, at) {
     const side = this.#side, context = sized(this.#canvas, side), [x, y] = projection(frame.view, side);
-    const { shown } = this.#legend, colours = this.#palette, driven = this.#driven;
+    const { shown } = this.#legend, { real } = store, colours = this.#palette, driven = this.#driven, origin = this.#origin;
     if (shown.opinion) drawOpinion(context, this.#map, side);
     if (shown.grid) drawGrid(context, at.warp, frame.warp.length, x, y, colours.gen);
-    if (shown.real && store.real && typeof store.real === "object") context.drawImage(this.#realLayer(store.real), 0, 0, side, side);
+    if (shown.real && real && typeof real === "object") context.drawImage(this.#realLayer(real), 0, 0, side, side);
     if (shown.arrows) drawArrows(context, at.fake, at.push, x, y, side / (frame.view[1] - frame.view[0]), colours);
     if (shown.fakes) drawFakes(context, at.fake, x, y, Math.max(1.8, side / 190), colours);
-    if (driven && this.#origin.live && driven.run === this.#origin.run) drawRing(context, x(driven.point[0]), y(driven.point[1]), colours);
+    if (!driven || !origin.live || driven.run !== origin.run) return;
+    drawRing(context, x(driven.point[0]), y(driven.point[1]), colours);
   }
 
   /** Real points never move: drawn once for each size, colour and run. @param {Stream.RealPoints} real */

@@ -6,7 +6,8 @@ import { t } from "../words.js";
 import { SHARES, bestColumns, floorColumns, measured, qualityColumns } from "./measures.js";
 
 /** @type {Record<string, { colour: string, dash?: number[] }>} */
-const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precision: { colour: "--ink" }, recall: { colour: "--mut", dash: [5, 3] } };
+const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precision: { colour: "--ink" },
+  recall: { colour: "--mut", dash: [5, 3] } };
 
 /**
  * `source`, `floor` and `best` are its sources of data.
@@ -16,7 +17,8 @@ const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precisi
 export function qualityChart(kind, height) {
   const head = kind === "head", { first, shares } = measured(), x = { field: "step" }, value = { field: "value" };
   const p = figure({ height, log: head, share: !head });
-  const [source, floor, best] = [qualityColumns(), floorColumns(), bestColumns()].map((data) => model("ColumnDataSource", { data }));
+  const [source, floor, best] = [qualityColumns(), floorColumns(), bestColumns()]
+    .map((data) => model("ColumnDataSource", { data }));
   const line = (/** @type {string} */ field, look = LOOK[field] || { colour: "--gen" }) => {
     const line_color = token(look.colour);
     p.line(x, { field }, { source, line_color, line_width: 2, line_dash: { value: look.dash || [] } });

@@ -52,5 +52,6 @@ export function floorColumns() {
 /** The best measurement so far as a point. */
 export function bestColumns() {
   const best = store.status?.best;
-  return best && best.name === measured().first && best.value > 0 ? { step: [best.step], value: [best.value] } : { step: [], value: [] };
+  if (!best || best.name !== measured().first || best.value <= 0) return { step: [], value: [] };
+  return { step: [best.step], value: [best.value] };
 }

@@ -1,4 +1,4 @@
-// The measures of the averaged generator over the steps: the headline, the shares below it, and the newest numbers in plain words.
+// The measures of the averaged generator over the steps: the headline, the shares below it, and the newest numbers in words.
 import { ChartStack } from "../charts/stack.js";
 import { h, setText } from "../dom.js";
 import { inForce, isIn, store } from "../store.js";
@@ -34,7 +34,8 @@ export class Quality {
       empty: emptySentence,
     }, signal);
     this.element = h("div", { id: "quality-curves", class: "gan-curves", "data-of": "quality" },
-      this.#headLegend, this.#stack.boxes.head, this.#shareTitle, this.#shareLegend, this.#stack.boxes.shares, this.#rest, this.#sentence);
+      this.#headLegend, this.#stack.boxes.head, this.#shareTitle, this.#shareLegend, this.#stack.boxes.shares, this.#rest,
+      this.#sentence);
     this.#drawNumbers();
   }
 
@@ -78,11 +79,15 @@ export class Quality {
     this.#rest.replaceChildren(...others.map((name) => this.#key(name)));
   }
 
-  /** A measure's name and number; its sentence is shown below while one points at it or reaches it by Tab. @param {string} name */
+  /**
+   * A measure's name and number; its sentence is shown below while one points at it or reaches it by Tab.
+   * @param {string} name
+   */
   #key(name) {
     if (!this.#keys[name]) {
       const value = h("b");
-      const element = h("button", { type: "button", class: "gan-key gan-measure", "data-measure": name }, h("i"), t(`measures.${name}`), " ", value);
+      const element = h("button", { type: "button", class: "gan-key gan-measure", "data-measure": name },
+        h("i"), t(`measures.${name}`), " ", value);
       for (const event of ["pointerenter", "focus", "click"]) element.addEventListener(event, () => this.#tell(name));
       for (const event of ["pointerleave", "blur"]) element.addEventListener(event, () => this.#tell(""));
       this.#keys[name] = { element, value };

@@ -8,7 +8,8 @@ export class HistorySlider {
   chosen = null;
   #slider = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": t("samples.history"), disabled: true });
   #step = h("span", { class: "gan-at" });
-  #live = h("button", { type: "button", class: "gan-btn gan-small", "aria-pressed": "true" }, h("i", { class: "gan-dot" }), t("samples.live"));
+  #live = h("button", { type: "button", class: "gan-btn gan-small", "aria-pressed": "true" },
+    h("i", { class: "gan-dot" }), t("samples.live"));
   element = h("span", { class: "gan-scrub" }, this.#step, this.#slider, this.#live);
   #changed;
 

@@ -13,7 +13,7 @@ import { HistorySlider } from "./history.js";
 const NATIVE = 224; // 8 cells of 28 pixels
 const BORDERS = 4, NAMES = 18; // CSS pixels: of the picture, of the line of class names
 
-/** @typedef {Partial<Stream.Frame> & { seq: number, step: number, run: string | null, live: boolean }} Wanted a frame to be shown */
+/** @typedef {Partial<Stream.Frame> & Stream.Kept & { run: string | null, live: boolean }} Wanted a frame to be shown */
 
 /** @type {import("../mount.js").Part} */
 export function samples(root, signal) {
@@ -39,8 +39,8 @@ class Samples {
   constructor(root, signal) {
     this.#root = root;
     this.#stage = new Stage(this.#holder, signal);
-    root.append(h("div", { class: "gan-stage" }, this.#holder, h("div", { class: "gan-under" },
-      h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption), this.#history.element)));
+    const caption = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
+    root.append(h("div", { class: "gan-stage" }, this.#holder, h("div", { class: "gan-under" }, caption, this.#history.element)));
     new ResizeObserver(() => this.#resize()).observe(this.#holder);
     on("snapshot", () => this.#restart(), signal);
     on("status connection", () => this.#describe(), signal);
@@ -134,17 +134,18 @@ class Samples {
 
   #resize() {
     const holder = this.#holder, wide = this.#image.naturalWidth || NATIVE, high = this.#image.naturalHeight || NATIVE;
-    const height = stacked.matches ? 0.55 * innerHeight : holder.clientHeight; // stacked, the page scrolls and only the width is given
-    const names = this.#columns.element.hidden ? 0 : NAMES;
-    const times = Math.min(zoom(holder.clientWidth - BORDERS, wide, pixelRatio()), zoom(height - BORDERS - names, high, pixelRatio()));
+    // Where the page is stacked it scrolls, and only the width is given.
+    const room = (stacked.matches ? 0.55 * innerHeight : holder.clientHeight) - (this.#columns.element.hidden ? 0 : NAMES);
+    const ratio = pixelRatio();
+    const times = Math.min(zoom(holder.clientWidth - BORDERS, wide, ratio), zoom(room - BORDERS, high, ratio));
     this.#root.style.setProperty("--wide", `${times * wide}px`);
     this.#root.style.setProperty("--high", `${times * high}px`);
-    this.#image.classList.toggle("gan-smooth", (times * pixelRatio()) % 1 !== 0); // uneven pixels would be seen
+    this.#image.classList.toggle("gan-smooth", (times * ratio) % 1 !== 0); // uneven pixels would be seen
   }
 
   #describe() {
-    const classes = store.config?.condition === "class";
-    setText(this.#caption, t(store.data === "points" ? "plane.caption" : classes ? "samples.caption_classes" : "samples.caption"));
+    const pictures = store.config?.condition === "class" ? "samples.caption_classes" : "samples.caption";
+    setText(this.#caption, t(store.data === "points" ? "plane.caption" : pictures));
     const progress = store.status?.state === "starting" && store.status.progress;
     if (progress) setText(this.#empty, progressWords(progress, " \u00b7 "));
     else if (!store.status && store.connection !== "open") setText(this.#empty, t("empty.server"));

@@ -37,7 +37,8 @@ export class Knob {
       const value = this.#typed();
       if (value === null) restore(); else tune(name, value);
     });
-    this.#back = h("button", { type: "button", class: "gan-back", onclick: () => tune(name, store.config?.[name]) }, t("knobs.back"));
+    const goBack = () => tune(name, store.config?.[name]);
+    this.#back = h("button", { type: "button", class: "gan-back", onclick: goBack }, t("knobs.back"));
     if (slider) {
       this.#scale = sliderScale(slider, kind === "whole");
       this.#slider = h("input", { type: "range", min: 0, max: this.#scale.last, step: 1, "aria-label": label });
@@ -60,10 +61,15 @@ export class Knob {
     if (value !== undefined && !this.element.classList.contains("gan-moving")) this.#put(value, waits);
   }
 
-  /** A box with the cursor in it is left alone, unless its value waits or was refused. @param {any} value @param {boolean} waits */
+  /**
+   * A box with the cursor in it is left alone, unless its value waits or was refused.
+   * @param {any} value
+   * @param {boolean} waits
+   */
   #put(value, waits) {
     const { name, kind } = this.#spec;
-    if (document.activeElement !== this.#box || waits || wasRefused(name)) this.#box.value = kind === "pair" ? value.join("; ") : String(value);
+    const free = document.activeElement !== this.#box || waits || wasRefused(name);
+    if (free) this.#box.value = kind === "pair" ? value.join("; ") : String(value);
     if (!this.#slider || !this.#scale) return;
     this.#slider.value = String(this.#scale.place(value));
     this.#slider.setAttribute("aria-valuetext", String(value));
@@ -100,9 +106,9 @@ export class Knob {
 }
 
 /** @param {KnobSpec} spec */
-function boxOf({ name, kind, choices = [], allowed = [] }) {
-  const id = `knob-${name}`;
+function boxOf({ name, kind, choices = [], allowed }) {
+  const [low, high] = allowed ?? [], id = `knob-${name}`;
   if (kind === "choice") return h("select", { id }, ...choices.map(([value, text]) => h("option", { value }, text)));
-  return h("input", { id, type: kind === "pair" ? "text" : "number", step: kind === "whole" ? 1 : "any", min: allowed[0], max: allowed[1],
+  return h("input", { id, type: kind === "pair" ? "text" : "number", step: kind === "whole" ? 1 : "any", min: low, max: high,
     autocomplete: "off" });
 }

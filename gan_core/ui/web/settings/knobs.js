@@ -19,7 +19,8 @@ export function knobs(root, signal) {
   const folds = groups.map(({ group, knobs: specs }, i) => {
     const some = specs.map((spec) => new Knob(spec, draw));
     all.push(...some);
-    return h("details", { class: "gan-fold", open: i === 0 }, h("summary", {}, t(`settings.group_${group}`)), ...some.map(({ element }) => element));
+    return h("details", { class: "gan-fold", open: i === 0 },
+      h("summary", {}, t(`settings.group_${group}`)), ...some.map(({ element }) => element));
   });
   root.append(note, ...folds, log.title, log.list);
 
@@ -52,8 +53,10 @@ function markLog() {
       title.hidden = !marks.length;
       if (drawn === now) return;
       drawn = now;
-      list.replaceChildren(...marks.map((mark) => h("li", {},
-        h("span", { class: "gan-mute" }, t("marks.at", { step: number(mark.step) })), ...markLines(mark).map((line) => h("div", {}, line)))));
+      list.replaceChildren(...marks.map((mark) => {
+        const step = h("span", { class: "gan-mute" }, t("marks.at", { step: number(mark.step) }));
+        return h("li", {}, step, ...markLines(mark).map((line) => h("div", {}, line)));
+      }));
     },
   };
 }

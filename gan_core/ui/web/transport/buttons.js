@@ -61,32 +61,41 @@ function pressed(event) {
   const id = button?.closest("[id^=btn-]")?.id;
   if (!button || !id) return;
   if (event.detail > 0) button.blur(); // after the mouse the keys are the page's again; a visitor who came by Tab keeps the focus
-  const stop = () => {
+  const question = questions[id]?.();
+  if (question) {
     event.stopImmediatePropagation();
     event.preventDefault();
-  };
-  if (id === "btn-reset" && nativeButton("btn-reset-confirm")) {
-    stop();
-    if (!button.disabled) askToReset();
-  } else if (id === "btn-restore") {
-    if (!button.disabled) askToRestore();
-  } else if (id === "btn-start" && store.active && store.active !== store.run && nativeButton("btn-start-force")) {
-    stop();
-    openDialog(t("dialog.busy_title"), t("dialog.busy_text"), [{ label: t("dialog.busy_go"), button: "btn-start-force", before: expectRun }]);
+    if (!button.disabled) question();
   } else if (id === "btn-start" && !button.disabled) expectRun();
 }
 
+/**
+ * What is asked instead of the press, by button; null where nothing needs to be asked.
+ * @type {Record<string, () => (() => void) | null>}
+ */
+const questions = {
+  "btn-reset": () => askToReset,
+  "btn-restore": () => askToRestore,
+  "btn-start": () => (store.active && store.active !== store.run ? askToTakeOver : null),
+};
+
 function askToReset() {
-  const choices = [{ label: t("dialog.reset_go"), button: "btn-reset-confirm", before: expectRun }];
-  if (nativeButton("btn-reset-paused")) choices.push({ label: t("dialog.reset_paused"), button: "btn-reset-paused", before: expectRun });
-  openDialog(t("dialog.reset_title"), t("dialog.reset_text"), choices);
+  openDialog(t("dialog.reset_title"), t("dialog.reset_text"), [
+    { label: t("dialog.reset_go"), button: "btn-reset-confirm", before: expectRun },
+    { label: t("dialog.reset_paused"), button: "btn-reset-paused", before: expectRun }]);
+}
+
+function askToTakeOver() {
+  const go = { label: t("dialog.busy_go"), button: "btn-start-force", before: expectRun };
+  openDialog(t("dialog.busy_title"), t("dialog.busy_text"), [go]);
 }
 
 function askToRestore() {
   const best = store.status?.best;
   if (!best) return;
   const step = number(best.step), values = { step, name: t(`measures.${best.name}`), value: short(best.value) };
-  openDialog(t("dialog.restore_title", { step }), t("dialog.restore_text", values), [{ label: t("dialog.restore_go"), button: "btn-restore-confirm" }]);
+  openDialog(t("dialog.restore_title", { step }), t("dialog.restore_text", values),
+    [{ label: t("dialog.restore_go"), button: "btn-restore-confirm" }]);
 }
 
 export function watchButtons() {

@@ -26,7 +26,8 @@ export function openDialog(title, sentence, choices) {
       native.click();
     } }, label));
   box.append(h("h2", { id: "gan-dialog-title" }, title), h("p", {}, sentence),
-    h("div", { class: "gan-row" }, ...buttons, h("button", { type: "button", class: "gan-btn", onclick: close }, t("dialog.cancel"))));
+    h("div", { class: "gan-row" }, ...buttons,
+      h("button", { type: "button", class: "gan-btn", onclick: close }, t("dialog.cancel"))));
   box.addEventListener("cancel", () => box.remove());
   box.addEventListener("click", (event) => { if (event.target === box) close(); });
   (document.querySelector(".gradio-container") || document.body).append(box);

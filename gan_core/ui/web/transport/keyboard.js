@@ -3,8 +3,8 @@ import { nativeButton } from "../dom.js";
 import { placedButtons } from "./buttons.js";
 import { isDialogOpen } from "./dialog.js";
 
-const TAKEN = "input, textarea, select, button, a, summary, dialog, [contenteditable], [role=slider], [role=tab], [role=listbox], "
-  + "[role=option], [role=button]";
+const TAKEN = "input, textarea, select, button, a, summary, dialog, [contenteditable], "
+  + "[role=slider], [role=tab], [role=listbox], [role=option], [role=button]";
 /** @type {Record<string, () => string>} key -> id of its button */
 const KEYS = { " ": () => placedButtons()[0], s: () => "btn-step", r: () => "btn-reset" };
 

@@ -181,10 +181,10 @@ class Feed:
         shown = _shown(newest.path)
         if shown is None:
             return False
-        if isinstance(shown, dict):
-            self._frame = {"seq": newest.seq, "step": newest.step, "points": shown}
-        else:
+        if isinstance(shown, str):
             self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _columns_of(shown)}
+        else:
+            self._frame = {"seq": newest.seq, "step": newest.step, "points": shown}
         return True
 
     def _look_at_real(self) -> Shown:

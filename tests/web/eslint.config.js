@@ -1,6 +1,7 @@
 // Rules for the page's modules and their tests, run from the root of the repository. No file is excepted.
 import js from "@eslint/js";
 import globals from "globals";
+import knownWords from "./known_words.js";
 
 const rules = {
   "max-lines": ["error", { max: 200 }],
@@ -30,7 +31,8 @@ export default [
     files: ["gan_core/ui/web/**/*.js"],
     languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: globals.browser },
     linterOptions: { reportUnusedDisableDirectives: "error" },
-    rules,
+    plugins: { playground: { rules: { "known-words": knownWords } } },
+    rules: { ...rules, "playground/known-words": "error" },
   },
   {
     files: ["gan_core/ui/web/boot.js"],
@@ -39,6 +41,6 @@ export default [
   {
     files: ["tests/web/**/*.js"],
     languageOptions: { ecmaVersion: 2024, sourceType: "module", globals: globals.node },
-    rules: { ...rules, "max-lines-per-function": "off" },
+    rules,
   },
 ];

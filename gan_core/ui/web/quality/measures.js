@@ -1,4 +1,5 @@
 // What is known of the measures: which names there are, which one leads, what its values are. It computes no measure.
+import { last } from "../lib/series.js";
 import { store } from "../store.js";
 import { decimal, known, short } from "../words.js";
 
@@ -17,7 +18,7 @@ export function measured() {
 
 /** The newest value; NaN where there is none. A measure may be taken less often than the others. @param {string} name */
 export function newest(name) {
-  return store.quality.findLast((record) => Number.isFinite(record[name]))?.[name] ?? NaN;
+  return last(store.quality.map((record) => record[name] ?? null)) ?? NaN;
 }
 
 /** @param {string} name @param {number} value */
@@ -33,10 +34,13 @@ export function floorOf(name = "") {
   return value > 0 ? value : null;
 }
 
+/** @param {Stream.Measurement} record */
+const stepOf = ({ step }) => step ?? 0;
+
 export function qualityColumns() {
   const records = store.quality, { first = "", names } = measured();
   /** @type {Record<string, number[]>} */
-  const data = { step: records.map(({ step }) => step) };
+  const data = { step: records.map(stepOf) };
   for (const name of [...SHARES, ...names]) data[name] = records.map((record) => record[name] ?? NaN);
   data.head = (data[first] || []).map((value) => (value > 0 ? value : NaN)); // on a logarithmic axis
   return data;
@@ -46,7 +50,7 @@ export function qualityColumns() {
 export function floorColumns() {
   const records = store.quality, value = floorOf(measured().first) ?? NaN;
   if (!records.length) return { step: [], value: [] };
-  return { step: [0, Math.max(store.status?.step ?? 0, records[records.length - 1].step)], value: [value, value] };
+  return { step: [0, Math.max(store.status?.step ?? 0, stepOf(records[records.length - 1]))], value: [value, value] };
 }
 
 /** The best measurement so far as a point. */

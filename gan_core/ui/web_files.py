@@ -82,7 +82,7 @@ def routes() -> list[Route]:
 def _boot() -> str:
     """The boot script without the lines that are only comments."""
     lines = (FOLDER / BOOT).read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.lstrip().startswith("//"))
+    return "".join(line for line in lines if not line.lstrip().startswith(("//", "/**")))
 
 
 def _fingerprint(contents: Iterable[tuple[str, bytes]]) -> str:

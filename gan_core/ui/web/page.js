@@ -6,6 +6,7 @@ import { tuneAnswered } from "./settings/tuning.js";
 import { emit, on, store } from "./store.js";
 import { showRun } from "./stream.js";
 
+/** @typedef {Record<string, (...values: any[]) => void>} Calls the functions below */
 /**
  * @typedef {object} GanPage
  * @property {string} language in use
@@ -17,9 +18,10 @@ import { showRun } from "./stream.js";
  * @property {() => boolean} isDark
  * @property {() => void} paint puts the chosen colours on the page
  * @property {(name: string, ...values: any[]) => void} call one of the functions below, as soon as they are there
- * @property {(calls: Record<string, (...values: any[]) => void>) => void} open
+ * @property {(calls: Calls) => void} open called once, when they are there
  */
 
+/** @type {Calls} */
 const calls = {
   /** What the form of the next run holds now. */
   formChanged,

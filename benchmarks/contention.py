@@ -16,11 +16,13 @@ from collections.abc import Callable
 
 import torch
 
-from gan_core import players, probe
-from gan_core.acceleration import cores
+from gan_core.compute import autotune
+from gan_core.compute.choices import cores
+from gan_core.compute.thread_tuner import Threads
 from gan_core.config import PRESETS
-from gan_core.threads import Threads
-from gan_core.trainer import Trainer
+from gan_core.training import setup
+from gan_core.training.trainer import Trainer
+from gan_core.training.trial import trainer_builder
 
 BUSY = "while True: pass"
 
@@ -69,8 +71,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
     args = parser.parse_args()
     config = PRESETS[args.preset]
-    images, labels = players.data(config)
-    found = probe.choose(config, torch.as_tensor(images), labels)
+    images, labels = setup.data(config)
+    found = autotune.choose(config, trainer_builder(images, labels))
     speeds = dict(found.speeds)
     make: Callable[[], Trainer] = lambda: Trainer(config, images, labels, resolved=found)  # noqa: E731
     contestants = [Contestant("1 thread", make(), 1, speeds), Contestant(f"{cores()} threads", make(), cores(), speeds),

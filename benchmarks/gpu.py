@@ -12,9 +12,9 @@ import time
 
 import torch
 
-from gan_core.acceleration import Resolved
+from gan_core.compute.choices import Resolved
 from gan_core.config import PRESETS
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 COUNT, EPOCHS = 117_555, 10
 

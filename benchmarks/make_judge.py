@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from gan_core.data.digits import load
-from gan_core.evaluation.judge import SHIPPED, accuracy, load_judge, save_judge, split, train_judge
+from gan_core.evaluation.classifier import SHIPPED, accuracy, load_judge, save_judge, split, train_judge
 
 
 def main() -> None:

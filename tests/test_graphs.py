@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core.acceleration import Resolved
+from gan_core.compute.choices import Resolved
+from gan_core.compute.cuda_graphs import WARM, Update
 from gan_core.config import TrainConfig
-from gan_core.graphs import WARM, Update
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), np.uint8))
 LABELS = torch.arange(40) % 4

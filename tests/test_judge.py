@@ -5,9 +5,9 @@ import pytest
 import sklearn.datasets
 import torch
 
-from gan_core.checkpoint import CheckpointError, write
 from gan_core.data.digits import load
-from gan_core.evaluation import judge as j
+from gan_core.evaluation import classifier as j
+from gan_core.runs.checkpoint import CheckpointError, write
 
 
 @pytest.fixture(scope="module")

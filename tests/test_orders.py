@@ -13,10 +13,10 @@ import psutil
 import pytest
 import torch
 
-from gan_core import checkpoint, pointers
 from gan_core.config import PRESETS
-from gan_core.run import CommandError, Run
-from gan_core.status import ENDED, Status
+from gan_core.runs import checkpoint, checkpoint_index
+from gan_core.runs.run import CommandError, Run
+from gan_core.runs.status import ENDED, Status
 from gan_core.ui.feed import Feed
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +41,8 @@ class Group:
         what = ["-m", "gan_core.worker"]
         if before:
             script = run.path.parent / "before.py"
-            script.write_text(f"import os, sys\nfrom gan_core import worker\n{before}\nsys.exit(worker.main(sys.argv[1:]))\n")
+            script.write_text("import os, sys\nfrom gan_core.worker import process\n"
+                              f"{before}\nsys.exit(process.main(sys.argv[1:]))\n")
             what = [str(script)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self.agent = subprocess.Popen(
@@ -124,8 +125,9 @@ def test_a_team_pauses_steps_tunes_restores_and_stops_as_one_process_does(start)
     assert group.status().step == paused.step
     # Back to the best, all of them: the same way is gone again, bit for bit.
     group.ask("save")
-    pointer = pointers.read_pointer(group.run.checkpoint_folder)
-    pointers.write_pointer(group.run.checkpoint_folder, **pointer, pointer=pointers.BEST, name="fd", value=1.0, rank=[1.0])
+    pointer = checkpoint_index.read_pointer(group.run.checkpoint_folder)
+    checkpoint_index.write_pointer(group.run.checkpoint_folder, **pointer, pointer=checkpoint_index.BEST,
+                                   name="fd", value=1.0, rank=[1.0])
 
     def three_more() -> checkpoint.Tensors:
         group.ask("step", network="both", count=3)
@@ -210,12 +212,13 @@ def test_a_paused_run_is_paused_again_after_a_kill(start) -> None:
 
 
 KILLED_TWICE = """
-from gan_core import distributed, life
-begin = life.Life._begin
+from gan_core.compute import distributed
+from gan_core.worker import session
+begin = session.Life._begin
 def once_more(self):
     if distributed.restarts() == 1: os.kill(os.getpid(), 9)
     begin(self)
-life.Life._begin = once_more
+session.Life._begin = once_more
 """
 
 
@@ -244,7 +247,8 @@ def test_a_frozen_process_stills_the_heart_of_all_and_one_that_thaws_goes_on(sta
 
 
 CRASHED = """
-from gan_core import distributed, trainer
+from gan_core.compute import distributed
+from gan_core.training import trainer
 step = trainer.Trainer.step
 def crash_once(self):
     if self.team.rank == RANK and self.step_count == 12 and not distributed.restarts(): raise RuntimeError("Bang.")
@@ -265,7 +269,7 @@ def test_a_process_that_crashes_is_started_again_and_the_run_has_not_failed_mean
 
 IMPATIENT = """
 from datetime import timedelta
-from gan_core import distributed
+from gan_core.compute import distributed
 distributed.PATIENCE = timedelta(seconds=4)
 """
 
@@ -309,7 +313,7 @@ def test_a_signal_to_any_process_stops_all_saved(start, paused: bool) -> None:
 
 NAN = """
 import torch
-from gan_core import trainer
+from gan_core.training import trainer
 step = trainer.Trainer.step
 def poisoned(self):
     if self.team.rank == 1 and self.step_count == 12: next(self.D.parameters()).data.fill_(float("nan"))
@@ -337,10 +341,10 @@ def test_a_batch_that_cannot_be_shared_is_refused_in_words_once(start) -> None:
 
 
 LOST = """
-from gan_core import orders
-from gan_core.data.asking import DataError
+from gan_core.worker import coordinator
+from gan_core.data.types import DataError
 def gone(*_): raise DataError("own_none")
-if os.environ["RANK"] == "1": orders.sources.load = gone
+if os.environ["RANK"] == "1": coordinator.loading.load = gone
 """
 
 
@@ -353,13 +357,13 @@ def test_a_process_that_has_no_data_says_so_and_all_end(start) -> None:
 
 
 OTHER = """
-from gan_core import orders
-load = orders.sources.load
+from gan_core.worker import coordinator
+load = coordinator.loading.load
 def other(config):
     found = load(config)
     found.data[::] = found.data[::-1].copy()
     return found
-if os.environ["RANK"] == "1": orders.sources.load = other
+if os.environ["RANK"] == "1": coordinator.loading.load = other
 """
 
 

@@ -5,10 +5,10 @@ import pytest
 from scipy import stats
 
 from gan_core import registry
-from gan_core.data import own
-from gan_core.data.asking import Ask
+from gan_core.data import uploads
 from gan_core.data.points import CENTRES, SIGMA
 from gan_core.data.points import SETS as MADE
+from gan_core.data.types import Ask
 
 SETS = pytest.mark.parametrize("name", ["ring", "grid"])
 
@@ -112,7 +112,7 @@ def test_the_spiral_has_two_even_arms_that_mirror_each_other():
 def test_a_drawing_is_its_points_jittered(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path))
     drawing = [[0.25, 0.5], [0.75, 0.5], [0.5, 1.0]]
-    loaded = registry.resolve(registry.DATASETS, "drawn")(Ask("drawn", own.keep_points(drawing)))
+    loaded = registry.resolve(registry.DATASETS, "drawn")(Ask("drawn", uploads.keep_points(drawing)))
     assert loaded.data.shape == (100_000, 2) and loaded.data.dtype == np.float32 and loaded.labels is None
     for k, point in enumerate(drawing):
         for axis in (0, 1):

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from standin import StandIn, drawings, npy
 
 from gan_core import registry
-from gan_core.data import quickdraw, room
-from gan_core.data.asking import Ask, DataError
+from gan_core.data import memory, quickdraw
 from gan_core.data.download import Unreachable
+from gan_core.data.types import Ask, DataError
 
 NAMES = ("sheep", "cat", "The Eiffel Tower")
 FILES = drawings(*NAMES)
@@ -143,7 +143,7 @@ def test_a_file_cut_on_the_disk_goes_on(server, tmp_path):
 
 
 def test_no_room_is_said_before_drawings_are_fetched(server, monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: room.SPARE + 100 * 792)
+    monkeypatch.setattr(memory, "available", lambda: memory.SPARE + 100 * 792)
     with pytest.raises(DataError, match="set max_images to 100 or less"):
         load(limit=300)
     assert server.sent <= 256

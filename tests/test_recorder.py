@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan_core import recorder as r
 from gan_core import registry
 from gan_core.config import PRESETS
-from gan_core.latent import load_live
-from gan_core.run import Run, read_json
-from gan_core.trainer import Trainer
+from gan_core.latent.driving import load_live
+from gan_core.runs.run import Run, read_json
+from gan_core.training.trainer import Trainer
+from gan_core.worker import recorder as r
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

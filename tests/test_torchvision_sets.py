@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from standin import StandIn, idx
 
-from gan_core.data import room
+from gan_core.data import memory
 from gan_core.data import torchvision_sets as sets
-from gan_core.data.asking import Ask, DataError
 from gan_core.data.download import Unreachable
+from gan_core.data.types import Ask, DataError
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (50, 28, 28), np.uint8)
@@ -140,7 +140,7 @@ def test_the_mirrors_of_torchvision_are_tried_in_turn(server, monkeypatch):
 
 def test_no_room_is_said_before_pictures_are_read(server, monkeypatch):
     publish(server, monkeypatch, "mnist")
-    monkeypatch.setattr(room, "available", lambda: room.SPARE + 10 * 792)
+    monkeypatch.setattr(memory, "available", lambda: memory.SPARE + 10 * 792)
     with pytest.raises(DataError, match=r"mnist: 50 pictures .* set max_images to 10 or less"):
         load("mnist")
     assert len(load("mnist", limit=10).data) == 10
@@ -310,9 +310,9 @@ def test_many_pictures_are_held_once(server):
     for kind, array in zip(sets.IDX, (np.resize(IMAGES, (count, 28, 28)), np.arange(count) % 10), strict=True):
         (raw / f"train-{kind}").write_bytes(gzip.decompress(idx(array)))
     # Not getrusage: its peak is inherited from the process that started this one.
-    code = ("import re, psutil; from gan_core import sources; from gan_core.config import TrainConfig\n"
-            "config = TrainConfig(dataset='mnist'); sources.load(config.replace(max_images=10))\n"
-            "before = psutil.Process().memory_info().rss; loaded = sources.load(config)\n"
+    code = ("import re, psutil; from gan_core.data import loading; from gan_core.config import TrainConfig\n"
+            "config = TrainConfig(dataset='mnist'); loading.load(config.replace(max_images=10))\n"
+            "before = psutil.Process().memory_info().rss; loaded = loading.load(config)\n"
             "peak = int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024\n"
             "print(loaded.data.nbytes, peak - before)")
     root = Path(__file__).parent.parent

@@ -16,12 +16,13 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_core import checkpoint, pointers, registry
-from gan_core import worker as working
+from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.latent import load_live
-from gan_core.run import CommandError, Run
-from gan_core.status import ACTIVE, Status
+from gan_core.latent.driving import load_live
+from gan_core.runs import checkpoint, checkpoint_index
+from gan_core.runs.run import CommandError, Run
+from gan_core.runs.status import ACTIVE, Status
+from gan_core.worker import process as working
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0  # seconds; only a broken worker needs them
@@ -156,15 +157,16 @@ def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) 
 
 WATCHED = """
 import sys
-from gan_core import life, probe, threads, worker
-from gan_core.acceleration import Resolved
-probe.choose = lambda config, images, labels=None, threads=0: Resolved(threads=2)
-life.cores = lambda: 2
+from gan_core.compute import autotune, thread_tuner
+from gan_core.compute.choices import Resolved
+from gan_core.worker import process, session
+autotune.choose = lambda config, build, threads=0: Resolved(threads=2)
+session.cores = lambda: 2
 def add(self, images, seconds):
     self.steps_seen = getattr(self, "steps_seen", 0) + 1
     return 1 if self.steps_seen == 3 else None
-threads.ThreadWatch.add = add
-sys.exit(worker.main(sys.argv[1:]))
+thread_tuner.ThreadWatch.add = add
+sys.exit(process.main(sys.argv[1:]))
 """
 
 
@@ -247,8 +249,9 @@ def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Loaded,
         worker.ask("restore")
     worker.steps(best)
     there = worker.save()
-    pointer = pointers.read_pointer(worker.run.checkpoint_folder)
-    pointers.write_pointer(worker.run.checkpoint_folder, **pointer, pointer=pointers.BEST, name="fd", value=1.0, rank=[1.0])
+    pointer = checkpoint_index.read_pointer(worker.run.checkpoint_folder)
+    checkpoint_index.write_pointer(worker.run.checkpoint_folder, **pointer, pointer=checkpoint_index.BEST,
+                                   name="fd", value=1.0, rank=[1.0])
     worker.steps(then)
     return worker, there, worker.save()
 
@@ -390,13 +393,13 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
 
 def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) -> None:
     # A weight that is not a number, put where a real fault would put it; the checkpoint of step 0 is there by then.
-    code = ("import sys, torch; from gan_core import trainer, worker\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
             "step = trainer.Trainer.step\n"
             "def poisoned(self, *a, **k):\n"
             "    if self.step_count == 4: next(self.D.parameters()).data.fill_(float('nan'))\n"
             "    return step(self, *a, **k)\n"
             "trainer.Trainer.step = poisoned\n"
-            "sys.exit(worker.main(sys.argv[1:]))")
+            "sys.exit(process.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
@@ -422,13 +425,14 @@ def test_an_absurd_learning_rate_fails_as_diverged_or_trains_on_with_numbers(sta
 
 FULL = """
 import os, sys, errno
-from gan_core import files, worker
+from gan_core.runs import files
+from gan_core.worker import process
 fsync = os.fsync
 def full(descriptor):
     if os.path.exists(sys.argv[-1]): raise OSError(errno.ENOSPC, "No space left on device")
     fsync(descriptor)
 files.os.fsync = full
-sys.exit(worker.main(sys.argv[1:-1]))
+sys.exit(process.main(sys.argv[1:-1]))
 """
 
 
@@ -450,9 +454,9 @@ def test_a_full_disk_is_a_notice_and_training_goes_on_with_the_last_good_kept(st
 
 
 def test_out_of_memory_is_told_with_a_remedy(start) -> None:
-    code = ("import sys, torch; from gan_core import trainer, worker\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
             "def greedy(self, *a, **k): raise torch.OutOfMemoryError('CUDA out of memory.')\n"
-            "trainer.Trainer.step = greedy\nsys.exit(worker.main(sys.argv[1:]))")
+            "trainer.Trainer.step = greedy\nsys.exit(process.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)

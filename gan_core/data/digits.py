@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .asking import Ask, DataError, Loaded
-from .fit import fitted
+from .resize import fitted
+from .types import Ask, DataError, Loaded
 
 COUNT, SIZE = 5_000, 28
 

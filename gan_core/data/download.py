@@ -18,12 +18,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..files import replace, sync_folder
-from ..sentences import because
-from ..sentences import part as piece
-from ..sentences import size as bytes_of
-from .asking import Ask, DataError
-from .wire import TICK, Cut, Failed, answer
+from ..messages import because
+from ..messages import part as piece
+from ..messages import size as bytes_of
+from ..runs.files import replace, sync_folder
+from .http import TICK, Cut, Failed, answer
+from .types import Ask, DataError
 
 PAUSE = 0.5  # seconds before a connection that was cut is tried again
 TRIES = 20  # connections for one file from one address; each must have brought something new

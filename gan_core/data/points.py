@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .asking import Ask, Loaded
+from .types import Ask, Loaded
 
 COUNT = 100_000  # points of a set, as many as PacGAN [1712.04086] trains on
 JITTER = 0.02  # standard deviation around a drawn point, of the unit square
@@ -32,8 +32,8 @@ def source(ask: Ask) -> Loaded:
         return Loaded(*_made(ask.name))
     rng = np.random.default_rng(0)
     if ask.name == "drawn":
-        from . import own  # here, because it knows pictures too: the other sets are there without Pillow
-        points, modes = drawn(rng, own.points(ask.argument))
+        from . import uploads  # here, because it knows pictures too: the other sets are there without Pillow
+        points, modes = drawn(rng, uploads.points(ask.argument))
     else:
         points, modes = SETS[ask.name](rng)
     return Loaded(points.astype(np.float32), modes)

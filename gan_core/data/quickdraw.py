@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from . import fit, room
-from .asking import Ask, DataError, Loaded, data_folder
+from . import memory, resize
 from .download import Unreachable, fetch
+from .types import Ask, DataError, Loaded, data_folder
 
 BASE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
 ALL = 20_000  # drawings where nobody says how many, all categories together
@@ -54,10 +54,10 @@ def source(ask: Ask) -> Loaded:
     """An entry of the registry. Labels say the category where there is more than one; `limit` is shared evenly."""
     names = chosen(ask.argument)
     wanted = [_announced(name, share, ask) for name, share in zip(names, _shares(ask, names), strict=True)]
-    room.check(sum(one.take for one in wanted), fit.form(SHAPE, ask), "Quick, Draw!")
+    memory.check(sum(one.take for one in wanted), resize.form(SHAPE, ask), "Quick, Draw!")
     parts = [_whole(one, ask) for one in wanted]
     takes = [part.take for part in parts]
-    data = fit.filled((images for part in parts for images in part.slices()), sum(takes), SHAPE, ask)
+    data = resize.filled((images for part in parts for images in part.slices()), sum(takes), SHAPE, ask)
     labels = np.repeat(np.arange(len(parts)), takes) if len(parts) > 1 else None
     return Loaded(data, labels, names if len(parts) > 1 else (), found=sum(part.count for part in parts))
 
@@ -93,8 +93,8 @@ class _Category:
         """uint8 (n, 1, 28, 28), until `take` of them came."""
         with open(self.path, "rb") as file:
             file.seek(self.offset)
-            for at in range(0, self.take, fit.SLICE):
-                n = min(fit.SLICE, self.take - at)
+            for at in range(0, self.take, resize.SLICE):
+                n = min(resize.SLICE, self.take - at)
                 yield np.frombuffer(file.read(n * PIXELS), np.uint8).reshape(n, *SHAPE)
 
 

@@ -21,9 +21,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import fit, room
-from .asking import Ask, DataError, Loaded, data_folder
+from . import memory, resize
 from .download import fetch
+from .types import Ask, DataError, Loaded, data_folder
 
 CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist": "EMNIST", "cifar10": "CIFAR10",
            "svhn": "SVHN"}  # a data set's name -> torchvision's class, whose tables are read
@@ -176,8 +176,8 @@ def _read(pair: Pair, ask: Ask) -> Loaded:
         if count != found or shape != [28, 28]:
             raise ValueError(f"{count} pictures of {shape} beside {found} labels")
         take = min(ask.limit or found, found)
-        room.check(take, fit.form((1, 28, 28), ask), {"dataset": ask.name})
-        data = fit.filled(_slices(file, take, last=take == found, turned=ask.name == "emnist"), take, (1, 28, 28), ask)
+        memory.check(take, resize.form((1, 28, 28), ask), {"dataset": ask.name})
+        data = resize.filled(_slices(file, take, last=take == found, turned=ask.name == "emnist"), take, (1, 28, 28), ask)
     names = _names(ask)
     first = 1 if ask.name == "emnist" and ask.argument == "letters" else 0  # 1 is A; 0 is nothing
     labels = labels[:take].astype(np.int64) - first
@@ -198,8 +198,8 @@ def _header(file: BinaryIO, dimensions: int) -> list[int]:
 
 def _slices(file: BinaryIO, take: int, last: bool, turned: bool) -> Iterator[np.ndarray]:
     """uint8 (n, 1, 28, 28). `last`: the file ends here, where gzip looks at its checksum. `turned`: lines are columns."""
-    for at in range(0, take, fit.SLICE):
-        n = min(fit.SLICE, take - at)
+    for at in range(0, take, resize.SLICE):
+        n = min(resize.SLICE, take - at)
         images = np.frombuffer(file.read(n * 784), np.uint8).reshape(n, 1, 28, 28)
         yield images.swapaxes(2, 3) if turned else images
     if last and file.read(1):
@@ -220,8 +220,8 @@ def _colored(ask: Ask) -> Loaded:
     take = {"cifar10": _cifar10, "svhn": _svhn}[ask.name]
     data, labels, names = take(table, root, ask)
     count = min(ask.limit or len(data), len(data))
-    room.check(count, fit.form(data.shape[1:], ask), {"dataset": ask.name})
-    return Loaded(fit.fitted(np.ascontiguousarray(data[:count]), ask), labels[:count], names, found=len(data))
+    memory.check(count, resize.form(data.shape[1:], ask), {"dataset": ask.name})
+    return Loaded(resize.fitted(np.ascontiguousarray(data[:count]), ask), labels[:count], names, found=len(data))
 
 
 def _opened(make: Callable[[], Any]) -> Any:
@@ -233,7 +233,7 @@ def _opened(make: Callable[[], Any]) -> Any:
 
 
 def _cifar10(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    room.need(50_000 * 3072 * 2, {"dataset": ask.name})  # five files, then one array
+    memory.need(50_000 * 3072 * 2, {"dataset": ask.name})  # five files, then one array
     made = _opened(lambda: table(root, train=True))
     if made is None:
         archive = root / table.filename
@@ -261,7 +261,7 @@ def _unpack(archive: Path, root: Path, folder: str, ask: Ask) -> None:
 
 
 def _svhn(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    room.need(73_257 * 3072 * 2, {"dataset": ask.name})  # as it lies in the file, then as we want it
+    memory.need(73_257 * 3072 * 2, {"dataset": ask.name})  # as it lies in the file, then as we want it
     url, file, md5 = table.split_list["train"]
     made = _opened(lambda: table(root, split="train"))
     if made is None:

@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 
 from ..config import PRESETS
-from ..run import Run, RunError
+from ..runs.run import Run, RunError
 from .controls import Controls, Refusal
 from .latents import Desk, NotReady
 

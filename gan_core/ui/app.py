@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from ..supervisor import PROJECT, Supervisor
+from ..runs.supervisor import PROJECT, Supervisor
 from . import api, live, runs_tab, train_tab, view, web_files, wishes
 from .controls import Controls
 from .data_panel import WISH

@@ -18,9 +18,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from ..files import atomic_write, folder_name
-from ..run import Run, RunError, list_runs, read_json
-from ..status import ACTIVE
+from ..runs.files import atomic_write, folder_name
+from ..runs.run import Run, RunError, list_runs, read_json
+from ..runs.status import ACTIVE
 
 NOTE = ".attached.json"
 MIRRORS = ".mirrors"
@@ -154,7 +154,7 @@ class Attached:
 
         Returns the address as it may be shown and remembered.
         """
-        from .. import remote
+        from ..runs import remote
 
         place = remote.shown(url)
         try:
@@ -194,7 +194,7 @@ class Attached:
 
     def _look(self, place: str, thorough: bool) -> None:
         """Bring one address's copies up to date. thorough: new runs there, and those that had ended, too."""
-        from .. import remote
+        from ..runs import remote
 
         with self._lock:
             mirrors, url = self._mirrors.get(place, []), self._addresses.get(place, place)

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from .. import run as runs
 from ..config import LIVE, PRESETS, ConfigError, TrainConfig
-from ..data import keeping
-from ..run import CommandError, Run, RunError
-from ..status import ACTIVE
-from ..supervisor import WorkerBusy, room_for
+from ..data import storage
+from ..runs import run as runs
+from ..runs.run import CommandError, Run, RunError
+from ..runs.status import ACTIVE
+from ..runs.supervisor import WorkerBusy, room_for
 from . import words
 from .attached import NoPlace
 from .shelf import Shelf
@@ -219,7 +219,7 @@ class Controls:
         """Delete an upload and what was prepared from it; downloads and folders are not the page's to delete."""
         self.learned_from(dataset, lang)
         try:
-            gone = dataset.startswith("zip:") and keeping.remove(dataset)
+            gone = dataset.startswith("zip:") and storage.remove(dataset)
         except OSError as error:
             raise Refusal("data.delete_failed", lang, message=error.strerror or error) from error
         if not gone:

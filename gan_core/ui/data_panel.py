@@ -12,11 +12,11 @@ from typing import Any
 
 import gradio as gr
 
-from .. import registry, sources
+from .. import registry
 from ..config import TrainConfig
-from ..data import keeping, own, quickdraw
-from ..data.asking import DataError
-from ..sentences import Fault
+from ..data import loading, quickdraw, storage, uploads
+from ..data.types import DataError
+from ..messages import Fault
 from . import view, words
 from .controls import Controls, Refusal
 from .library import Library
@@ -107,7 +107,7 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
 def sets() -> dict[str, Any]:
     """What the list says of those that come over the network: {"ready": [those that are here], "download": {other: bytes}}."""
     needy = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
-    here = [kind for kind in needy if sources.ready(TrainConfig(dataset=kind))]
+    here = [kind for kind in needy if loading.ready(TrainConfig(dataset=kind))]
     return {"ready": here, "download": {kind: size for kind, size in needy.items() if kind not in here}}
 
 
@@ -163,7 +163,7 @@ class DataPanel:
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
         try:
-            name = own.keep_pictures([str(file) for file in files or []])
+            name = uploads.keep_pictures([str(file) for file in files or []])
         except DataError as reason:
             return gr.skip(), None, alert(words.fault(reason.told(), lang))
         return gr.Dropdown(choices=kept(lang), value=name), None, ""
@@ -199,7 +199,7 @@ class DataPanel:
         """The drawing, kept under a name of its own."""
         try:
             given = json.loads(points)[:MOST_DRAWN]
-            return (own.keep_points(given) if given else ""), ""  # a pad that was wiped is no fault
+            return (uploads.keep_points(given) if given else ""), ""  # a pad that was wiped is no fault
         except DataError as reason:
             return "", alert(words.fault(reason.told(), lang))
         except (ValueError, TypeError):  # no drawing of our page
@@ -209,7 +209,7 @@ class DataPanel:
 def kept(lang: str) -> list[tuple[str, str]]:
     """(label, name) of every upload that is kept, newest first: its own name, how many pictures it holds, its size."""
     return [(words.text("data.kept_one", lang, name=came_as(one.name), n=words.number(one.count, lang),
-                        size=megabytes(one.bytes, lang)), one.name) for one in own.kept() if one.kind == "zip"]
+                        size=megabytes(one.bytes, lang)), one.name) for one in uploads.kept() if one.kind == "zip"]
 
 
 def megabytes(size: int, lang: str) -> str:
@@ -220,8 +220,8 @@ def megabytes(size: int, lang: str) -> str:
 def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
     """{"name", "title", "text", "go"}: what goes with an upload, and who needs it still. Raises Refusal."""
     runs = len(controls.learned_from(f"zip:{name}", lang))
-    things = keeping.things()
-    one = keeping.thing(f"zip:{name}", things)
+    things = storage.things()
+    one = storage.thing(f"zip:{name}", things)
     if one is None:
         raise Refusal("data.delete_gone", lang)
     said = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from ..frames import FRAME_RATIO, NEWEST_FRAMES
-from ..run import MetricsReader, Run, RunError, controls
-from ..status import ACTIVE, Status
+from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES
+from ..runs.run import MetricsReader, Run, RunError, controls
+from ..runs.status import ACTIVE, Status
 from . import words
 from .stream_types import (
     About,
@@ -54,7 +54,7 @@ class Feed:
     def __init__(self, run: Run | None) -> None:
         self.run = run
         self.surroundings: Surroundings = {"worker": "none", "active": None}
-        self._reader = MetricsReader(run) if run is not None else None
+        self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
         self._quality: list[Measurement] = []
         self._marks: list[Mark] = []

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import registry
-from ..run import Run
+from ..runs.run import Run
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..latent import LatentView
+    from ..latent.driving import LatentView
 
 KEPT_VIEWS = 4  # runs whose generator stays in memory
 KEPT_PICTURES = 512  # a class whose sliders all stand still asks for the same picture 200 times
@@ -59,7 +59,7 @@ class Desk:
     def _wake(self) -> None:
         import torch
 
-        from .. import latent  # noqa: F401, what every later call needs
+        from ..latent import driving  # noqa: F401, what every later call needs
 
         torch.set_num_threads(1)  # the other cores belong to the training
         self.ready.set()
@@ -76,7 +76,7 @@ class Desk:
         """
         import numpy as np
 
-        from .. import images
+        from ..training import pixel_range
 
         driven = self._newest(run)
         if len(body) != 4 * driven.view.latent_dim:
@@ -87,7 +87,7 @@ class Desk:
         key = (body, psi, label)
         if key not in driven.pictures:
             picture, verdict, point = driven.view.drawn(np.frombuffer(body, "<f4").astype(np.float32), psi, label)
-            driven.pictures[key] = (images.png(picture), verdict, point)
+            driven.pictures[key] = (pixel_range.png(picture), verdict, point)
             if len(driven.pictures) > KEPT_PICTURES:
                 driven.pictures.popitem(last=False)
         return *driven.pictures[key], driven.view.step
@@ -101,13 +101,13 @@ class Desk:
 
     def seed(self, run: Run, seed: int) -> list[float]:
         """z of a seed, as the networks take it."""
-        from ..latent import seed_z
+        from ..latent.driving import seed_z
 
         return [float(v) for v in seed_z(seed, self._newest(run).view.latent_dim)]
 
     def generate(self, run: Run, seed: int, count: int) -> tuple[list[np.ndarray], list[Point], int]:
         """`count` pictures uint8 of consecutive seeds, each class in turn, or as many points; and their generator's step."""
-        from ..latent import seed_z
+        from ..latent.driving import seed_z
 
         view = self._newest(run).view
         made = [view.drawn(seed_z(seed + k, view.latent_dim), 1.0, (seed + k) % view.classes if view.classes else None)
@@ -136,7 +136,7 @@ class Desk:
         return driven
 
     def _loaded(self, run: Run, live: int, before: Driven | None) -> Driven:
-        from ..latent import find_directions, load_live
+        from ..latent.driving import find_directions, load_live
 
         def build(name: str, *of: Any) -> Any:
             return registry.resolve(registry.NETWORKS, name)(*of)

@@ -1,6 +1,7 @@
 """Data made ready to be looked at: jobs shared by all browsers, the newest wish of each browser wins, at most two at once.
 
-A job is one `gan_core.prepare` process; this keeps what it says, and ends it when nobody wants it any more. It knows no gradio,
+A job is one `gan_core.data.preview` process; this keeps what it says, and ends it when nobody wants it any more. It knows
+no gradio,
 no form and no words.
 """
 
@@ -18,8 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import TrainConfig
-from ..sentences import Fault
-from ..supervisor import PROJECT
+from ..messages import Fault
+from ..runs.supervisor import PROJECT
 
 AT_ONCE = 2  # processes that read data at the same time
 LEASE = 75.0  # seconds without a question before a browser wants nothing any more; a hidden tab asks once a minute
@@ -54,7 +55,7 @@ class Job:
 class Library:
     """All jobs of one page. Safe to call from many threads; `who` is a browser's own name for itself."""
 
-    def __init__(self, lease: float = LEASE, command: tuple[str, ...] = (sys.executable, "-m", "gan_core.prepare")) -> None:
+    def __init__(self, lease: float = LEASE, command: tuple[str, ...] = (sys.executable, "-m", "gan_core.data.preview")) -> None:
         self._lock = threading.Condition(threading.RLock())
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._wishes: dict[str, tuple[str, float]] = {}  # who -> (key of a job, when it asked last)

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..run import Run, RunError
+from ..runs.run import Run, RunError
 from .hub import Hub
 from .latents import Desk, NotReady
 from .shelf import Shelf

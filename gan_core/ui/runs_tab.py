@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..config import PRESETS
-from ..run import Run, RunError
+from ..runs.run import Run, RunError
 from . import data_panel, view, words
 from .attached import Elsewhere
 from .controls import Controls

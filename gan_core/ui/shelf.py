@@ -10,8 +10,8 @@ import contextlib
 import re
 from pathlib import Path
 
-from ..run import Run, RunError, list_runs
-from ..supervisor import Supervisor
+from ..runs.run import Run, RunError, list_runs
+from ..runs.supervisor import Supervisor
 from .attached import Attached
 
 

@@ -111,7 +111,7 @@ class Kept(TypedDict):
 
 
 class FrameRule(TypedDict):
-    """Which frames are kept, see `frames.kept_frames`."""
+    """Which frames are kept, see `runs.frames.kept_frames`."""
 
     ratio: float
     newest: int

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.run import Run
+from gan_core.runs.run import Run
 from gan_core.ui.words import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]

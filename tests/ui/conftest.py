@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_core.supervisor import Supervisor
+from gan_core.runs.supervisor import Supervisor
 from gan_core.ui.shelf import Shelf
 
 

@@ -8,7 +8,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from gan_core.run import list_runs
+from gan_core.runs.run import list_runs
 from gan_core.ui.app import Playground
 
 SMALL = json.dumps({"batch_size": 2, "latent_dim": 8, "seed": 5})

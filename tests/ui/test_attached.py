@@ -8,9 +8,9 @@ import time
 import pytest
 from making import make_run
 
-from gan_core import remote
-from gan_core.run import Run, RunError
-from gan_core.supervisor import WorkerBusy
+from gan_core.runs import remote
+from gan_core.runs.run import Run, RunError
+from gan_core.runs.supervisor import WorkerBusy
 from gan_core.ui import attached, words
 from gan_core.ui.attached import NOTE, Attached, NoPlace
 from gan_core.ui.controls import Controls, Refusal

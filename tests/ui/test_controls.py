@@ -6,7 +6,7 @@ import psutil
 import pytest
 from making import make_run
 
-from gan_core.run import Run
+from gan_core.runs.run import Run
 from gan_core.ui import words
 from gan_core.ui.controls import Controls, Refusal
 

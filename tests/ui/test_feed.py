@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from making import IMAGES, OF_POINTS, make_run
 
 from gan_core.config import PRESETS
-from gan_core.images import grid, png
-from gan_core.run import Run
-from gan_core.sentences import Fault, part
+from gan_core.messages import Fault, part
+from gan_core.runs.run import Run
+from gan_core.training.pixel_range import grid, png
 from gan_core.ui.feed import MOST_MARKS, MOST_MEASURED, SERIES, Feed, _spread, _thinned
 
 AROUND = {"worker": "ready", "active": None}

@@ -11,7 +11,7 @@ import pytest
 from gan_core.config import TrainConfig
 from gan_core.ui.library import AT_ONCE, Library
 
-# A process that speaks as gan_core.prepare does: it says that it began in a file, and ends when stdin does, or is told to.
+# A process that speaks as gan_core.data.preview does: it says that it began in a file, and ends when stdin does, or is told to.
 OBEDIENT = """
 import json, os, pathlib, signal, sys, threading
 signal.signal(signal.SIGTERM, lambda *_: None)

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from gan_core import registry
-from gan_core.latent import load_live, seed_z
+from gan_core.latent.driving import load_live, seed_z
 from gan_core.ui import live
 from gan_core.ui.hub import QUEUE, Hub
 from gan_core.ui.latents import Desk

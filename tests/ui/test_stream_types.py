@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from making import OF_POINTS, make_run
 
-from gan_core.sentences import Fault, part
-from gan_core.status import Status
+from gan_core.messages import Fault, part
+from gan_core.runs.status import Status
 from gan_core.ui.feed import Feed
 from gan_core.ui.stream_types import EVENTS, FeedSnapshot, PublicStatus
 

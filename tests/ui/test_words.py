@@ -6,8 +6,8 @@ from string import Formatter
 import pytest
 
 from gan_core.config import PRESETS, TrainConfig
+from gan_core.messages import Fault, english, part, size
 from gan_core.registry import DATASETS, LOSSES, NETWORKS
-from gan_core.sentences import Fault, english, part, size
 from gan_core.ui import words
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from gan_core.frames import FRAME_RATIO, NEWEST_FRAMES, Frame, kept_frames
+from gan_core.runs.frames import FRAME_RATIO, NEWEST_FRAMES, Frame, kept_frames
 from gan_core.ui import stream_types
 
 GENERATED = Path(__file__).parent / "generated"

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ... import sentences
+from ... import messages
 
 LANGUAGES = ("en", "fr")
 
@@ -22,7 +22,7 @@ def _table(lang: str) -> dict[str, str]:
         raise KeyError(f"there are no words in {lang!r}; choose one of: {', '.join(LANGUAGES)}.")
     groups = json.loads((Path(__file__).parent / f"{lang}.json").read_text(encoding="utf-8"))
     if lang == "en":
-        groups["fault"] = sentences.english()
+        groups["fault"] = messages.english()
     return {f"{group}.{name}": words for group, names in groups.items() for name, words in names.items()}
 
 
@@ -59,7 +59,7 @@ def fault(told: Any, lang: str = "en", otherwise: str = "") -> str:
         base, _, more = value.partition(":") if kind == "dataset" else (value, "", "")
         return text("data.called_with" if more else "data.called", lang, name=said.get(f"{group}.{base}", base), more=more)
 
-    language = sentences.Language(lambda key: said[f"fault.{key}"], lambda value: number(value, lang), name)
+    language = messages.Language(lambda key: said[f"fault.{key}"], lambda value: number(value, lang), name)
     try:
         return language.say(told)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):

@@ -81,10 +81,10 @@ def visit(context: BrowserContext, url: str) -> dict[str, Any]:
         known = len(addresses)
         page.wait_for_timeout(1000)
     page.close()
-    asked = [(addresses[key], size) for key, size in finished.items() if key not in cached and addresses[key].startswith("http")]
-    ours = [size for address, size in asked if OURS in address]
-    return {"requests": len(asked), "bytes": round(sum(size for _, size in asked)),
-            "page": round(sum(size for address, size in asked if address == url)),
+    requests = [(addresses[key], size) for key, size in finished.items() if key not in cached and addresses[key].startswith("http")]
+    ours = [size for address, size in requests if OURS in address]
+    return {"requests": len(requests), "bytes": round(sum(size for _, size in requests)),
+            "page": round(sum(size for address, size in requests if address == url)),
             "requests of ours": len(ours), "bytes of ours": round(sum(ours)),
             "ms to the state": round(1000 * alive), "ms to all": round(1000 * ready)}
 
@@ -95,22 +95,22 @@ def measure(root: Path) -> dict[str, dict[str, Any]]:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         visit(browser.new_context(), url)
         context = browser.new_context(viewport={"width": 1440, "height": 900})
-        found = {"first visit": visit(context, url), "second visit": visit(context, url)}
+        figures = {"first visit": visit(context, url), "second visit": visit(context, url)}
         browser.close()
-    return found
+    return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT, help="another checkout to measure")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
-    asked = parser.parse_args()
-    found = measure(asked.root.resolve())
-    if asked.out:
-        asked.out.write_text(json.dumps(found, indent=1))
-    columns = list(next(iter(found.values())))
+    options = parser.parse_args()
+    figures = measure(options.root.resolve())
+    if options.out:
+        options.out.write_text(json.dumps(figures, indent=1))
+    columns = list(next(iter(figures.values())))
     print(" | ".join(["", *columns]))
-    for name, row in found.items():
+    for name, row in figures.items():
         print(" | ".join([name, *(f"{row[column]:,}" for column in columns)]))
 
 

@@ -46,7 +46,7 @@ def faults(value: Any, hint: Any, where: str = "") -> list[str]:
     return [] if fits else [f"{where} is {value!r}, not {hint}"]
 
 
-def told(feed: Feed) -> dict[str, Any]:
+def events_of(feed: Feed) -> dict[str, Any]:
     return {name: json.loads(text) for name, text in feed.refresh(AROUND)}
 
 
@@ -54,7 +54,7 @@ def told(feed: Feed) -> dict[str, Any]:
 def test_every_event_is_of_its_type(tmp_path, config):
     run = make_run(tmp_path, **config)
     feed = Feed(run)
-    events = {**told(feed), "snapshot": json.loads(feed.snapshot())}
+    events = {**events_of(feed), "snapshot": json.loads(feed.snapshot())}
     with open(run.metrics_path(1), "a") as file:
         file.write('{"step": 4, "d_loss": 1.5}\n{"step": 4, "t": 1.0, "quality": {"fd": 0.5}}\n'
                    '{"step": 4, "mark": {"kind": "tune", "changes": {"lr_d": [0.1, 0.2]}}}\n')
@@ -66,7 +66,7 @@ def test_every_event_is_of_its_type(tmp_path, config):
     status.notice, status.notices = "A notice.", [fault.told()]
     status.error = {"kind": "refused", "message": "No.", "step": 4, "fault": fault.told()}
     run.write_status(status)
-    events |= told(feed)
+    events |= events_of(feed)
     assert set(events) == set(EVENTS)
     for name, event in events.items():
         assert faults(event, FeedSnapshot if name == "snapshot" else EVENTS[name], name) == []
@@ -75,7 +75,7 @@ def test_every_event_is_of_its_type(tmp_path, config):
 
 def test_a_page_without_a_run_is_told_of_the_same_type():
     feed = Feed(None)
-    told(feed)
+    events_of(feed)
     assert faults(json.loads(feed.snapshot()), FeedSnapshot, "snapshot") == []
 
 

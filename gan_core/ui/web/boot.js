@@ -16,9 +16,9 @@
   Object.defineProperty(navigator, "languages", { get: () => [language], configurable: true });
 
   // Colours: the button's choice, else gradio's query parameter, else the system's.
-  const system = matchMedia("(prefers-color-scheme: dark)"), asked = new URLSearchParams(location.search).get("__theme");
+  const system = matchMedia("(prefers-color-scheme: dark)"), query = new URLSearchParams(location.search).get("__theme");
   function isDark() {
-    const choice = recall("gan.theme") || (asked === "dark" || asked === "light" ? asked : "");
+    const choice = recall("gan.theme") || (query === "dark" || query === "light" ? query : "");
     return choice ? choice === "dark" : system.matches;
   }
   function paint() {
@@ -41,7 +41,7 @@
   observer.observe(root, { attributes: true, attributeFilter: ["lang"], childList: true });
   restore();
 
-  // All files are asked for at once, however long the chain of their imports is.
+  // All files are requested at once, however long the chain of their imports is.
   /** @param {string} name @param {Record<string, string>} properties */
   function preload(name, properties) {
     document.head.append(Object.assign(document.createElement("link"), properties, { href: assets + name }));

@@ -50,7 +50,7 @@ class Preview {
   #misfit = h("p", { class: "gan-misfit", role: "alert", id: "data-misfit", hidden: true });
   elements = [this.#box, this.#sentence, this.#again, this.#misfit];
   /** @type {ReadyAnswer | null} */
-  #drawn = null;
+  #answer = null;
   #hold = 0;
 
   constructor() {
@@ -67,7 +67,7 @@ class Preview {
     clearTimeout(this.#hold);
     this.#hold = 0;
     if (state === "ready") { this.#drawReady(/** @type {ReadyAnswer} */ (answer)); return; }
-    this.#drawn = null;
+    this.#answer = null;
     const open = state === "open", sentence = answer.sentence || "";
     if (open) setText(this.#hint, sentence);
     if (open) this.#only(this.#hint);
@@ -76,7 +76,7 @@ class Preview {
   }
 
   recolour() {
-    if (typeof this.#drawn?.preview === "object") drawRealStrip(this.#canvas, this.#drawn.preview, PLANE);
+    if (typeof this.#answer?.preview === "object") drawRealStrip(this.#canvas, this.#answer.preview, PLANE);
   }
 
   /** @param {Answer} answer */
@@ -95,13 +95,13 @@ class Preview {
   /** @param {ReadyAnswer} answer */
   async #drawReady(answer) {
     const { preview: source, about } = answer;
-    this.#drawn = answer;
+    this.#answer = answer;
     if (typeof source === "object") {
       drawRealStrip(this.#canvas, source, PLANE);
       this.#only(this.#canvas);
     } else {
       this.#image = await swapImage(this.#image, source, t("data.alt"));
-      if (this.#drawn !== answer || currentAnswer() !== answer) return; // something else is wished for by now
+      if (this.#answer !== answer || currentAnswer() !== answer) return; // something else is wished for by now
       this.#only(this.#image);
       this.#resize();
     }
@@ -122,7 +122,7 @@ class Preview {
 
   #resize() {
     // Few pictures are no larger than eight in a row are.
-    const wide = this.#image.naturalWidth || STRIP, row = Math.max(wide, 8 * (this.#drawn?.about.shape[2] || 0));
+    const wide = this.#image.naturalWidth || STRIP, row = Math.max(wide, 8 * (this.#answer?.about.shape[2] || 0));
     const room = this.#box.clientWidth - BORDERS, times = Math.min(wholeMultiple(room, row, pixelRatio()), room) / row;
     this.#image.style.width = `${Math.min(times * wide, room)}px`;
     this.#image.style.height = "auto";

@@ -45,10 +45,10 @@ class Latent {
   /** @type {string | null} whose generator is driven */
   #run = null;
   /** @type {{ run: string, version: number } | null} of the directions that the bank has */
-  #loaded = null;
+  #source = null;
   #dragging = false;
   #busy = false;
-  #asked = 0; // when the newest position was taken, 0 if it is on its way already
+  #requestTime = 0; // when the newest position was taken, 0 if it is on its way already
   #timer = 0;
 
   /** @param {HTMLElement} root @param {AbortSignal} signal */
@@ -69,9 +69,9 @@ class Latent {
     const run = this.#run = store.run;
     if (!this.#dragging) {
       try {
-        const found = await fetchDirections(run);
+        const reply = await fetchDirections(run);
         if (this.#run !== run || this.#dragging) return;
-        await this.#adopt(run, found);
+        await this.#adopt(run, reply);
       } catch (error) {
         if (this.#run !== run) return;
         if (error instanceof NotReady) this.#later(error.ms); else this.#blank();
@@ -82,14 +82,14 @@ class Latent {
     this.#ask();
   }
 
-  /** @param {string} run @param {Awaited<ReturnType<typeof fetchDirections>>} found */
+  /** @param {string} run @param {Awaited<ReturnType<typeof fetchDirections>>} reply */
   async #adopt(run, { version, latent_dim, classes, directions }) {
     this.#settings.showClasses(classes || 0);
-    const other = this.#loaded?.run !== run;
-    if (!other && this.#loaded?.version === version && this.#point.dim === latent_dim) return;
+    const other = this.#source?.run !== run;
+    if (!other && this.#source?.version === version && this.#point.dim === latent_dim) return;
     const changed = this.#point.adopt(directions, latent_dim), fresh = !this.#point.base;
     if (fresh) this.#point.restart(await fetchSeed(run, this.#seed));
-    this.#loaded = { run, version };
+    this.#source = { run, version };
     if (other || changed || fresh) this.#build();
   }
 
@@ -108,7 +108,7 @@ class Latent {
     this.#picture.clear();
     // Sliders of another run's generator stay while this one is about to have its own; nothing jumps at every Start.
     if (isIn("starting", "running")) return;
-    this.#run = this.#loaded = null;
+    this.#run = this.#source = null;
     this.#bank.build(null, 0, this.#point.raw);
     this.#settings.describe("");
   }
@@ -140,15 +140,15 @@ class Latent {
 
   /** @param {number} [when] the position was taken, for the latency */
   async #ask(when = performance.now()) {
-    this.#asked = when;
+    this.#requestTime = when;
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#asked && this.#point.base && this.#run && !this.#signal.aborted) {
-      const asked = this.#asked;
-      this.#asked = 0;
+    while (this.#requestTime && this.#point.base && this.#run && !this.#signal.aborted) {
+      const began = this.#requestTime;
+      this.#requestTime = 0;
       try {
         await this.#drive(this.#run, this.#point.z(this.#point.base));
-        playground.sliderLatencyMs = performance.now() - asked;
+        playground.sliderLatencyMs = performance.now() - began;
       } catch (error) {
         if (error instanceof Refused) this.#complain(error.message);
         else this.#later(error instanceof NotReady ? error.ms : AGAIN_MS);
@@ -160,16 +160,16 @@ class Latent {
 
   /** @param {string} run @param {Float32Array} z */
   async #drive(run, z) {
-    const found = await fetchPicture(run, z, this.#settings.options);
-    await this.#picture.show(found);
-    emit("driven", found.point && { run, point: found.point });
+    const reply = await fetchPicture(run, z, this.#settings.options);
+    await this.#picture.show(reply);
+    emit("driven", reply.point && { run, point: reply.point });
   }
 
   /** @param {number} ms */
   #later(ms) {
     if (this.#picture.isEmpty) this.#picture.say(t("latent.waking"));
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { if (this.#loaded?.run === this.#run) this.#ask(); else this.#refresh(); }, ms);
+    this.#timer = setTimeout(() => { if (this.#source?.run === this.#run) this.#ask(); else this.#refresh(); }, ms);
   }
 
   /** @param {string} message */

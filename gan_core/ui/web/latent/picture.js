@@ -22,7 +22,7 @@ export class DrivenPicture {
     return this.#image.hidden;
   }
 
-  /** @param {{ picture: Blob, verdict: number, point: number[] | null }} found */
+  /** @param {{ picture: Blob, verdict: number, point: number[] | null }} reply */
   async show({ picture, verdict, point }) {
     const source = URL.createObjectURL(picture), old = this.#image.src;
     this.#image = await swapImage(this.#image, source, t("latent.alt"));

@@ -43,7 +43,7 @@ export class Stage {
   /** @type {Coordinates} */
   #to = { fake: [], push: [], warp: [] };
   /** @type {Coordinates | null} */
-  #drawn = null;
+  #current = null;
   /** @type {{ run: string, point: number[] } | null} what the slider bank drives */
   #driven = null;
   #due = 0;
@@ -68,7 +68,7 @@ export class Stage {
   /** @param {Stream.Points} points @param {Origin} origin */
   show(points, origin) {
     const follows = origin.live && this.#origin.live && this.#origin.run === origin.run && !this.element.hidden;
-    this.#from = follows && !still.matches && this.#cost < CHEAP_MS ? this.#drawn : null;
+    this.#from = follows && !still.matches && this.#cost < CHEAP_MS ? this.#current : null;
     this.#began = performance.now();
     this.#frame = points;
     this.#origin = origin;
@@ -82,7 +82,7 @@ export class Stage {
 
   hide() {
     this.element.hidden = true;
-    this.#frame = this.#from = this.#drawn = null;
+    this.#frame = this.#from = this.#current = null;
     this.#origin = {};
   }
 
@@ -107,8 +107,8 @@ export class Stage {
     this.#drawnAt = now;
     const start = performance.now(), share = from ? Math.min(1, (now - this.#began) / GLIDE_MS) : 1;
     const between = (/** @type {keyof Coordinates} */ name) => blend(from?.[name], to[name], share * (2 - share));
-    this.#drawn = { fake: between("fake"), push: between("push"), warp: between("warp") };
-    this.#layers(frame, this.#drawn);
+    this.#current = { fake: between("fake"), push: between("push"), warp: between("warp") };
+    this.#layers(frame, this.#current);
     this.#cost = 0.8 * this.#cost + 0.2 * (performance.now() - start);
     if (share < 1) this.#ask(); else this.#from = null;
   }

@@ -3,7 +3,7 @@ import { figure, model } from "../charts/bokeh.js";
 import { addHover } from "../charts/hover.js";
 import { token } from "../dom.js";
 import { t } from "../words.js";
-import { SHARES, bestColumns, floorColumns, measured, qualityColumns } from "./measures.js";
+import { SHARES, bestColumns, floorColumns, measures, qualityColumns } from "./measures.js";
 
 /** @type {Record<string, { colour: string, dash?: number[] }>} */
 const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precision: { colour: "--ink" },
@@ -15,7 +15,7 @@ const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precisi
  * @param {number} height
  */
 export function qualityChart(kind, height) {
-  const head = kind === "head", { first, shares } = measured(), x = { field: "step" }, value = { field: "value" };
+  const head = kind === "head", { first, shares } = measures(), x = { field: "step" }, value = { field: "value" };
   const p = figure({ height, log: head, share: !head });
   const [source, floor, best] = [qualityColumns(), floorColumns(), bestColumns()]
     .map((data) => model("ColumnDataSource", { data }));

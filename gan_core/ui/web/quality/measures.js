@@ -7,7 +7,7 @@ const HEADLINES = ["fd", "mode_kl", "patches", "swd"]; // lower is better
 export const SHARES = ["coverage", "precision", "recall", "good"]; // in [0, 1]
 
 /** Which names this run's measurements have, and what leads. */
-export function measured() {
+export function measures() {
   /** @type {Set<string>} */
   const names = new Set();
   for (const record of store.quality) for (const name of Object.keys(record)) if (known(`measures.${name}`)) names.add(name);
@@ -25,7 +25,7 @@ export function newest(name) {
 export function writtenValue(name, value) {
   if (!Number.isFinite(value)) return "\u2013";
   if (SHARES.includes(name)) return decimal(value, 2);
-  return short(name === measured().first ? value : Number(value.toFixed(3)));
+  return short(name === measures().first ? value : Number(value.toFixed(3)));
 }
 
 /** What real pictures score against each other; null where it is not known. @param {string} [name] */
@@ -38,7 +38,7 @@ export function floorOf(name = "") {
 const stepOf = ({ step }) => step ?? 0;
 
 export function qualityColumns() {
-  const records = store.quality, { first = "", names } = measured();
+  const records = store.quality, { first = "", names } = measures();
   /** @type {Record<string, number[]>} */
   const data = { step: records.map(stepOf) };
   for (const name of [...SHARES, ...names]) data[name] = records.map((record) => record[name] ?? NaN);
@@ -48,7 +48,7 @@ export function qualityColumns() {
 
 /** The floor as a line over all steps so far. */
 export function floorColumns() {
-  const records = store.quality, value = floorOf(measured().first) ?? NaN;
+  const records = store.quality, value = floorOf(measures().first) ?? NaN;
   if (!records.length) return { step: [], value: [] };
   return { step: [0, Math.max(store.status?.step ?? 0, stepOf(records[records.length - 1]))], value: [value, value] };
 }
@@ -56,6 +56,6 @@ export function floorColumns() {
 /** The best measurement so far as a point. */
 export function bestColumns() {
   const best = store.status?.best;
-  if (!best || best.name !== measured().first || best.value <= 0) return { step: [], value: [] };
+  if (!best || best.name !== measures().first || best.value <= 0) return { step: [], value: [] };
   return { step: [best.step], value: [best.value] };
 }

@@ -4,14 +4,14 @@ import { h, setText } from "../dom.js";
 import { inForce, isIn, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { qualityChart } from "./chart.js";
-import { bestColumns, floorColumns, floorOf, measured, newest, qualityColumns, writtenValue } from "./measures.js";
+import { bestColumns, floorColumns, floorOf, measures, newest, qualityColumns, writtenValue } from "./measures.js";
 
 const FIRST_S = 0.9; // seconds of one core that a first measurement takes, that of real against real with it
 const SHARE = 0.05; // of the time, where a run says no other
 
 export class Quality {
   #sentence = h("p", { class: "gan-told", "aria-live": "polite" });
-  #pointed = ""; // the measure that one points at
+  #focus = ""; // the measure that one points at
   /** @type {Record<string, { element: HTMLElement, value: HTMLElement }>} */
   #keys = {};
   #floor = h("b");
@@ -58,17 +58,17 @@ export class Quality {
   #drawNumbers() {
     this.#drawKeys();
     for (const [name, { value }] of Object.entries(this.#keys)) setText(value, writtenValue(name, newest(name)));
-    const floor = floorOf(measured().first), { step: [step], value: [value] } = bestColumns();
+    const floor = floorOf(measures().first), { step: [step], value: [value] } = bestColumns();
     this.#floorKey.hidden = floor === null;
     this.#bestKey.hidden = step === undefined;
     setText(this.#floor, floor === null ? "" : short(floor));
     setText(this.#best, step === undefined ? "" : t("quality.best_at", { value: short(value), step: number(step) }));
-    this.#tell(this.#pointed);
+    this.#tell(this.#focus);
   }
 
   /** When other things are measured: another run, or its first measurement. */
   #drawKeys() {
-    const { first, shares, names } = measured(), others = [...names].filter((name) => name !== first && !shares.includes(name));
+    const { first, shares, names } = measures(), others = [...names].filter((name) => name !== first && !shares.includes(name));
     this.#shareTitle.hidden = !shares.length;
     const shape = JSON.stringify([first, shares, others]);
     if (shape === this.#shape) return;
@@ -95,10 +95,10 @@ export class Quality {
     return this.#keys[name].element;
   }
 
-  /** @param {string} pointed name of the measure that one points at, "" for the headline */
-  #tell(pointed) {
-    this.#pointed = pointed;
-    const name = pointed || measured().first, value = name ? newest(name) : NaN;
+  /** @param {string} focus name of the measure that one points at, "" for the headline */
+  #tell(focus) {
+    this.#focus = focus;
+    const name = focus || measures().first, value = name ? newest(name) : NaN;
     const sentence = !name || !Number.isFinite(value) ? ""
       : t("quality.told", { name: t(`measures.${name}`), value: writtenValue(name, value), help: t(`measures.${name}.help`) });
     setText(this.#sentence, sentence);

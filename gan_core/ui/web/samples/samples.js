@@ -13,7 +13,7 @@ import { HistorySlider } from "./history.js";
 const NATIVE = 224; // 8 cells of 28 pixels
 const BORDERS = 4, NAMES = 18; // CSS pixels: of the picture, of the line of class names
 
-/** @typedef {Partial<Stream.Frame> & Stream.Kept & { run: string | null, live: boolean }} Wanted a frame to be shown */
+/** @typedef {Partial<Stream.Frame> & Stream.Kept & { run: string | null, live: boolean }} FrameRequest a frame to be shown */
 
 /** @type {import("../mount.js").Part} */
 export function samples(root, signal) {
@@ -29,10 +29,10 @@ class Samples {
   #caption = h("span");
   #history = new HistorySlider(() => this.#look());
   #stage;
-  /** @type {Wanted | null} */
-  #wanted = null;
-  /** @type {Wanted | null} */
-  #drawn = null;
+  /** @type {FrameRequest | null} */
+  #request = null;
+  /** @type {FrameRequest | null} */
+  #current = null;
   #busy = false;
 
   /** @param {HTMLElement} root @param {AbortSignal} signal */
@@ -49,7 +49,7 @@ class Samples {
   }
 
   #restart() {
-    this.#history.chosen = this.#drawn = null;
+    this.#history.chosen = this.#current = null;
     if (!store.frame) {
       this.#image.hidden = true;
       this.#nameColumns(0);
@@ -72,9 +72,9 @@ class Samples {
   }
 
   #showNewest() {
-    const { frame, run } = store, drawn = this.#drawn;
+    const { frame, run } = store, current = this.#current;
     if (this.#history.chosen || !frame) return;
-    if (drawn && drawn.live && drawn.seq === frame.seq && drawn.run === run) return;
+    if (current && current.live && current.seq === frame.seq && current.run === run) return;
     this.#show({ ...frame, run, live: true });
   }
 
@@ -83,20 +83,20 @@ class Samples {
     const { chosen } = this.#history, { run } = store;
     if (chosen) this.#show({ ...chosen, src: address("frame", { run: run ?? "", seq: chosen.seq }), run, live: false });
     else {
-      this.#drawn = null;
+      this.#current = null;
       this.#showNewest();
     }
     this.#drawHistory();
   }
 
-  /** One at a time; the newest is the one that counts. @param {Wanted} wanted */
-  async #show(wanted) {
-    this.#wanted = wanted;
+  /** One at a time; the newest is the one that counts. @param {FrameRequest} request */
+  async #show(request) {
+    this.#request = request;
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#wanted) {
-      const next = this.#wanted;
-      this.#wanted = null;
+    while (this.#request) {
+      const next = this.#request;
+      this.#request = null;
       try {
         await this.#draw(next);
       } catch { // a picture of the history that has been thinned away, or a torn connection: the old one stays
@@ -106,22 +106,22 @@ class Samples {
     this.#busy = false;
   }
 
-  /** @param {Wanted} wanted */
-  async #draw(wanted) {
-    const { src = "", step, rows = 8, cols } = wanted;
-    const points = wanted.points || (store.data === "points" ? await fetchPoints(src) : null);
-    if (wanted.run !== store.run) return; // another run is shown by now
-    if (points) this.#stage.show(points, wanted);
+  /** @param {FrameRequest} request */
+  async #draw(request) {
+    const { src = "", step, rows = 8, cols } = request;
+    const points = request.points || (store.data === "points" ? await fetchPoints(src) : null);
+    if (request.run !== store.run) return; // another run is shown by now
+    if (points) this.#stage.show(points, request);
     else {
       this.#image = await swapImage(this.#image, src, t("samples.alt", { n: rows * (cols || 8), step: number(step) }));
       this.#resize();
       this.#stage.hide();
     }
     this.#image.hidden = Boolean(points);
-    this.#nameColumns(points ? 0 : cols || this.#drawn?.cols || 0);
-    this.#drawn = wanted;
+    this.#nameColumns(points ? 0 : cols || this.#current?.cols || 0);
+    this.#current = request;
     this.#empty.hidden = true;
-    if (wanted.live) frameShown();
+    if (request.live) frameShown();
     this.#history.showStep(step);
   }
 

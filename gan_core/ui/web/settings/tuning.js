@@ -15,7 +15,7 @@ let pending = {};
 /** @type {Changes} not even sent yet */
 let waiting = {};
 /** @type {Changes | null} */
-let sent = null;
+let inFlight = null;
 let timer = 0;
 /** @type {Set<string>} */
 const refused = new Set();
@@ -53,10 +53,10 @@ export function forgetTuning() {
 
 function send() {
   const button = nativeButton("btn-tune");
-  if (sent || !button || !Object.keys(waiting).length) return;
-  sent = waiting;
+  if (inFlight || !button || !Object.keys(waiting).length) return;
+  inFlight = waiting;
   waiting = {};
-  window.ganPage.tuning = JSON.stringify(sent);
+  window.ganPage.tuning = JSON.stringify(inFlight);
   button.click();
   timer = setTimeout(() => tuneAnswered(false), ANSWER_MS);
 }
@@ -64,15 +64,15 @@ function send() {
 /** The worker has obeyed, or the change was refused; the refusal itself is gradio's message. @param {boolean} obeyed */
 export function tuneAnswered(obeyed) {
   clearTimeout(timer);
-  const asked = sent || {};
-  sent = null;
-  if (obeyed) setTimeout(() => forget(asked), ECHO_MS); else forget(asked); // the stream is about to say it; if not, it is not so
+  const changes = inFlight || {};
+  inFlight = null;
+  if (obeyed) setTimeout(() => forget(changes), ECHO_MS); else forget(changes); // the stream is about to say it; if not, it is not so
   send();
 }
 
-/** @param {Changes} asked */
-function forget(asked) {
-  for (const [name, value] of Object.entries(asked)) {
+/** @param {Changes} changes */
+function forget(changes) {
+  for (const [name, value] of Object.entries(changes)) {
     if (!same(pending[name], value) || name in waiting) continue;
     delete pending[name];
     if (!same(value, inForce(name))) refused.add(name);

@@ -81,7 +81,8 @@ def visit(context: BrowserContext, url: str) -> dict[str, Any]:
         known = len(addresses)
         page.wait_for_timeout(1000)
     page.close()
-    requests = [(addresses[key], size) for key, size in finished.items() if key not in cached and addresses[key].startswith("http")]
+    requests = [(addresses[key], size) for key, size in finished.items()
+                if key not in cached and addresses[key].startswith("http")]
     ours = [size for address, size in requests if OURS in address]
     return {"requests": len(requests), "bytes": round(sum(size for _, size in requests)),
             "page": round(sum(size for address, size in requests if address == url)),

@@ -66,7 +66,8 @@ export function tuneAnswered(obeyed) {
   clearTimeout(timer);
   const changes = inFlight || {};
   inFlight = null;
-  if (obeyed) setTimeout(() => forget(changes), ECHO_MS); else forget(changes); // the stream is about to say it; if not, it is not so
+  // The stream is about to say what was obeyed; if it does not, it is not so.
+  if (obeyed) setTimeout(() => forget(changes), ECHO_MS); else forget(changes);
   send();
 }
 

@@ -1,8 +1,8 @@
 """What a visit costs: requests and bytes of a first and of a second visit, counted by a real browser.
 
-    python -m benchmarks.page_weight [--root OTHER_CHECKOUT] [--out FILE]
+    python -m benchmarks.page_weight [--root OTHER_CHECKOUT] [--rounds 5] [--out FILE]
 
-Bytes are those on the wire, headers included. What the browser takes from its cache is no request. A visit is over when the
+Each round is a browser that was never here; the medians are printed. Bytes are those on the wire, headers included. What the browser takes from its cache is no request. A visit is over when the
 charts stand, the sliders drive a picture, and nothing was asked for during a second. The event stream is not counted.
 """
 
@@ -14,6 +14,7 @@ import json
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -90,23 +91,32 @@ def visit(context: BrowserContext, url: str) -> dict[str, Any]:
             "ms to the state": round(1000 * alive), "ms to all": round(1000 * ready)}
 
 
-def measure(root: Path) -> dict[str, dict[str, Any]]:
-    """The first and the second visit of a browser that was never here; the server has been visited by another one before."""
+def median(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def measure(root: Path, rounds: int) -> dict[str, dict[str, Any]]:
+    """The first and the second visit; the server has been visited by another browser before."""
     with serving(root) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         visit(browser.new_context(), url)
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        figures = {"first visit": visit(context, url), "second visit": visit(context, url)}
+        first, second = [], []
+        for _ in range(rounds):
+            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            first.append(visit(context, url))
+            second.append(visit(context, url))
+            context.close()
         browser.close()
-    return figures
+    return {"first visit": median(first), "second visit": median(second)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT, help="another checkout to measure")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
-    figures = measure(options.root.resolve())
+    figures = measure(options.root.resolve(), options.rounds)
     if options.out:
         options.out.write_text(json.dumps(figures, indent=1))
     columns = list(next(iter(figures.values())))

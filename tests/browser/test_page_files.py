@@ -47,7 +47,7 @@ def test_gradio_may_be_ready_long_before_the_modules(standing, chromium):
     page = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-US").new_page()
     errors, held = [], []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.route("**/assets/*/main.js", held.append)
+    page.route("**/assets/*/main.js", lambda route: held.append(route))
     page.goto(standing.url)
     page.wait_for_selector("#btn-start")
     page.wait_for_function("document.querySelector('#preset input:checked') && window.ganPage.language === 'en'")

@@ -2,8 +2,9 @@
 
     python -m benchmarks.page_weight [--root OTHER_CHECKOUT] [--rounds 5] [--out FILE]
 
-Each round is a browser that was never here; the medians are printed. Bytes are those on the wire, headers included. What the browser takes from its cache is no request. A visit is over when the
-charts stand, the sliders drive a picture, and nothing was asked for during a second. The event stream is not counted.
+Each round is a browser that was never here; the medians are printed. Bytes are those on the wire, headers included. What the
+browser takes from its cache is no request. A visit is over when the charts stand, the sliders drive a picture, and nothing was
+asked for during a second. The event stream is not counted.
 """
 
 from __future__ import annotations

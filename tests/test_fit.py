@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan_core.data import resize
-from gan_core.data.types import Ask, Cancelled
+from gan_core.data.types import Cancelled, DataRequest
 
 RNG = np.random.default_rng(0)
 GREY, COLOR = RNG.integers(0, 256, (40, 1, 28, 28), np.uint8), RNG.integers(0, 256, (40, 3, 32, 32), np.uint8)
 
 
-def ask(size=0, color="auto", crop="center", **more):
-    return Ask("x", size=size, color=color, crop=crop, **more)
+def request(size=0, color="auto", crop="center", **more):
+    return DataRequest("x", size=size, color=color, crop=crop, **more)
 
 
 @pytest.mark.parametrize("images", [GREY, COLOR], ids=["grey", "color"])
@@ -25,7 +25,7 @@ def ask(size=0, color="auto", crop="center", **more):
 @pytest.mark.parametrize("size", [0, 28, 32, 64])
 def test_as_pillow_does_it(images, size, color, crop, monkeypatch):
     monkeypatch.setattr(resize, "SLICE", 16)  # not a divisor of 40
-    wanted = ask(size, color, crop)
+    wanted = request(size, color, crop)
     fitted = resize.fitted(images, wanted)
     assert fitted.dtype == np.uint8 and fitted.shape == (40, *resize.form(images.shape[1:], wanted))
     for ours, image in zip(fitted[::13], images[::13], strict=True):
@@ -51,21 +51,21 @@ def test_luma_is_the_standards_weighted_sum(rgb):
 
 
 def test_what_fits_already_is_not_copied():
-    assert resize.fitted(GREY, ask(28, "grey")) is GREY
+    assert resize.fitted(GREY, request(28, "grey")) is GREY
 
 
 def test_it_reports_and_can_be_cancelled():
     seen = []
-    resize.fitted(COLOR, ask(64, report=seen.append))
+    resize.fitted(COLOR, request(64, report=seen.append))
     assert (seen[-1].stage, seen[-1].done, seen[-1].total) == ("fitting", 40, 40)
     with pytest.raises(Cancelled):
-        resize.fitted(COLOR, ask(64, cancelled=lambda: True))
+        resize.fitted(COLOR, request(64, cancelled=lambda: True))
 
 
 def test_memory_holds_the_result_once():
     images = np.zeros((8_000, 1, 28, 28), np.uint8)
     tracemalloc.start()
-    fitted = resize.fitted(images, ask(32, "color"))
+    fitted = resize.fitted(images, request(32, "color"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert fitted.nbytes <= peak < fitted.nbytes * 1.3

@@ -18,7 +18,7 @@ from gan_core.config import TrainConfig
 from gan_core.data import loading, memory, uploads
 from gan_core.data.reading import decode, folder
 from gan_core.data.reading.decode import Item, class_names, spread
-from gan_core.data.types import Ask, Cancelled, DataError
+from gan_core.data.types import Cancelled, DataError, DataRequest
 
 DRAWINGS = Path(__file__).parents[2] / "shared" / "data" / "quickdraw_animals.npz"
 
@@ -48,7 +48,7 @@ def written(root, images, labels, names):
 
 
 def load(path, **how):
-    return folder.source(Ask("folder", str(path), **how))
+    return folder.source(DataRequest("folder", str(path), **how))
 
 
 def picture(path, shade=100, **how):
@@ -236,7 +236,8 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypat
     asked = []
     with pytest.raises(DataError, match="max_images") as caught:
         monkeypatch.setattr(memory, "available", lambda: 300 << 20)
-        decode.gather(items, lambda item: asked.append(item) or folder._opened(item), Ask("folder", size=64), "The folder x")
+        decode.gather(items, lambda item: asked.append(item) or folder._opened(item), DataRequest("folder", size=64),
+                      "The folder x")
     assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * decode.SAMPLE
 
 
@@ -255,7 +256,7 @@ def test_the_order_is_that_of_the_names_whatever_the_file_system_says(tmp_path, 
         picture(tmp_path / "b" / f"{n}.png", 10 * n)
         picture(tmp_path / "a" / f"{n}.png", 100 + 10 * n)
     def listed():
-        items, skipped, fingerprint = folder.listed(tmp_path, Ask("folder"))
+        items, skipped, fingerprint = folder.listed(tmp_path, DataRequest("folder"))
         return list(items), skipped, fingerprint
 
     first = listed()

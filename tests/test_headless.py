@@ -60,7 +60,7 @@ def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
     (["--set", "processes=64", "--set", "batch_size=64", "--set", "device=cpu"], "64 processes need a core each")])
 def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv, said) -> None:
     args = cli.arguments(["--new", "--checkpoints", str(tmp_path / "runs"), *argv])
-    assert cli.train(args, lambda path, ending: pytest.fail("nothing to train"), ALONE) == 2
+    assert cli.train(args, lambda path, shutdown: pytest.fail("nothing to train"), ALONE) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
@@ -119,7 +119,7 @@ def test_a_notice_is_told_once_when_it_comes_and_again_at_the_end(tmp_path, capf
     run, status, full = Run.create(PRESETS["quick"], tmp_path), Status(state="running"), "Saving failed: No space left on device."
     run.write_status(status)
     monkeypatch.setattr(progress, "LOOK", 100.0)  # this test looks
-    shown = progress.Terminal(run, lambda: False)
+    shown = progress.ProgressDisplay(run, lambda: False)
     with shown:
         for notice in (full, full, ""):
             status.notice = notice
@@ -128,16 +128,16 @@ def test_a_notice_is_told_once_when_it_comes_and_again_at_the_end(tmp_path, capf
     assert capfd.readouterr().err.count(full) == 1
     status.state, status.notice = "stopped", full
     run.write_status(status)
-    ending = cli.Ending.__new__(cli.Ending)
-    ending.asked = []
-    assert cli.last_word(run, cli.arguments([str(run.path)]), 0, ending)[0].endswith(full)
+    shutdown = cli.Shutdown.__new__(cli.Shutdown)
+    shutdown.asked = []
+    assert cli.last_word(run, cli.arguments([str(run.path)]), 0, shutdown)[0].endswith(full)
 
 
 def test_a_run_that_cannot_go_on_says_so_in_a_batch_job_too(tmp_path, capfd, monkeypatch) -> None:
     run = Run.create(PRESETS["quick"], tmp_path)
     run.write_status(Status(state="failed", error={"kind": "crashed", "message": "The training failed.", "step": 3}))
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is pytest's
-    assert cli.train(cli.arguments([str(run.path)]), lambda path, ending: 1, ALONE) == 1
+    assert cli.train(cli.arguments([str(run.path)]), lambda path, shutdown: 1, ALONE) == 1
     assert capfd.readouterr().err.splitlines()[-1] == "The training failed."
 
 
@@ -243,8 +243,8 @@ def test_what_only_the_worker_can_refuse_leaves_nothing_either(tmp_path) -> None
 
 
 def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() -> None:
-    code = ("import time; from gan_core.worker.cli import Ending; ending = Ending()\n"
-            "ending.by(lambda: print('saving', flush=True))\nprint('ready', flush=True)\nwhile True: time.sleep(0.01)")
+    code = ("import time; from gan_core.worker.shutdown import Shutdown; shutdown = Shutdown()\n"
+            "shutdown.by(lambda: print('saving', flush=True))\nprint('ready', flush=True)\nwhile True: time.sleep(0.01)")
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "ready\n"
@@ -258,10 +258,10 @@ def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() ->
         process.stdout.close()
 
 
-def heard(number: int, run: str = "ending.by(lambda: None)") -> int:
+def heard(number: int, run: str = "shutdown.by(lambda: None)") -> int:
     """The exit status that a process ends with to which this signal was sent."""
-    return worker(code=f"import os, signal, sys; from gan_core.worker.shutdown import Ending; ending = Ending(); {run}\n"
-                       f"os.kill(os.getpid(), {number}); sys.exit(ending.status)").returncode
+    return worker(code=f"import os, signal, sys; from gan_core.worker.shutdown import Shutdown; shutdown = Shutdown(); {run}\n"
+                       f"os.kill(os.getpid(), {number}); sys.exit(shutdown.status)").returncode
 
 
 def test_the_terminals_end_is_heard_unless_nohup_has_made_it_mean_nothing() -> None:
@@ -278,10 +278,10 @@ def test_the_terminals_end_is_heard_unless_nohup_has_made_it_mean_nothing() -> N
     ([], "stopped", True, 0), ([signal.SIGTERM], "finished", True, 0), ([signal.SIGTERM], "stopped", False, 0)])
 def test_the_exit_status_tells_which_signal_ended_it(tmp_path, asked, state, alone, result) -> None:
     """A batch system that takes its machine back must not believe that the run has finished."""
-    run, ending = Run.create(PRESETS["quick"], tmp_path / "two words"), cli.Ending.__new__(cli.Ending)
-    ending.asked = asked
+    run, shutdown = Run.create(PRESETS["quick"], tmp_path / "two words"), cli.Shutdown.__new__(cli.Shutdown)
+    shutdown.asked = asked
     run.write_status(Status(state=state, step=5, checkpoint_step=5))
-    said, status = cli.last_word(run, cli.arguments([str(run.path)]), 0, ending, alone)
+    said, status = cli.last_word(run, cli.arguments([str(run.path)]), 0, shutdown, alone)
     assert status == result
     assert state == "finished" or said.endswith(f"python -m gan_core.worker '{run.path}'")
 
@@ -305,8 +305,9 @@ Path({str(tmp_path)!r}, "status").write_text(str(cli.train(args, work, ALONE)))
 
 
 def test_an_end_that_was_asked_for_before_there_is_anything_to_end_is_kept() -> None:
-    code = ("import os, signal; from gan_core.worker.cli import Ending; ending = Ending(); os.kill(os.getpid(), signal.SIGTERM)\n"
-            "ending.by(lambda: print('ended'))")
+    code = ("import os, signal; from gan_core.worker.shutdown import Shutdown; shutdown = Shutdown()\n"
+            "os.kill(os.getpid(), signal.SIGTERM)\n"
+            "shutdown.by(lambda: print('ended'))")
     assert worker(code=code).stdout == "ended\n"
 
 

@@ -12,7 +12,7 @@ from gan_core.data import __main__ as command
 from gan_core.data import array_cache, storage, uploads
 from gan_core.data.reading import archive as archives
 from gan_core.data.reading import folder
-from gan_core.data.types import Ask
+from gan_core.data.types import DataRequest
 
 
 @pytest.fixture(autouse=True)
@@ -33,15 +33,16 @@ def tree(place):
 
 def test_an_upload_goes_with_all_that_was_prepared_from_it_and_nothing_else(tmp_path, place):
     farm, sea = upload(tmp_path, "farm"), upload(tmp_path, "by-the-sea")
-    archives.source(Ask("zip", sea))
+    archives.source(DataRequest("zip", sea))
     drawing = uploads.keep_points([[0, 0], [1, 1]])
     before = tree(place)
     other = storage.thing(f"zip:{sea}")
     assert storage.remove(f"zip:{farm}")
     assert storage.thing(f"zip:{farm}") is None and {path for path in before if farm not in path} == set(tree(place))
     farm = upload(tmp_path, "farm")
-    for ask in (Ask("zip", farm), Ask("zip", farm, size=28), Ask("zip", str(uploads.folder() / f"{farm}.zip"), crop="pad")):
-        archives.source(ask)
+    for request in (DataRequest("zip", farm), DataRequest("zip", farm, size=28),
+                    DataRequest("zip", str(uploads.folder() / f"{farm}.zip"), crop="pad")):
+        archives.source(request)
     about = storage.thing(f"zip:{farm}")
     assert (about.kind, about.count) == ("uploaded", 5) and len(list((place / "prepared").iterdir())) == 4
     assert about.bytes > sum(path.stat().st_size for path in place.rglob("data.npy")) * 3 / 4
@@ -82,7 +83,7 @@ def test_who_reads_it_reads_on(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses to delete a file that somebody reads")
 def test_what_is_deleted_while_it_is_prepared_leaves_nothing_behind(tmp_path, place):
     name = upload(tmp_path, "farm")
-    loaded = archives.source(Ask("zip", name, report=lambda progress: storage.remove(f"zip:{name}")))
+    loaded = archives.source(DataRequest("zip", name, report=lambda progress: storage.remove(f"zip:{name}")))
     assert len(loaded.data) == 5
     assert not [path for path in place.rglob("*") if path.is_file()]
 
@@ -90,8 +91,8 @@ def test_what_is_deleted_while_it_is_prepared_leaves_nothing_behind(tmp_path, pl
 def test_what_an_interrupted_removal_left_goes_with_the_next(tmp_path, place):
     farm, sea = upload(tmp_path, "farm"), upload(tmp_path, "by-the-sea")
     for name in (farm, sea):
-        archives.source(Ask("zip", name))
-    array_cache.kept(Ask("x"), "of an earlier version", lambda: archives.source(Ask("zip", sea, size=28)))
+        archives.source(DataRequest("zip", name))
+    array_cache.kept(DataRequest("x"), "of an earlier version", lambda: archives.source(DataRequest("zip", sea, size=28)))
     (uploads.folder() / f"{farm}.zip").unlink()  # and then it was killed
     uploads.keep_points([[0, 0], [1, 1]])
     assert storage.remove(uploads.kept()[0].dataset)
@@ -102,7 +103,7 @@ def test_of_a_folder_only_what_was_prepared_from_it_goes(tmp_path):
     pictures = tmp_path / "my pictures"
     pictures.mkdir()
     (pictures / "1.png").write_bytes(grey_png())
-    folder.source(Ask("folder", str(pictures)))
+    folder.source(DataRequest("folder", str(pictures)))
     one, = storage.things()
     assert (one.dataset, one.kind, one.count) == (f"folder:{pictures.resolve()}", "prepared", None) and one.bytes > 1000
     assert not storage.remove(f"folder:{tmp_path}") and storage.things() == [one]

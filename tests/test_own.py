@@ -14,7 +14,7 @@ from PIL import Image
 from gan_core.data import uploads
 from gan_core.data.reading import archive as archives
 from gan_core.data.reading import pictures
-from gan_core.data.types import Ask, DataError
+from gan_core.data.types import DataError, DataRequest
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
@@ -26,7 +26,7 @@ def place(tmp_path, monkeypatch):
 
 
 def load(name, **how):
-    return archives.source(Ask("zip", name, **how))
+    return archives.source(DataRequest("zip", name, **how))
 
 
 def given_file(tmp_path, name, data):

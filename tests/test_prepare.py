@@ -29,7 +29,7 @@ def process():
         started.kill()
 
 
-def ask(values):
+def request(values):
     with process() as started:
         started.stdin.write(json.dumps(values) + "\n")
         started.stdin.flush()
@@ -41,7 +41,7 @@ def picture(uri):
 
 
 def test_pictures_are_described_and_sixteen_of_them_shown_as_they_are():
-    (line,) = ask({"config": {"dataset": "digits"}})
+    (line,) = request({"config": {"dataset": "digits"}})
     about, shown = line["ready"]["about"], picture(line["ready"]["preview"])
     assert (about["count"], about["shape"], about["labelled"], about["skipped"]) == (5000, [1, 28, 28], True, {})
     assert shown.shape == (56, 224)
@@ -87,7 +87,7 @@ def test_progress_is_told_at_each_new_stage_and_otherwise_no_more_than_eight_tim
     clock, lines = [100.0], []
 
     def load(config, report, cancelled):
-        step = loading.ask_for(config, report, cancelled).step
+        step = loading.request_for(config, report, cancelled).step
         for done in range(1000):  # ten seconds
             clock[0] += 0.01
             step("downloading" if done < 500 else "reading", done, 1000, "a file")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gan_core.compute import autotune
-from gan_core.compute.choices import Resolved
+from gan_core.compute.choices import ComputeChoices
 from gan_core.config import PRESETS
 from gan_core.training.trainer import Trainer
 from gan_core.training.trial import trainer_builder
@@ -22,7 +22,7 @@ def clean(monkeypatch):
     monkeypatch.setattr(autotune, "has_bf16", lambda device: True)
     monkeypatch.setattr(autotune, "devices", lambda: ["cpu"])
     monkeypatch.setattr(autotune, "cores", lambda: 4)
-    monkeypatch.setattr(autotune._Probe, "has_rewrites", lambda self, resolved: True)
+    monkeypatch.setattr(autotune._Probe, "has_rewrites", lambda self, choices: True)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -32,9 +32,9 @@ def measuring(monkeypatch, speed):
     """`speed(resolved)` in place of the stopwatch; returns the list of what was measured."""
     seen = []
 
-    def measured(self, resolved):
-        seen.append(resolved)
-        return speed(resolved)
+    def measured(self, choices):
+        seen.append(choices)
+        return speed(choices)
 
     monkeypatch.setattr(autotune._Probe, "_measured", measured)
     return seen
@@ -82,7 +82,7 @@ def test_what_was_hopeless_in_its_first_turn_has_no_second(monkeypatch):
 def test_what_a_person_has_chosen_is_not_measured(monkeypatch):
     seen = measuring(monkeypatch, lambda r: 1.0)
     config = CONFIG.replace(precision="fp32", rewrites="off", memory_format="contiguous", threads=3)
-    assert autotune.choose(config, build) == Resolved("cpu", "fp32", "contiguous", 3, rewrites=False)
+    assert autotune.choose(config, build) == ComputeChoices("cpu", "fp32", "contiguous", 3, rewrites=False)
     assert seen == []
     assert autotune.choose(CONFIG, build, threads=2).threads == 2 and {r.threads for r in seen} == {2}
 
@@ -102,7 +102,7 @@ def test_when_the_time_is_up_what_is_known_decides(monkeypatch):
     seen = measuring(monkeypatch, lambda r: 100.0)
     monkeypatch.setattr(autotune, "BUDGET", 0.0)
     monkeypatch.setattr(autotune, "FOR_THREADS", 0.0)
-    assert autotune.choose(CONFIG, build) == Resolved("cpu", "fp32", "channels_last", 1)
+    assert autotune.choose(CONFIG, build) == ComputeChoices("cpu", "fp32", "channels_last", 1)
     assert seen == []
 
 
@@ -110,7 +110,7 @@ def test_what_a_device_cannot_do_is_not_chosen(monkeypatch):
     step = Trainer.step
 
     def lacking(self):
-        if self.resolved.rewrites or self.resolved.precision == "bf16":
+        if self.choices.rewrites or self.choices.precision == "bf16":
             raise NotImplementedError("fold is not implemented on this device")
         return step(self)
 
@@ -123,10 +123,10 @@ def test_what_a_device_cannot_do_is_not_chosen(monkeypatch):
 def test_a_probe_leaves_no_trace_in_a_run(monkeypatch):
     """With real measurements: the same run, before, after and between, bit for bit, and torch's own generator untouched."""
     monkeypatch.setattr(autotune, "cores", lambda: 2)
-    resolved = Resolved("cpu", "fp32", "channels_last", 1)
+    choices = ComputeChoices("cpu", "fp32", "channels_last", 1)
 
     def run(disturb):
-        trainer = Trainer(CONFIG, IMAGES, resolved=resolved)
+        trainer = Trainer(CONFIG, IMAGES, choices=choices)
         trainer.step()
         if disturb:
             found = autotune.choose(CONFIG, build)
@@ -149,12 +149,13 @@ def test_no_choice_changes_a_step_beyond_rounding(preset):
     torch.set_num_threads(1)
     config = PRESETS[preset].replace(batch_size=2, latent_dim=8)
 
-    def losses(resolved):
-        torch.set_num_threads(resolved.threads)
-        trainer = Trainer(config, IMAGES, resolved=resolved)
+    def losses(choices):
+        torch.set_num_threads(choices.threads)
+        trainer = Trainer(config, IMAGES, choices=choices)
         return torch.tensor([[float(v) for v in trainer.step().values()] for _ in range(2)])
 
-    plain = losses(Resolved("cpu", "fp32", "contiguous", 1, rewrites=False))
-    for choice, tolerance in ((Resolved("cpu", "fp32", "contiguous", 1), 1e-3), (Resolved("cpu", "fp32", rewrites=False), 1e-3),
-                              (Resolved("cpu", "fp32", threads=2), 1e-3), (Resolved("cpu", "bf16"), 3e-2)):
+    plain = losses(ComputeChoices("cpu", "fp32", "contiguous", 1, rewrites=False))
+    for choice, tolerance in ((ComputeChoices("cpu", "fp32", "contiguous", 1), 1e-3),
+                              (ComputeChoices("cpu", "fp32", rewrites=False), 1e-3),
+                              (ComputeChoices("cpu", "fp32", threads=2), 1e-3), (ComputeChoices("cpu", "bf16"), 3e-2)):
         torch.testing.assert_close(losses(choice), plain, rtol=tolerance, atol=tolerance)

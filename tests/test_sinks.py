@@ -113,7 +113,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
 def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Fake(tmp_path).run
     with pytest.raises(integrations.SinkError, match="no log 'wandb'; choose from: tensorboard, trackio"):
-        integrations.Logs(run, ["tensorboard", "wandb"], pytest.fail)
+        integrations.FollowerProcesses(run, ["tensorboard", "wandb"], pytest.fail)
     monkeypatch.setitem(integrations.SINKS, "trackio", ("a_package_that_nobody_has", integrations.Trackio))
     with pytest.raises(integrations.SinkError, match=r"pip install a_package_that_nobody_has$"):
         integrations.check(["trackio"])
@@ -122,7 +122,7 @@ def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, mo
 def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -> None:
     fake, notices = Fake(tmp_path), []
     (fake.run.path / "tensorboard").write_text("in the way")
-    logs = integrations.Logs(fake.run, ["tensorboard"], notices.append)
+    logs = integrations.FollowerProcesses(fake.run, ["tensorboard"], notices.append)
     logs.close()
     assert len(notices) == 1 and ENGLISH.say(notices[0]).startswith("Logging to tensorboard has ended (FileExistsError")
     fake.step()
@@ -147,7 +147,7 @@ fake.end()
     trainer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], text=True,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     run, notices = Run.open(trainer.stdout.readline().strip()), []
-    logs = integrations.Logs(run, ["tensorboard"], notices.append)
+    logs = integrations.FollowerProcesses(run, ["tensorboard"], notices.append)
     for _ in range(50):
         trainer.stdin.write("3\n")
         trainer.stdin.flush()

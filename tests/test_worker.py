@@ -52,20 +52,20 @@ class Worker:
               None if not set(states) & set(ACTIVE) else self.process)
         return self.run.stored_status()
 
-    def ask(self, command: str, **args: object) -> Status:
+    def request(self, command: str, **args: object) -> Status:
         return self.run.wait(self.run.send(command, **args), timeout=PATIENCE)
 
     def steps(self, count: int, network: str = "both") -> Status:
         """`count` single steps of a paused run, waited for."""
         goal = self.run.stored_status().step + count
-        self.ask("step", network=network, count=count)
+        self.request("step", network=network, count=count)
         until(lambda: self.run.stored_status().step >= goal, f"step {goal}", self.process)
         status = self.run.stored_status()
         assert status.step == goal and status.state == "paused"
         return status
 
     def save(self) -> checkpoint.Loaded:
-        status = self.ask("save")
+        status = self.request("save")
         until(lambda: self.run.stored_status().checkpoint_step == status.step, "the checkpoint", self.process)
         return checkpoint.newest_valid(self.run.checkpoint_folder)
 
@@ -109,7 +109,7 @@ def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start)
     assert status.state == "running" and status.pid == worker.process.pid and run.is_alive()
     assert status.images >= 3 * 4 and status.device and status.precision in {"fp32", "bf16"} and status.threads == 1
 
-    paused = worker.ask("pause")
+    paused = worker.request("pause")
     assert paused.state == "paused" and paused.acknowledged[-1]["ok"] and paused.acknowledged[-1]["command"] == "pause"
     # It holds: the heart beats on, the step does not.
     beat = run.stored_status().heartbeat
@@ -118,7 +118,7 @@ def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start)
 
     kept = worker.save()
     assert kept.step == paused.step == kept.metadata["step"]
-    assert worker.ask("resume").state == "running"
+    assert worker.request("resume").state == "running"
     until(lambda: run.stored_status().step > paused.step, "more steps", worker.process)
     run.send("stop")
     ended = worker.until_state("stopped")
@@ -139,13 +139,13 @@ def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) 
     run = worker.run
     worker.until_state("paused")
     worker.steps(3)
-    status = worker.ask("tune", changes={"lr_d": 1e-4, "r1": 2.0})
+    status = worker.request("tune", changes={"lr_d": 1e-4, "r1": 2.0})
     assert status.tuned == {"lr_d": 1e-4, "r1": 2.0}
     assert run.metrics()[-1]["mark"] == {"kind": "tune", "changes": {"lr_d": [2e-3, 1e-4], "r1": [0.1, 2.0]}}
     for changes, said in (({"seed": 3}, "seed cannot change"), ({"lr_d": "fast"}, "lr_d is 'fast'; give a number"),
                           ({}, "nothing to change")):
         with pytest.raises(CommandError, match=said):
-            worker.ask("tune", changes=changes)
+            worker.request("tune", changes=changes)
     worker.kill()  # nobody has saved
 
     again = start(run, paused=True)
@@ -158,9 +158,9 @@ def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) 
 WATCHED = """
 import sys
 from gan_core.compute import autotune, thread_tuner
-from gan_core.compute.choices import Resolved
+from gan_core.compute.choices import ComputeChoices
 from gan_core.worker import process, session
-autotune.choose = lambda config, build, threads=0: Resolved(threads=2)
+autotune.choose = lambda config, build, threads=0: ComputeChoices(threads=2)
 session.cores = lambda: 2
 def add(self, images, seconds):
     self.steps_seen = getattr(self, "steps_seen", 0) + 1
@@ -208,7 +208,7 @@ def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_
     for command, args in (("step", {"network": "referee"}), ("step", {"network": "both", "count": 0}),
                           ("step", {"count": 10_001}), ("step", {"count": "many"}), ("pause", {})):
         with pytest.raises(CommandError) as caught:
-            worker.ask(command, **args)
+            worker.request(command, **args)
         assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
     (worker.run.path / "control" / "00-x.json").write_bytes(b"{torn")
     (worker.run.path / "control" / "01-x.json").write_text('{"schema": 1, "id": "odd", "command": ["fly"], "args": 5}')
@@ -246,7 +246,7 @@ def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Loaded,
     worker = start(paused=True)
     worker.until_state("paused")
     with pytest.raises(CommandError, match="Nothing has been measured"):
-        worker.ask("restore")
+        worker.request("restore")
     worker.steps(best)
     there = worker.save()
     pointer = checkpoint_index.read_pointer(worker.run.checkpoint_folder)
@@ -258,7 +258,7 @@ def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Loaded,
 
 def test_restore_goes_back_to_the_best_on_a_new_way_of_the_curves_and_pauses(start) -> None:
     worker, _, first = with_a_best(start, 2, 3)
-    status = worker.ask("restore")
+    status = worker.request("restore")
     assert (status.state, status.step, status.checkpoint_step, status.life) == ("paused", 2, 2, 2)
     assert [frame.step for frame in worker.run.frames()][-1] == 2 == worker.run.metrics()[-1]["step"]
     assert worker.run.metrics()[-1]["mark"] == {"kind": "restore", "changes": {}}
@@ -285,12 +285,12 @@ def test_a_real_run_measures_itself_keeps_its_best_and_goes_back_to_it(start) ->
     worker = start(measure_share=0.5)
     run = worker.run
     until(lambda: run.stored_status().best and run.floor(), "a measurement and its floor", worker.process)
-    status = worker.ask("pause")
+    status = worker.request("pause")
     line = next(record for record in run.metrics() if "quality" in record)
     assert set(run.floor()) == set(line["quality"]) and line["step"] <= status.step
     best = run.stored_status().best
     assert best["name"] == "fd" and best["value"] >= run.floor()["fd"]
-    restored = worker.ask("restore")
+    restored = worker.request("restore")
     assert restored.step == best["step"] < status.step and restored.best == best
     assert any(record.get("quality", {}).get("fd") == best["value"] for record in run.metrics())
 
@@ -517,7 +517,7 @@ def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(
     first = start(paused=True, dataset=f"folder:{pictures}", image_size="28")
     first.until_state("paused")
     first.steps(2)
-    first.ask("stop")
+    first.request("stop")
     first.until_state("stopped")
     real = first.run.real_path.read_bytes()
 
@@ -526,13 +526,13 @@ def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(
     status = second.until_state("paused")
     assert "6 then, 7 now" in status.notice and not status.exact and second.run.about_data()["count"] == 7
     assert second.run.real_path.read_bytes() != real and second.steps(1).step == 3
-    second.ask("stop")
+    second.request("stop")
     second.until_state("stopped")
 
     third = start(first.run, paused=True)
     status = third.until_state("paused")
     assert not status.notice and not status.exact  # it stays so
-    third.ask("stop")
+    third.request("stop")
     third.until_state("stopped")
     Image.new("RGB", (28, 28), (250, 0, 0)).save(pictures / "7.png")
     fourth = start(first.run)

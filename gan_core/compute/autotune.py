@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from ..config import TrainConfig
-from .choices import Resolved, cores, devices, has_bf16, resolve
+from .choices import ComputeChoices, cores, devices, has_bf16, resolve
 from .thread_tuner import ladder
 
 BUDGET, FOR_THREADS = 0.8, 0.3  # seconds, about: no measurement begins later; the threads are measured last, in time of their own
@@ -26,13 +26,13 @@ GAIN = 1.1  # what is not so much faster is not worth leaving the simpler choice
 # Fields that do not change what a step costs.
 FREE = {"seed", "lr_d", "lr_g", "betas_d", "betas_g", "decay_steps", "lr_final", "penalty_final", "ema_half_life", "max_steps",
         "measure_share", "label_noise", "label_smoothing"}
-_known: dict[str, Resolved] = {}  # what this process has found out already, but for the threads
+_known: dict[str, ComputeChoices] = {}  # what this process has found out already, but for the threads
 
 
 class Trainable(Protocol):
-    """What is timed: `training.trainer.Trainer` is one. `resolved` may be replaced between two steps."""
+    """What is timed: `training.trainer.Trainer` is one. `choices` may be replaced between two steps."""
 
-    resolved: Resolved
+    choices: ComputeChoices
     points: bool  # 2-D points, which have no memory format
     G: torch.nn.Module
     D: torch.nn.Module
@@ -40,10 +40,10 @@ class Trainable(Protocol):
     def step(self) -> Mapping[str, Any]: ...
 
 
-Build = Callable[[TrainConfig, Resolved], Trainable]
+Build = Callable[[TrainConfig, ComputeChoices], Trainable]
 
 
-def choose(config: TrainConfig, build: Build, threads: int = 0) -> Resolved:
+def choose(config: TrainConfig, build: Build, threads: int = 0) -> ComputeChoices:
     """The fastest choices for training `config`. build(config, choices) makes a throwaway trainer on the run's own data.
 
     threads: used where the config leaves them open; 0 measures them too.
@@ -65,7 +65,7 @@ def choose(config: TrainConfig, build: Build, threads: int = 0) -> Resolved:
     return found
 
 
-def _without_threads(probe: _Probe, config: TrainConfig, found: Resolved) -> Resolved:
+def _without_threads(probe: _Probe, config: TrainConfig, found: ComputeChoices) -> ComputeChoices:
     """Each open choice in turn, the others as they are; those that matter most come first."""
     best = None
     probe.allow(BUDGET)
@@ -81,7 +81,7 @@ def _without_threads(probe: _Probe, config: TrainConfig, found: Resolved) -> Res
     return best or found
 
 
-def _with_threads(probe: _Probe, found: Resolved) -> Resolved:
+def _with_threads(probe: _Probe, found: ComputeChoices) -> ComputeChoices:
     """One thread, or more of them up to all cores as long as each step up is worth it."""
     probe.allow(FOR_THREADS)
     candidates = [replace(found, threads=n) for n in ladder(cores())]
@@ -95,7 +95,7 @@ class _Probe:
 
     def __init__(self, config: TrainConfig, build: Build) -> None:
         self.config, self._build = config, build
-        self.speeds: dict[Resolved, float] = {}  # images per second
+        self.speeds: dict[ComputeChoices, float] = {}  # images per second
         self._trainers: dict[tuple[str, str, int], Trainable] = {}
         self._batch = config.batch_size
         self._deadline = 0.0
@@ -104,7 +104,7 @@ class _Probe:
         """Begin measurements for so long from now on."""
         self._deadline = time.monotonic() + seconds
 
-    def fastest(self, candidates: Iterable[Resolved]) -> Resolved:
+    def fastest(self, candidates: Iterable[ComputeChoices]) -> ComputeChoices:
         """The first candidate, unless a later one is clearly faster; the candidates take turns."""
         candidates = list(candidates)
         if len(candidates) < 2:
@@ -119,31 +119,31 @@ class _Probe:
                 best = candidate
         return best
 
-    def has_rewrites(self, resolved: Resolved) -> bool:
+    def has_rewrites(self, choices: ComputeChoices) -> bool:
         """Whether one of the networks has cheaper forms to choose."""
-        trainer = self._trainer(resolved)
+        trainer = self._trainer(choices)
         return any(getattr(network, "has_rewrites", False) for network in (trainer.G, trainer.D))
 
-    def has_points(self, resolved: Resolved) -> bool:
+    def has_points(self, choices: ComputeChoices) -> bool:
         """Whether the data are 2-D points."""
-        return self._trainer(resolved).points
+        return self._trainer(choices).points
 
-    def _hopeless(self, candidate: Resolved, candidates: list[Resolved]) -> bool:
+    def _hopeless(self, candidate: ComputeChoices, candidates: list[ComputeChoices]) -> bool:
         """Less than half as fast as another in an earlier turn: threads beside a busy process can be so slow that it hurts."""
         return self.speeds.get(candidate, float("inf")) < 0.5 * max(self.speeds.get(other, 0.0) for other in candidates)
 
-    def _measured(self, resolved: Resolved) -> float:
+    def _measured(self, choices: ComputeChoices) -> float:
         """Images per second of whole steps, now; 0 for what does not work on this device."""
         try:
-            torch.set_num_threads(resolved.threads)
-            trainer = self._trainer(resolved)
-            if resolved not in self.speeds:
+            torch.set_num_threads(choices.threads)
+            trainer = self._trainer(choices)
+            if choices not in self.speeds:
                 started = time.monotonic()
                 _step(trainer)  # the first step of a kind prepares its kernels
                 took = time.monotonic() - started
                 if not self.speeds and took > SLOW:
                     self._batch = max(2, int(self._batch * SLOW / took))
-                    trainer = self._trainer(resolved)
+                    trainer = self._trainer(choices)
                     _step(trainer)
             times: list[float] = []
             while sum(times) < SPAN:
@@ -154,12 +154,12 @@ class _Probe:
         except (RuntimeError, NotImplementedError):
             return 0.0  # an operation that this device lacks, or memory
 
-    def _trainer(self, resolved: Resolved) -> Trainable:
-        where = (resolved.device, resolved.memory_format, self._batch)
+    def _trainer(self, choices: ComputeChoices) -> Trainable:
+        where = (choices.device, choices.memory_format, self._batch)
         if where not in self._trainers:
-            self._trainers[where] = self._build(self.config.replace(batch_size=self._batch), resolved)
+            self._trainers[where] = self._build(self.config.replace(batch_size=self._batch), choices)
         trainer = self._trainers[where]
-        trainer.resolved = resolved
+        trainer.choices = choices
         return trainer
 
 

@@ -22,7 +22,7 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ComputeChoices:
     """The choices in force, in words that are shown to people and stored with the run."""
 
     device: str = "cpu"  # cpu, cuda, mps
@@ -74,7 +74,7 @@ def devices() -> list[str]:
 
 
 def resolve(device: str = "auto", precision: str = "auto", threads: int = 0, memory_format: str = "auto",
-            rewrites: str = "auto") -> Resolved:
+            rewrites: str = "auto") -> ComputeChoices:
     """Turn "auto" into what is usual for this machine, unmeasured. Raises ValueError for a device that is not here."""
     here = devices()
     device = here[0] if device == "auto" else device
@@ -83,7 +83,7 @@ def resolve(device: str = "auto", precision: str = "auto", threads: int = 0, mem
     if precision == "auto":
         precision = "bf16" if has_bf16(device) else "fp32"
     # Unmeasured, one core is left to others: beside a busy neighbour two threads are slower than one.
-    return Resolved(device, precision, "channels_last" if memory_format == "auto" else memory_format,
+    return ComputeChoices(device, precision, "channels_last" if memory_format == "auto" else memory_format,
                     threads or max(1, cores() - 1), rewrites == "on" or (rewrites == "auto" and device != "mps"))
 
 

@@ -1,6 +1,6 @@
 """How many processor threads train right now: fewer while others are busy on the machine, more again when it is quiet.
 
-`ThreadWatch` decides and knows no clock and no machine; `Threads` measures, asks it and obeys. Neither knows what is trained.
+`ThreadWatch` decides and knows no clock and no machine; `ThreadTuner` measures, asks it and obeys. Neither knows what is trained.
 Why it matters: threads wait for each other at every layer, so two of them beside one busy process are slower than one alone.
 """
 
@@ -102,7 +102,7 @@ class ThreadWatch:
         return threads
 
 
-class Threads:
+class ThreadTuner:
     """torch's threads while a run trains: `threads` to begin with, at most `most`, and no change at all where most is 0."""
 
     def __init__(self, threads: int, most: int, speeds: dict[int, float] | None = None) -> None:

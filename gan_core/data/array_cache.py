@@ -21,21 +21,21 @@ from typing import Any
 import numpy as np
 
 from ..runs.files import atomic_write
-from .types import Ask, Cancelled, Loaded, data_folder
+from .types import Cancelled, DataRequest, Loaded, data_folder
 
 SCHEMA = 2  # another one when pictures are decoded in another way: what was prepared before is then made again
 MAX_TOTAL = 4 << 30  # bytes of all prepared sets
 SLICE = 16 << 20  # bytes between two looks at whether it was cancelled
 
 
-def kept(ask: Ask, fingerprint: str, make: Callable[[], Loaded], origin: str = "") -> Loaded:
+def kept(request: DataRequest, fingerprint: str, make: Callable[[], Loaded], origin: str = "") -> Loaded:
     """What `make()` gives, or gave before for the same fingerprint and ask. Raises what it raises, and Cancelled.
 
     origin: the data set that this is made of, by which it can be removed.
     """
-    form = [SCHEMA, fingerprint, ask.size, ask.color, ask.crop, ask.limit]
+    form = [SCHEMA, fingerprint, request.size, request.color, request.crop, request.limit]
     folder = data_folder() / "prepared" / hashlib.sha256(json.dumps(form).encode()).hexdigest()[:32]
-    loaded = _read(folder, ask)
+    loaded = _read(folder, request)
     if loaded is None:
         loaded = make()
         with contextlib.suppress(OSError):  # no room, a folder that cannot be written: it is made again the next time
@@ -80,11 +80,11 @@ def _origin(folder: Path) -> str:
         return "?"
 
 
-def _read(folder: Path, ask: Ask) -> Loaded | None:
+def _read(folder: Path, request: DataRequest) -> Loaded | None:
     """The set, or None where there is none or it is not as it was written."""
     try:
         about = json.loads((folder / "about.json").read_bytes())
-        arrays = {name: _array(folder / f"{name}.npy", told, ask) for name, told in about["arrays"].items()}
+        arrays = {name: _array(folder / f"{name}.npy", told, request) for name, told in about["arrays"].items()}
         loaded = Loaded(arrays["data"], arrays.get("labels"), tuple(about["names"]), about["found"], about["skipped"])
         os.utime(folder)  # used now: not the first to go
     except Cancelled:
@@ -94,7 +94,7 @@ def _read(folder: Path, ask: Ask) -> Loaded | None:
     return loaded
 
 
-def _array(path: Path, told: dict[str, Any], ask: Ask) -> np.ndarray:
+def _array(path: Path, told: dict[str, Any], request: DataRequest) -> np.ndarray:
     """The array in a file of exactly the announced form and content. Raises ValueError, OSError, Cancelled."""
     with open(path, "rb") as file:  # read, not mapped: pages of the file would weigh as much as the array once more
         if np.lib.format.read_magic(file) != (1, 0):
@@ -108,7 +108,7 @@ def _array(path: Path, told: dict[str, Any], ask: Ask) -> np.ndarray:
             if file.readinto(into[at:at + SLICE]) != len(into[at:at + SLICE]):
                 raise ValueError(f"{path} is cut")
             check = zlib.crc32(into[at:at + SLICE], check)
-            ask.step("reading", min(len(array), at // max(1, array[0].nbytes)), len(array))
+            request.step("reading", min(len(array), at // max(1, array[0].nbytes)), len(array))
     if check != told["crc32"]:
         raise ValueError(f"{path} is damaged")
     return array

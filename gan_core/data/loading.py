@@ -12,17 +12,17 @@ from types import ModuleType
 from .. import registry
 from ..config import TrainConfig
 from .download import Unreachable
-from .types import Ask, DataError, Loaded, Progress
+from .types import DataError, DataRequest, Loaded, Progress
 
-__all__ = ["DataError", "Loaded", "Progress", "ask_for", "load", "offline", "ready"]
+__all__ = ["DataError", "Loaded", "Progress", "load", "offline", "ready", "request_for"]
 
 
-def ask_for(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
-            cancelled: Callable[[], bool] = lambda: False) -> Ask:
+def request_for(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
+            cancelled: Callable[[], bool] = lambda: False) -> DataRequest:
     """What the config asks of its data set."""
     name, argument = registry.split_dataset(config.dataset)
     size = 0 if config.image_size == "auto" else int(config.image_size)
-    return Ask(name, argument, size, config.color, config.crop, config.max_images, report, cancelled)
+    return DataRequest(name, argument, size, config.color, config.crop, config.max_images, report, cancelled)
 
 
 def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
@@ -31,9 +31,9 @@ def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progre
 
     `report` is called from time to time, `cancelled` is asked as often.
     """
-    ask = ask_for(config, report, cancelled)
+    request = request_for(config, report, cancelled)
     try:
-        return registry.resolve(registry.DATASETS, ask.name)(ask)
+        return registry.resolve(registry.DATASETS, request.name)(request)
     except Unreachable as error:
         names = [{"dataset": name} for name in offline(config.max_images)]
         raise DataError("unreachable_offline", first=error, names=names) from error
@@ -41,8 +41,8 @@ def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progre
 
 def ready(config: TrainConfig) -> bool:
     """Whether `load` needs no network now. It looks at files and loads no data."""
-    ask = ask_for(config)
-    return not registry.DATASETS[ask.name].download or _module(ask.name).ready(ask)
+    request = request_for(config)
+    return not registry.DATASETS[request.name].download or _module(request.name).ready(request)
 
 
 def offline(max_images: int = 0) -> list[str]:

@@ -13,60 +13,60 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
-from .types import Ask
+from .types import DataRequest
 
 SLICE = 1024  # pictures at a time: enough to be quick, few enough that nobody notices the memory
 STEP = 64  # pictures resized between two reports
 
 
-def form(shape: tuple[int, ...], ask: Ask) -> tuple[int, int, int]:
+def form(shape: tuple[int, ...], request: DataRequest) -> tuple[int, int, int]:
     """(C, H, W) of pictures of that shape once they are fitted."""
-    channels = {"auto": shape[0], "grey": 1, "color": 3}[ask.color]
-    return (channels, ask.size, ask.size) if ask.size else (channels, *shape[1:])
+    channels = {"auto": shape[0], "grey": 1, "color": 3}[request.color]
+    return (channels, request.size, request.size) if request.size else (channels, *shape[1:])
 
 
-def fitted(images: np.ndarray, ask: Ask) -> np.ndarray:
-    """Pictures uint8 (N, C, H, W), C 1 or 3, as `ask` wants them: the same array if it is so already. Raises Cancelled."""
-    if form(images.shape[1:], ask) == images.shape[1:]:
+def fitted(images: np.ndarray, request: DataRequest) -> np.ndarray:
+    """Pictures uint8 (N, C, H, W), C 1 or 3, as `request` wants them: the same array if it is so already. Raises Cancelled."""
+    if form(images.shape[1:], request) == images.shape[1:]:
         return images
-    return filled((images[at:at + SLICE] for at in range(0, len(images), SLICE)), len(images), images.shape[1:], ask)
+    return filled((images[at:at + SLICE] for at in range(0, len(images), SLICE)), len(images), images.shape[1:], request)
 
 
-def filled(slices: Iterable[np.ndarray], count: int, shape: tuple[int, ...], ask: Ask) -> np.ndarray:
+def filled(slices: Iterable[np.ndarray], count: int, shape: tuple[int, ...], request: DataRequest) -> np.ndarray:
     """`count` pictures of `shape` that come in slices, fitted, as one array: at no time is there a second copy of all.
 
     Raises Cancelled.
     """
-    out = np.empty((count, *form(shape, ask)), np.uint8)
+    out = np.empty((count, *form(shape, request)), np.uint8)
     same, done = out.shape[1:] == tuple(shape), 0
     for images in slices:
         if same:
             out[done:done + len(images)] = images
         else:
-            for at, image in enumerate(_changed(images, ask)):
+            for at, image in enumerate(_changed(images, request)):
                 out[done + at] = image
                 if at % STEP == 0:
-                    ask.step("fitting", done + at, count)
+                    request.step("fitting", done + at, count)
         done += len(images)
-        ask.step("reading" if same else "fitting", done, count)
+        request.step("reading" if same else "fitting", done, count)
     if done != count:
         raise AssertionError(f"{done} pictures came where {count} were announced")
     return out
 
 
-def _changed(images: np.ndarray, ask: Ask) -> Iterator[np.ndarray]:
+def _changed(images: np.ndarray, request: DataRequest) -> Iterator[np.ndarray]:
     """Each picture in the form that is asked for: (C, H, W), or (1, H, W) that stands for three equal channels."""
-    if ask.color == "grey" and images.shape[1] == 3:
+    if request.color == "grey" and images.shape[1] == 3:
         images = luma(images)
     side = images.shape[-1]
-    if ask.size in (0, side):
+    if request.size in (0, side):
         yield from images
-    elif (side, ask.size) == (28, 32) and ask.crop != "stretch":
+    elif (side, request.size) == (28, 32) and request.crop != "stretch":
         yield from np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))
     else:
         for image in images:  # Pillow wants (H, W) or (H, W, 3)
             small = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
-            resized = np.asarray(small.resize((ask.size, ask.size), Image.Resampling.BICUBIC))
+            resized = np.asarray(small.resize((request.size, request.size), Image.Resampling.BICUBIC))
             yield resized[None] if resized.ndim == 2 else resized.transpose(2, 0, 1)
 
 

@@ -70,9 +70,9 @@ def remove(dataset: str) -> bool:
     there = False
     if kind in ENDINGS:
         if NAME.fullmatch(name):
-            for ending in ENDINGS[kind]:
+            for shutdown in ENDINGS[kind]:
                 with contextlib.suppress(FileNotFoundError):
-                    (uploads.folder() / f"{name}{ending}").unlink()
+                    (uploads.folder() / f"{name}{shutdown}").unlink()
                     there = True
     elif dataset in _downloads():
         files = _files(dataset)
@@ -112,7 +112,7 @@ def _files(dataset: str) -> list[Path]:
         if base.is_dir() and not base.is_symlink():
             found += [path for path in sorted(base.rglob("*")) if not path.name.endswith(".lock")]
         else:  # of a link the link itself
-            found += [base.with_name(base.name + ending) for ending in FETCHED]
+            found += [base.with_name(base.name + shutdown) for shutdown in FETCHED]
     return [path for path in found if path.is_symlink() or path.is_file()]
 
 

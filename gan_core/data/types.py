@@ -37,7 +37,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Ask:
+class DataRequest:
     """A data set and the form it is wanted in.
 
     size: 28, 32 or 64 pixels, 0 for the set's own; color: "auto", "grey" or "color"; crop: "center", "pad" or "stretch";

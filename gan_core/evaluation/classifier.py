@@ -1,6 +1,6 @@
 """A judge of generated pictures: a tiny CNN that never sees one of them while it is fitted, and gives the space to measure in.
 
-`train_judge` fits one on any labelled pictures; the one for digits is shipped (benchmarks/make_judge.py).
+`train_classifier` fits one on any labelled pictures; the one for digits is shipped (benchmarks/make_judge.py).
 **Readable**, the project's word for "a person reads most of these", is the verdict of two readers who know nothing of each
 other: the CNN, and a vote of the five nearest real pictures in pixel space. It means both of
 
@@ -33,7 +33,7 @@ MOST_CLASSES, FEWEST = 1000, 10  # classes, and pictures of each, that a judge c
 MOST_BYTES = 50_000_000
 
 
-class Judge(nn.Module):
+class Classifier(nn.Module):
     """Pictures (C, H, W) in [0, 1] -> logits of K classes; `features` gives the 64 numbers before them. 61,000 parameters.
 
     Sides from 8 to 256. Each block halves them, until the longer one is at most 4.
@@ -118,8 +118,8 @@ def warp(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.lerp(warped, F.avg_pool2d(warped, 3, 1, 1), soft)
 
 
-def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: int = 100, seed: int = 0,
-                report: Callable[[int, float], None] | None = None) -> Judge:
+def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: int = 100, seed: int = 0,
+                report: Callable[[int, float], None] | None = None) -> Classifier:
     """A judge fitted on pictures (N, C, H, W) uint8 and labels (N,) 0, 1, ..., tensors or arrays: 12 s for 4,000 digits.
 
     Hold some pictures back (`split`) and ask for its `accuracy` there before you believe it. Raises ValueError, in a sentence.
@@ -129,18 +129,18 @@ def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: in
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        judge = Judge(tuple(images.shape[1:]), int(labels.max()) + 1)
-    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=1e-2)
+        classifier = Classifier(tuple(images.shape[1:]), int(labels.max()) + 1)
+    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=1e-2)
     steps = epochs * (len(images) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=steps)
     for epoch in range(epochs):
-        judge.train()
+        classifier.train()
         total = 0.0
         order = torch.randperm(len(images), generator=generator)
         for picks in order.split(batch_size):
             if len(picks) < batch_size:
                 continue
-            loss = F.cross_entropy(judge(warp(_in_unit(images[picks]), generator)), labels[picks], label_smoothing=0.05)
+            loss = F.cross_entropy(classifier(warp(_in_unit(images[picks]), generator)), labels[picks], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -148,8 +148,8 @@ def train_judge(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: in
             total += loss.item()
         if report is not None:
             report(epoch + 1, total * batch_size / len(images))
-    judge.unit.copy_(judge.features(images).var(0).mean().sqrt())
-    return judge
+    classifier.unit.copy_(classifier.features(images).var(0).mean().sqrt())
+    return classifier
 
 
 def checked_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,27 +177,27 @@ def _checked_shape(shape: tuple[int, ...]) -> None:
                          "a judge reads grey or colour (1 or 3 channels) with sides from 8 to 256.")
 
 
-def accuracy(judge: Judge, images: Tensor, labels: Tensor) -> float:
+def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
     """Share of pictures that get their own label."""
-    return float((judge.probabilities(images).argmax(1) == labels).float().mean())
+    return float((classifier.probabilities(images).argmax(1) == labels).float().mean())
 
 
-def save_judge(judge: Judge, path: Path | str = SHIPPED) -> None:
+def save_judge(classifier: Classifier, path: Path | str = SHIPPED) -> None:
     """Weights in float16, 120 kB for digits; the judge itself is not changed."""
-    state = {name: t.half() if t.is_floating_point() else t for name, t in judge.state_dict().items()}
-    checkpoint.write(path, state, {"judge": {"shape": list(judge.shape), "classes": judge.classes}})
+    state = {name: t.half() if t.is_floating_point() else t for name, t in classifier.state_dict().items()}
+    checkpoint.write(path, state, {"judge": {"shape": list(classifier.shape), "classes": classifier.classes}})
 
 
-def load_judge(path: Path | str = SHIPPED) -> Judge:
+def load_classifier(path: Path | str = SHIPPED) -> Classifier:
     """The judge that is shipped, or one of your own, in evaluation mode. Raises CheckpointError for a file that is none."""
     state, notes = checkpoint.read(path, limit=MOST_BYTES)
     try:
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away: nobody's draws may depend on them
-            judge = Judge(tuple(notes["judge"]["shape"]), notes["judge"]["classes"])
-        judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
+            classifier = Classifier(tuple(notes["judge"]["shape"]), notes["judge"]["classes"])
+        classifier.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise checkpoint.CheckpointError(f"{Path(path).name} is not a judge's file.") from error
-    return judge.eval()
+    return classifier.eval()
 
 
 # What two readers say.
@@ -231,16 +231,16 @@ class Readers:
     neighbours' memory, the held-out part the yardstick for precision and recall.
     """
 
-    def __init__(self, judge: Judge, images: Tensor, labels: Tensor) -> None:
+    def __init__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> None:
         known, held_out = split(labels)
-        self.judge = judge
+        self.classifier = classifier
         self.labels = labels[known]
         self._known = _coarse(images[known])
-        self._features = judge.features(images[held_out])
+        self._features = classifier.features(images[held_out])
 
     def agree(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(N,) bool: the judge and at least 4 of the 5 nearest real pictures name the same digit; and (N,) that digit."""
-        digits = self.judge.probabilities(images).argmax(1)
+        digits = self.classifier.probabilities(images).argmax(1)
         nearest = torch.cdist(_coarse(images), self._known).topk(5, largest=False).indices
         return (self.labels[nearest] == digits[:, None]).sum(1) >= 4, digits
 
@@ -249,10 +249,13 @@ class Readers:
         agreed, digits = self.agree(images)
         share = torch.bincount(digits[agreed], minlength=10).double() / max(1, int(agreed.sum()))
         n = min(len(images), len(self._features))
-        precision, recall = precision_recall(self._features[:n], self.judge.features(images[:n]))
+        precision, recall = precision_recall(self._features[:n], self.classifier.features(images[:n]))
         return Verdict(float(agreed.double().mean()), precision, recall, int((share >= 0.02).sum()), tuple(share.tolist()))
 
 
 def _coarse(images: Tensor) -> Tensor:
     """(N, 196): pixels averaged 3x3 at every second place, so that a stroke one pixel aside is still near."""
     return F.avg_pool2d(_in_unit(images), 3, 2, 1).flatten(1)
+
+
+train_judge = train_classifier  # the public name before: notebooks use it

@@ -15,8 +15,8 @@ import torch
 
 from ..losses.randomness import Draws
 from ..training.trainer import Trainer, play
-from .classifier import Judge, accuracy, load_judge
-from .suites import Cloud, FeatureFree, Judged, Modes, Values, Yardstick
+from .classifier import Classifier, accuracy, load_classifier
+from .suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite, Suite, Values
 
 FEWEST = 20  # real pictures or points, below which nothing is measured
 ENOUGH = 500  # labelled pictures for the judge's measures: a fifth is the reference, and 64 features want more than a few rows
@@ -34,7 +34,7 @@ class Measurement:
     histogram: list[float] = field(default_factory=list)  # share of each class, where a judge reads them
 
 
-class Gauge:
+class Evaluator:
     """Measures `trainer.G_ema` by what suits the data; `turn` does one slice of about 20 ms, `measure` a whole measurement.
 
     500 digits or more, and whatever else the shipped judge reads as it is labelled: the judge's measures. The reference are
@@ -47,14 +47,14 @@ class Gauge:
     each Gauge. `floor` says what real against real of the same sizes gets; it is measured right after the first generator.
     """
 
-    def __init__(self, trainer: Trainer, judge: Judge | None = None, floor: Values | None = None,
+    def __init__(self, trainer: Trainer, classifier: Classifier | None = None, floor: Values | None = None,
                  on_freeze: Callable[[], None] = lambda: None) -> None:
         self.trainer, self.floor, self.on_freeze = trainer, floor, on_freeze
-        self._judge, self._draws, self._index = judge, Draws(trainer.config.seed), 0
+        self._judge, self._draws, self._index = classifier, Draws(trainer.config.seed), 0
         self._frozen: torch.nn.Module | None = None
         self._device = trainer.images.device
         self._story = self._forever()
-        self.yardstick: Yardstick | None = None
+        self.suite: Suite | None = None
 
     # Slices.
 
@@ -81,25 +81,25 @@ class Gauge:
     def _forever(self) -> Iterator[Measurement | None]:
         while len(self.trainer.images) < FEWEST:
             yield None
-        if self.yardstick is None:
-            self.yardstick = yardstick_for(self.trainer, self._judge)
+        if self.suite is None:
+            self.suite = suite_for(self.trainer, self._judge)
             self._prepared = False
             yield None
-        yardstick = self.yardstick
+        suite = self.suite
         if not self._prepared:
-            yield from yardstick.prepare()
+            yield from suite.prepare()
             self._prepared = True
         while True:
             self._freeze()
             step, images = self.trainer.step_count, self.trainer.images_seen
             yield None
-            fakes = yield from self._fakes(yardstick.count)
-            values = rounded((yield from yardstick.compare(fakes)))
+            fakes = yield from self._fakes(suite.count)
+            values = rounded((yield from suite.compare(fakes)))
             self._index += 1
             if all(map(math.isfinite, values.values())):
-                yield Measurement(step, images, values, yardstick.rank(values), list(getattr(yardstick, "histogram", [])))
+                yield Measurement(step, images, values, suite.rank(values), list(getattr(suite, "histogram", [])))
             if self.floor is None:  # not before: somebody waits for the first measurement
-                floor = rounded((yield from yardstick.compare(yardstick.others())))
+                floor = rounded((yield from suite.compare(suite.others())))
                 # The others are training pictures, each its own nearest one; without it the ratio is 1 by definition.
                 self.floor = floor | ({"nearest": 1.0} if "nearest" in floor else {})
                 yield None
@@ -126,16 +126,16 @@ class Gauge:
 
         @torch.no_grad()
         def some(start: int, stop: int) -> None:
-            with trainer.resolved.autocast():
+            with trainer.choices.autocast():
                 classes = None if labels is None else labels[start:stop].to(self._device)
                 fakes = play(self._frozen, z[start:stop].to(self._device), classes)
             made.append(trainer.batches.decode(fakes))
 
-        yield from self.yardstick.sizes.each("fakes", count, some)
+        yield from self.suite.sizes.each("fakes", count, some)
         return torch.cat(made)
 
 
-def yardstick_for(trainer: Trainer, judge: Judge | None = None) -> Yardstick:
+def suite_for(trainer: Trainer, classifier: Classifier | None = None) -> Suite:
     """The measures that suit this trainer's data; a yardstick is taken only where some of the reals fit it."""
     images, labels = trainer.images, trainer.labels
     if trainer.points:
@@ -143,19 +143,22 @@ def yardstick_for(trainer: Trainer, judge: Judge | None = None) -> Yardstick:
 
         centres, sigma = known_points.CENTRES.get(trainer.config.dataset), known_points.SIGMA.get(trainer.config.dataset)
         if centres is not None:
-            some = Modes(images, torch.as_tensor(centres), sigma)
+            some = ModesSuite(images, torch.as_tensor(centres), sigma)
             far = torch.cdist(some.others().double().cpu(), some.centres.double()).min(1).values > 3 * sigma
             if float(far.double().mean()) < 1 - FITS:
                 return some
-        return Cloud(images)
+        return PointCloudSuite(images)
     if labels is not None and len(images) >= ENOUGH:
-        judge = judge or (load_judge() if trainer.shape == (1, 28, 28) else None)
+        classifier = classifier or (load_classifier() if trainer.shape == (1, 28, 28) else None)
         picks = torch.linspace(0, len(images) - 1, min(100, len(images))).round().long()
-        if judge is not None and accuracy(judge, images[picks.to(images.device)].cpu(), labels[picks].cpu()) >= FITS:
-            return Judged(images, labels, judge)
-    return FeatureFree(images)
+        if classifier is not None and accuracy(classifier, images[picks.to(images.device)].cpu(), labels[picks].cpu()) >= FITS:
+            return ClassifierSuite(images, labels, classifier)
+    return FeatureFreeSuite(images)
 
 
 def rounded(values: Values) -> Values:
     """Six digits say more than a thousand pictures can."""
     return {name: value if isinstance(value, int) else float(f"{value:.6g}") for name, value in values.items()}
+
+
+Gauge = Evaluator  # the public name before: notebooks use it

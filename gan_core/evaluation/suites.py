@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import feature_free, measures
-from .classifier import Judge, class_histogram, split
+from .classifier import Classifier, class_histogram, split
 
 SLICE = 0.02  # seconds that a slice aims at
 COUNT = 1000  # pictures a side, as in the literature's precision and coverage at small scale
@@ -51,7 +51,7 @@ class Sizes:
             yield
 
 
-class Yardstick:
+class Suite:
     """What all have in common: sizes of slices, and a rank that is the headline's value."""
 
     headline = ""
@@ -73,7 +73,7 @@ class Yardstick:
         return (values[self.headline],)
 
 
-class _Pictures(Yardstick):
+class _Pictures(Suite):
     """Two sides of `count` reals, `self.real` the reference, and the memory of training pictures for copies.
 
     images: uint8 (N, C, H, W), all that the generator is trained on; reference: the rows (n,) to hold fakes against.
@@ -109,20 +109,20 @@ class _Pictures(Yardstick):
         return torch.cat(rows)
 
 
-class Judged(_Pictures):
+class ClassifierSuite(_Pictures):
     """Labelled pictures that a judge reads: fd, kid, precision, recall, density, coverage, classes, class_kl, nearest.
 
-    The reference are the judge's held-out pictures (`judge.split`), on which its features are honest; the floor's other side
+    The reference are the judge's held-out pictures (`classifier.split`), on which its features are honest; the floor's other side
     are pictures it was fitted on. The generator is trained on both. Held-out pictures serve for nothing but this comparison.
     """
 
     headline = "fd"
 
-    def __init__(self, images: Tensor, labels: Tensor, judge: Judge) -> None:
+    def __init__(self, images: Tensor, labels: Tensor, classifier: Classifier) -> None:
         known, held_out = split(labels.cpu(), min(COUNT, len(labels) // 5))
         # In turn through the classes, so that a shorter reference is as even.
         super().__init__(images, held_out[torch.randperm(len(held_out), generator=_fixed())], known)
-        self.judge = judge.to(images.device)
+        self.classifier = classifier.to(images.device)
         self.histogram: list[float] = []
 
     def prepare(self) -> Slices:
@@ -133,7 +133,7 @@ class Judged(_Pictures):
 
     def _read(self, images: Tensor) -> Iterator[None]:
         found: list[tuple[Tensor, Tensor]] = []
-        yield from self.sizes.each("judge", len(images), lambda a, b: found.append(self.judge.read(images[a:b])))
+        yield from self.sizes.each("judge", len(images), lambda a, b: found.append(self.classifier.read(images[a:b])))
         return tuple(torch.cat(part).cpu() for part in zip(*found, strict=True))
 
     def compare(self, fakes: Tensor) -> Iterator[None]:
@@ -155,7 +155,7 @@ class Judged(_Pictures):
         return values
 
 
-class FeatureFree(_Pictures):
+class FeatureFreeSuite(_Pictures):
     """Pictures of any kind: patches (SlicedPatches), coverage, diversity, nearest, see `featurefree`; 1,000 are the reference."""
 
     headline = "patches"
@@ -203,7 +203,7 @@ class FeatureFree(_Pictures):
                 "diversity": feature_free.diversity(self._small_real, small), "nearest": nearest}
 
 
-class Modes(Yardstick):
+class ModesSuite(Suite):
     """Points whose modes are known: modes, good, mode_kl by the literature's protocol, 2,500 points."""
 
     headline = "mode_kl"
@@ -229,7 +229,7 @@ class Modes(Yardstick):
         return len(self.centres) - values["modes"], values["mode_kl"]
 
 
-class Cloud(Yardstick):
+class PointCloudSuite(Suite):
     """Other points: swd (sliced Wasserstein distance, in standard deviations) and coverage."""
 
     headline = "swd"

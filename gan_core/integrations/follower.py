@@ -219,7 +219,7 @@ def follow(run: Run, name: str, stop: threading.Event, every: float = EVERY) -> 
         follower.sink.close()
 
 
-class Logs:
+class FollowerProcesses:
     """The followers of a worker's run, a process each. Start them before training: what is missing raises SinkError here."""
 
     def __init__(self, run: Run, names: Iterable[str], notice: Callable[[dict[str, Any]], None]) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from .. import registry
-from ..compute.choices import Resolved, prepare, resolve
+from ..compute.choices import ComputeChoices, prepare, resolve
 from ..compute.cuda_graphs import Update
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
@@ -41,7 +41,7 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, images: torch.Tensor | None = None, labels: torch.Tensor | None = None, *,
-                 networks: tuple[nn.Module, nn.Module] | None = None, resolved: Resolved | None = None,
+                 networks: tuple[nn.Module, nn.Module] | None = None, choices: ComputeChoices | None = None,
                  team: Team | None = None) -> None:
         if images is None:
             images, labels = setup.data(config)
@@ -51,10 +51,10 @@ class Trainer:
         self.points, self.shape = images.ndim == 2, tuple(images.shape[1:])
         self.config, self.team = config, team or ALONE
         setup.check_config(config, self.loss, self.points, self.team.size)
-        self.resolved = resolved or resolve(config.device, config.precision, config.threads,
+        self.choices = choices or resolve(config.device, config.precision, config.threads,
                                             config.memory_format, config.rewrites)
-        prepare(self.resolved.device)
-        device, layout = torch.device(self.resolved.device), self.resolved.layout
+        prepare(self.choices.device)
+        device, layout = torch.device(self.choices.device), self.choices.layout
         self.batches = Batches(config, images.to(device), labels if labels is None else labels.to(device), self.team)
         self.images, self.labels, self.draws = self.batches.data, labels, self.batches.draws
         self.classes, self.scale = self.batches.classes, self.batches.scale
@@ -151,7 +151,7 @@ class Trainer:
         config = self.config
         penalties = (config.r1 or config.r2 or config.gradient_penalty) and config.penalty_final != 1
         decaying = config.decay_steps and (penalties or config.instance_noise)
-        return self.resolved.device == "cuda" and not decaying and self.team.size == 1
+        return self.choices.device == "cuda" and not decaying and self.team.size == 1
 
     def _update_discriminator(self, index: int) -> Metrics:
         """(1) Fakes made without a gradient and reals, in one batch; one update of D."""
@@ -160,12 +160,12 @@ class Trainer:
         self._seed_dropout("D", index)
         if self.config.spectral_norm:
             power_iterate_(self.D)
-        with self.resolved.autocast():
+        with self.choices.autocast():
             with torch.no_grad(), frozen_statistics(self.G):
                 fake = play(self.G, self.batches.z("D", index), labels)
             both = torch.cat([fake, real])
             if not self.points:
-                both = both.contiguous(memory_format=self.resolved.layout)
+                both = both.contiguous(memory_format=self.choices.layout)
             both.requires_grad_(self._penalised and not self._written_out)
             seen = self._disguised(both, "D", index)
             two = None if labels is None else torch.cat([labels, labels])
@@ -185,7 +185,7 @@ class Trainer:
         """(2) Fresh z through a discriminator that does not move; one update of G."""
         self._seed_dropout("G", index)
         self.D.requires_grad_(False)
-        with self.resolved.autocast():
+        with self.choices.autocast():
             # A paired loss holds each fake against a real, another one than the discriminator has just seen.
             real, labels = self.batches.real(index, "G") if self.loss.paired else (None, self.batches.classes_for_g(index))
             fake = play(self.G, self.batches.z("G", index), labels)
@@ -266,7 +266,7 @@ class Trainer:
         self.D.eval()
         picks = self.draws.batch(0, 64, len(self.images)).to(self.images.device)
         labels = None if self.batches.labels is None else self.batches.labels[picks]
-        with self.resolved.autocast():
+        with self.choices.autocast():
             fake = play(self.G_ema, self.batches.some(64)[0], labels)
             real = self.batches.encode(self.images[picks])
             middle = 0.5 * (play(self.D, fake, labels).float().mean() + play(self.D, real, labels).float().mean())
@@ -288,7 +288,7 @@ class Trainer:
         training = self.G_ema.training
         self.G_ema.eval()
         made = []
-        with self.resolved.autocast():
+        with self.choices.autocast():
             for begin in range(0, len(z), 256):
                 part = slice(begin, begin + 256)
                 made.append(self.batches.decode(play(self.G_ema, z[part], None if labels is None else labels[part])).cpu())

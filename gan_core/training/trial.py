@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import torch
 
-from ..compute.choices import Resolved
+from ..compute.choices import ComputeChoices
 from ..config import TrainConfig
 from .trainer import Trainer
 
 
-def trainer_builder(images: torch.Tensor, labels: torch.Tensor | None = None) -> Callable[[TrainConfig, Resolved], Trainer]:
+def trainer_builder(images: torch.Tensor, labels: torch.Tensor | None = None) -> Callable[[TrainConfig, ComputeChoices], Trainer]:
     """build(config, choices) -> a new Trainer on these data, as `compute.autotune.choose` takes it."""
-    def build(config: TrainConfig, resolved: Resolved) -> Trainer:
-        return Trainer(config, images, labels, resolved=resolved)
+    def build(config: TrainConfig, choices: ComputeChoices) -> Trainer:
+        return Trainer(config, images, labels, choices=choices)
     return build

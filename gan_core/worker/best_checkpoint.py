@@ -1,6 +1,6 @@
 """The quality of a run as it goes: when to measure, what is written of it, the best generator kept and gone back to.
 
-It decides by a share of the training time and by `Gauge`'s rank; it makes no training step.
+It decides by a share of the training time and by `Evaluator`'s rank; it makes no training step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..config import LIVE
-from ..evaluation.evaluator import Gauge, Measurement
+from ..evaluation.evaluator import Evaluator, Measurement
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST, read_pointer, use_best
 from ..runs.run import Run
@@ -24,7 +24,7 @@ RESERVE = 0.03  # seconds that must be saved up before a slice, which takes abou
 MOST_SAVED = 1.0  # seconds of measuring that may be saved up, so that a share turned up late does not stop the training
 
 
-class Best:
+class BestCheckpoint:
     """One life's measuring. Give it a `turn` between two steps; it takes its share of the elapsed time and no more.
 
     A measurement speaks of the step at which it began. What is kept if it turns out best is the state of that very step,
@@ -35,7 +35,7 @@ class Best:
 
     def __init__(self, run: Run, trainer: Trainer, tell: Callable[..., None], elapsed: float) -> None:
         self.run, self.trainer, self.tell = run, trainer, tell
-        self.gauge = Gauge(trainer, floor=run.floor(), on_freeze=self._capture)
+        self.evaluator = Evaluator(trainer, floor=run.floor(), on_freeze=self._capture)
         self.spent = 0.0  # seconds, in this life
         self._saved, self._then, self._now = 0.0, elapsed, elapsed
         self._state: dict[str, torch.Tensor] = {}
@@ -66,9 +66,9 @@ class Best:
             return
         began = time.monotonic()
         try:
-            found = self.gauge.turn()
-            if self.gauge.floor is not None and not self.run.floor_path.exists():
-                self.run.put(self.run.floor_path, json.dumps(self.gauge.floor).encode())
+            found = self.evaluator.turn()
+            if self.evaluator.floor is not None and not self.run.floor_path.exists():
+                self.run.put(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
             if found is not None:
                 self._found(found, recorder)
         finally:
@@ -87,7 +87,7 @@ class Best:
 
     def _found(self, found: Measurement, recorder: Recorder) -> None:
         recorder.quality(found.step, found.images, self._notes["elapsed"], found.quality, found.histogram)
-        name = self.gauge.yardstick.headline
+        name = self.evaluator.suite.headline
         if self._best is not None and self._best.get("name") == name and list(found.rank) >= list(self._best.get("rank", [])):
             return
         about = {"name": name, "value": found.quality[name], "rank": list(found.rank)}
@@ -102,7 +102,7 @@ class Best:
 
         latest.json points there from then on. Raises CheckpointError or OSError before anything changes.
         """
-        self.gauge.forget()
+        self.evaluator.forget()
         use_best(self.run.checkpoint_folder)
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         assert kept is not None

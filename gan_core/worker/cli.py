@@ -27,8 +27,8 @@ from ..runs.files import atomic_write, runs_folder
 from ..runs.run import Run, RunError, read_json
 from ..runs.status import ACTIVE
 from ..runs.supervisor import Supervisor, command, room_for
-from .progress import Terminal, clock, open_streams, say
-from .shutdown import INTERRUPTED, Ending
+from .progress import ProgressDisplay, clock, open_streams, say
+from .shutdown import INTERRUPTED, Shutdown
 
 LAUNCHED = ".launched.json"  # which run torchrun's processes train that were started with --new
 FIELDS = {f.name: f for f in fields(TrainConfig)}
@@ -192,7 +192,7 @@ def _quoted(path: Path) -> str:
 
 # How it ends.
 
-def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending, alone: bool = True) -> tuple[str, int]:
+def last_word(run: Run, args: argparse.Namespace, result: int, shutdown: Shutdown, alone: bool = True) -> tuple[str, int]:
     """(what is said at the end, the exit status). A new run that was refused before its first step leaves nothing.
 
     alone: else torchrun looks at the exit status, and would start what was interrupted once more.
@@ -216,7 +216,7 @@ def last_word(run: Run, args: argparse.Namespace, result: int, ending: Ending, a
         words += f"\n{status.notice}"
     if status.state != "finished" and status.checkpoint_step >= 0:
         words += f"\nresume with: python -m gan_core.worker {_quoted(run.path)}"
-    return words, result or (ending.status if alone and status.state != "finished" else 0)
+    return words, result or (shutdown.status if alone and status.state != "finished" else 0)
 
 
 class Team(Protocol):
@@ -229,31 +229,31 @@ class Team(Protocol):
     def send(self, data: bytes, length: int) -> bytes: ...
 
 
-def train(args: argparse.Namespace, work: Callable[[Path, Ending], int], team: Team, again: bool = False) -> int:
+def train(args: argparse.Namespace, work: Callable[[Path, Shutdown], int], team: Team, again: bool = False) -> int:
     """Make the run or open it, let `work` train it, show what happens; returns the exit status.
 
     Of several processes the first makes the run and tells the others where it is. again: torchrun starts them anew, because one
     of them died; then the run is there already.
     """
     open_streams()
-    ending = Ending()
+    shutdown = Shutdown()
     try:
         follower.check(args.log)
         path = _path(args, team, again) if args.new else args.run
         if team.rank:
-            return work(path, ending)
+            return work(path, shutdown)
         run = Run.open(path)
         if not _readable(run):
-            return work(run.path, ending)  # it says why where everybody sees it
+            return work(run.path, shutdown)  # it says why where everybody sees it
         if run.config.processes > 1 and team.size == 1 and "RANK" not in os.environ and os.name == "posix":
             os.execv(sys.executable, _together(run, args))  # torchrun takes this process's place
-        with Terminal(run, lambda: ending.interrupted):
-            result = work(run.path, ending)
+        with ProgressDisplay(run, lambda: shutdown.interrupted):
+            result = work(run.path, shutdown)
     except (Unusable, ConfigError, RunError) as error:
         if not team.rank:
             say(str(error), error=True)
         return 2
-    said, result = last_word(run, args, result, ending, alone=team.size == 1)
+    said, result = last_word(run, args, result, shutdown, alone=team.size == 1)
     say(said, error=result in (1, 2))
     return result
 

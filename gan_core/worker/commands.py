@@ -11,16 +11,16 @@ from typing import Any, Protocol
 from ..runs.checkpoint import CheckpointError
 from ..runs.run import Run
 from .coordinator import NETWORKS
-from .status_writer import Board
+from .status_writer import StatusWriter
 
 INLINE = 1.0  # seconds of single steps before their command is acknowledged and they go on as a running run
 
 
 class Steerable(Protocol):
-    """The part of a session that commands act on; `session.Life` is one."""
+    """The part of a session that commands act on; `session.Session` is one."""
 
     run: Run
-    board: Board
+    status_writer: StatusWriter
     paused: bool
     budget: tuple[str, int] | None  # (network, steps left) of single steps that go on as a running run
 
@@ -57,9 +57,9 @@ class Commands:
             return  # not written by this program: there is nobody to answer
         action = self._known.get(name) if isinstance(name, str) else None
         message = f"{str(name)[:40]!r} is no command of this worker." if action is None else action(args)
-        board = self.life.board
+        status_writer = self.life.status_writer
         answer = {"id": identity, "command": str(name)[:40], "ok": not message, "message": message, "step": self.life.step_count}
-        board.write(acknowledged=[*board.status.acknowledged, answer][-16:])
+        status_writer.write(acknowledged=[*status_writer.status.acknowledged, answer][-16:])
 
     def _pause(self, args: dict[str, Any]) -> str:
         if self.life.paused:

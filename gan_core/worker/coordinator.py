@@ -16,7 +16,7 @@ from enum import IntEnum
 
 import torch
 
-from ..compute.choices import Resolved
+from ..compute.choices import ComputeChoices
 from ..compute.distributed import Team
 from ..config import LIVE, TrainConfig
 from ..data import loading
@@ -44,7 +44,7 @@ class NotAll(Misfit):
     """A process of the team cannot do what the first one can; one sentence."""
 
 
-class Orders:
+class Coordinator:
     """Rank 0's voice. Of a team of one nobody listens: nothing is sent, and a stretch is one step."""
 
     def __init__(self, team: Team) -> None:
@@ -69,7 +69,7 @@ class Orders:
     def start(self, trainer: Trainer) -> None:
         """Let everyone load the same data and make the same trainer. Raises NotAll, a ValueError, where one cannot."""
         if not self._silent:
-            parcel = {"config": trainer.config.to_dict(), "resolved": trainer.resolved.to_dict()}
+            parcel = {"config": trainer.config.to_dict(), "resolved": trainer.choices.to_dict()}
             self._tell(Order.START, parcel=json.dumps(parcel).encode())
             for _ in range(3):
                 _all_well(self.team)
@@ -118,7 +118,7 @@ def follow(team: Team, stop: Callable[[], bool]) -> int:
             return first
         if order == Order.START:
             try:
-                trainer = _started(team, TrainConfig.from_dict(parcel["config"]), Resolved(**parcel["resolved"]))
+                trainer = _started(team, TrainConfig.from_dict(parcel["config"]), ComputeChoices(**parcel["resolved"]))
             except NotAll as error:
                 print(error, file=sys.stderr)  # rank 0 knows it too, and says what comes now
         elif order == Order.ADOPT:
@@ -133,9 +133,9 @@ def follow(team: Team, stop: Callable[[], bool]) -> int:
                 step()
 
 
-def _started(team: Team, config: TrainConfig, resolved: Resolved) -> Trainer:
+def _started(team: Team, config: TrainConfig, choices: ComputeChoices) -> Trainer:
     """This process's trainer. On each machine one process loads the data before the others: it may have to fetch them."""
-    torch.set_num_threads(resolved.threads)
+    torch.set_num_threads(choices.threads)
     loaded = None
     for turn in (team.local_rank == 0, team.local_rank != 0):
         error = ""
@@ -147,7 +147,7 @@ def _started(team: Team, config: TrainConfig, resolved: Resolved) -> Trainer:
         _all_well(team, error)
     trainer = None
     try:
-        trainer = Trainer(config, loaded.data, loaded.labels, resolved=resolved, team=team)
+        trainer = Trainer(config, loaded.data, loaded.labels, choices=choices, team=team)
     except Exception as problem:
         error = _said(problem)
     _all_well(team, error)

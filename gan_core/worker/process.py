@@ -23,7 +23,7 @@ from ..compute import autotune, distributed
 from ..compute.distributed import Team, TeamBroken
 from ..compute.processes import SERVER, is_launcher
 from ..config import PRESETS, ConfigError
-from ..integrations.follower import Logs
+from ..integrations.follower import FollowerProcesses
 from ..messages import Fault
 from ..runs import checkpoint
 from ..runs.files import atomic_write
@@ -33,11 +33,11 @@ from ..training import setup
 from ..training.trainer import Trainer
 from ..training.trial import trainer_builder
 from . import cli, coordinator
-from .cli import Ending
-from .coordinator import Orders
+from .cli import Shutdown
+from .coordinator import Coordinator
 from .recorder import Diverged
-from .session import Life
-from .status_writer import Board
+from .session import Session
+from .status_writer import StatusWriter
 
 HELD = 2.0  # seconds without a sign of life from another process before the heart that the page hears stands still
 MENDED = ("killed", "crashed")  # kinds of failure that starting again may mend
@@ -46,29 +46,30 @@ MENDED = ("killed", "crashed")  # kinds of failure that starting again may mend
 REFUSALS = (ConfigError, RunError, checkpoint.CheckpointError)
 
 
-def work(path: Path, paused: bool, threads: int, ending: Ending, team: Team = distributed.ALONE, logs: Sequence[str] = ()) -> int:
+def work(path: Path, paused: bool, threads: int, shutdown: Shutdown, team: Team = distributed.ALONE,
+         logs: Sequence[str] = ()) -> int:
     """Train the run in this folder until its end; returns the exit status, 0 for an end that was asked for.
 
     logs: names of `sinks` that are told of it.
     Of several processes that torchrun has started the first one leads, and alone writes the folder; the others follow it.
     """
     if team.rank:
-        return _follow(path, team, ending)
-    voice, status = Orders(team), 1
+        return _follow(path, team, shutdown)
+    coordinator, status = Coordinator(team), 1
     try:
-        status = _lead(Run.open(path), paused, threads, voice, ending, logs)
+        status = _lead(Run.open(path), paused, threads, coordinator, shutdown, logs)
     finally:
         with contextlib.suppress(TeamBroken):
-            voice.end(status)
+            coordinator.end(status)
     return status
 
 
-def _follow(path: Path, team: Team, ending: Ending) -> int:
+def _follow(path: Path, team: Team, shutdown: Shutdown) -> int:
     """Train as the first process says, until it says no more."""
     with contextlib.suppress(OSError):  # on another machine the folder may not be there
         _log_to(path / "worker.log")
     try:
-        return coordinator.follow(team, lambda: bool(ending.asked))
+        return coordinator.follow(team, lambda: bool(shutdown.asked))
     except Exception:
         traceback.print_exc()
         return 1
@@ -80,7 +81,7 @@ def _log_to(path: Path) -> None:
         os.dup2(log, stream)
 
 
-def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, logs: Sequence[str]) -> int:
+def _lead(run: Run, paused: bool, threads: int, coordinator: Coordinator, shutdown: Shutdown, logs: Sequence[str]) -> int:
     _log_to(run.log_path)
     if distributed.restarts():  # torchrun has seen a process die: what can go on goes on as it was, what has ended stays so
         before = run.stored_status()
@@ -95,36 +96,36 @@ def _lead(run: Run, paused: bool, threads: int, voice: Orders, ending: Ending, l
         print(f"{run.name} is being trained already by another process.", file=sys.stderr)
         return 1  # its status and its commands are that process's: nothing here may touch them
     run.forget_commands()
-    board, told = _board(run, paused), None
+    status_writer, told = _board(run, paused), None
     try:
-        board.write(processes=voice.team.size)
+        status_writer.write(processes=coordinator.team.size)
         if busy:
             raise Fault("busy", run=busy)
-        life = Life(run, board, threads, paused, voice)
-        ending.by(life.stop)
-        told = Logs(run, logs, lambda notice: board.note(f"logging {notice}", notice))
+        life = Session(run, status_writer, threads, paused, coordinator)
+        shutdown.by(life.stop)
+        told = FollowerProcesses(run, logs, lambda notice: status_writer.note(f"logging {notice}", notice))
         life.live()
         return 0
     except Exception as error:
         traceback.print_exc()
-        kind, message, step = _told(error, board.status)
+        kind, message, step = _told(error, status_writer.status)
         if kind in MENDED and distributed.may_restart():
             return 1  # as if this process had been killed; the next life finds the run as it was, paused or not
         fault = {"fault": message.told()} if isinstance(message, Fault) else {}
-        board.write("failed", error={"kind": kind, "message": str(message), "step": step, **fault})
+        status_writer.write("failed", error={"kind": kind, "message": str(message), "step": step, **fault})
         return 1
     finally:
-        board.close()
+        status_writer.close()
         lock.release()
         if told is not None:
             told.close()
 
 
-def _board(run: Run, paused: bool) -> Board:
+def _board(run: Run, paused: bool) -> StatusWriter:
     restarting = ("paused" if paused else "running") if distributed.restarts() else ""
     parent = psutil.Process().parent() if distributed.may_restart() else None
     launcher = parent if parent is not None and is_launcher(parent) else None
-    return Board(run, restarting, launcher, held=lambda: distributed.silence() > HELD)
+    return StatusWriter(run, restarting, launcher, held=lambda: distributed.silence() > HELD)
 
 
 def _take(lock: filelock.BaseFileLock, run: Run) -> str:
@@ -164,7 +165,7 @@ def warm_up(threads: int) -> None:
     """Everything that is slow the first time: the data, the networks, one whole step, one grid. Draws nothing a run would see."""
     config = PRESETS["quick"]
     images, labels = setup.data(config)
-    trainer = Trainer(config, images, labels, resolved=autotune.choose(config, trainer_builder(images, labels), threads))
+    trainer = Trainer(config, images, labels, choices=autotune.choose(config, trainer_builder(images, labels), threads))
     for _ in range(2):
         trainer.step()
     trainer.sample(64)
@@ -185,9 +186,9 @@ def main(argv: list[str] | None = None) -> int:
                 return 0  # the server is gone, or has no use for a spare any more
             request = json.loads(line)
             args.run, args.paused = Path(request["run"]), bool(request.get("paused"))
-            return work(args.run, args.paused, args.threads, Ending())
+            return work(args.run, args.paused, args.threads, Shutdown())
         team = distributed.join()
-        status = cli.train(args, lambda path, ending: work(path, args.paused, args.threads, ending, team, args.log), team,
+        status = cli.train(args, lambda path, shutdown: work(path, args.paused, args.threads, shutdown, team, args.log), team,
                                 distributed.restarts() > 0)
     except RunError as error:
         print(error, file=sys.stderr)

@@ -99,7 +99,7 @@ def newest(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return losses, quality
 
 
-class Terminal:
+class ProgressDisplay:
     """Shows a run's progress on this process's own stderr while the training writes to worker.log instead.
 
     A bar where stderr is a terminal; else a line at each change of state and one a minute. What the page would show as a notice
@@ -119,7 +119,7 @@ class Terminal:
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> ProgressDisplay:
         return self
 
     def __exit__(self, *exception: object) -> None:

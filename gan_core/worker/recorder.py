@@ -207,7 +207,8 @@ class Recorder:
                    for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
                    for name, t in plain_state(network).items()}
         notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss,
-                 "center": trainer.center(), "shape": list(trainer.shape), "classes": trainer.classes}
+                 "fake_is_one": trainer.loss.fake_is_one, "center": trainer.center(), "shape": list(trainer.shape),
+                 "classes": trainer.classes}
         if self._axes is not None:
             notes["axes"] = self._axes.to_dict()
         checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)
@@ -256,7 +257,7 @@ class Recorder:
 
 def notes_of(trainer: Trainer, elapsed: float) -> dict[str, Any]:
     """What stands beside the tensors of a checkpoint of this moment."""
-    return {"config": trainer.config.to_dict(), "resolved": trainer.resolved.to_dict(), "step": trainer.step_count,
+    return {"config": trainer.config.to_dict(), "resolved": trainer.choices.to_dict(), "step": trainer.step_count,
             "images": trainer.images_seen, "elapsed": elapsed, "processes": trainer.team.size}
 
 

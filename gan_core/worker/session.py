@@ -1,7 +1,7 @@
 """One life of one run: show, train, obey, report, save, until somebody or something ends it.
 
 It knows the run and its trainer, not the process it lives in: locks, logs and how a failure is told are the worker's business.
-Of several processes the first one leads this life, and the others follow its `orders`.
+Of several processes the first one leads this life, and the others follow its `coordinator`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..compute import autotune
-from ..compute.choices import Resolved, cores, devices
-from ..compute.thread_tuner import Threads
+from ..compute.choices import ComputeChoices, cores, devices
+from ..compute.thread_tuner import ThreadTuner
 from ..config import LIVE, TrainConfig
 from ..data import loading
 from ..data.types import Cancelled, Progress
@@ -24,23 +24,23 @@ from ..runs import checkpoint
 from ..runs.run import Run
 from ..training.trainer import Trainer
 from ..training.trial import trainer_builder
-from .best_checkpoint import Best
+from .best_checkpoint import BestCheckpoint
 from .commands import Commands
-from .coordinator import NETWORKS, Orders
+from .coordinator import NETWORKS, Coordinator
 from .recorder import Diverged, Recorder
-from .status_writer import Board
+from .status_writer import StatusWriter
 
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
 POLL = 0.02  # seconds between looks for commands while paused
 SPEED_WINDOW = 4.0  # seconds of training over which images per second are measured
 
 
-class Life:
+class Session:
     """One worker life of one run: everything from the first look at the folder to the last status."""
 
-    def __init__(self, run: Run, board: Board, threads: int, paused: bool, orders: Orders) -> None:
-        self.run, self.board, self.paused, self.orders = run, board, paused, orders
-        self.team, self.commands = orders.team, Commands(self)
+    def __init__(self, run: Run, status_writer: StatusWriter, threads: int, paused: bool, coordinator: Coordinator) -> None:
+        self.run, self.status_writer, self.paused, self.coordinator = run, status_writer, paused, coordinator
+        self.team, self.commands = coordinator.team, Commands(self)
         self.trainer: Trainer | None = None
         self.stop_asked = False
         self.budget: tuple[str, int] | None = None  # single steps still to make: (network, count)
@@ -51,10 +51,10 @@ class Life:
 
     def _begin(self) -> None:
         """Everything a life needs before it can train. Raises Cancelled where it was stopped while it waited for data."""
-        run, status = self.run, self.board.status
+        run, status = self.run, self.status_writer.status
         self.trainer = self._restored(run.config)
         seqs = [frame.seq for frame in run.frames()]
-        self.best = Best(run, self.trainer, self.board.write, self.elapsed)
+        self.best = BestCheckpoint(run, self.trainer, self.status_writer.write, self.elapsed)
         self.recorder = Recorder(run, self.trainer, status.life, max([status.seq, *seqs]), status.live)
         self._try("curves", lambda: self.recorder.mark_restored({}, self.elapsed))
 
@@ -66,13 +66,13 @@ class Life:
         def report(progress: Progress) -> None:
             if time.monotonic() - self._reported >= REPORT:
                 self._reported = time.monotonic()
-                self.board.write(progress=dataclasses.asdict(progress))
+                self.status_writer.write(progress=dataclasses.asdict(progress))
 
         loaded = loading.load(config, report, self._called_off)
         about = loaded.about()
         notices = self.run.renew_data(about, config.condition == "class") if learned else []
-        self.board.status.exact &= not notices
-        self.board.write(progress=None)
+        self.status_writer.status.exact &= not notices
+        self.status_writer.write(progress=None)
         self._try("data", lambda: self.run.put(self.run.data_path, json.dumps(about).encode()))
         return loaded.data, loaded.labels, notices
 
@@ -80,40 +80,40 @@ class Life:
         """Whether somebody wants an end before the beginning; looks at the commands a few times a second."""
         if time.monotonic() - self._looked >= REPORT:
             self._looked = time.monotonic()
-            self.orders.wait()
+            self.coordinator.wait()
             self.commands.obey(only="stop")
-        return self.ending
+        return self.shutdown
 
     def _restored(self, config: TrainConfig) -> Trainer:
         """A new trainer, or the last checkpoint's with the very choices it was made with: nothing is probed again."""
-        status = self.board.status
+        status = self.status_writer.status
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         before = None
         if kept is not None:
             config = _as_tuned(config, kept.metadata["config"])
-            before = Resolved(**kept.metadata["resolved"])
+            before = ComputeChoices(**kept.metadata["resolved"])
             status.exact &= kept.metadata.get("processes", 1) == self.team.size
         images, labels, notices = self._data(config, kept is not None)
-        resolved = self._choices(config, before, images, labels)
-        if before and before.device != resolved.device:
-            notices.append(part("notice_device", before=before.device, now=resolved.device))
+        choices = self._choices(config, before, images, labels)
+        if before and before.device != choices.device:
+            notices.append(part("notice_device", before=before.device, now=choices.device))
             status.exact = False
-        trainer = Trainer(config, images, labels, resolved=resolved, team=self.team)
-        self.orders.start(trainer)
+        trainer = Trainer(config, images, labels, choices=choices, team=self.team)
+        self.coordinator.start(trainer)
         if kept is not None:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
             if kept.skipped:
                 notices.append(part("notice_checkpoint", reason=kept.skipped[0]))
-        self.orders.adopt(trainer)
-        self.board.note("resuming", *notices)
-        self.board.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,
-                         device=resolved.device, precision=resolved.precision, memory_format=resolved.memory_format,
-                         threads=resolved.threads, rewrites=resolved.rewrites, tuned=_tuned(self.run.config, config),
+        self.coordinator.adopt(trainer)
+        self.status_writer.note("resuming", *notices)
+        self.status_writer.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,
+                         device=choices.device, precision=choices.precision, memory_format=choices.memory_format,
+                         threads=choices.threads, rewrites=choices.rewrites, tuned=_tuned(self.run.config, config),
                          checkpoint_step=-1 if kept is None else kept.step, processes=self.team.size)
         return trainer
 
-    def _choices(self, config: TrainConfig, before: Resolved | None, images: Any, labels: Any) -> Resolved:
+    def _choices(self, config: TrainConfig, before: ComputeChoices | None, images: Any, labels: Any) -> ComputeChoices:
         """The machine's choices: an earlier life's where it has the device, else by measurement, here and for all processes.
 
         Several processes of one machine divide its cores and keep to that: who waits for the slowest gains nothing by a watch.
@@ -122,14 +122,14 @@ class Life:
         if together:
             threads = threads or max(1, cores() // self.team.local_size)
         if before and before.device in devices():
-            resolved = dataclasses.replace(before, threads=threads) if together else before
+            choices = dataclasses.replace(before, threads=threads) if together else before
         else:
             share = config.replace(batch_size=max(1, config.batch_size // self.team.size))
-            resolved = autotune.choose(share, trainer_builder(images, labels), threads)
-        self.team.check_device(resolved.device)
-        fixed = threads or resolved.device != "cpu"
-        self.threads = Threads(resolved.threads, 0 if fixed else cores(), dict(resolved.speeds))
-        return resolved
+            choices = autotune.choose(share, trainer_builder(images, labels), threads)
+        self.team.check_device(choices.device)
+        fixed = threads or choices.device != "cpu"
+        self.threads = ThreadTuner(choices.threads, 0 if fixed else cores(), dict(choices.speeds))
+        return choices
 
     def stop(self) -> None:
         """Save and end after the step at hand; may be called from a signal handler."""
@@ -142,23 +142,23 @@ class Life:
         try:
             self._begin()
         except Cancelled:
-            self.orders.end(0)  # as in `_finish`: it may be torchrun's SIGTERM, because another process is gone
-            self.board.write("stopped", progress=None)
+            self.coordinator.end(0)  # as in `_finish`: it may be torchrun's SIGTERM, because another process is gone
+            self.status_writer.write("stopped", progress=None)
             return
         # Once: what the page shows first, and a checkpoint to come back to.
         if not self.run.real_path.exists():
             self._try("reals", self.recorder.write_real)
         self._show()
         self.publish("paused" if self.paused else "running")
-        if self.board.status.checkpoint_step < 0:
+        if self.status_writer.status.checkpoint_step < 0:
             self.save()
-        while not self.ending:
+        while not self.shutdown:
             # Obey.
             self.commands.obey()
-            if self.ending:
+            if self.shutdown:
                 break
             if self.paused:
-                self.orders.wait()
+                self.coordinator.wait()
                 time.sleep(POLL)
                 continue
             config = self.trainer.config
@@ -176,12 +176,12 @@ class Life:
 
     @property
     def step_count(self) -> int:
-        return self.board.status.step if self.trainer is None else self.trainer.step_count
+        return self.status_writer.status.step if self.trainer is None else self.trainer.step_count
 
     @property
-    def ending(self) -> bool:
+    def shutdown(self) -> bool:
         """Whether this process, or another one that trains with it, was told to end."""
-        return self.stop_asked or self.orders.stop_asked
+        return self.stop_asked or self.coordinator.stop_asked
 
     def train(self, network: str, most: int = 0) -> int:
         """Some steps, at most `most` unless that is 0; returns how many: one, or of several processes a tenth of a second's."""
@@ -189,7 +189,7 @@ class Life:
         if config.max_steps:
             left = max(1, config.max_steps - self.trainer.step_count)
             most = min(most or left, left)
-        for _ in self.orders.stretch(network, most):
+        for _ in self.coordinator.stretch(network, most):
             self._step(network)
             made += 1
         if self.budget:
@@ -207,7 +207,7 @@ class Life:
 
     def _rethreaded(self, old: int, new: int) -> None:
         """Other sums in another order from here on: said with its step, and no longer bit for bit."""
-        self.trainer.resolved = dataclasses.replace(self.trainer.resolved, threads=new)
+        self.trainer.choices = dataclasses.replace(self.trainer.choices, threads=new)
         self._try("curves", lambda: self.recorder.mark("threads", {"threads": [old, new]}, self.elapsed))
         self.publish(threads=new, exact=False)
 
@@ -221,7 +221,7 @@ class Life:
             self._recent.popleft()
         then, before = self._recent[0]
         span = started - then
-        speed = (self.trainer.images_seen - before) / span if span > 0 else self.board.status.speed
+        speed = (self.trainer.images_seen - before) / span if span > 0 else self.status_writer.status.speed
         self._try("curves", self.recorder.flush)
         if self.recorder.frames.due():
             self._try("samples", self.recorder.write_frame)
@@ -235,16 +235,16 @@ class Life:
         self._reported = time.monotonic()
 
     def publish(self, state: str = "", **fields: Any) -> None:
-        self.board.write(state, step=self.trainer.step_count, images=self.trainer.images_seen, elapsed=round(self.elapsed, 3),
-                         seq=self.recorder.seq, live=self.recorder.live_number, **fields)
+        self.status_writer.write(state, step=self.trainer.step_count, images=self.trainer.images_seen,
+                                 elapsed=round(self.elapsed, 3), seq=self.recorder.seq, live=self.recorder.live_number, **fields)
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
         """A disk that refuses is a notice until it does not, never the end of training."""
         try:
             action()
-            self.board.note(what)
+            self.status_writer.note(what)
         except OSError as error:
-            self.board.note(what, part("notice_disk", what=part(f"doing_{what}"), reason=because(error)))
+            self.status_writer.note(what, part("notice_disk", what=part(f"doing_{what}"), reason=because(error)))
         except checkpoint.CheckpointError as error:
             raise Diverged(self.trainer.step_count) from error
 
@@ -256,17 +256,17 @@ class Life:
 
     def save(self) -> str:
         """A checkpoint now; returns "" or the sentence that says why there is none."""
-        good = self.board.status.checkpoint_step
+        good = self.status_writer.status.checkpoint_step
         try:
             step = self.recorder.save(self.elapsed)
         except OSError as error:
             kept = part("kept_step", step=good) if good >= 0 else part("kept_none")
             notice = part("notice_saving", reason=because(error), kept=kept)
             self.recorder.checkpoints.spent(time.monotonic())
-            self.board.note("saving", notice)
+            self.status_writer.note("saving", notice)
             return ENGLISH.say(notice)
-        self.board.note("saving")
-        self.board.write(checkpoint_step=step)
+        self.status_writer.note("saving")
+        self.status_writer.write(checkpoint_step=step)
         return ""
 
     def pause(self) -> None:
@@ -277,11 +277,11 @@ class Life:
         self.publish("paused")
 
     def _finish(self, state: str) -> None:
-        self.orders.end(0)  # before anything is said: who has lost the others has neither finished nor stopped
+        self.coordinator.end(0)  # before anything is said: who has lost the others has neither finished nor stopped
         self._show()
-        if self.board.status.checkpoint_step != self.trainer.step_count:
+        if self.status_writer.status.checkpoint_step != self.trainer.step_count:
             self.save()
-        self.board.forget_notices(but="saving")
+        self.status_writer.forget_notices(but="saving")
         self.publish(state)
 
     # What commands ask for.
@@ -290,7 +290,7 @@ class Life:
         """Turn knobs, mark it on the curves and save. Raises ValueError, a sentence; nothing has changed then."""
         changed = self.trainer.tune(**changes)
         if changed:
-            self.orders.adopt(self.trainer)
+            self.coordinator.adopt(self.trainer)
             self._try("curves", lambda: self.recorder.mark("tune", changed, self.elapsed))
             self.save()
             self.publish(tuned=_tuned(self.run.config, self.trainer.config))
@@ -298,11 +298,12 @@ class Life:
     def restore(self) -> None:
         """Go back to the best checkpoint as if a new life began there, and pause. Raises CheckpointError or OSError."""
         kept, changes = self.best.restore()
-        self.orders.adopt(self.trainer)
+        self.coordinator.adopt(self.trainer)
         self.elapsed = float(kept.metadata["elapsed"])
-        self.board.write(life=self.board.status.life + 1, checkpoint_step=kept.step,
+        self.status_writer.write(life=self.status_writer.status.life + 1, checkpoint_step=kept.step,
                          tuned=_tuned(self.run.config, self.trainer.config))
-        self.recorder = Recorder(self.run, self.trainer, self.board.status.life, self.recorder.seq, self.recorder.live_number)
+        self.recorder = Recorder(self.run, self.trainer, self.status_writer.status.life, self.recorder.seq,
+                                 self.recorder.live_number)
         self._try("curves", lambda: self.recorder.mark_restored(changes, self.elapsed))
         self.pause()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 INTERRUPTED = 130  # the exit status that shells give to Ctrl+C: 128 and the signal's number
 
 
-class Ending:
+class Shutdown:
     """SIGTERM, Ctrl+C and the terminal's end save and end, whenever they come; a second Ctrl+C ends at once, as if by kill -9.
 
     What nohup has made deaf to the terminal's end stays so.

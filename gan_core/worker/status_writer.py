@@ -21,7 +21,7 @@ from ..runs.status import ACTIVE
 BEAT = 0.3  # seconds between heartbeats when nothing else writes the status
 
 
-class Board:
+class StatusWriter:
     """The status on the disk. A thread of its own beats the heart, so that a long step does not look like a dead process."""
 
     def __init__(self, run: Run, restarting: str = "", launcher: psutil.Process | None = None,

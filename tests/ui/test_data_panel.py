@@ -14,7 +14,7 @@ from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.data import quickdraw, storage, uploads
 from gan_core.data.reading import archive
-from gan_core.data.types import Ask, DataError
+from gan_core.data.types import DataError, DataRequest
 from gan_core.runs.run import Run, Status
 from gan_core.ui import data_panel, settings, wishes, words
 from gan_core.ui.controls import Controls, Refusal
@@ -209,7 +209,7 @@ def farm(tmp_path, data):
             Image.new("L", (28, 28), 50 * k).save(file, "PNG")
             packed.writestr(f"{k}.png", file.getvalue())
     name = uploads.keep_pictures([path])
-    archive.source(Ask("zip", name))
+    archive.source(DataRequest("zip", name))
     return name
 
 

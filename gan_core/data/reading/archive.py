@@ -22,7 +22,7 @@ from typing import BinaryIO
 from ...messages import because, part
 from ...messages import size as bytes_of
 from .. import array_cache
-from ..types import Ask, DataError, Loaded, data_folder
+from ..types import DataError, DataRequest, Loaded, data_folder
 from .decode import Item, counted, gather
 from .folder import ignored, path_of
 from .pictures import MAX_BYTES, Unreadable
@@ -33,14 +33,14 @@ MIN_TOTAL, MAX_RATIO = 1 << 30, 20  # all entries unpacked: a gigabyte, or so ma
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others cannot be unpacked in bounded pieces by zipfile
 
 
-def source(ask: Ask) -> Loaded:
+def source(request: DataRequest) -> Loaded:
     """An entry of the registry. Raises DataError in a sentence, Cancelled."""
-    path = find(ask.argument)
+    path = find(request.argument)
     about = path.stat()
     fingerprint = hashlib.sha256(f"{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
     ours = path.resolve().parent == (data_folder() / "own").resolve()
     origin = f"zip:{path.stem if ours else path.resolve()}"
-    loaded = array_cache.kept(ask, fingerprint, lambda: read(path, ask), origin)
+    loaded = array_cache.kept(request, fingerprint, lambda: read(path, request), origin)
     if not path.is_file():  # it was deleted while it was read: nothing of it stays behind
         array_cache.remove(lambda one: one == origin)
     return loaded
@@ -59,12 +59,12 @@ def find(name: str) -> Path:
     return path
 
 
-def read(path: Path, ask: Ask) -> Loaded:
+def read(path: Path, request: DataRequest) -> Loaded:
     """All usable pictures of the archive at `path`. Raises DataError in a sentence, Cancelled."""
-    with Archive(path, step=lambda done, total: ask.step("reading", done, total)) as archive:
+    with Archive(path, step=lambda done, total: request.step("reading", done, total)) as archive:
         if not archive.items:
             raise DataError("archive_empty", what=archive.what, found=counted(archive.skipped))
-        return gather(archive.items, archive.opened, ask, archive.what, archive.skipped)
+        return gather(archive.items, archive.opened, request, archive.what, archive.skipped)
 
 
 class Archive:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ...messages import part
 from .. import memory
-from ..types import Ask, DataError, Loaded
+from ..types import DataError, DataRequest, Loaded
 from . import pictures
 from .pictures import FORMATS, Unreadable
 
@@ -45,19 +45,19 @@ class Item:
 Opener = Callable[[Item], AbstractContextManager[BinaryIO]]
 
 
-def gather(items: Sequence[Item], opened: Opener, ask: Ask, what: Any, skipped: Counter[str] | None = None) -> Loaded:
+def gather(items: Sequence[Item], opened: Opener, request: DataRequest, what: Any, skipped: Counter[str] | None = None) -> Loaded:
     """The pictures among the items, in the items' order; `what`: the set, a value of a Fault; `skipped`: what never got here.
 
     With a limit the pictures are an even spread over the classes and within each, the same at every call; those that turn
     out to be none are replaced by others. Raises DataError where no picture is left, or memory does not hold them; Cancelled.
     """
     skipped = Counter() if skipped is None else Counter(skipped)
-    found, side = len(items) + sum(skipped.values()), ask.size or SIDE
+    found, side = len(items) + sum(skipped.values()), request.size or SIDE
     classes = class_names(items)
     order = spread(classes or [""] * len(items))
-    count = min(len(items), ask.limit or len(items))
-    with pictures.strictly(), _Decoder(opened, ask, side) as decoder:
-        color = ask.color if ask.color != "auto" else _color(decoder, items, order)
+    count = min(len(items), request.limit or len(items))
+    with pictures.strictly(), _Decoder(opened, request, side) as decoder:
+        color = request.color if request.color != "auto" else _color(decoder, items, order)
         shape = (1 if color == "grey" else 3, side, side)
         memory.check(count, shape, what)
         data, kept, had, at = np.empty((count, *shape), np.uint8), np.empty(count, np.int64), 0, 0
@@ -150,8 +150,8 @@ def _color(decoder: _Decoder, items: Sequence[Item], order: np.ndarray) -> str:
 class _Decoder:
     """A few threads that open, read and decode; what they give comes in order."""
 
-    def __init__(self, opened: Opener, ask: Ask, side: int) -> None:
-        self.opened, self.ask, self.side = opened, ask, side
+    def __init__(self, opened: Opener, request: DataRequest, side: int) -> None:
+        self.opened, self.request, self.side = opened, request, side
         self.workers = max(1, min(4, os.cpu_count() or 1))
         self.pool = ThreadPoolExecutor(self.workers, "pictures")
         self.over = threading.Event()
@@ -174,9 +174,9 @@ class _Decoder:
             if not flying:
                 return
             group, future = flying.popleft()
-            self.ask.step("reading", done, total, shown(items[group[0]].name))
+            self.request.step("reading", done, total, shown(items[group[0]].name))
             while not wait([future], timeout=TICK).done:
-                self.ask.step("reading", done, total, shown(items[group[0]].name))
+                self.request.step("reading", done, total, shown(items[group[0]].name))
             yield from zip(group, future.result(), strict=True)
             done += len(group)
 
@@ -187,7 +187,7 @@ class _Decoder:
         try:
             with self.opened(item) as file:
                 data = pictures.content(file)
-            return pictures.decoded(data, self.side, color, self.ask.crop)
+            return pictures.decoded(data, self.side, color, self.request.crop)
         except Unreadable as error:
             return error.reason
         except OSError:

@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from ...messages import because, part
 from .. import array_cache
-from ..types import Ask, DataError, Loaded
+from ..types import DataError, DataRequest, Loaded
 from .decode import Item, counted, gather, shown
 
 MAX_FILES = 1_000_000
@@ -29,9 +29,9 @@ NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, None)  # what the sy
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
-def source(ask: Ask) -> Loaded:
+def source(request: DataRequest) -> Loaded:
     """An entry of the registry. Raises DataError in a sentence, Cancelled."""
-    root = path_of(ask.argument)
+    root = path_of(request.argument)
     try:
         if not stat.S_ISDIR(os.stat(root).st_mode):
             raise DataError("folder_file", path=root)
@@ -40,10 +40,11 @@ def source(ask: Ask) -> Loaded:
             raise DataError("folder_missing", path=root) from error
         raise DataError("folder_unreadable", path=root, reason=because(error)) from error
     what = part("the_folder", path=root)
-    items, skipped, fingerprint = listed(root, ask)
+    items, skipped, fingerprint = listed(root, request)
     if not items:
         raise DataError("folder_empty", path=root, found=counted(skipped))
-    return array_cache.kept(ask, fingerprint, lambda: gather(items, _opened, ask, what, skipped), f"folder:{root.resolve()}")
+    return array_cache.kept(request, fingerprint, lambda: gather(items, _opened, request, what, skipped),
+                            f"folder:{root.resolve()}")
 
 
 def path_of(text: str) -> Path:
@@ -90,7 +91,7 @@ class Files(Sequence[Item]):
         return Item(parts, os.fsdecode(bytes(self._names[self._ends[at - 1] if at else 0:self._ends[at]])), folder)
 
 
-def listed(root: Path, ask: Ask) -> tuple[Files, Counter[str], str]:
+def listed(root: Path, request: DataRequest) -> tuple[Files, Counter[str], str]:
     """All regular files below `root` in the order of their names, what was left out, and a fingerprint of names, sizes, times."""
     items = Files()
     skipped: Counter[str] = Counter()
@@ -100,7 +101,7 @@ def listed(root: Path, ask: Ask) -> tuple[Files, Counter[str], str]:
         folder, parts = stack.pop()
         at = shown(parts[-1]) if parts else ""
         try:
-            names, below = _inside(folder, skipped, lambda n: ask.step("reading", len(items) + n, 0, at))  # noqa: B023, used here
+            names, below = _inside(folder, skipped, lambda n: request.step("reading", len(items) + n, 0, at))  # noqa: B023, used here
         except OSError as error:
             if not parts:
                 raise DataError("folder_unreadable", path=root, reason=because(error)) from error
@@ -116,7 +117,7 @@ def listed(root: Path, ask: Ask) -> tuple[Files, Counter[str], str]:
             digest.update(os.fsencode(f"{path}\0{about.st_size}\0{about.st_mtime_ns}\0"))
             items.add(parts, folder, name)
             if len(items) % 1000 == 0:
-                ask.step("reading", len(items), 0, at)
+                request.step("reading", len(items), 0, at)
         below = [(os.path.join(folder, name), (*parts, name)) for name in below]
         stack.extend(reversed(below))
         if len(items) > MAX_FILES:

@@ -13,7 +13,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ..runs.supervisor import PROJECT, Supervisor
-from . import api, control_routes, exposure, live, runs_tab, train_tab, view, wishes
+from . import api, control_routes, exposure, live, runs_tab, train_tab, view, web_files, wishes
 from .controls import Controls
 from .data_panel import WISH
 from .guard import Guard
@@ -67,7 +67,7 @@ class Playground:
         # Strangers are not to look through this machine's folders.
         self.controls.local_paths = not exposure.is_public(host, share)
         routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library),
-                  *control_routes.routes(self.controls, self.library)]
+                  *control_routes.routes(self.controls, self.library), *web_files.routes()]
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=view.theme(), i18n=self.i18n, ssr_mode=False,

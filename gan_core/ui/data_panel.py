@@ -1,6 +1,6 @@
 """The choice of data: a list with human names, what each needs more (categories, a folder, an upload, a drawing), and its form.
 
-It lays out and names; what the data are is read by `library`'s processes, what it looks like is drawn by assets/data.js.
+It lays out and names; what the data are is read by `library`'s processes, what it looks like is drawn by web/data/.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MOST_DRAWN = 4000  # points of one drawing
-WISH = "(...values) => { gan.wish(values); return []; }"
+WISH = view.call("formChanged")
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -42,7 +42,7 @@ def name_of(kind: str, categories: list[str] | None, folder: str | None, upload:
 
 
 def called(dataset: str, lang: str) -> str:
-    """A data set as people call it: "digits" by its words, one's own by the name it came with. assets/data.js does the same."""
+    """A data set as people call it: "digits" by its words, one's own by the name it came with. web/data/facts.js does so too."""
     kind = dataset.partition(":")[0]
     known = words.table(lang).get(f"settings.dataset.{kind}", kind)
     return " ".join((registry.label(dataset) or known).split())[:60]
@@ -126,20 +126,20 @@ class DataPanel:
             one.change(None, form, None, js=WISH, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
         for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
             event(None, form, None, js=WISH, api_name=door, queue=False, api_visibility="private")
-        tell = "(lang, ...rest) => [gan.lang, ...rest]"
+        tell = view.TELL_LANGUAGE
         self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell,
                            api_name="keep-upload", **QUIET)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
                         **QUIET)
         self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice], api_name="keep-drawing",
-                        js="() => [gan.lang, JSON.stringify(gan.drawing())]", **QUIET)
+                        js="() => [ganPage.language, ganPage.drawing]", **QUIET)
         asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
                                   api_name="ask-delete-data", **QUIET)
-        asked.success(None, self.question, None, js="(said) => { gan.sure(said); return []; }", api_name="ask-delete-data-shown",
+        asked.success(None, self.question, None, js=view.call("askToDelete"), api_name="ask-delete-data-shown",
                       api_visibility="private")
         # The name that was asked about: by now another upload may have taken its place in the list.
-        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], js="() => [gan.lang, gan.doomed]",
-                        api_name="delete-data", **QUIET)
+        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], api_name="delete-data",
+                        js="() => [ganPage.language, ganPage.upload]", **QUIET)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""

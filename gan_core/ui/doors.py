@@ -90,6 +90,7 @@ PATHS: dict[tuple[str, str], Door] = {
     ("POST", "/gradio_api/upload"): Door(Role.DRIVER, body=UPLOAD_BODY),
     # Our own routes.
     **{("GET", PREFIX + path): _LOOK for path in ("directions", "seed", "frame", "bokeh.js", "bokeh-api.js", "data/sets")},
+    ("GET", PREFIX + "assets/{version}/{name:path}"): _LOOK,
     ("GET", PREFIX + "stream"): _STREAM,
     ("POST", PREFIX + "z"): Door(Role.WATCHER, body=16 << 10),
     ("POST", PREFIX + "data"): Door(Role.WATCHER, body=64 << 10),

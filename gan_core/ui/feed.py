@@ -13,11 +13,29 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES
 from ..runs.run import MetricsReader, Run, RunError, controls
 from ..runs.status import ACTIVE, Status
 from . import words
+from .stream_types import (
+    About,
+    Columns,
+    FeedSnapshot,
+    Frame,
+    FrameEvent,
+    Latent,
+    Mark,
+    MarksEvent,
+    Measurement,
+    MetricsEvent,
+    PublicStatus,
+    QualityEvent,
+    RealPoints,
+    StatusEvent,
+    Surroundings,
+)
 
 SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
 MOST_POINTS = 2000  # a series in a snapshot
@@ -27,7 +45,7 @@ ROWS = 8  # of a grid
 PNG = "data:image/png;base64,"
 SILENT = 3.0  # seconds without a heartbeat before a living worker is called silent
 Event = tuple[str, str]  # name, JSON
-Shown = str | dict[str, Any] | None  # a picture as data URI, or points as they stand in their file
+Shown = str | RealPoints | None  # real data: a picture as data URI, or points
 
 
 class Feed:
@@ -35,27 +53,27 @@ class Feed:
 
     def __init__(self, run: Run | None) -> None:
         self.run = run
-        self.surroundings: dict[str, Any] = {"worker": "none", "active": None}
+        self.surroundings: Surroundings = {"worker": "none", "active": None}
         self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
-        self._quality: list[dict[str, Any]] = []
-        self._marks: list[dict[str, Any]] = []
-        self._floor: dict[str, Any] | None = None
+        self._quality: list[Measurement] = []
+        self._marks: list[Mark] = []
+        self._floor: dict[str, float] | None = None
         self._status: Status | None = None
-        self._told: dict[str, Any] | None = None
+        self._told: StatusEvent | None = None
         self._beat, self._beat_at = -1, time.monotonic()
-        self._frame: dict[str, Any] | None = None
+        self._frame: Frame | None = None
         self._real: Shown = None
         self._real_stamp: tuple[int, int] | None = None  # of the file that `_real` was read from
         self._real_told: tuple[int, int] | None = None  # of the one that those who watch have got with a frame
-        self._about: dict[str, Any] | None = None
+        self._about: About | None = None
         self._snapshot = ""
 
     @property
     def id(self) -> str:
         return self.run.id if self.run is not None else ""
 
-    def refresh(self, surroundings: dict[str, Any]) -> Iterator[Event]:
+    def refresh(self, surroundings: Surroundings) -> Iterator[Event]:
         """Events since the last look; a "snapshot" alone where the past itself has changed."""
         self.surroundings = surroundings
         before, rewound, fresh = self._status, False, Fresh([])
@@ -73,7 +91,7 @@ class Feed:
             self._marks += fresh.marks
             if self._quality and self._floor is None:
                 self._floor = self.run.floor()
-        told = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
+        told: StatusEvent = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
         if before is None:  # nobody has watched it before, and who comes is given a snapshot
             self._look_at_real()
             self._real_told = self._real_stamp
@@ -90,17 +108,17 @@ class Feed:
             self._told = told
             yield "status", json.dumps(told)
         if fresh.rows:
-            yield "metrics", json.dumps({"series": _columns(fresh.rows)})
+            yield "metrics", json.dumps(MetricsEvent(series=_columns(fresh.rows)))
         if fresh.quality:
-            yield "quality", json.dumps({"quality": fresh.quality, "floor": self._floor})
+            yield "quality", json.dumps(QualityEvent(quality=fresh.quality, floor=self._floor))
         if fresh.marks:
-            yield "marks", json.dumps({"marks": fresh.marks})
-        if picture:
+            yield "marks", json.dumps(MarksEvent(marks=fresh.marks))
+        if picture and self._frame is not None:
             # The first one brings the real ones along, which were not there when this run began to be watched; so does the first
             # after a resume that found other data.
-            real = {"real": self._look_at_real(), "about": self._about_data()}
+            event: FrameEvent = {**self._frame, "real": self._look_at_real(), "about": self._about_data()}
             news, self._real_told = self._real_told != self._real_stamp, self._real_stamp
-            yield "frame", json.dumps({**self._frame, **(real if news else {})})
+            yield "frame", json.dumps(event if news else self._frame)
         if live:
             yield "latent", json.dumps(self._latent())
 
@@ -110,7 +128,7 @@ class Feed:
             run, info = self.run, self.run.info if self.run is not None else {}
             real = self._look_at_real()
             points = isinstance(real, dict) or "points" in (self._frame or {})
-            self._snapshot = json.dumps({
+            snapshot: FeedSnapshot = {
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
                 "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
                 "preset": info.get("preset", ""), "config": info.get("config"),
@@ -118,10 +136,12 @@ class Feed:
                 "series": _columns(_thinned(self._rows)), "quality": _spread(self._quality), "floor": self._floor,
                 "marks": self._marks[-MOST_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
                 "about": self._about_data(), "latent": self._latent(),
-                "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])]})
+                "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])],
+                "frame_rule": {"ratio": FRAME_RATIO, "newest": NEWEST_FRAMES}}
+            self._snapshot = json.dumps(snapshot)
         return self._snapshot
 
-    def _public(self) -> dict[str, Any] | None:
+    def _public(self) -> PublicStatus | None:
         """The status without what changes and says nothing: else every heartbeat would be news."""
         if self._status is None:
             return None
@@ -131,9 +151,9 @@ class Feed:
             said = {lang: words.fault(error["fault"], lang, error.get("message", "")) for lang in words.LANGUAGES}
             told["error"] = {**error, "said": said}
         if notices := told.pop("notices"):
-            said = {lang: [words.fault(one, lang) for one in notices] for lang in words.LANGUAGES}
-            told["noticed"] = {lang: " ".join(some) if all(some) else told["notice"] for lang, some in said.items()}
-        return told
+            each = {lang: [words.fault(one, lang) for one in notices] for lang in words.LANGUAGES}
+            told["noticed"] = {lang: " ".join(some) if all(some) else told["notice"] for lang, some in each.items()}
+        return cast(PublicStatus, told)
 
     def _controls(self) -> dict[str, bool]:
         return controls(self._status, self.run.kind if self.run is not None else "none")
@@ -148,7 +168,7 @@ class Feed:
         # A worker that has not begun its life yet imports torch: that takes its time and is no fault.
         return round(quiet) if quiet > (SILENT if status.state != "starting" else 10 * SILENT) else 0
 
-    def _latent(self) -> dict[str, int]:
+    def _latent(self) -> Latent:
         live = self._status.live if self._status is not None else 0
         config = self.run.info.get("config", {}) if self.run is not None else {}
         return {"live": live, "latent_dim": config.get("latent_dim", 0)}
@@ -161,8 +181,10 @@ class Feed:
         shown = _shown(newest.path)
         if shown is None:
             return False
-        drawn = {"points": shown} if isinstance(shown, dict) else {"src": shown, "rows": ROWS, "cols": _columns_of(shown)}
-        self._frame = {"seq": newest.seq, "step": newest.step, **drawn}
+        if isinstance(shown, str):
+            self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _columns_of(shown)}
+        else:
+            self._frame = {"seq": newest.seq, "step": newest.step, "points": shown}
         return True
 
     def _look_at_real(self) -> Shown:
@@ -171,9 +193,9 @@ class Feed:
             self._real, self._about, self._real_stamp = _shown(self.run.real_path), None, stamp
         return self._real
 
-    def _about_data(self) -> dict[str, Any] | None:
+    def _about_data(self) -> About | None:
         if self._about is None and self.run is not None:
-            self._about = self.run.about_data()
+            self._about = cast("About | None", self.run.about_data())
         return self._about
 
 
@@ -182,8 +204,8 @@ class Fresh:
 
     def __init__(self, records: list[dict[str, Any]]) -> None:
         self.rows: list[list[Any]] = []
-        self.quality: list[dict[str, Any]] = []
-        self.marks: list[dict[str, Any]] = []
+        self.quality: list[Measurement] = []
+        self.marks: list[Mark] = []
         for record in records:
             measured, mark = record.get("quality"), record.get("mark")
             if isinstance(measured, dict):
@@ -196,7 +218,7 @@ class Fresh:
         self.some = bool(self.rows or self.quality or self.marks)
 
 
-def _spread(measured: list[dict[str, Any]], most: int = MOST_MEASURED) -> list[dict[str, Any]]:
+def _spread(measured: list[Measurement], most: int = MOST_MEASURED) -> list[Measurement]:
     """At most about `most` measurements, evenly chosen, the last one always there."""
     stride = -(-len(measured) // most)
     return measured if stride <= 1 else measured[(len(measured) - 1) % stride::stride]
@@ -210,7 +232,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def _shown(path: Path) -> Shown:
+def _shown(path: Path) -> Any:
+    """A picture as data URI, or points as they stand in their file."""
     try:
         data = path.read_bytes()
         return json.loads(data) if path.suffix == ".json" else PNG + base64.b64encode(data).decode()
@@ -224,7 +247,7 @@ def _columns_of(picture: str) -> int:
     return max(1, round(ROWS * width / height))
 
 
-def _columns(rows: list[list[Any]]) -> dict[str, list[Any]]:
+def _columns(rows: list[list[Any]]) -> Columns:
     return {name: [row[i] for row in rows] for i, name in enumerate(SERIES)}
 
 

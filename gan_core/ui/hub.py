@@ -10,10 +10,10 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 from .feed import Event, Feed
 from .shelf import Shelf
+from .stream_types import Surroundings
 
 TICK = 0.125  # seconds between looks
 QUEUE = 40  # events a slow viewer may lag behind before it is given a fresh snapshot instead
@@ -88,7 +88,7 @@ class Hub:
         active = supervisor.active()
         shown = active or self.shelf.resting()
         worker = "busy" if active is not None else supervisor.spare
-        surroundings: dict[str, Any] = {"worker": worker, "active": active.id if active is not None else None}
+        surroundings: Surroundings = {"worker": worker, "active": active.id if active is not None else None}
         looked: dict[str, tuple[Feed, list[Event]]] = {}
         fresh: dict[str, list[Event]] = {}
         for chosen in wanted:

@@ -10,13 +10,14 @@ import gradio as gr
 
 from ..config import PRESETS
 from ..runs.run import Run, RunError
-from . import data_panel, words
+from . import data_panel, view, words
 from .attached import Elsewhere
 from .controls import Controls
-from .train_tab import QUIET, TELL, tell
+from .train_tab import QUIET, tell
 
 # One after the other: an answer about the run that was chosen before must not come last.
 IN_TURN: dict[str, Any] = {**QUIET, "concurrency_limit": 1, "concurrency_id": "runs enabled"}
+SHOW_AND_TELL = "(run, lang, now) => { ganPage.call('showRun', now); return [run, ganPage.language, now]; }"
 MOST = 200  # runs in the list, newest touched first
 
 
@@ -100,16 +101,14 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         return listed(run_id, lang, None)
 
     here, buttons = [run_box, lang_box, chosen], [show, resume, let_go]
-    asked = {door: event(tell(listed), here, [chosen, about], js=TELL, api_name=door, **QUIET)
+    asked = {door: event(tell(listed), here, [chosen, about], js=view.TELL, api_name=door, **QUIET)
              for door, event in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
-    asked |= {door: event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=TELL, api_name=door, **QUIET)
+    asked |= {door: event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=view.TELL, api_name=door, **QUIET)
               for door, event in (("attach", attach.click), ("attach-submit", place.submit))}
-    asked["let-go"] = let_go.click(tell(gone), here, [chosen, about], js=TELL, api_name="let-go", **QUIET)
+    asked["let-go"] = let_go.click(tell(gone), here, [chosen, about], js=view.TELL, api_name="let-go", **QUIET)
     for door, dependency in asked.items():
-        dependency.success(tell(enabled), here, buttons, js=TELL, api_name=f"{door}-enabled", **IN_TURN)
-    chosen.input(tell(enabled), here, buttons, js=TELL, trigger_mode="always_last", api_name="choose-run", **IN_TURN)
+        dependency.success(tell(enabled), here, buttons, js=view.TELL, api_name=f"{door}-enabled", **IN_TURN)
+    chosen.input(tell(enabled), here, buttons, js=view.TELL, trigger_mode="always_last", api_name="choose-run", **IN_TURN)
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUIET)
-    shown = "(run) => { if (run) gan.showRun(run); return []; }"
-    show.click(None, chosen, None, js=shown, api_name="show-run", api_visibility="private")
-    resumed = "(run, lang, now) => { gan.showRun(now); return [run, gan.lang, now]; }"
-    resume.click(tell(go_on), here, tabs, js=resumed, api_name="resume-run", **QUIET)
+    show.click(None, chosen, None, js=view.call("showRun"), api_name="show-run", api_visibility="private")
+    resume.click(tell(go_on), here, tabs, js=SHOW_AND_TELL, api_name="resume-run", **QUIET)

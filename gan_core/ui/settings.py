@@ -188,7 +188,7 @@ class Settings:
         kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], api_name="follow-dataset",
                    **last)
         for name, component in zip(ADVANCED, self.fields, strict=True):
-            component.input(check, [lang, *self.inputs], self.notice, js="(lang, ...rest) => [gan.lang, ...rest]",
+            component.input(check, [lang, *self.inputs], self.notice, js=view.TELL_LANGUAGE,
                             api_name=f"check-{name}", **last)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
         self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._library)

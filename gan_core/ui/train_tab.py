@@ -1,6 +1,6 @@
 """The Train view: settings left, samples in the middle, curves right, sliders below; native buttons, wired to `controls`.
 
-It lays out and wires; what a button means is in `controls`, what moves on the page is in `assets/`.
+It lays out and wires; what a button means is in `controls`, what moves on the page is in `web/`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from .library import Library
 from .settings import Settings
 
 # The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
-TELL = "(run, lang, ...rest) => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, ...rest]"
-TURNED = "() => [(window.ganPlayground && ganPlayground.run) || '', gan.lang, gan.tuning || '']"
-REFUSED = "() => { gan.store.pending = ''; gan.emit('status'); return []; }"  # nothing is starting after all
+TUNING = "() => [ganPage.run, ganPage.language, ganPage.tuning]"
 # Through the queue: only there does gradio 6.31 show a refusal as a message (without it the page gets a 500 and is silent).
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -35,7 +33,7 @@ def tell(action: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def build(t: Callable[[str], Any], controls: Controls, library: Library, run_box: gr.Textbox, lang_box: gr.Textbox) -> list[Any]:
-    """Everything inside the first tab; returns the form's inputs. `run_box` and `lang_box` are hidden inputs that TELL fills."""
+    """Everything inside the first tab; returns the form's inputs. `run_box`, `lang_box`: hidden inputs that `view.TELL` fills."""
     with gr.Column(elem_id="gan-train"):
         with gr.Row(elem_id="gan-main"):
             with gr.Column(elem_id="gan-settings"):
@@ -64,7 +62,7 @@ def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
         buttons = {name: gr.Button(t(f"transport.{name}"), elem_id=f"btn-{name.replace('_', '-')}",
                                    variant="primary" if name == "start" else "secondary") for name in names}
         for name in ("start-force", "reset-confirm", "reset-paused", "stop", "restore-confirm", "tune"):
-            # In the page and out of sight: assets/controls.js presses them after asking, assets/knobs.js the last one.
+            # In the page and out of sight: web/transport/ presses them after asking, web/settings/tuning.js the last one.
             buttons[name] = gr.Button(name, elem_id=f"btn-{name}", elem_classes="hidden", visible="hidden")
     return buttons
 
@@ -94,21 +92,20 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
                  "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
     for name, action in with_form.items():
-        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=TELL, api_name=_door(name), **QUIET)
-        asked.failure(None, None, None, js=REFUSED, api_name=f"{_door(name)}-failed", api_visibility="private")
+        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=view.TELL, api_name=_door(name), **QUIET)
+        asked.failure(None, None, None, js=view.call("startRefused"), api_name=f"{_door(name)}-failed", api_visibility="private")
     plain: dict[str, Callable[[str, str], Any]] = {
         "pause": controls.pause, "resume": controls.resume, "save": controls.save, "restore-confirm": controls.restore,
         "stop": lambda run_id, lang: controls.stop(run_id, lang)}
     for name, act in plain.items():
-        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=TELL, api_name=_door(name), **QUIET)
+        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=view.TELL, api_name=_door(name), **QUIET)
 
     def tune(run_id: str, lang: str, changes: str) -> None:
         controls.tune(changes, run_id, lang, labels=True)
 
-    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TURNED, api_name=_door("tune"), **QUIET)
-    for event, taken in ((tuned.success, "true"), (tuned.failure, "false")):
-        event(None, None, None, js=f"() => {{ gan.tuned({taken}); return []; }}", api_name=f"{_door('tune')}-{taken}",
-              api_visibility="private")
+    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TUNING, api_name=_door("tune"), **QUIET)
+    tuned.success(None, None, None, js=view.call("tuneObeyed"), api_name=f"{_door('tune')}-true", api_visibility="private")
+    tuned.failure(None, None, None, js=view.call("tuneRefused"), api_name=f"{_door('tune')}-false", api_visibility="private")
 
 
 def _door(name: str) -> str:

@@ -1,55 +1,43 @@
-"""The parts of the page that move: their empty containers, and the style and script that the page's head carries.
+"""The parts of the page that move: their empty containers, and the middleware that writes the head of the page.
 
-Everything that changes while a run trains is drawn by the scripts in `assets/` from one event stream. This file
-only hands them to gradio: it knows no run, opens no file but its own assets, and puts no user's text in a page.
+Everything that changes while a run trains is drawn by the modules in `web/` from one event stream. This file only hands their
+containers to gradio: it knows no run and puts no user's text in a page.
 """
 
 from __future__ import annotations
 
 import html
 import json
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from . import words
 from .theme import theme
+from .web_files import web_files
 
-__all__ = ["CSS", "HEAD", "HeadFirst", "bar", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real",
-           "samples", "theme"]
+__all__ = ["HeadFirst", "bar", "call", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real", "samples",
+           "theme"]
 
-ASSETS = Path(__file__).parent / "assets"
-# In this order: the first decides language and colours before gradio boots, the last starts the stream.
-SCRIPTS = ("core.js", "bar.js", "plane.js", "samples.js", "data.js", "draw.js", "charts.js", "curves.js", "quality.js",
-           "settings.js", "knobs.js", "latent.js", "controls.js", "stream.js")
-STYLES = ("page.css", "parts.css", "steer.css", "data.css")
-
-
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
+# What an event's `js=` puts before the values of its inputs: the run that this browser looks at, and its language.
+TELL = "(run, lang, ...rest) => [ganPage.run, ganPage.language, ...rest]"
+TELL_LANGUAGE = "(lang, ...rest) => [ganPage.language, ...rest]"
 
 
-def _head() -> str:
-    """Everything in one piece, so that the page needs no second request to be alive."""
-    tables = json.dumps({lang: words.shown(lang) for lang in words.LANGUAGES}, ensure_ascii=False).replace("<", "\\u003c")
-    scripts = "\n".join(f"<script>{_asset(name)}</script>" for name in SCRIPTS)
-    styles = "\n".join(f"<style>{_asset(name)}</style>" for name in STYLES)
-    return f"{styles}\n<script>window.GAN_WORDS = {tables};</script>\n{scripts}\n"
-
-
-HEAD = _head()
-CSS = ""  # for `launch(css=...)`; ours is in the head, because gradio rewrites its own so that `:root` and `body` miss
+def call(name: str) -> str:
+    """An event's `js=` that calls one of the functions in `web/page.js` with the values of the event's inputs."""
+    return f"(...values) => {{ ganPage.call('{name}', ...values); return []; }}"
 
 
 class HeadFirst:
-    """ASGI middleware that writes HEAD into the page itself: `launch(app_kwargs={"middleware": [Middleware(HeadFirst)]})`.
+    """ASGI middleware that writes our head into the page: `launch(app_kwargs={"middleware": [Middleware(HeadFirst)]})`.
 
     `launch(head=...)` adds its tags by a script once gradio has started: too late to choose language and colours.
+    `launch(css=...)` is rewritten by gradio, so that `:root` and `body` miss.
     """
 
     def __init__(self, app: Any) -> None:
         self.app = app
+        self.head = web_files().head().encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", "")).strip("/")
@@ -67,7 +55,7 @@ class HeadFirst:
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
-            body = body.replace(b"</head>", HEAD.encode() + b"</head>", 1)
+            body = body.replace(b"</head>", self.head + b"</head>", 1)
             headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
             await send({"type": "http.response.body", "body": body})
@@ -76,11 +64,11 @@ class HeadFirst:
 
 
 def part(name: str, data: str = "") -> gr.HTML:
-    """An empty container; the script of the same name fills it as soon as it is in the page. `data`: JSON for that script."""
+    """An empty container; the part that `web/main.js` lists under this name fills it. `data`: JSON for that part."""
     # Escaped twice over: html for the browser, and no template marks for gradio's own reading.
     said = html.escape(data).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
     given = f' data-{name}="{said}"' if data else ""
-    return gr.HTML(f'<div class="gan-part" data-gan="{name}"{given}></div>', elem_id=f"gan-{name}", js_on_load=None,
+    return gr.HTML(f'<gan-part class="gan-part" data-gan="{name}"{given}></gan-part>', elem_id=f"gan-{name}", js_on_load=None,
                    apply_default_css=False)
 
 

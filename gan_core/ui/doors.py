@@ -15,7 +15,7 @@ from typing import Any
 from starlette.routing import compile_path
 
 from .controls import FIELDS
-from .live import PREFIX
+from .live_routes import PREFIX
 
 
 class Role(enum.IntEnum):

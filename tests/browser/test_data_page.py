@@ -12,7 +12,7 @@ import pytest
 from conftest import Server
 from PIL import Image
 
-from gan_core.ui.data_panel import called
+from gan_core.ui.forms.data_panel import called
 from gan_core.ui.words import text
 
 sys.path.insert(0, str(Path(__file__).parent.parent))

@@ -1,6 +1,6 @@
 """The choice of data: a list with human names, what each needs more (categories, a folder, an upload, a drawing), and its form.
 
-It lays out and names; what the data are is read by `library`'s processes, what it looks like is drawn by web/data/.
+It lays out and names; what the data are is read by `preview_jobs`'s processes, what it looks like is drawn by web/data/.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any
 
 import gradio as gr
 
-from .. import registry
-from ..config import FIELD_GROUPS, TrainConfig
-from ..data import loading, quickdraw, storage, uploads
-from ..data.types import DataError
-from ..messages import Fault
-from . import view, words
-from .controls import Controls, Refusal
-from .library import Library
+from ... import registry
+from ...config import FIELD_GROUPS, TrainConfig
+from ...data import loading, quickdraw, storage, uploads
+from ...data.types import DataError
+from ...messages import Fault
+from .. import containers, words
+from ..controls import Controls, Refusal
+from ..preview_jobs import PreviewJobs
 
 PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MOST_DRAWN = 4000  # points of one drawing
-WISH = view.call("formChanged")
+WISH = containers.call("formChanged")
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -107,9 +107,10 @@ class DataPanel:
             with gr.Row(elem_id="gan-data-kept"):
                 self.kept = gr.Dropdown([], value=None, label=t("data.kept"), elem_id="data-kept", interactive=True)
                 self.delete = gr.Button(t("data.delete"), size="sm", elem_id="btn-delete-data")
-            view.part("pad")
+            containers.part("pad")
             self.notice = gr.HTML("", elem_id="gan-data-notice", js_on_load=None)
-            view.part("look", json.dumps({"groups": groups, "points": [k for k, e in registry.DATASETS.items() if e.points]}))
+            containers.part("look", json.dumps({"groups": groups,
+                                                "points": [k for k, e in registry.DATASETS.items() if e.points]}))
             with gr.Row(elem_id="gan-data-form"):
                 self.fields = {name: component(name, False) for name in PICTURES}
             with gr.Row(elem_id="gan-data-hand"):  # out of sight: the page's scripts press the buttons, the boxes hold answers
@@ -119,14 +120,14 @@ class DataPanel:
                 self.sure = gr.Button("sure", elem_id="btn-delete-sure")
         self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
 
-    def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, library: Library) -> None:
+    def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
         """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
-        self._controls, self._library = controls, library
+        self._controls, self._library = controls, preview_jobs
         for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
             one.change(None, form, None, js=WISH, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
         for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
             event(None, form, None, js=WISH, api_name=door, queue=False, api_visibility="private")
-        tell = view.TELL_LANGUAGE
+        tell = containers.TELL_LANGUAGE
         self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell,
                            api_name="keep-upload", **QUIET)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
@@ -135,7 +136,7 @@ class DataPanel:
                         js="() => [ganPage.language, ganPage.drawing]", **QUIET)
         asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
                                   api_name="ask-delete-data", **QUIET)
-        asked.success(None, self.question, None, js=view.call("askToDelete"), api_name="ask-delete-data-shown",
+        asked.success(None, self.question, None, js=containers.call("askToDelete"), api_name="ask-delete-data-shown",
                       api_visibility="private")
         # The name that was asked about: by now another upload may have taken its place in the list.
         self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], api_name="delete-data",
@@ -212,15 +213,15 @@ def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
             "text": " ".join(said), "go": words.text("data.delete", lang)}
 
 
-def delete(controls: Controls, library: Library, name: str, lang: str) -> None:
+def delete(controls: Controls, preview_jobs: PreviewJobs, name: str, lang: str) -> None:
     """Delete an upload, and what was made ready from it. Raises Refusal."""
     controls.delete_data(f"zip:{name}", lang)
-    library.forget(f"zip:{name}")
+    preview_jobs.forget(f"zip:{name}")
 
 
-def wanted(config: TrainConfig, library: Library, lang: str) -> TrainConfig:
+def wanted(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) -> TrainConfig:
     """The config itself, if its networks can take its data. Raises Refusal with what to do."""
-    key = misfit(config, library.about(config))
+    key = misfit(config, preview_jobs.about(config))
     if key:
         raise Refusal(key, lang, **described(config.networks, lang))
     return config

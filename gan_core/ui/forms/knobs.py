@@ -9,9 +9,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ..config import FIELD_GROUPS, LIVE
-from . import words
-from .controls import FIELDS
+from ...config import FIELD_GROUPS, LIVE
+from .. import words
+from ..controls import FIELDS
 from .settings import choices
 
 WIDEST = 20  # a field whose whole range is at most this has a slider in equal steps; larger ones need a `Slider` in config

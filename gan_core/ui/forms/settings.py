@@ -10,12 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from .. import registry
-from ..config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
-from . import view, words
-from .controls import FIELDS, Controls, Refusal
+from ... import registry
+from ...config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
+from .. import containers, words
+from ..controls import FIELDS, Controls, Refusal
+from ..preview_jobs import PreviewJobs
 from .data_panel import ARGUMENTS, PICTURES, DataPanel, alert, misfit, name_of, some, wanted
-from .library import Library
 
 ALL = "max_images"  # a number whose 0 means all: shown as an empty box that says so
 MADE_FOR = {config.dataset for config in PRESETS.values()}  # data sets that a preset was made for
@@ -121,16 +121,16 @@ def wish(controls: Controls, lang: str, values: list[Any]) -> TrainConfig:
 class Settings:
     """The form's components. `inputs` are the ones whose values make a config: preset, the data panel's, then ADVANCED."""
 
-    def __init__(self, t: Callable[[str], Any], controls: Controls, library: Library, lang: gr.Textbox) -> None:
+    def __init__(self, t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, lang: gr.Textbox) -> None:
         groups, name = PRESET_GROUPS, next(iter(PRESETS))
         first = controls.config(name, {})
-        self._controls, self._library = controls, library
+        self._controls, self._library = controls, preview_jobs
 
         def component(field: str, info: bool = True) -> Any:
             return self._component(field, shown(field, getattr(first, field)), t, info)
 
         self.data = DataPanel(t, first, component)
-        view.presets(groups)
+        containers.presets(groups)
         self.preset = gr.Radio([(t(f"presets.{one}.card"), one) for one in groups], value=name, label=t("presets.title"),
                                elem_id="preset", interactive=True)
         self.fields: list[Any] = list(self.data.fields.values())
@@ -188,7 +188,7 @@ class Settings:
         kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], api_name="follow-dataset",
                    **last)
         for name, component in zip(ADVANCED, self.fields, strict=True):
-            component.input(check, [lang, *self.inputs], self.notice, js=view.TELL_LANGUAGE,
+            component.input(check, [lang, *self.inputs], self.notice, js=containers.TELL_LANGUAGE,
                             api_name=f"check-{name}", **last)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
         self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._library)

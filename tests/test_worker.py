@@ -165,7 +165,7 @@ session.cores = lambda: 2
 def add(self, images, seconds):
     self.steps_seen = getattr(self, "steps_seen", 0) + 1
     return 1 if self.steps_seen == 3 else None
-thread_tuner.ThreadWatch.add = add
+thread_tuner.ThreadPolicy.add = add
 sys.exit(process.main(sys.argv[1:]))
 """
 

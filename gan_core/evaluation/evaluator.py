@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..losses.randomness import Draws
-from ..training.trainer import Trainer, play
+from ..training.trainer import Trainer, forward
 from .classifier import Classifier, accuracy, load_classifier
 from .suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite, Suite, Values
 
@@ -128,7 +128,7 @@ class Evaluator:
         def some(start: int, stop: int) -> None:
             with trainer.choices.autocast():
                 classes = None if labels is None else labels[start:stop].to(self._device)
-                fakes = play(self._frozen, z[start:stop].to(self._device), classes)
+                fakes = forward(self._frozen, z[start:stop].to(self._device), classes)
             made.append(trainer.batches.decode(fakes))
 
         yield from self.suite.sizes.each("fakes", count, some)

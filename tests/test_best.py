@@ -48,7 +48,7 @@ def measured(monkeypatch, trainer, best, recorder, value):
     """One measurement, of this very step, that finds `value`."""
     best.evaluator.suite = best.evaluator.suite or type("Fd", (), {"headline": "fd"})
     best._capture()
-    monkeypatch.setattr(best.evaluator, "turn", lambda: found(trainer.step_count, value))
+    monkeypatch.setattr(best.evaluator, "advance", lambda: found(trainer.step_count, value))
     best._saved = 1.0
     best.run_slice(recorder, best._then)
 
@@ -71,7 +71,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
             spent += cost
             now[0] += cost
 
-        best.evaluator.turn = turn
+        best.evaluator.advance = turn
         began, most = now[0], max(costs)
         while costs:
             now[0] += 0.125

@@ -18,7 +18,7 @@ from PIL import Image
 
 from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.latent.driving import load_live
+from gan_core.latent.view import load_live
 from gan_core.runs import checkpoint, checkpoint_index
 from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ACTIVE, Status

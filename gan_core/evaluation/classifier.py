@@ -25,12 +25,12 @@ from torch import Tensor, nn
 from ..runs import checkpoint
 from .measures import precision_recall
 
-SHIPPED = Path(__file__).with_name("digits_judge.safetensors")
+DIGITS_CLASSIFIER = Path(__file__).with_name("digits_judge.safetensors")
 READABLE_AGREEMENT = 0.5
 READABLE_CLASSES = 9
 FEATURES = 64
-MOST_CLASSES, FEWEST = 1000, 10  # classes, and pictures of each, that a judge can be fitted on
-MOST_BYTES = 50_000_000
+MAX_CLASSES, MIN_PICTURES_PER_CLASS = 1000, 10  # classes, and pictures of each, that a judge can be fitted on
+MAX_FILE_BYTES = 50_000_000
 
 
 class Classifier(nn.Module):
@@ -66,7 +66,7 @@ class Classifier(nn.Module):
         return torch.cat([self.body(self._unit(part)) for part in images.split(500)]) / self.unit
 
     @torch.no_grad()
-    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def features_and_probabilities(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """`features` and `probabilities` at the price of one, of few pictures."""
         self.eval()
         body = self.body(self._unit(images))
@@ -92,7 +92,7 @@ def _in_unit(images: Tensor) -> Tensor:
 # Training.
 
 
-def split(labels: Tensor, held_out: int = 1000, seed: int = 0) -> tuple[Tensor, Tensor]:
+def stratified_split(labels: Tensor, held_out: int = 1000, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Indices (train, held out), stratified: the same number of every class is held out."""
     generator = torch.Generator().manual_seed(seed)
     classes = labels.unique()
@@ -106,7 +106,7 @@ def split(labels: Tensor, held_out: int = 1000, seed: int = 0) -> tuple[Tensor, 
     return torch.cat(train), torch.cat(rest)
 
 
-def warp(images: Tensor, generator: torch.Generator) -> Tensor:
+def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each picture turned by up to 12 degrees, scaled by up to 12%, sheared, moved by up to 2.5 pixels, some softened."""
     n = len(images)
     draw = torch.rand(6, n, generator=generator) * 2 - 1
@@ -122,9 +122,9 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_siz
                 report: Callable[[int, float], None] | None = None) -> Classifier:
     """A judge fitted on pictures (N, C, H, W) uint8 and labels (N,) 0, 1, ..., tensors or arrays: 12 s for 4,000 digits.
 
-    Hold some pictures back (`split`) and ask for its `accuracy` there before you believe it. Raises ValueError, in a sentence.
+    Hold some pictures back (`stratified_split`) and ask for its `accuracy` there before you believe it. Raises ValueError.
     """
-    images, labels = checked_set(images, labels)
+    images, labels = validate_training_set(images, labels)
     batch_size = min(batch_size, len(images))
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -140,7 +140,8 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_siz
         for picks in order.split(batch_size):
             if len(picks) < batch_size:
                 continue
-            loss = F.cross_entropy(classifier(warp(_in_unit(images[picks]), generator)), labels[picks], label_smoothing=0.05)
+            logits = classifier(random_affine(_in_unit(images[picks]), generator))
+            loss = F.cross_entropy(logits, labels[picks], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -152,7 +153,7 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_siz
     return classifier
 
 
-def checked_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def validate_training_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """A labelled set as tensors, uint8 (N, C, H, W) and int64 (N,), if a judge can be fitted on it; ValueError else."""
     images, labels = torch.as_tensor(images), torch.as_tensor(labels)
     if images.ndim != 4 or images.dtype != torch.uint8:
@@ -162,12 +163,12 @@ def checked_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f"the labels are {labels.dtype} {tuple(labels.shape)} for {len(images):,} pictures; "
                          "give one whole number a picture.")
     found = labels.unique().tolist()
-    if found != list(range(len(found))) or not 2 <= len(found) <= MOST_CLASSES:
+    if found != list(range(len(found))) or not 2 <= len(found) <= MAX_CLASSES:
         raise ValueError(f"the labels found are {', '.join(map(str, found[:12]))}{', ...' if len(found) > 12 else ''}; "
-                         f"number 2 to {MOST_CLASSES:,} classes 0, 1, 2, ... and leave none out.")
+                         f"number 2 to {MAX_CLASSES:,} classes 0, 1, 2, ... and leave none out.")
     fewest = int(torch.bincount(labels.long()).min())
-    if fewest < FEWEST:
-        raise ValueError(f"one class has only {fewest} pictures; give at least {FEWEST} of each.")
+    if fewest < MIN_PICTURES_PER_CLASS:
+        raise ValueError(f"one class has only {fewest} pictures; give at least {MIN_PICTURES_PER_CLASS} of each.")
     return images, labels.long()
 
 
@@ -182,15 +183,15 @@ def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
     return float((classifier.probabilities(images).argmax(1) == labels).float().mean())
 
 
-def save_judge(classifier: Classifier, path: Path | str = SHIPPED) -> None:
+def save_classifier(classifier: Classifier, path: Path | str = DIGITS_CLASSIFIER) -> None:
     """Weights in float16, 120 kB for digits; the judge itself is not changed."""
     state = {name: t.half() if t.is_floating_point() else t for name, t in classifier.state_dict().items()}
     checkpoint.write(path, state, {"judge": {"shape": list(classifier.shape), "classes": classifier.classes}})
 
 
-def load_classifier(path: Path | str = SHIPPED) -> Classifier:
+def load_classifier(path: Path | str = DIGITS_CLASSIFIER) -> Classifier:
     """The judge that is shipped, or one of your own, in evaluation mode. Raises CheckpointError for a file that is none."""
-    state, notes = checkpoint.read(path, limit=MOST_BYTES)
+    state, notes = checkpoint.read(path, limit=MAX_FILE_BYTES)
     try:
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away: nobody's draws may depend on them
             classifier = Classifier(tuple(notes["judge"]["shape"]), notes["judge"]["classes"])
@@ -210,7 +211,7 @@ def class_histogram(probabilities: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Readability:
     """What the two readers found in one set of generated pictures."""
 
     agreement: float
@@ -224,7 +225,7 @@ class Verdict:
         return self.agreement >= READABLE_AGREEMENT and self.classes >= READABLE_CLASSES
 
 
-class Readers:
+class ReadabilityScorer:
     """Two independent readers of digits and the real pictures to compare with; made once, asked often (0.2 s for 1,000).
 
     `images` (N, 1, 28, 28) uint8 and `labels` (N,) are the whole real set: the judge's training part is the
@@ -232,25 +233,25 @@ class Readers:
     """
 
     def __init__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> None:
-        known, held_out = split(labels)
+        known, held_out = stratified_split(labels)
         self.classifier = classifier
         self.labels = labels[known]
         self._known = _coarse(images[known])
         self._features = classifier.features(images[held_out])
 
-    def agree(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def agreement(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(N,) bool: the judge and at least 4 of the 5 nearest real pictures name the same digit; and (N,) that digit."""
         digits = self.classifier.probabilities(images).argmax(1)
         nearest = torch.cdist(_coarse(images), self._known).topk(5, largest=False).indices
         return (self.labels[nearest] == digits[:, None]).sum(1) >= 4, digits
 
-    def assess(self, images: Tensor) -> Verdict:
+    def assess(self, images: Tensor) -> Readability:
         """Judge generated pictures (N, 1, 28, 28), at best 1,000: agreement is noisy by 1.5 points with 1,000, 6 with 64."""
-        agreed, digits = self.agree(images)
+        agreed, digits = self.agreement(images)
         share = torch.bincount(digits[agreed], minlength=10).double() / max(1, int(agreed.sum()))
         n = min(len(images), len(self._features))
         precision, recall = precision_recall(self._features[:n], self.classifier.features(images[:n]))
-        return Verdict(float(agreed.double().mean()), precision, recall, int((share >= 0.02).sum()), tuple(share.tolist()))
+        return Readability(float(agreed.double().mean()), precision, recall, int((share >= 0.02).sum()), tuple(share.tolist()))
 
 
 def _coarse(images: Tensor) -> Tensor:

@@ -18,9 +18,9 @@ from ..training.trainer import Trainer, forward
 from .classifier import Classifier, accuracy, load_classifier
 from .suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite, Suite, Values
 
-FEWEST = 20  # real pictures or points, below which nothing is measured
-ENOUGH = 500  # labelled pictures for the judge's measures: a fifth is the reference, and 64 features want more than a few rows
-FITS = 0.9  # of some reals that a yardstick must know: labels read rightly by the judge, points within their modes
+MIN_REALS = 20  # real pictures or points, below which nothing is measured
+MIN_LABELLED = 500  # labelled pictures for the judge's measures: a fifth is the reference, for 64 features
+MIN_FIT = 0.9  # of some reals that a yardstick must know: labels read rightly by the judge, points within their modes
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Measurement:
 
 
 class Evaluator:
-    """Measures `trainer.G_ema` by what suits the data; `turn` does one slice of about 20 ms, `measure` a whole measurement.
+    """Measures `trainer.G_ema` by what suits the data; `advance` does one slice of about 20 ms, `measure` a whole measurement.
 
     500 digits or more, and whatever else the shipped judge reads as it is labelled: the judge's measures. The reference are
     the judge's 1,000 held-out pictures and nothing else is done with them here; the generator is trained on them as on all
@@ -58,31 +58,31 @@ class Evaluator:
 
     # Slices.
 
-    def turn(self) -> Measurement | None:
+    def advance(self) -> Measurement | None:
         """One slice of the work; a Measurement when one is complete. None for ever where there are too few reals."""
         return next(self._story)
 
     def measure(self) -> Measurement:
         """The generator as it is now, all at once: about half a second for digits. Raises ValueError for too few reals."""
-        if len(self.trainer.images) < FEWEST:
-            raise ValueError(f"there are {len(self.trainer.images)} real ones; measuring needs at least {FEWEST}.")
-        self.forget()
+        if len(self.trainer.images) < MIN_REALS:
+            raise ValueError(f"there are {len(self.trainer.images)} real ones; measuring needs at least {MIN_REALS}.")
+        self.cancel()
         while True:
-            found = self.turn()
+            found = self.advance()
             if found is not None:
                 while self.floor is None:
-                    self.turn()
+                    self.advance()
                 return found
 
-    def forget(self) -> None:
+    def cancel(self) -> None:
         """Drop the measurement under way; what was prepared is kept."""
         self._story = self._forever()
 
     def _forever(self) -> Iterator[Measurement | None]:
-        while len(self.trainer.images) < FEWEST:
+        while len(self.trainer.images) < MIN_REALS:
             yield None
         if self.suite is None:
-            self.suite = suite_for(self.trainer, self._judge)
+            self.suite = choose_suite(self.trainer, self._judge)
             self._prepared = False
             yield None
         suite = self.suite
@@ -99,7 +99,7 @@ class Evaluator:
             if all(map(math.isfinite, values.values())):
                 yield Measurement(step, images, values, suite.rank(values), list(getattr(suite, "histogram", [])))
             if self.floor is None:  # not before: somebody waits for the first measurement
-                floor = rounded((yield from suite.compare(suite.others())))
+                floor = rounded((yield from suite.compare(suite.other_reals())))
                 # The others are training pictures, each its own nearest one; without it the ratio is 1 by definition.
                 self.floor = floor | ({"nearest": 1.0} if "nearest" in floor else {})
                 yield None
@@ -131,11 +131,11 @@ class Evaluator:
                 fakes = forward(self._frozen, z[start:stop].to(self._device), classes)
             made.append(trainer.batches.decode(fakes))
 
-        yield from self.suite.sizes.each("fakes", count, some)
+        yield from self.suite.slicer.run("fakes", count, some)
         return torch.cat(made)
 
 
-def suite_for(trainer: Trainer, classifier: Classifier | None = None) -> Suite:
+def choose_suite(trainer: Trainer, classifier: Classifier | None = None) -> Suite:
     """The measures that suit this trainer's data; a yardstick is taken only where some of the reals fit it."""
     images, labels = trainer.images, trainer.labels
     if trainer.points:
@@ -144,14 +144,14 @@ def suite_for(trainer: Trainer, classifier: Classifier | None = None) -> Suite:
         centres, sigma = known_points.CENTRES.get(trainer.config.dataset), known_points.SIGMA.get(trainer.config.dataset)
         if centres is not None:
             some = ModesSuite(images, torch.as_tensor(centres), sigma)
-            far = torch.cdist(some.others().double().cpu(), some.centres.double()).min(1).values > 3 * sigma
-            if float(far.double().mean()) < 1 - FITS:
+            far = torch.cdist(some.other_reals().double().cpu(), some.centres.double()).min(1).values > 3 * sigma
+            if float(far.double().mean()) < 1 - MIN_FIT:
                 return some
         return PointCloudSuite(images)
-    if labels is not None and len(images) >= ENOUGH:
+    if labels is not None and len(images) >= MIN_LABELLED:
         classifier = classifier or (load_classifier() if trainer.shape == (1, 28, 28) else None)
         picks = torch.linspace(0, len(images) - 1, min(100, len(images))).round().long()
-        if classifier is not None and accuracy(classifier, images[picks.to(images.device)].cpu(), labels[picks].cpu()) >= FITS:
+        if classifier is not None and accuracy(classifier, images[picks.to(images.device)].cpu(), labels[picks].cpu()) >= MIN_FIT:
             return ClassifierSuite(images, labels, classifier)
     return FeatureFreeSuite(images)
 

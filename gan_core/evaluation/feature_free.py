@@ -24,7 +24,7 @@ DIRECTIONS = 64  # in which a cloud of patches is looked at; half of what is usu
 BINOMIAL = torch.tensor([1.0, 4, 6, 4, 1]) / 16
 
 
-def unit(images: Tensor) -> Tensor:
+def to_unit_range(images: Tensor) -> Tensor:
     """uint8 or float pictures as float32 in [0, 1]."""
     return images.float() / 255.0 if images.dtype == torch.uint8 else images.float()
 
@@ -42,12 +42,12 @@ def _projected(rows: Tensor, directions: Tensor) -> Tensor:
     return (rows @ directions).T.contiguous().sort(dim=1).values
 
 
-def pyramid(images: Tensor) -> list[Tensor]:
+def laplacian_pyramid(images: Tensor) -> list[Tensor]:
     """Laplacian pyramid of (N, C, H, W) in [0, 1]: what each size adds to the next smaller one; the last is the small picture.
 
     Sizes are halved while the shorter side is at least 14: 28 gives 28, 14, 7; the last level's patch is a whole digit.
     """
-    found, now = [], unit(images)
+    found, now = [], to_unit_range(images)
     while min(now.shape[2:]) >= 2 * PATCH:
         (down, up), (down_across, up_across) = (_halving(side) for side in now.shape[2:])
         smaller = down.to(now.device) @ now @ down_across.T.to(now.device)
@@ -70,12 +70,12 @@ class SlicedPatches:
 
     Unlike there, both sides are scaled by the reals' mean and deviation of each channel, so that a wrong contrast or colour
     counts too; and the last level is not wider than 13 pixels, so that a picture as a whole counts. 0 is perfect, noise about 1.
-    count: how many pictures a side. `add` all reals in parts, then `learn` each level; for each set of fakes `begin`, `add` them
+    count: how many pictures a side. `add` all reals in parts, then `fit` each level; for each set of fakes `begin`, `add` them
     in parts and ask for the `distance` of each level. Patches and directions are drawn from `seed`.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...], seed: int = 0) -> None:
-        self.count, self.seed, self.levels = count, seed, levels(shape)
+        self.count, self.seed, self.levels = count, seed, num_levels(shape)
         self._real: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}  # level: deviation, mean, directions, projections
         self.begin("real")
 
@@ -86,7 +86,7 @@ class SlicedPatches:
 
     def add(self, images: Tensor) -> None:
         """The next (n, C, H, W) pictures of `count`."""
-        for level, pictures in enumerate(pyramid(images)):
+        for level, pictures in enumerate(laplacian_pyramid(images)):
             height, width = (min(PATCH, edge) for edge in pictures.shape[2:])
             windows = pictures.unfold(2, height, 1).unfold(3, width, 1)  # (n, C, rows, columns, 7, 7)
             n, channels, rows, columns = windows.shape[:4]
@@ -98,7 +98,7 @@ class SlicedPatches:
             self._patches[level].append(patches.reshape(-1, channels, height * width))
         self._rows += len(images)
 
-    def learn(self, level: int) -> None:
+    def fit(self, level: int) -> None:
         """Keep one level of the reals that were added."""
         patches = self._collected(level)
         deviation, mean = patches.std((0, 2), keepdim=True).clamp_min(1e-6), patches.mean((0, 2), keepdim=True)
@@ -127,13 +127,13 @@ def patch_distance(real: Tensor, fake: Tensor, seed: int = 0) -> float:
     patches = SlicedPatches(len(real), tuple(real.shape[1:]), seed)
     patches.add(real)
     for level in range(patches.levels):
-        patches.learn(level)
+        patches.fit(level)
     patches.begin()
     patches.add(fake)
     return sum(patches.distance(level) for level in range(patches.levels)) / patches.levels
 
 
-def levels(shape: tuple[int, ...]) -> int:
+def num_levels(shape: tuple[int, ...]) -> int:
     """How many levels the pyramid of pictures (C, H, W) has."""
     found, side = 1, min(shape[1:])
     while side >= 2 * PATCH:
@@ -166,9 +166,9 @@ def random_features(shape: tuple[int, ...], seed: int = 0) -> nn.Module:
 # Variety and copies.
 
 
-def small(images: Tensor) -> Tensor:
+def thumbnails(images: Tensor) -> Tensor:
     """(N, d): pixels averaged 3x3 at every second place until the shorter side is at most 16: noise and one-pixel shifts fade."""
-    images = F.avg_pool2d(unit(images), 3, 2, 1)
+    images = F.avg_pool2d(to_unit_range(images), 3, 2, 1)
     while min(images.shape[2:]) > 16:
         images = F.avg_pool2d(images, 3, 2, 1)
     return images.flatten(1)
@@ -185,7 +185,7 @@ def diversity(real: Tensor, fake: Tensor) -> float:
 class NearestPicture:
     """How near fakes are to their nearest training picture, against how near training pictures are to their nearest other one.
 
-    train: rows (N, d), say `small` pictures; about 1 is healthy, below 0.5 it copies. The generator has been trained on all of
+    train: rows (N, d), say `thumbnails`; about 1 is healthy, below 0.5 it copies. The generator has been trained on all of
     them, so no others are needed: a real picture's own row is left out. `probe` rows of train are enough for the yardstick.
     """
 
@@ -195,7 +195,7 @@ class NearestPicture:
         self._probe = min(probe, len(train))
         self._real: list[Tensor] = []
 
-    def prepare(self, start: int, stop: int) -> None:
+    def fit(self, start: int, stop: int) -> None:
         """Look at rows start <= row < stop of the `probe` ones, spread evenly; all have to be looked at once."""
         rows = torch.linspace(0, len(self.train) - 1, self._probe).round().long()[start:stop].to(self.train.device)
         self._real.append(self.nearest(self.train[rows], rows))

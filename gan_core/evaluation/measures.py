@@ -40,8 +40,8 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
 class Neighbours:
     """The measures that count neighbours, a part of the fakes at a time: nobody has to wait for all of them.
 
-    real: (N, d), N above k_balls and k_density. `learn` every row of it once, in any parts; then for each set of fakes
-    `begin(fake)`, `look` at every row of fake in any parts, and ask for `precision_recall` and `density_coverage`.
+    real: (N, d), N above k_balls and k_density. `fit` every row of it once, in any parts; then for each set of fakes
+    `begin(fake)`, `count_fakes` at every row of fake in any parts, and ask for `precision_recall` and `density_coverage`.
     """
 
     def __init__(self, real: Tensor, k_balls: int = K_BALLS, k_density: int = K_DENSITY) -> None:
@@ -49,9 +49,9 @@ class Neighbours:
         self.k_balls, self.k_density = k_balls, k_density
         self._balls, self._dense = (self.real.new_empty(len(self.real)) for _ in range(2))  # radii
 
-    def learn(self, start: int, stop: int) -> None:
+    def fit(self, start: int, stop: int) -> None:
         """Make the balls of the reals start <= row < stop."""
-        own = distances(self.real[start:stop], self.real)
+        own = pairwise_distances(self.real[start:stop], self.real)
         self._balls[start:stop], self._dense[start:stop] = _kth(own, self.k_balls), _kth(own, self.k_density)
 
     def begin(self, fake: Tensor) -> None:
@@ -60,11 +60,11 @@ class Neighbours:
         self._inside, self._held = 0, 0  # fakes in some ball of a real; (ball, fake) pairs
         self._found = torch.zeros(2, len(self.real), dtype=torch.bool, device=self.real.device)
 
-    def look(self, start: int, stop: int) -> None:
+    def count_fakes(self, start: int, stop: int) -> None:
         """Count the fakes start <= row < stop."""
         part = self.fake[start:stop]
-        across = distances(part, self.real)  # (n, N)
-        radii = _kth(distances(part, self.fake), self.k_balls)
+        across = pairwise_distances(part, self.real)  # (n, N)
+        radii = _kth(pairwise_distances(part, self.fake), self.k_balls)
         held = across <= self._dense
         self._inside += int((across <= self._balls).any(1).sum())
         self._held += int(held.sum())
@@ -100,17 +100,17 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = K_DENSITY) -> tuple[fl
 def _all_at_once(real: Tensor, fake: Tensor, k: int) -> Neighbours:
     _checked(real, fake, k + 1)
     neighbours = Neighbours(real, k, k)
-    neighbours.learn(0, len(real))
+    neighbours.fit(0, len(real))
     neighbours.begin(fake)
-    neighbours.look(0, len(fake))
+    neighbours.count_fakes(0, len(fake))
     return neighbours
 
 
 def nearest_ratio(train: Tensor, held_out: Tensor, fake: Tensor) -> float:
     """Median distance of fakes to their nearest training row, over that of held-out rows: about 1; below 0.5 it copies."""
     train, fake = _checked(train, fake, 1)
-    to_fake = distances(fake, train).min(1).values.median()
-    return float(to_fake / distances(held_out.double(), train).min(1).values.median())
+    to_fake = pairwise_distances(fake, train).min(1).values.median()
+    return float(to_fake / pairwise_distances(held_out.double(), train).min(1).values.median())
 
 
 def class_divergence(histogram: Tensor, reference: Tensor | None = None) -> float:
@@ -124,7 +124,7 @@ def class_divergence(histogram: Tensor, reference: Tensor | None = None) -> floa
     return float((p[there] * (p[there] / q[there]).log()).sum())
 
 
-def distances(a: Tensor, b: Tensor) -> Tensor:
+def pairwise_distances(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean distances (N, M) of rows; no matrix product, whose rounding would hide that a copy's distance is 0."""
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 

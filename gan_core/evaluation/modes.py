@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .measures import class_divergence, distances
+from .measures import class_divergence, pairwise_distances
 
-SAMPLES = 2_500  # what the literature's figures are of
+NUM_SAMPLES = 2_500  # what the literature's figures are of
 REACH = 3.0  # standard deviations
 
 
@@ -31,14 +31,14 @@ def assess_modes(points: Tensor | np.ndarray, centres: Tensor | np.ndarray, sigm
                          "at least one of each.")
     if not sigma > 0:
         raise ValueError(f"sigma is {sigma!r}; give a number above 0.")
-    counts = good_counts(points, centres, sigma)
+    counts = good_points_per_mode(points, centres, sigma)
     good = int(counts.sum())
     # With no good point the worst that can be said: as far from even as if all were in one mode.
     worst = float(np.log(len(centres)))
     return {"modes": int((counts > 0).sum()), "good": good / len(points), "mode_kl": class_divergence(counts) if good else worst}
 
 
-def good_counts(points: Tensor, centres: Tensor, sigma: float) -> Tensor:
+def good_points_per_mode(points: Tensor, centres: Tensor, sigma: float) -> Tensor:
     """Good points of each mode, (K,) int64, of float64 points (N, 2) and centres (K, 2)."""
-    distance, nearest = distances(points, centres).min(dim=1)
+    distance, nearest = pairwise_distances(points, centres).min(dim=1)
     return torch.bincount(nearest[distance <= REACH * sigma], minlength=len(centres))

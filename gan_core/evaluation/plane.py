@@ -20,8 +20,8 @@ from torch import nn
 from ..data import rendering
 from ..losses.adversarial import probability_real
 
-FAKES, PUSHED, REALS = 512, 64, 1000  # points that are shown: fakes, those with an arrow, reals
-HEAT, LATTICE = 48, 17  # places a side
+NUM_FAKES, NUM_ARROWS, NUM_REALS = 512, 64, 1000  # points that are shown: fakes, those with an arrow, reals
+HEAT_SIZE, LATTICE_SIZE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST = 1 / 8  # of the view's side: the longest arrow
 SIDE = 280  # pixels of the small picture; it is shown at half of that, so that fine screens have their due
@@ -47,7 +47,7 @@ class Axes:
         return cls((float(middle[0]), float(middle[1])), float(scale), rendering.view(low.tolist(), high.tolist()))
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Axes:
+    def from_dict(cls, values: dict[str, Any]) -> Axes:
         """From `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
         middle, view = ([float(v) for v in values[name]] for name in ("middle", "view"))
         scale = float(values["scale"])
@@ -76,12 +76,12 @@ class Axes:
         return np.round(points.double().numpy(), digits).tolist()
 
 
-def real(points: torch.Tensor, axes: Axes) -> dict[str, Any]:
+def real_points(points: torch.Tensor, axes: Axes) -> dict[str, Any]:
     """What real.json holds, of (N <= 1000, 2) points in the data's units."""
     return {"points": axes.rounded(points.float().cpu()), "view": list(axes.view)}
 
 
-def frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_one: bool = False,
+def make_frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_one: bool = False,
           center: float = 0.0) -> dict[str, Any]:
     """What one frame holds: fakes of z (N, latent_dim), arrows at the first 64 of them, D's opinion and G's bent lattice.
 
@@ -89,23 +89,23 @@ def frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_on
     """
     with _still(G, D):
         with torch.no_grad():
-            fake, warp = G(z), G(lattice(z.shape[1]).to(z.device))
-        arrows = push(D, fake[:PUSHED], axes.side / axes.scale, fake_is_one)
-        values = heat(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
+            fake, warp = G(z), G(latent_lattice(z.shape[1]).to(z.device))
+        arrows = push_vectors(D, fake[:NUM_ARROWS], axes.side / axes.scale, fake_is_one)
+        values = heat_map(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
     return {"fake": axes.rounded(axes.to_data(fake)), "push": axes.rounded((arrows * axes.scale).cpu()),
-            "heat": {"size": HEAT, "values": base64.b64encode(values.tobytes()).decode()},
-            "warp": axes.rounded(axes.to_data(warp).view(LATTICE, LATTICE, 2)), "view": list(axes.view)}
+            "heat": {"size": HEAT_SIZE, "values": base64.b64encode(values.tobytes()).decode()},
+            "warp": axes.rounded(axes.to_data(warp).view(LATTICE_SIZE, LATTICE_SIZE, 2)), "view": list(axes.view)}
 
 
-def lattice(latent_dim: int) -> torch.Tensor:
+def latent_lattice(latent_dim: int) -> torch.Tensor:
     """17 x 17 z over [-2, 2]^2, row by row, the first coordinate running along a row, further ones 0: (289, latent_dim)."""
-    line = torch.linspace(-REACH, REACH, LATTICE)
-    z = torch.zeros(LATTICE * LATTICE, latent_dim)
+    line = torch.linspace(-REACH, REACH, LATTICE_SIZE)
+    z = torch.zeros(LATTICE_SIZE * LATTICE_SIZE, latent_dim)
     z[:, :2] = torch.cartesian_prod(line, line).flip(1)[:, :latent_dim]
     return z
 
 
-def push(D: nn.Module, fake: torch.Tensor, side: float, fake_is_one: bool = False) -> torch.Tensor:
+def push_vectors(D: nn.Module, fake: torch.Tensor, side: float, fake_is_one: bool = False) -> torch.Tensor:
     """Where D would have each fake go to look more real: the gradient of its realness by x, (N, 2).
 
     All are scaled alike, so that the longest is an eighth of `side`, the view's side in the networks' units. Where D is flat
@@ -120,7 +120,7 @@ def push(D: nn.Module, fake: torch.Tensor, side: float, fake_is_one: bool = Fals
 
 
 @torch.no_grad()
-def heat(D: nn.Module, axes: Axes, size: int = HEAT, *, fake_is_one: bool = False, center: float = 0.0,
+def heat_map(D: nn.Module, axes: Axes, size: int = HEAT_SIZE, *, fake_is_one: bool = False, center: float = 0.0,
          device: torch.device | str = "cpu") -> np.ndarray:
     """255 * P(real) at the middles of size x size squares of the view, (size, size) uint8, row 0 at the bottom."""
     x0, x1, y0, y1 = axes.view
@@ -131,7 +131,7 @@ def heat(D: nn.Module, axes: Axes, size: int = HEAT, *, fake_is_one: bool = Fals
     return found.nan_to_num(0.0).mul(255).round().to(torch.uint8).view(size, size).cpu().numpy()
 
 
-def encoded(values: dict[str, Any]) -> bytes:
+def to_json(values: dict[str, Any]) -> bytes:
     """As compact JSON."""
     return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
 
@@ -139,7 +139,7 @@ def encoded(values: dict[str, Any]) -> bytes:
 # The small picture beside the sliders.
 
 
-def backdrop(opinion: np.ndarray, cloud: np.ndarray, axes: Axes) -> np.ndarray:
+def draw_backdrop(opinion: np.ndarray, cloud: np.ndarray, axes: Axes) -> np.ndarray:
     """D's opinion (n, n) uint8 and some fakes (N, 2), as colour and opacity (SIDE, SIDE, 4) float32 in [0, 1], top row first."""
     picture = np.zeros((SIDE, SIDE, 4), np.float32)
     smooth = torch.from_numpy(opinion.astype(np.float32) / 255)[None, None]
@@ -154,7 +154,7 @@ def backdrop(opinion: np.ndarray, cloud: np.ndarray, axes: Axes) -> np.ndarray:
     return picture
 
 
-def picture(under: np.ndarray, point: tuple[float, float], axes: Axes) -> np.ndarray:
+def draw_point(under: np.ndarray, point: tuple[float, float], axes: Axes) -> np.ndarray:
     """The backdrop with one driven point, (SIDE, SIDE, 4) uint8; a point outside is held at the edge, as half a mark."""
     drawn = under.copy()
     (x, y), = np.clip(_pixels(np.array([point]), axes), 0, SIDE)

@@ -19,24 +19,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import feature_free, measures
-from .classifier import Classifier, class_histogram, split
+from .classifier import Classifier, class_histogram, stratified_split
 
 SLICE = 0.02  # seconds that a slice aims at
 COUNT = 1000  # pictures a side, as in the literature's precision and coverage at small scale
-MOST_TRAINING = 10_000  # pictures among which the nearest is sought; of a larger set a part, so a copy of the rest is not seen
-MISSED = 0.2  # a class counts as found with this part of a fair share
+MAX_TRAINING_PICTURES = 10_000  # among which the nearest is sought; copies of the rest of a larger set are not seen
+CLASS_FOUND = 0.2  # a class counts as found with this part of a fair share
 
 Values = dict[str, float]
 Slices = Iterator[None]
 
 
-class Sizes:
+class TimeSlicer:
     """How many rows make a slice: learned from what the last ones took, job by job."""
 
     def __init__(self) -> None:
         self._sizes: dict[str, int] = {}
 
-    def each(self, job: str, total: int, work: Callable[[int, int], Any]) -> Slices:
+    def run(self, job: str, total: int, work: Callable[[int, int], Any]) -> Slices:
         """work(start, stop) for all rows below `total`, a slice at a time."""
         start = 0
         while start < total:
@@ -57,7 +57,7 @@ class Suite:
     headline = ""
 
     def __init__(self, count: int) -> None:
-        self.count, self.sizes = count, Sizes()
+        self.count, self.slicer = count, TimeSlicer()
 
     def prepare(self) -> Slices:
         raise NotImplementedError
@@ -65,7 +65,7 @@ class Suite:
     def compare(self, fakes: Tensor) -> Iterator[None]:
         raise NotImplementedError
 
-    def others(self) -> Tensor:
+    def other_reals(self) -> Tensor:
         raise NotImplementedError
 
     def rank(self, values: Values) -> tuple[float, ...]:
@@ -83,29 +83,29 @@ class _Pictures(Suite):
         super().__init__(min(len(reference), len(rest), COUNT))
         self.images, self.real = images, images[reference[:self.count].to(images.device)]
         self._others = rest[torch.randperm(len(rest), generator=_fixed())[:self.count]]
-        order = torch.randperm(len(images), generator=_fixed())[:MOST_TRAINING]
+        order = torch.randperm(len(images), generator=_fixed())[:MAX_TRAINING_PICTURES]
         self._training = order.sort().values.to(images.device)
 
-    def others(self) -> Tensor:
+    def other_reals(self) -> Tensor:
         return self.images[self._others.to(self.images.device)]
 
     def _learn_training(self) -> Slices:
         rows: list[Tensor] = []
         picks = self._training
-        yield from self.sizes.each("small", len(picks), lambda a, b: rows.append(_small(self.images[picks[a:b]])))
+        yield from self.slicer.run("small", len(picks), lambda a, b: rows.append(_small(self.images[picks[a:b]])))
         self._nearest = feature_free.NearestPicture(torch.cat(rows), COUNT)
         yield
-        yield from self.sizes.each("nearest", min(COUNT, len(picks)), self._nearest.prepare)
+        yield from self.slicer.run("nearest", min(COUNT, len(picks)), self._nearest.fit)
 
     def _nearest_ratio(self, small: Tensor) -> Iterator[None]:
         """-> the ratio; `small` (count, d)."""
         found: list[Tensor] = []
-        yield from self.sizes.each("nearest", len(small), lambda a, b: found.append(self._nearest.nearest(small[a:b])))
+        yield from self.slicer.run("nearest", len(small), lambda a, b: found.append(self._nearest.nearest(small[a:b])))
         return self._nearest.ratio(torch.cat(found))
 
     def _smalls(self, images: Tensor) -> Iterator[None]:
         rows: list[Tensor] = []
-        yield from self.sizes.each("small", len(images), lambda a, b: rows.append(_small(images[a:b])))
+        yield from self.slicer.run("small", len(images), lambda a, b: rows.append(_small(images[a:b])))
         return torch.cat(rows)
 
 
@@ -119,7 +119,7 @@ class ClassifierSuite(_Pictures):
     headline = "fd"
 
     def __init__(self, images: Tensor, labels: Tensor, classifier: Classifier) -> None:
-        known, held_out = split(labels.cpu(), min(COUNT, len(labels) // 5))
+        known, held_out = stratified_split(labels.cpu(), min(COUNT, len(labels) // 5))
         # In turn through the classes, so that a shorter reference is as even.
         super().__init__(images, held_out[torch.randperm(len(held_out), generator=_fixed())], known)
         self.classifier = classifier.to(images.device)
@@ -128,12 +128,13 @@ class ClassifierSuite(_Pictures):
     def prepare(self) -> Slices:
         features, _ = yield from self._read(self.real)
         self.neighbours = measures.Neighbours(features)
-        yield from self.sizes.each("neighbours", len(features), self.neighbours.learn)
+        yield from self.slicer.run("neighbours", len(features), self.neighbours.fit)
         yield from self._learn_training()
 
     def _read(self, images: Tensor) -> Iterator[None]:
         found: list[tuple[Tensor, Tensor]] = []
-        yield from self.sizes.each("judge", len(images), lambda a, b: found.append(self.classifier.read(images[a:b])))
+        yield from self.slicer.run("judge", len(images),
+                                   lambda a, b: found.append(self.classifier.features_and_probabilities(images[a:b])))
         return tuple(torch.cat(part).cpu() for part in zip(*found, strict=True))
 
     def compare(self, fakes: Tensor) -> Iterator[None]:
@@ -144,11 +145,11 @@ class ClassifierSuite(_Pictures):
         values["kid"] = measures.kernel_distance(real, features)
         yield
         self.neighbours.begin(features)
-        yield from self.sizes.each("neighbours", len(features), self.neighbours.look)
+        yield from self.slicer.run("neighbours", len(features), self.neighbours.count_fakes)
         values["precision"], values["recall"] = self.neighbours.precision_recall()
         values["density"], values["coverage"] = self.neighbours.density_coverage()
         share = class_histogram(probabilities)
-        values["classes"] = int((share >= MISSED / len(share)).sum())
+        values["classes"] = int((share >= CLASS_FOUND / len(share)).sum())
         values["class_kl"] = measures.class_divergence(share)
         self.histogram = [round(part, 4) for part in share.tolist()]
         values["nearest"] = yield from self._nearest_ratio((yield from self._smalls(fakes)))
@@ -170,33 +171,33 @@ class FeatureFreeSuite(_Pictures):
 
     def prepare(self) -> Slices:
         self.patches.begin("real")
-        yield from self.sizes.each("patches", self.count, lambda a, b: self.patches.add(self.real[a:b]))
+        yield from self.slicer.run("patches", self.count, lambda a, b: self.patches.add(self.real[a:b]))
         for level in range(self.patches.levels):
-            self.patches.learn(level)
+            self.patches.fit(level)
             yield
         features = yield from self._features(self.real)
         self._middle, self._unit = features.mean(0), features.std(0).mean()
         self.neighbours = measures.Neighbours((features - self._middle) / self._unit)
-        yield from self.sizes.each("neighbours", self.count, self.neighbours.learn)
+        yield from self.slicer.run("neighbours", self.count, self.neighbours.fit)
         yield from self._learn_training()
         self._small_real = yield from self._smalls(self.real)
 
     def _features(self, images: Tensor) -> Iterator[None]:
         found: list[Tensor] = []
-        yield from self.sizes.each("random", len(images),
-                                   lambda a, b: found.append(self.network(feature_free.unit(images[a:b])).cpu()))
+        yield from self.slicer.run("random", len(images),
+                                   lambda a, b: found.append(self.network(feature_free.to_unit_range(images[a:b])).cpu()))
         return torch.cat(found)
 
     def compare(self, fakes: Tensor) -> Iterator[None]:
         self.patches.begin()
-        yield from self.sizes.each("patches", self.count, lambda a, b: self.patches.add(fakes[a:b]))
+        yield from self.slicer.run("patches", self.count, lambda a, b: self.patches.add(fakes[a:b]))
         levels = []
         for level in range(self.patches.levels):
             levels.append(self.patches.distance(level))
             yield
         features = yield from self._features(fakes)
         self.neighbours.begin((features - self._middle) / self._unit)
-        yield from self.sizes.each("neighbours", self.count, self.neighbours.look)
+        yield from self.slicer.run("neighbours", self.count, self.neighbours.count_fakes)
         small = yield from self._smalls(fakes)
         nearest = yield from self._nearest_ratio(small)
         return {"patches": sum(levels) / len(levels), "coverage": self.neighbours.density_coverage()[1],
@@ -215,7 +216,7 @@ class ModesSuite(Suite):
     def prepare(self) -> Slices:
         yield from ()
 
-    def others(self) -> Tensor:
+    def other_reals(self) -> Tensor:
         return self.points[torch.randint(len(self.points), (self.count,), generator=_fixed()).to(self.points.device)]
 
     def compare(self, fakes: Tensor) -> Iterator[None]:
@@ -243,9 +244,9 @@ class PointCloudSuite(Suite):
 
     def prepare(self) -> Slices:
         self.neighbours = measures.Neighbours(self.real.cpu())
-        yield from self.sizes.each("neighbours", self.count, self.neighbours.learn)
+        yield from self.slicer.run("neighbours", self.count, self.neighbours.fit)
 
-    def others(self) -> Tensor:
+    def other_reals(self) -> Tensor:
         return self._others
 
     def compare(self, fakes: Tensor) -> Iterator[None]:
@@ -253,12 +254,12 @@ class PointCloudSuite(Suite):
         swd = feature_free.sliced_wasserstein(self.real.cpu() / self._unit, fakes / self._unit, self._directions)
         yield
         self.neighbours.begin(fakes)
-        yield from self.sizes.each("neighbours", self.count, self.neighbours.look)
+        yield from self.slicer.run("neighbours", self.count, self.neighbours.count_fakes)
         return {"swd": swd, "coverage": self.neighbours.density_coverage()[1]}
 
 
 def _small(images: Tensor) -> Tensor:
-    return feature_free.small(images).cpu()
+    return feature_free.thumbnails(images).cpu()
 
 
 def _fixed() -> torch.Generator:

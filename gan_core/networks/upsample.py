@@ -1,6 +1,6 @@
 """`relu(conv(upsample(x)))` with a quarter of the products: nearest neighbours repeat themselves, so most of them are the same.
 
-It knows no network and no choice: `layers` says when it is used. Exact but for rounding; see `UpsampledConv` for the algebra.
+It knows no network and no choice: `layers` says when it is used. Exact but for rounding; see `FastUpsampleConv` for the algebra.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ CHUNK = 850_000  # input values worked on at a time: what they become then stays
 TERMS = ((1.0, 1.0, 1.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 
-def upsampled_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool) -> torch.Tensor:
+def fast_upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool) -> torch.Tensor:
     """x (N, C, H, W) -> (N, out, 2H, 2W), channels_last, for a 3x3 convolution with padding 1, in autocast's type if it is on."""
     device = x.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
     terms = torch.tensor(TERMS, dtype=conv.weight.dtype, device=x.device)
     with torch.autocast(device, enabled=False):
         kernels = torch.einsum("ocyx,py,qx->pqoc", conv.weight, terms, terms).to(dtype)
-    return UpsampledConv.apply(x.to(dtype), kernels, conv.bias.to(dtype), relu)
+    return FastUpsampleConv.apply(x.to(dtype), kernels, conv.bias.to(dtype), relu)
 
 
-class UpsampledConv(torch.autograd.Function):
+class FastUpsampleConv(torch.autograd.Function):
     """Nine matrix products for each small pixel, where the plain form makes 36 and four phases of 2x2 make 16.
 
     In one dimension, with s = w0 + w1 + w2, the two outputs over x_i are  w0 x_(i-1) + (w1 + w2) x_i = s x_i - w0 (x_i - x_(i-1))

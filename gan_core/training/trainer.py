@@ -20,7 +20,7 @@ from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
 from ..losses import regularizers
-from ..losses.adversarial import Loss, believed
+from ..losses.adversarial import Loss, mean_realness
 from ..networks.layers import Dropout, power_iterate_
 from . import setup
 from .batches import Batches, Labels
@@ -178,7 +178,7 @@ class Trainer:
         d_loss, real_logits, fake_logits = self.team.all_reduce_gradients(self.D.parameters(), d_loss, real_logits, fake_logits)
         self.opt_D.step()
         with torch.no_grad():
-            d_real, d_fake = believed(self.loss, real_logits, fake_logits)
+            d_real, d_fake = mean_realness(self.loss, real_logits, fake_logits)
         return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
 
     def _update_generator(self, index: int) -> Metrics:
@@ -220,7 +220,7 @@ class Trainer:
         if config.gradient_penalty:
             (fake, real), mix = seen.detach().chunk(2), self.batches.draw("uniform", "between", index, len(seen) // 2)
             half = None if labels is None else labels[:len(real)]
-            penalty = regularizers.gradient_penalty_one(lambda x: forward(self.D, x, half), real, fake, mix)
+            penalty = regularizers.wgan_gp_penalty(lambda x: forward(self.D, x, half), real, fake, mix)
             total = total + weight * config.gradient_penalty * penalty
         return total
 

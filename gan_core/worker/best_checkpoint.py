@@ -66,7 +66,7 @@ class BestCheckpoint:
             return
         began = time.monotonic()
         try:
-            found = self.evaluator.turn()
+            found = self.evaluator.advance()
             if self.evaluator.floor is not None and not self.run.floor_path.exists():
                 self.run.put(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
             if found is not None:
@@ -102,7 +102,7 @@ class BestCheckpoint:
 
         latest.json points there from then on. Raises CheckpointError or OSError before anything changes.
         """
-        self.evaluator.forget()
+        self.evaluator.cancel()
         use_best(self.run.checkpoint_folder)
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         assert kept is not None

@@ -26,7 +26,7 @@ MAX_LATENT = 1024
 MAX_SHAPE, MAX_CLASSES = 1024, 1000  # a file that asks for more is not one of ours
 LIVE_LIMIT = 256 * 1024**2  # bytes; the course's pair takes 2.4 million in float16
 CLOUD = 256  # fakes behind a driven point
-Build = Callable[[str, int, tuple[int, ...], int], tuple[nn.Module, nn.Module]]
+NetworkBuilder = Callable[[str, int, tuple[int, ...], int], tuple[nn.Module, nn.Module]]
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class LatentView:
         middle: 0 is the middle itself, 1 leaves z as it is; without a label it is class 0. Raises ValueError for a z of
         another length or with a NaN, or for a label that is no class here.
         """
-        drawn, verdict, _ = self.drawn(z, psi, label)
+        drawn, verdict, _ = self.render(z, psi, label)
         return drawn, verdict
 
     @torch.inference_mode()
-    def drawn(self, z: np.ndarray | torch.Tensor, psi: float = 1.0,
+    def render(self, z: np.ndarray | torch.Tensor, psi: float = 1.0,
               label: int | None = None) -> tuple[np.ndarray, float, tuple[float, float] | None]:
         """As `image`, and for networks of points where the point lies, in the data's units."""
         z = torch.as_tensor(z, dtype=torch.float32).reshape(-1)
@@ -69,7 +69,7 @@ class LatentView:
         verdict = float(probability_real(self.discriminator(fake, *kind).reshape(()) - self.center, self.fake_is_one))
         if self.axes is not None:
             x, y = self.axes.to_data(fake)[0].tolist()
-            return plane.picture(self._backdrop, (x, y), self.axes), verdict, (x, y)
+            return plane.draw_point(self._backdrop, (x, y), self.axes), verdict, (x, y)
         picture = to_uint8(fake[0]).permute(1, 2, 0).numpy()  # (H, W, C)
         return picture[..., 0] if picture.shape[-1] == 1 else picture, verdict, None
 
@@ -77,12 +77,12 @@ class LatentView:
     def _backdrop(self) -> np.ndarray:
         """What a driven point is drawn on; these networks never change, so it is made once."""
         assert self.axes is not None
-        opinion = plane.heat(self.discriminator, self.axes, fake_is_one=self.fake_is_one, center=self.center)
+        opinion = plane.heat_map(self.discriminator, self.axes, fake_is_one=self.fake_is_one, center=self.center)
         fakes = self.generator(Draws(0).normal("cloud", 0, CLOUD, self.latent_dim))
-        return plane.backdrop(opinion, self.axes.to_data(fakes).numpy(), self.axes)
+        return plane.draw_backdrop(opinion, self.axes.to_data(fakes).numpy(), self.axes)
 
 
-def load_live(path: Path | str, build: Build) -> LatentView:
+def load_live(path: Path | str, build: NetworkBuilder) -> LatentView:
     """The networks of one live file, in float32 on the CPU.
 
     `build(networks name, latent_dim, shape, classes)` makes the empty pair (generator, discriminator). Raises CheckpointError
@@ -100,7 +100,7 @@ def load_live(path: Path | str, build: Build) -> LatentView:
             raise ValueError(f"latent_dim {latent_dim}")
         if not (len(shape) in (1, 3) and all(1 <= n <= MAX_SHAPE for n in shape) and 0 <= classes <= MAX_CLASSES):
             raise ValueError(f"shape {shape}, {classes} classes")
-        axes = plane.Axes.of(metadata["axes"]) if shape == (2,) else None
+        axes = plane.Axes.from_dict(metadata["axes"]) if shape == (2,) else None
         G, D = build(name, latent_dim, shape, classes)
     except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"{Path(path).name} does not name networks known here ({error}).") from error

@@ -214,7 +214,7 @@ def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
     run = Run.create(config, tmp_path)
     trainer = Trainer(config, POINTS)
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
-    view = load_live(run.live_file(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    view = load_live(run.live_path(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     z = torch.tensor([[0.5, -1.0]])
     picture, _, point = view.drawn(z[0])
     assert picture.shape == (280, 280, 4) and np.allclose(point, trainer.sample(z)[0], atol=0.02)

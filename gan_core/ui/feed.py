@@ -64,7 +64,7 @@ class Feed:
                 self._status = self.run.status()
             except RunError:
                 return  # being deleted, or replaced at this moment: the next look will tell
-            records, rewound = self._reader.new()
+            records, rewound = self._reader.read_new()
             fresh = Fresh(records)
             if rewound:
                 self._rows, self._quality, self._marks = [], [], []
@@ -173,7 +173,7 @@ class Feed:
 
     def _about_data(self) -> dict[str, Any] | None:
         if self._about is None and self.run is not None:
-            self._about = self.run.about_data()
+            self._about = self.run.data_summary()
         return self._about
 
 

@@ -102,14 +102,14 @@ def test_an_ended_run_begins_a_new_life_paused_at_its_best(shelf, run, asked, mo
     with pytest.raises(Refusal, match="best checkpoint"):
         Controls(shelf).restore(run.id)  # the status says so, but the file is gone
     begun = []
-    monkeypatch.setattr(Run, "use_best", lambda self: 1)
+    monkeypatch.setattr(Run, "restore_best", lambda self: 1)
     monkeypatch.setattr(shelf.supervisor, "start", lambda run, paused: begun.append((run.id, paused)))
     assert Controls(shelf).restore(run.id).id == run.id and begun == [(run.id, True)] and asked == []
 
 
 def test_nobody_is_taken_back_while_another_trains(shelf, run, monkeypatch):
     best_of(run, "stopped")
-    monkeypatch.setattr(Run, "use_best", lambda self: pytest.fail("its checkpoints were touched"))
+    monkeypatch.setattr(Run, "restore_best", lambda self: pytest.fail("its checkpoints were touched"))
     monkeypatch.setattr(shelf.supervisor, "active", lambda: make_run(shelf.folder, steps=1))
     with pytest.raises(Refusal, match="training already"):
         Controls(shelf).restore(run.id)

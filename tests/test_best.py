@@ -163,7 +163,7 @@ def test_an_ended_run_goes_on_from_its_best_and_says_so_once(tmp_path, monkeypat
         trainer.step()
         measured(monkeypatch, trainer, best, recorder, value)
         recorder.save(0.0)
-    assert run.use_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
+    assert run.restore_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
     run, trainer, recorder, best, told = life(tmp_path, run)
     assert trainer.step_count == 1 and told["best"]["step"] == 1
     for _ in range(2):

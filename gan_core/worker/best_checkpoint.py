@@ -15,7 +15,7 @@ import torch
 from ..config import LIVE
 from ..evaluation.evaluator import Evaluator, Measurement
 from ..runs import checkpoint
-from ..runs.checkpoint_index import BEST, read_pointer, use_best
+from ..runs.checkpoint_index import BEST, read_pointer, restore_best
 from ..runs.run import Run
 from ..training.trainer import Trainer
 from .recorder import Recorder, checkpoint_metadata
@@ -68,7 +68,7 @@ class BestCheckpoint:
         try:
             found = self.evaluator.advance()
             if self.evaluator.floor is not None and not self.run.floor_path.exists():
-                self.run.put(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
+                self.run.write_file(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
             if found is not None:
                 self._found(found, recorder)
         finally:
@@ -97,13 +97,13 @@ class BestCheckpoint:
 
     # The way back.
 
-    def restore(self) -> tuple[checkpoint.Loaded, dict[str, list[Any]]]:
+    def restore(self) -> tuple[checkpoint.Checkpoint, dict[str, list[Any]]]:
         """Put the trainer back to its best checkpoint, knobs included: what was loaded, and what knobs have changed.
 
         latest.json points there from then on. Raises CheckpointError or OSError before anything changes.
         """
         self.evaluator.cancel()
-        use_best(self.run.checkpoint_folder)
+        restore_best(self.run.checkpoint_folder)
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         assert kept is not None
         saved = kept.metadata["config"]

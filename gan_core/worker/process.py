@@ -95,7 +95,7 @@ def _lead(run: Run, paused: bool, threads: int, coordinator: Coordinator, shutdo
     if busy == run.id:
         print(f"{run.name} is being trained already by another process.", file=sys.stderr)
         return 1  # its status and its commands are that process's: nothing here may touch them
-    run.forget_commands()
+    run.discard_commands()
     status_writer, told = _board(run, paused), None
     try:
         status_writer.write(processes=coordinator.team.size)

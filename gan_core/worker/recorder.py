@@ -170,16 +170,16 @@ class Recorder:
         order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))
         if self._axes is not None:
             shown = images[order[:plane.NUM_REALS].to(images.device)]
-            self.run.put(self.run.real_path.with_suffix(".json"), plane.to_json(plane.real_points(shown, self._axes)))
+            self.run.write_file(self.run.real_path.with_suffix(".json"), plane.to_json(plane.real_points(shown, self._axes)))
             return
         order = order[:REAL]
-        self.run.put(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
+        self.run.write_file(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
 
     def write_frame(self) -> None:
         """The newest grid, or frame of points; older ones are thinned to a history at growing distances."""
         started, step = time.monotonic(), self.trainer.step_count
         path = self.run.frame_path(self.seq + 1, step, ".png" if self._axes is None else ".json")
-        self.run.put(path, self._grid() if self._axes is None else self._points(self._axes))
+        self.run.write_file(path, self._grid() if self._axes is None else self._points(self._axes))
         self.seq += 1
         self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
         self.frames.record(started)
@@ -211,7 +211,7 @@ class Recorder:
                  "classes": trainer.classes}
         if self._axes is not None:
             notes["axes"] = self._axes.to_dict()
-        checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)
+        checkpoint.write(self.run.live_path(self.live_number + 1), tensors, notes, durable=False)
         self.live_number += 1
         for path in self.run.path.glob("live/*.safetensors"):
             if path.stem.isdigit() and int(path.stem) < self.live_number - 1:

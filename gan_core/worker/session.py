@@ -70,10 +70,10 @@ class Session:
 
         loaded = loading.load(config, report, self._called_off)
         about = loaded.about()
-        notices = self.run.renew_data(about, config.condition == "class") if learned else []
+        notices = self.run.check_data(about, config.condition == "class") if learned else []
         self.status_writer.status.exact &= not notices
         self.status_writer.write(progress=None)
-        self._try("data", lambda: self.run.put(self.run.data_path, json.dumps(about).encode()))
+        self._try("data", lambda: self.run.write_file(self.run.data_path, json.dumps(about).encode()))
         return loaded.data, loaded.labels, notices
 
     def _called_off(self) -> bool:
@@ -103,8 +103,8 @@ class Session:
         if kept is not None:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
-            if kept.skipped:
-                notices.append(part("notice_checkpoint", reason=kept.skipped[0]))
+            if kept.skip_reasons:
+                notices.append(part("notice_checkpoint", reason=kept.skip_reasons[0]))
         self.coordinator.adopt(trainer)
         self.status_writer.note("resuming", *notices)
         self.status_writer.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,

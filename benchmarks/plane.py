@@ -42,7 +42,8 @@ def main() -> None:
                                   threads=1))
     for _ in range(20):
         trainer.step()
-    axes, (z, _) = plane.Axes.around(trainer.images, trainer.batches.middle, trainer.scale), trainer.batches.some(plane.NUM_FAKES)
+    axes, (z, _) = plane.Axes.around(trainer.images, trainer.batches.mean,
+                                     trainer.scale), trainer.batches.fixed_z(plane.NUM_FAKES)
     made = plane.make_frame(trainer.G_ema, trainer.D, z, axes)
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(Run.create(trainer.config, folder), trainer, life=1, seq=0, live=0)

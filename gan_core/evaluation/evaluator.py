@@ -16,7 +16,7 @@ import torch
 
 from ..data import points
 from ..losses.randomness import Draws
-from ..training.trainer import Trainer, play
+from ..training.trainer import Trainer, forward
 from .classifier import Classifier, accuracy, load_classifier
 from .suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite, Slices, Suite, Values
 
@@ -130,7 +130,7 @@ class Evaluator:
         def generate(start: int, stop: int) -> torch.Tensor:
             with trainer.choices.autocast():
                 classes = None if labels is None else labels[start:stop].to(self._device)
-                fakes = play(G, z[start:stop].to(self._device), classes)
+                fakes = forward(G, z[start:stop].to(self._device), classes)
             return trainer.batches.decode(fakes)
 
         parts = yield from self.suite.slicer.run("fakes", count, generate)

@@ -27,7 +27,7 @@ HEAT_SIZE, LATTICE_SIZE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST_ARROW = 1 / 8  # of the view's side
 SIDE = 280  # pixels of the small picture, shown at half that size for high-density screens
-HEAT_OPACITY, HEAT_EXPONENT = 0.45, 3  # as the page draws D's opinion
+HEAT_OPACITY, HEAT_EXPONENT = 0.45, 3  # as the page draws D's opinion, see ui/web/lib/heat.js
 BLUE, ORANGE = (0, 103, 177), (219, 104, 24)  # D's colour and G's, between those of the light and of the dark page
 
 Point = list[float]  # [x, y] in the data's units

@@ -26,7 +26,7 @@ from ..integrations import follower
 from ..runs.files import atomic_write, runs_folder
 from ..runs.run import Run, RunError, read_json
 from ..runs.status import ACTIVE
-from ..runs.supervisor import Supervisor, command, room_for
+from ..runs.supervisor import Supervisor, capacity_limit, worker_command
 from .progress import ProgressDisplay, clock, open_streams, say
 from .shutdown import INTERRUPTED, Shutdown
 
@@ -82,7 +82,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
            parser.add_argument("--name", metavar="TEXT", help="what the run is called (default: after its preset)"),
            parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")]
     parser.add_argument("--log", metavar="NAME", action="append", default=[],
-                        help=f"also tell {' or '.join(follower.SINKS)} what happens; may be repeated")
+                        help=f"also tell {' or '.join(follower.INTEGRATIONS)} what happens; may be repeated")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads for runs that leave it open; 0 measures")
     parser.add_argument("--paused", action="store_true", help="begin paused")
     parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')
@@ -166,7 +166,7 @@ def _check_processes(config: TrainConfig, started: int) -> None:
     if config.batch_size % config.processes:
         raise Unusable(f"{config.processes} processes cannot share batch_size {config.batch_size} evenly; "
                        "choose a batch that their number divides.")
-    room = room_for(config.processes, config.device) if started == 1 else None
+    room = capacity_limit(config.processes, config.device) if started == 1 else None
     if room is not None:
         cards = room[0] == "cards"
         raise Unusable(f"{config.processes} processes need a {'graphics card' if cards else 'core'} each, and this machine has "
@@ -226,7 +226,7 @@ class Team(Protocol):
     size: int
 
     def sum(self, numbers: list[int]) -> list[int]: ...
-    def send(self, data: bytes, length: int) -> bytes: ...
+    def broadcast_bytes(self, data: bytes, length: int) -> bytes: ...
 
 
 def train(args: argparse.Namespace, work: Callable[[Path, Shutdown], int], team: Team, again: bool = False) -> int:
@@ -238,7 +238,7 @@ def train(args: argparse.Namespace, work: Callable[[Path, Shutdown], int], team:
     open_streams()
     shutdown = Shutdown()
     try:
-        follower.check(args.log)
+        follower.check_available(args.log)
         path = _path(args, team, again) if args.new else args.run
         if team.rank:
             return work(path, shutdown)
@@ -269,7 +269,7 @@ def _readable(run: Run) -> bool:
 def _together(run: Run, args: argparse.Namespace) -> list[str]:
     options = [part for name in args.log for part in ("--log", name)] + ["--paused"] * args.paused
     options += ["--threads", str(args.threads)] * bool(args.threads)
-    return command(str(run.path), *options, processes=run.config.processes)
+    return worker_command(str(run.path), *options, processes=run.config.processes)
 
 
 def _path(args: argparse.Namespace, team: Team, again: bool) -> Path:
@@ -286,7 +286,7 @@ def _path(args: argparse.Namespace, team: Team, again: bool) -> Path:
             told = {"error": str(error)}
     if team.size > 1:
         data = json.dumps(told).encode()
-        told = json.loads(team.send(data if team.rank == 0 else b"", *team.sum([len(data) if team.rank == 0 else 0])))
+        told = json.loads(team.broadcast_bytes(data if team.rank == 0 else b"", *team.sum([len(data) if team.rank == 0 else 0])))
     if "error" in told:
         raise Unusable(told["error"])
     return Path(told["path"])

@@ -45,7 +45,7 @@ class Commands:
 
     def obey(self, only: str = "") -> None:
         """Do all that is asked, oldest first, or for now `only` commands of this name."""
-        for path, command in self.life.run.pending():
+        for path, command in self.life.run.pending_commands():
             if not only or command.get("command") == only:
                 self._answer(command)
                 path.unlink(missing_ok=True)

@@ -70,10 +70,10 @@ class Session:
 
         loaded = loading.load(config, report, self._called_off)
         about = loaded.about()
-        notices = self.run.renew_data(about, config.condition == "class") if learned else []
+        notices = self.run.check_data(about, config.condition == "class") if learned else []
         self.status_writer.status.exact &= not notices
         self.status_writer.write(progress=None)
-        self._try("data", lambda: self.run.put(self.run.data_path, json.dumps(about).encode()))
+        self._try("data", lambda: self.run.write_file(self.run.data_path, json.dumps(about).encode()))
         return loaded.data, loaded.labels, notices
 
     def _called_off(self) -> bool:
@@ -103,8 +103,8 @@ class Session:
         if kept is not None:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
-            if kept.skipped:
-                notices.append(part("notice_checkpoint", reason=kept.skipped[0]))
+            if kept.skip_reasons:
+                notices.append(part("notice_checkpoint", reason=kept.skip_reasons[0]))
         self.coordinator.adopt(trainer)
         self.status_writer.note("resuming", *notices)
         self.status_writer.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,
@@ -202,7 +202,7 @@ class Session:
         seconds = time.monotonic() - started
         self.elapsed += seconds
         self.recorder.add(metrics, self.elapsed)
-        if network == "both" and (change := self.threads.after(self.trainer.config.batch_size, seconds)):
+        if network == "both" and (change := self.threads.record(self.trainer.config.batch_size, seconds)):
             self._rethreaded(*change)
 
     def _rethreaded(self, old: int, new: int) -> None:
@@ -229,7 +229,7 @@ class Session:
             self._try("generator", self.recorder.write_live)
         if self.recorder.checkpoints.due():
             self.save()
-        self._try("measures", lambda: self.best.turn(self.recorder, self.elapsed))
+        self._try("measures", lambda: self.best.run_slice(self.recorder, self.elapsed))
         self.elapsed += time.monotonic() - started
         self.publish(speed=speed)
         self._reported = time.monotonic()
@@ -262,7 +262,7 @@ class Session:
         except OSError as error:
             kept = part("kept_step", step=good) if good >= 0 else part("kept_none")
             notice = part("notice_saving", reason=because(error), kept=kept)
-            self.recorder.checkpoints.spent(time.monotonic())
+            self.recorder.checkpoints.record(time.monotonic())
             self.status_writer.note("saving", notice)
             return ENGLISH.say(notice)
         self.status_writer.note("saving")

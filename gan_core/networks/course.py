@@ -12,7 +12,8 @@ from torch import nn
 
 from ..losses.precision import upcast
 from ..messages import Misfit
-from .layers import Dropout, glorot_, single_channel_conv, upsample_conv
+from .fast_conv import single_channel_conv, upsample_conv
+from .layers import Dropout, glorot_
 
 
 class CourseDiscriminator(nn.Module):

@@ -5,20 +5,16 @@ It knows no network; who wants reproducible masks sets `Dropout.generator` befor
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
-from torch.nn.utils import parametrize
 
 from ..losses.precision import upcast
 from ..messages import Misfit
-from .upsample import fast_upsample_conv
 
 
 class Dropout(nn.Module):
@@ -154,112 +150,6 @@ class Projection(nn.Module):
 
     def forward(self, features: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         return (self.classes(require_labels(labels)) * upcast(features)).sum(1)
-
-
-class SpectralNorm(nn.Module):
-    """A weight W divided by its largest singular value [1802.05957], estimated as u^T W v; for torch's parametrize.
-
-    torch's own moves u and v at every forward pass in training mode, the generator's step and a second look for a penalty
-    included, and never in evaluation mode. Here they move when `power_iterate_` is called, so that D is one function until then.
-    """
-
-    u: torch.Tensor  # left singular vector (rows,)
-    v: torch.Tensor  # right singular vector (columns,)
-
-    def __init__(self, weight: torch.Tensor) -> None:
-        super().__init__()
-        # Exact to begin with, and without a random draw.
-        left, _, right = torch.linalg.svd(weight.detach().float().flatten(1), full_matrices=False)
-        self.register_buffer("u", left[:, 0].clone())
-        self.register_buffer("v", right[0].clone())
-
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        # A sum of products, not a matrix product: autocast would take that one in bf16.
-        return weight / (self.u[:, None] * weight.flatten(1) * self.v).sum()
-
-    @torch.no_grad()
-    def iterate(self, weight: torch.Tensor) -> None:
-        """One round of power iteration towards the leading singular vectors of `weight` as it is now."""
-        matrix = weight.flatten(1)
-        with torch.autocast(weight.device.type, enabled=False):
-            self.v.copy_(F.normalize(matrix.T @ self.u, dim=0))
-            self.u.copy_(F.normalize(matrix @ self.v, dim=0))
-
-
-def spectral_norm_(network: nn.Module) -> nn.Module:
-    """Spectral norm on every dense, convolutional and embedding layer inside, in place; returns the network.
-
-    Call `power_iterate_(network)` before each update of the network; nothing else moves the estimate, which is part of its state.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding) and not parametrize.is_parametrized(layer):
-            if not layer.weight.any():  # what is zero has no direction: a residual block's last layer is given one
-                nn.init.kaiming_normal_(layer.weight, a=0.2)
-            parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
-    return network
-
-
-def power_iterate_(network: nn.Module) -> None:
-    """One power iteration of every spectral norm inside; a network without any is left alone."""
-    for weight in network.modules():
-        if isinstance(weight, parametrize.ParametrizationList):
-            for norm in weight:
-                if isinstance(norm, SpectralNorm):
-                    norm.iterate(weight.original)
-
-
-def state_without_spectral_norm(network: nn.Module) -> dict[str, torch.Tensor]:
-    """The state of the same function without spectral norm: divided weights under their usual names, for who only evaluates."""
-    state = network.state_dict()
-    for prefix, layer in network.named_modules():
-        if parametrize.is_parametrized(layer, "weight"):
-            start = f"{prefix}." if prefix else ""
-            inside = f"{start}parametrizations."
-            state = {name: value for name, value in state.items() if not name.startswith(inside)}
-            weight = layer.weight
-            assert isinstance(weight, torch.Tensor)
-            state[f"{start}weight"] = weight.detach()
-    return state
-
-
-_rewrites: ContextVar[bool] = ContextVar("rewrites", default=True)
-
-
-@contextlib.contextmanager
-def rewrites(on: bool) -> Iterator[None]:
-    """While it lasts, the two convolutions below are computed in their cheap form, or as the library has them."""
-    before = _rewrites.set(on)
-    try:
-        yield
-    finally:
-        _rewrites.reset(before)
-
-
-def upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool = False) -> torch.Tensor:
-    """`conv(upsample(x))`, upsampling x2 by nearest neighbour, for a 3x3 convolution with padding 1: (N, C, 2H, 2W).
-
-    With `relu`, its positive part. In the cheap form 9 products for each input pixel in place of 36, see `upsample`. Same
-    parameters, same result to rounding, gradients included.
-    """
-    if _rewrites.get():
-        return fast_upsample_conv(x, conv, relu)
-    y = conv(F.interpolate(x, scale_factor=2))
-    return F.relu(y) if relu else y
-
-
-def single_channel_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
-    """`conv(x)` for many channels in, one out, stride 1, zero padding that keeps the size: (N, 1, H, W) float32.
-
-    A library's convolution wastes itself on a single output channel. In the cheap form one matrix product gives what each pixel
-    adds to its neighbours, and `fold` adds the k*k shifted pictures up, in float32. Same parameters, same result to rounding.
-    """
-    if not _rewrites.get():
-        return upcast(conv(x))
-    assert conv.bias is not None
-    size = conv.kernel_size[0]
-    kernel = conv.weight.flip(2, 3)[0].flatten(1).T[:, :, None, None]  # (k*k, C, 1, 1)
-    parts = upcast(F.conv2d(x, kernel).flatten(2))  # (N, k*k, H*W)
-    return F.fold(parts, x.shape[2:], size, padding=size // 2) + conv.bias
 
 
 def glorot_(module: nn.Module) -> nn.Module:

@@ -21,7 +21,8 @@ from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
 from ..losses import regularizers
 from ..losses.adversarial import Loss, mean_realness
-from ..networks.layers import Dropout, power_iterate_
+from ..networks.layers import Dropout
+from ..networks.spectral_norm import power_iterate_
 from . import setup
 from .batches import Batches, Labels
 from .setup import ADAM_STATE, forward, frozen_statistics

@@ -21,19 +21,18 @@ _rewrites: ContextVar[bool] = ContextVar("rewrites", default=True)
 
 @contextlib.contextmanager
 def rewrites(on: bool) -> Iterator[None]:
-    """While it lasts, the two convolutions below are computed in their cheap form, or as the library has them."""
-    before = _rewrites.set(on)
+    """Inside the block, the two convolutions below take their cheap form (`on`) or the library's."""
+    token = _rewrites.set(on)
     try:
         yield
     finally:
-        _rewrites.reset(before)
+        _rewrites.reset(token)
 
 
 def upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool = False) -> torch.Tensor:
     """`conv(upsample(x))`, upsampling x2 by nearest neighbour, for a 3x3 convolution with padding 1: (N, C, 2H, 2W).
 
-    With `relu`, its positive part. In the cheap form 9 products for each input pixel in place of 36, see `upsample`. Same
-    parameters, same result to rounding, gradients included.
+    With `relu`, its positive part. The cheap form needs 9 products for each input pixel instead of 36, see `upsample`.
     """
     if _rewrites.get():
         return fast_upsample_conv(x, conv, relu)
@@ -44,8 +43,8 @@ def upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool = False) -> torch
 def single_channel_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
     """`conv(x)` for many channels in, one out, stride 1, zero padding that keeps the size: (N, 1, H, W) float32.
 
-    A library's convolution wastes itself on a single output channel. In the cheap form one matrix product gives what each pixel
-    adds to its neighbours, and `fold` adds the k*k shifted pictures up, in float32. Same parameters, same result to rounding.
+    A library's convolution is inefficient for a single output channel. In the cheap form one matrix product gives the term that
+    each pixel adds to each of its neighbours, and `fold` sums the k*k shifted pictures in float32.
     """
     if not _rewrites.get():
         return upcast(conv(x))

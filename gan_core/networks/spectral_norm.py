@@ -1,4 +1,4 @@
-"""Spectral normalisation of a discriminator [1802.05957], whose estimate moves only when the training loop says so."""
+"""Spectral norm for discriminators [1802.05957], whose estimate changes only when `power_iterate_` is called."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch.nn.utils import parametrize
 class SpectralNorm(nn.Module):
     """A weight W divided by its largest singular value [1802.05957], estimated as u^T W v; for torch's parametrize.
 
-    torch's own moves u and v at every forward pass in training mode, the generator's step and a second look for a penalty
-    included, and never in evaluation mode. Here they move when `power_iterate_` is called, so that D is one function until then.
+    torch's version updates u and v at every forward pass in training mode, also in the generator's step and in a second pass for
+    a penalty, and never in evaluation mode. Here only `power_iterate_` updates them, so that D stays one function between calls.
     """
 
     u: torch.Tensor  # left singular vector (rows,)
@@ -20,18 +20,18 @@ class SpectralNorm(nn.Module):
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__()
-        # Exact to begin with, and without a random draw.
+        # Exact at first, and without a random draw.
         left, _, right = torch.linalg.svd(weight.detach().float().flatten(1), full_matrices=False)
         self.register_buffer("u", left[:, 0].clone())
         self.register_buffer("v", right[0].clone())
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        # A sum of products, not a matrix product: autocast would take that one in bf16.
+        # A sum of products, because autocast would compute a matrix product in bf16.
         return weight / (self.u[:, None] * weight.flatten(1) * self.v).sum()
 
     @torch.no_grad()
     def iterate(self, weight: torch.Tensor) -> None:
-        """One round of power iteration towards the leading singular vectors of `weight` as it is now."""
+        """One power iteration towards the leading singular vectors of `weight`."""
         matrix = weight.flatten(1)
         with torch.autocast(weight.device.type, enabled=False):
             self.v.copy_(F.normalize(matrix.T @ self.u, dim=0))
@@ -41,18 +41,18 @@ class SpectralNorm(nn.Module):
 def spectral_norm_(network: nn.Module) -> nn.Module:
     """Spectral norm on every dense, convolutional and embedding layer inside, in place; returns the network.
 
-    Call `power_iterate_(network)` before each update of the network; nothing else moves the estimate, which is part of its state.
+    Call `power_iterate_(network)` before each update of the network. The estimate is part of the network's state.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding) and not parametrize.is_parametrized(layer):
-            if not layer.weight.any():  # what is zero has no direction: a residual block's last layer is given one
+            if not layer.weight.any():  # a zero matrix has no singular direction, so a residual block's last layer gets weights
                 nn.init.kaiming_normal_(layer.weight, a=0.2)
             parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
     return network
 
 
 def power_iterate_(network: nn.Module) -> None:
-    """One power iteration of every spectral norm inside; a network without any is left alone."""
+    """One power iteration of every spectral norm inside; does nothing without any."""
     for weight in network.modules():
         if isinstance(weight, parametrize.ParametrizationList):
             for norm in weight:
@@ -61,7 +61,7 @@ def power_iterate_(network: nn.Module) -> None:
 
 
 def state_without_spectral_norm(network: nn.Module) -> dict[str, torch.Tensor]:
-    """The state of the same function without spectral norm: divided weights under their usual names, for who only evaluates."""
+    """State of the same function without spectral norm, for evaluation: divided weights under their usual names."""
     state = network.state_dict()
     for prefix, layer in network.named_modules():
         if parametrize.is_parametrized(layer, "weight"):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 WORKER = "import sys; from gan_core import worker; sys.exit(worker.main(sys.argv[1:]))"
-AVAILABLE = "forkserver" in multiprocessing.get_all_start_methods()
+AVAILABLE = sys.platform == "linux"  # elsewhere a fork of a process with so many libraries in it is not safe
 _context: ForkServerContext | None = None
 
 

@@ -44,7 +44,7 @@ def main() -> None:
     ended: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: ended.append(number))
-    from gan_core.files import runs_folder
+    from gan_core.runs.files import runs_folder
     from gan_core.ui.app import Playground
     from gan_core.ui.controls import Refusal
 

@@ -16,11 +16,13 @@ from collections.abc import Callable
 
 import torch
 
-from gan_core import players, probe
-from gan_core.acceleration import cores
+from gan_core.compute import autotune
+from gan_core.compute.choices import cores
+from gan_core.compute.thread_tuner import ThreadTuner
 from gan_core.config import PRESETS
-from gan_core.threads import Threads
-from gan_core.trainer import Trainer
+from gan_core.training import setup
+from gan_core.training.trainer import Trainer
+from gan_core.training.trial import trainer_builder
 
 BUSY = "while True: pass"
 
@@ -30,7 +32,7 @@ class Contestant:
 
     def __init__(self, name: str, trainer: Trainer, threads: int, speeds: dict[int, float]) -> None:
         self.name, self.trainer, self.now = name, trainer, threads or cores()
-        self._threads = Threads(self.now, 0 if threads else cores(), speeds)
+        self._threads = ThreadTuner(self.now, 0 if threads else cores(), speeds)
         self.changes: list[str] = []
 
     def train(self, seconds: float) -> float:
@@ -69,10 +71,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
     args = parser.parse_args()
     config = PRESETS[args.preset]
-    images, labels = players.data(config)
-    found = probe.choose(config, torch.as_tensor(images), labels)
+    images, labels = setup.data(config)
+    found = autotune.choose(config, trainer_builder(images, labels))
     speeds = dict(found.speeds)
-    make: Callable[[], Trainer] = lambda: Trainer(config, images, labels, resolved=found)  # noqa: E731
+    make: Callable[[], Trainer] = lambda: Trainer(config, images, labels, choices=found)  # noqa: E731
     contestants = [Contestant("1 thread", make(), 1, speeds), Contestant(f"{cores()} threads", make(), cores(), speeds),
                    Contestant("watched", make(), 0, speeds)]
     print(f"torch {torch.__version__}, {cores()} cores, preset {args.preset}: {found.precision}, {found.memory_format}; "

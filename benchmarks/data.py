@@ -27,11 +27,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_core import registry, sources
+from gan_core import registry
 from gan_core.config import TrainConfig
+from gan_core.data import loading
 from gan_core.data import torchvision_sets as sets
-from gan_core.data.asking import Ask, DataError
 from gan_core.data.download import fetch
+from gan_core.data.types import DataError, DataRequest
 from tests.standin import StandIn, drawings, idx, npy
 
 DOWNLOADS = [name for name, entry in registry.DATASETS.items() if entry.download]
@@ -99,7 +100,7 @@ def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]
     import psutil
     import torch
 
-    from gan_core.trainer import Trainer
+    from gan_core.training.trainer import Trainer
 
     torch.set_num_threads(1)
     if table:
@@ -108,11 +109,11 @@ def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]
     files = name.startswith("folder:")
     config = TrainConfig(dataset=name, threads=1, precision="fp32", max_images=count, image_size="28" if files else "auto")
     if count:  # what only the first load imports is no picture
-        sources.load(config.replace(dataset="digits" if files else name, max_images=10))
+        loading.load(config.replace(dataset="digits" if files else name, max_images=10))
     # A first step of other data: its kernels are there, as in a spare worker.
     Trainer(config.replace(dataset="digits"), np.zeros((64, 1, 28, 28), np.uint8)).step()
     before, began = psutil.Process().memory_info().rss, time.perf_counter()
-    loaded = sources.load(config)
+    loaded = loading.load(config)
     here, read = time.perf_counter(), peak()
     Trainer(config, loaded.data, loaded.labels).step()
     return {"load": here - began, "step": time.perf_counter() - began, "count": len(loaded.data), "grown": read - before,
@@ -154,7 +155,7 @@ def reached(name: str, folder: Path) -> str:
         else:
             urls = [mirror + table.resources[0][0] for mirror in table.mirrors]
     try:
-        fetch(urls, folder / name, Ask(name), first=1)
+        fetch(urls, folder / name, DataRequest(name), first=1)
     except DataError as error:
         return str(error).partition("Tried ")[2] or str(error)
     return ""

@@ -18,7 +18,7 @@ import torch
 from gan_core.config import PRESETS
 from gan_core.data.points import CENTRES, SIGMA
 from gan_core.evaluation.modes import SAMPLES, assess_modes
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 CROWD = 0.05  # share of the fakes that makes a mode count as one they are at
 TURNS, AT_ONCE = 8, 4

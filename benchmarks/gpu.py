@@ -12,9 +12,9 @@ import time
 
 import torch
 
-from gan_core.acceleration import Resolved
+from gan_core.compute.choices import ComputeChoices
 from gan_core.config import PRESETS
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 COUNT, EPOCHS = 117_555, 10
 
@@ -46,7 +46,7 @@ def main() -> None:
     images = torch.randint(0, 256, (COUNT, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     config = PRESETS["course"].replace(batch_size=args.batch, device="cuda")
     ways = {f"{precision}, {how}": (eager if how == "single launches" else lambda t: t)(
-                Trainer(config, images, resolved=Resolved("cuda", precision, rewrites=False)))
+                Trainer(config, images, choices=ComputeChoices("cuda", precision, rewrites=False)))
             for precision in ("bf16", "fp32") for how in ("graph", "single launches")}
     for trainer in ways.values():
         seconds(trainer, 20)  # kernels are chosen, graphs are captured
@@ -59,7 +59,7 @@ def main() -> None:
     for name, speeds in found.items():
         base = max(found[name.split(",")[0] + ", single launches"])
         print(f"| {name} | {max(speeds):.0f} | {max(speeds) / base:.2f} |")
-    trainer = Trainer(config, images, resolved=Resolved("cuda", "bf16", rewrites=False))
+    trainer = Trainer(config, images, choices=ComputeChoices("cuda", "bf16", rewrites=False))
     steps = EPOCHS * (COUNT // args.batch)
     print(f"\n{COUNT:,} pictures x {EPOCHS} epochs, {steps:,} steps, capture included: {seconds(trainer, steps):.1f} s")
 

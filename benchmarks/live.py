@@ -26,7 +26,7 @@ from typing import Any
 
 import httpx
 
-from gan_core.run import Run
+from gan_core.runs.run import Run
 
 ROOT = Path(__file__).parent.parent
 VIEWERS = (0, 1, 50)
@@ -106,21 +106,22 @@ def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, 
     """(seconds to the first of three readable moments in a row, what was found near the marks). Runs after the training."""
     import torch
 
-    from gan_core import images, registry
+    from gan_core import registry
     from gan_core.data.digits import load
-    from gan_core.evaluation.judge import Readers, load_judge
-    from gan_core.latent import load_live
-    from gan_core.randomness import Draws
+    from gan_core.evaluation.classifier import Readers, load_classifier
+    from gan_core.latent.driving import load_live
+    from gan_core.losses.randomness import Draws
+    from gan_core.training import pixel_range
 
     torch.set_num_threads(1)
     pictures, labels = (torch.from_numpy(part) for part in load())
-    readers = Readers(load_judge(), pictures, labels)
+    readers = Readers(load_classifier(), pictures, labels)
     found, told, first, marks = [], [], float("inf"), [5, 10, 15, 20, 30]
     for at, path in kept:
         view = load_live(path, lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
         z = Draws(0).normal("benchmark", 0, 1000, view.latent_dim)
         with torch.inference_mode():
-            fakes = images.to_uint8(view.generator(z))
+            fakes = pixel_range.to_uint8(view.generator(z))
         verdict = readers.assess(fakes)
         found.append((at, verdict.readable))
         if marks and at >= marks[0]:
@@ -129,7 +130,7 @@ def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, 
         if len(found) >= 3 and all(ok for _, ok in found[-3:]) and first == float("inf"):
             first = found[-3][0]
         if verdict.readable and grid is not None and first == float("inf"):
-            grid.write_bytes(images.png(images.grid(fakes[:64].numpy(), 8)))
+            grid.write_bytes(pixel_range.png(pixel_range.grid(fakes[:64].numpy(), 8)))
     return first, told
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from gan_core.data.digits import load
-from gan_core.evaluation.judge import SHIPPED, accuracy, load_judge, save_judge, split, train_judge
+from gan_core.evaluation.classifier import SHIPPED, accuracy, load_classifier, save_judge, split, train_classifier
 
 
 def main() -> None:
@@ -22,9 +22,10 @@ def main() -> None:
     torch.set_num_threads(1)
     images, labels = (torch.from_numpy(part) for part in load())
     known, held_out = split(labels)
-    judge = train_judge(images[known], labels[known], args.epochs, report=lambda epoch, loss: print(f"epoch {epoch}: {loss:.3f}"))
-    save_judge(judge, args.out)
-    right = accuracy(load_judge(args.out), images[held_out], labels[held_out])
+    classifier = train_classifier(images[known], labels[known], args.epochs,
+                                  report=lambda epoch, loss: print(f"epoch {epoch}: {loss:.3f}"))
+    save_judge(classifier, args.out)
+    right = accuracy(load_classifier(args.out), images[held_out], labels[held_out])
     print(f"{args.out}: {args.out.stat().st_size:,} bytes, right on {right:.1%} of digits it has never seen")
 
 

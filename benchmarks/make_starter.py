@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 
 from gan_core.config import PRESETS
-from gan_core.gauge import Gauge
-from gan_core.recorder import Recorder
-from gan_core.run import Run
-from gan_core.trainer import SERIES, Trainer
+from gan_core.evaluation.evaluator import Evaluator
+from gan_core.runs.run import Run
+from gan_core.training.trainer import SERIES, Trainer
+from gan_core.worker.recorder import Recorder
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 3_000_000  # bytes
@@ -39,7 +39,7 @@ def train(folder: Path, steps: int) -> Run:
     trainer = Trainer(config)
     recorder = Recorder(run, trainer, life=1, seq=0, live=0)
     recorder.write_real()
-    gauge = Gauge(trainer)
+    evaluator = Evaluator(trainer)
     show, elapsed = steps_to_show(steps), 0.0
     recorder.write_frame()
     while trainer.step_count < steps:
@@ -52,14 +52,14 @@ def train(folder: Path, steps: int) -> Run:
         if trainer.step_count % 16 == 0:
             recorder.flush()
         if trainer.step_count % (steps // MEASURED) == 0:
-            found = gauge.measure()
+            found = evaluator.measure()
             recorder.quality(found.step, found.images, elapsed, found.quality, found.histogram)
         if trainer.step_count % 500 == 0:
             print(f"step {trainer.step_count:,} of {steps:,}, {trainer.images_seen / elapsed:,.0f} images/s", flush=True)
     recorder.flush(everything=True)
     recorder.write_live()
-    run.put(run.floor_path, json.dumps(gauge.floor).encode())
-    status, chosen = run.stored_status(), trainer.resolved
+    run.put(run.floor_path, json.dumps(evaluator.floor).encode())
+    status, chosen = run.stored_status(), trainer.choices
     status.state, status.step, status.images, status.elapsed = "finished", steps, trainer.images_seen, round(elapsed, 1)
     status.seq, status.live, status.life, status.speed = recorder.seq, recorder.live_number, 1, trainer.images_seen / elapsed
     status.device, status.precision, status.memory_format, status.threads = (

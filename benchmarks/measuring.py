@@ -15,12 +15,12 @@ from pathlib import Path
 
 import torch
 
-from gan_core import best
 from gan_core.config import PRESETS
-from gan_core.life import REPORT
-from gan_core.recorder import Recorder
-from gan_core.run import Run
-from gan_core.trainer import Trainer
+from gan_core.runs.run import Run
+from gan_core.training.trainer import Trainer
+from gan_core.worker import best_checkpoint
+from gan_core.worker.recorder import Recorder
+from gan_core.worker.session import REPORT
 
 SETTLED = 1.0  # seconds before anything counts
 
@@ -32,7 +32,7 @@ class Contestant:
         self.run = Run.create(PRESETS[preset].replace(measure_share=share, threads=threads), folder, preset=preset)
         self.trainer = Trainer(self.run.config)
         self.recorder = Recorder(self.run, self.trainer, 1, 0, 0)
-        self.best = best.Best(self.run, self.trainer, lambda **fields: None, 0.0)
+        self.best = best_checkpoint.BestCheckpoint(self.run, self.trainer, lambda **fields: None, 0.0)
         self.elapsed, self.slices = 0.0, []
 
     def train(self, seconds: float) -> float:
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    best.time.monotonic = time.process_time  # the budget too
+    best_checkpoint.time.monotonic = time.process_time  # the budget too
     print(f"torch {torch.__version__}, {args.threads} threads, {args.rounds} rounds of {args.seconds:g} s\n")
     print(f"| preset | images/s without | with {args.share:.0%} | ratio | slice, median ms | longest | share | measurements |\n"
           "|---|---|---|---|---|---|---|---|")

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from gan_core import plane
 from gan_core.config import TrainConfig
-from gan_core.recorder import Recorder
-from gan_core.run import Run
-from gan_core.trainer import Trainer
+from gan_core.evaluation import plane
+from gan_core.runs.run import Run
+from gan_core.training.trainer import Trainer
+from gan_core.worker.recorder import Recorder
 
 SHARE, INTERVAL = 0.035, 0.25  # of the recorder's frames: at most this share of the time, at most so often in seconds
 

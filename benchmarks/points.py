@@ -17,7 +17,7 @@ import torch
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.data.points import CENTRES, SIGMA
 from gan_core.evaluation.modes import SAMPLES, assess_modes
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 SECONDS = {"grid": 60.0, "ring": 30.0}  # one core
 GAN = {"loss": "non-saturating", "r1": 0.0, "r2": 0.0, "lr_d": 1e-4, "lr_g": 1e-4, "batch_size": 100, "decay_steps": 0,

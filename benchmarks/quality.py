@@ -20,9 +20,9 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.data.digits import load
-from gan_core.evaluation.judge import Readers, load_judge
-from gan_core.evaluation.yardsticks import Judged
-from gan_core.trainer import Trainer
+from gan_core.evaluation.classifier import Readers, load_classifier
+from gan_core.evaluation.suites import ClassifierSuite
+from gan_core.training.trainer import Trainer
 
 TURN = 1.0  # seconds
 COUNT = 1000  # pictures on each side
@@ -43,21 +43,21 @@ class Ruler:
 
     def __init__(self) -> None:
         self.images, self.labels = (torch.from_numpy(part) for part in load())
-        self.judge = load_judge()
-        self.readers = Readers(self.judge, self.images, self.labels)
-        self.yardstick = Judged(self.images, self.labels, self.judge)
-        at_once(self.yardstick.prepare())
-        self.real = self.yardstick.neighbours.real  # features (1000, 64)
-        self.floor = at_once(self.yardstick.compare(self.yardstick.others()))["fd"]
+        self.classifier = load_classifier()
+        self.readers = Readers(self.classifier, self.images, self.labels)
+        self.suite = ClassifierSuite(self.images, self.labels, self.classifier)
+        at_once(self.suite.prepare())
+        self.real = self.suite.neighbours.real  # features (1000, 64)
+        self.floor = at_once(self.suite.compare(self.suite.others()))["fd"]
 
     def measure(self, fake: torch.Tensor) -> Found:
         """Of generated digits (1000, 1, 28, 28) uint8."""
-        values = at_once(self.yardstick.compare(fake))
+        values = at_once(self.suite.compare(fake))
         return Found(values["fd"], values["coverage"], values["classes"], self.readers.assess(fake).agreement)
 
     def own_class(self, fake: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(10,) for each class the share of its pictures that the judge reads as it; labels (N,) are what was asked for."""
-        right = (self.judge.probabilities(fake).argmax(1) == labels).double()
+        right = (self.classifier.probabilities(fake).argmax(1) == labels).double()
         return torch.stack([right[labels == digit].mean() for digit in range(10)])
 
 

@@ -27,9 +27,9 @@ import torch
 import torch.distributed as dist
 
 from benchmarks import scale_model
+from gan_core.compute.distributed import Team, join
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.distributed import Team, join
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
 SETTLED = 0.5  # seconds before anything counts
@@ -98,7 +98,7 @@ def scale(joined: Team, preset: str, batch: int, threads: int, seconds: float) -
         turns.append(train(trainer, steps) / steps)
         exchanged.append(sum(team.spent) / steps)
     return {"step": statistics.median(turns), "in_step": statistics.median(exchanged),
-            "precision": trainer.resolved.precision, "bytes": sum(team.sizes) / steps,
+            "precision": trainer.choices.precision, "bytes": sum(team.sizes) / steps,
             "messages": len(team.sizes) // steps, "alone": alone(team, trainer, steps)}
 
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_core import players
+from gan_core.compute.distributed import Team
 from gan_core.config import PRESETS
-from gan_core.distributed import Team
-from gan_core.trainer import Trainer
+from gan_core.training import setup
+from gan_core.training.trainer import Trainer
 
 SIZES: list[int] = []  # bytes of the all-reduces that `Counting` was asked for
 PRESETS_SHOWN = ("quick", "course")
@@ -82,7 +82,7 @@ def operations(preset: str, batch: int = 8) -> float:
 
 def parameters(preset: str) -> tuple[int, int]:
     """(G's, D's)."""
-    return tuple(sum(p.numel() for p in network.parameters()) for network in players.build(PRESETS[preset], (1, 28, 28), 0))
+    return tuple(sum(p.numel() for p in network.parameters()) for network in setup.build(PRESETS[preset], (1, 28, 28), 0))
 
 
 def communication(sizes: list[int], link: Link, n: int) -> float:

@@ -14,7 +14,7 @@ import torch
 from benchmarks.quality import Ruler, arguments, train_for
 from gan_core.config import PRESETS
 from gan_core.evaluation.measures import frechet_distance
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 PICTURES = 5000
 LOOKS = 20
@@ -31,7 +31,7 @@ def soak(ruler: Ruler, preset: str, seed: int, threads: int, seconds: float, ste
             spent += train_for(trainer, float("inf"), steps * look // LOOKS)
         else:
             spent += train_for(trainer, seconds * look / LOOKS - spent, 0)
-        features = ruler.judge.features(trainer.sample(z))
+        features = ruler.classifier.features(trainer.sample(z))
         curve.append(frechet_distance(ruler.real, features) / ruler.floor)
         print(f"| {seed} | {spent:.0f} | {trainer.step_count:,} | {curve[-1]:.3f} |", flush=True)
     return curve

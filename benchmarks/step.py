@@ -30,9 +30,9 @@ from torch import nn
 
 from benchmarks import keras_course
 from benchmarks.keras_course import LATENT
-from gan_core.acceleration import keep_memory
+from gan_core.compute.choices import keep_memory
 from gan_core.config import PRESETS
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 Contestant = Callable[[], object]  # one round: a fixed number of whole GAN steps
 CONTESTANTS = ("auto", "fp32", "keras", "tutorial", "peak float32", "peak bfloat16")
@@ -49,7 +49,7 @@ def playground(images: np.ndarray, batch: int, steps: int, threads: int, precisi
             metrics = trainer.step()
         return float(metrics["d_loss"])
 
-    return f"this project, {precision if precision != 'auto' else 'auto: ' + trainer.resolved.precision}", run
+    return f"this project, {precision if precision != 'auto' else 'auto: ' + trainer.choices.precision}", run
 
 
 def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestant]:

@@ -15,16 +15,19 @@ _HOME = {
     "TrainConfig": "config",
     "ConfigError": "config",
     "PRESETS": "config",
-    "Trainer": "trainer",
-    "Gauge": "gauge",
-    "train_judge": "evaluation.judge",
-    "Run": "run",
-    "list_runs": "run",
+    "Trainer": "training.trainer",
+    "Evaluator": "evaluation.evaluator",
+    "Gauge": "evaluation.evaluator",  # the name that Evaluator had before
+    "train_classifier": "evaluation.classifier",
+    "train_judge": "evaluation.classifier",  # the name that train_classifier had before
+    "Run": "runs.run",
+    "list_runs": "runs.run",
 }
 __all__ = [
     "DCGAN",
     "PRESETS",
     "ConfigError",
+    "Evaluator",
     "Gauge",
     "Run",
     "TrainConfig",
@@ -32,17 +35,18 @@ __all__ = [
     "course_discriminator",
     "course_generator",
     "list_runs",
+    "train_classifier",
     "train_judge",
 ]
 
 if TYPE_CHECKING:
     from .config import PRESETS, ConfigError, TrainConfig
     from .dcgan import DCGAN
-    from .evaluation.judge import train_judge
-    from .gauge import Gauge
+    from .evaluation.classifier import train_classifier, train_judge
+    from .evaluation.evaluator import Evaluator, Gauge
     from .networks.course import course_discriminator, course_generator
-    from .run import Run, list_runs
-    from .trainer import Trainer
+    from .runs.run import Run, list_runs
+    from .training.trainer import Trainer
 
 
 def __getattr__(name: str) -> Any:

@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from torch import nn
 from tqdm.auto import tqdm
 
-from . import checkpoint, images, plots, registry
+from . import plots, registry
 from .config import PRESETS, TrainConfig
 from .networks.course import course_discriminator, course_generator
-from .trainer import SERIES, Trainer
+from .runs import checkpoint
+from .training import pixel_range
+from .training.trainer import SERIES, Trainer
 
 # What the loss of the course is called in the libraries it may come from.
 CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")
@@ -183,7 +185,7 @@ def as_images(x: Any) -> torch.Tensor:
     low, high = (v.item() for v in x.float().aminmax())
     if not (low >= 0 and high <= 1):  # also true for NaN
         raise ValueError(f"images lie between {low:g} and {high:g}; give floats in [0, 1] (0..255 as uint8, or divided by 255).")
-    return images.to_uint8(x).contiguous()
+    return pixel_range.to_uint8(x).contiguous()
 
 
 def _check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: int) -> None:

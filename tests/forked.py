@@ -15,7 +15,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-WORKER = "import sys; from gan_core import worker; sys.exit(worker.main(sys.argv[1:]))"
+PRELOADED = ["gan_core.worker.__main__", "torch._dynamo", "pytest"]  # the second is what torch's first optimizer imports
+WORKER = "import sys; from gan_core.worker.__main__ import main; sys.exit(main(sys.argv[1:]))"
 AVAILABLE = sys.platform == "linux"  # elsewhere a fork of a process with so many libraries in it is not safe
 _context: ForkServerContext | None = None
 
@@ -25,12 +26,13 @@ def _server() -> ForkServerContext:
     global _context
     if _context is None:
         _context = multiprocessing.get_context("forkserver")
-        _context.set_forkserver_preload(["gan_core.worker", "torch._dynamo", "pytest"])  # the first optimizer wants the second
+        _context.set_forkserver_preload(PRELOADED)
     return _context
 
 
 def _main(argv: list[str], code: str, output: Path, environment: dict[str, str]) -> None:
     """In the new process: what `python -c code argv` would do."""
+    assert not set(PRELOADED) - set(sys.modules), "the server hides what it could not import, and each process would be slow"
     os.setsid()
     for stream, path in ((0, os.devnull), (1, output), (2, os.devnull)):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)

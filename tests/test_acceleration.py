@@ -4,26 +4,26 @@ import platform
 import pytest
 import torch
 
-from gan_core import acceleration
-from gan_core.acceleration import Resolved, cores, devices, keep_memory, resolve
+from gan_core.compute import choices
+from gan_core.compute.choices import ComputeChoices, cores, devices, keep_memory, resolve
 
 
 def test_what_a_person_chose_is_kept() -> None:
     for precision in ("fp32", "bf16"):
-        assert resolve("cpu", precision, 3) == Resolved("cpu", precision, "channels_last", 3)
-    assert resolve("cpu", "fp32", 3, "contiguous", "off") == Resolved("cpu", "fp32", "contiguous", 3, rewrites=False)
+        assert resolve("cpu", precision, 3) == ComputeChoices("cpu", precision, "channels_last", 3)
+    assert resolve("cpu", "fp32", 3, "contiguous", "off") == ComputeChoices("cpu", "fp32", "contiguous", 3, rewrites=False)
     assert resolve("cpu", "fp32", 3, "auto", "on").rewrites
 
 
 @pytest.mark.parametrize(("there", "expected"), [(1, 1), (2, 1), (8, 7)])
 def test_unmeasured_one_core_is_left_to_others_unless_there_is_only_one(monkeypatch, there: int, expected: int) -> None:
-    monkeypatch.setattr(acceleration, "cores", lambda: there)
+    monkeypatch.setattr(choices, "cores", lambda: there)
     assert resolve("cpu", "fp32", 0).threads == expected
 
 
 @pytest.mark.parametrize("units", [True, False])
 def test_auto_takes_bf16_only_where_the_processor_has_it(monkeypatch, units: bool) -> None:
-    monkeypatch.setattr(acceleration, "cpu_has_bf16", lambda: units)
+    monkeypatch.setattr(choices, "cpu_has_bf16", lambda: units)
     assert resolve("cpu", "auto", 1).precision == ("bf16" if units else "fp32")
 
 
@@ -36,19 +36,20 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are() -> None:
 
 def test_bf16_reaches_the_products_and_leaves_the_weights() -> None:
     layer = torch.nn.Linear(4, 4)
-    with Resolved(precision="bf16").autocast():
+    with ComputeChoices(precision="bf16").autocast():
         assert layer(torch.ones(2, 4)).dtype == torch.bfloat16
-    with Resolved(precision="fp32").autocast():
+    with ComputeChoices(precision="fp32").autocast():
         assert layer(torch.ones(2, 4)).dtype == torch.float32
     assert layer.weight.dtype == torch.float32
-    assert Resolved().layout == torch.channels_last and Resolved(memory_format="contiguous").layout == torch.contiguous_format
+    assert ComputeChoices().layout == torch.channels_last
+    assert ComputeChoices(memory_format="contiguous").layout == torch.contiguous_format
 
 
 def test_choices_come_back_from_a_checkpoints_json_as_they_were() -> None:
-    for choices in (Resolved(), Resolved("cpu", "bf16", "contiguous", 2, False, ((1, 100.5), (2, 160.0)))):
-        assert Resolved(**json.loads(json.dumps(choices.to_dict()))) == choices
+    for kept in (ComputeChoices(), ComputeChoices("cpu", "bf16", "contiguous", 2, False, ((1, 100.5), (2, 160.0)))):
+        assert ComputeChoices(**json.loads(json.dumps(kept.to_dict()))) == kept
     older = {"device": "cpu", "precision": "fp32", "memory_format": "channels_last", "threads": 2}
-    assert Resolved(**older) == Resolved(threads=2)
+    assert ComputeChoices(**older) == ComputeChoices(threads=2)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc hands large blocks back at once")

@@ -13,9 +13,9 @@ import pytest
 from hostile import Entry, archive, grey_png
 from PIL import Image
 
-from gan_core.data import archive as archives
-from gan_core.data import prepared
-from gan_core.data.asking import Ask, Cancelled, DataError
+from gan_core.data import array_cache
+from gan_core.data.reading import archive as archives
+from gan_core.data.types import Cancelled, DataError, DataRequest
 
 GOOD = grey_png(28, 100)
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc for the peak memory")
@@ -29,7 +29,7 @@ def own_folder(tmp_path, monkeypatch):
 def load(tmp_path: Path, data: bytes, **how):
     path = tmp_path / "given.zip"
     path.write_bytes(data)
-    return archives.source(Ask("zip", str(path), **how))
+    return archives.source(DataRequest("zip", str(path), **how))
 
 
 def skipped(tmp_path, *entries):
@@ -67,7 +67,7 @@ def test_a_zip_as_people_make_it(tmp_path):
             file = io.BytesIO()
             Image.fromarray(picture).save(file, "PNG")
             made.writestr(f"{i}.jpg", file.getvalue())  # the suffix lies: it does not matter
-    loaded = archives.source(Ask("zip", str(tmp_path / "x.zip")))
+    loaded = archives.source(DataRequest("zip", str(tmp_path / "x.zip")))
     assert (loaded.data == pictures.transpose(0, 3, 1, 2)).all() and loaded.labels is None
 
 
@@ -149,7 +149,7 @@ def test_an_archive_without_a_picture_says_what_is_in_it(tmp_path):
 def test_what_is_not_there_is_refused_in_words(tmp_path):
     for name in ("never-kept", str(tmp_path / "no.zip"), "../../etc/passwd\x41", "a" * 99):
         with pytest.raises(DataError, match=r"No archive was kept|There is no file"):
-            archives.source(Ask("zip", name))
+            archives.source(DataRequest("zip", name))
 
 
 def test_it_can_be_cancelled(tmp_path):
@@ -164,13 +164,13 @@ MANY = """
 import os
 from pathlib import Path
 import hostile
-from gan_core.data import archive
-from gan_core.data.asking import Ask, DataError
+from gan_core.data.reading import archive
+from gan_core.data.types import DataRequest, DataError
 path = Path(sys.argv[1]) / "x.zip"
 def tried(limit=0):
     before, start = peak(), time.monotonic()
     try:
-        loaded = archive.read(path, Ask("zip", limit=limit))
+        loaded = archive.read(path, DataRequest("zip", limit=limit))
         told = [len(loaded.data), loaded.skipped]
     except DataError as error:
         told = str(error)
@@ -231,10 +231,10 @@ def test_a_list_of_files_of_a_gigabyte_is_never_read(tmp_path):
 def test_a_second_load_reads_what_is_prepared(tmp_path, monkeypatch):
     data = archive([Entry(f"{k}/{i}.png", grey_png(28, 9 * i + k)) for k in range(2) for i in range(9)])
     first = load(tmp_path, data)
-    monkeypatch.setattr(archives, "read", lambda path, ask: pytest.fail("decoded again"))
-    second = archives.source(Ask("zip", str(tmp_path / "given.zip")))
+    monkeypatch.setattr(archives, "read", lambda path, request: pytest.fail("decoded again"))
+    second = archives.source(DataRequest("zip", str(tmp_path / "given.zip")))
     assert (second.data == first.data).all() and (second.labels == first.labels).all() and second.about() == first.about()
-    assert list((tmp_path / "cache" / "data" / "prepared").iterdir()) and prepared.MAX_TOTAL == 4 << 30
+    assert list((tmp_path / "cache" / "data" / "prepared").iterdir()) and array_cache.MAX_TOTAL == 4 << 30
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths as they are written here")

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core import augment as a
+from gan_core.losses import augmentation as a
 
 CASES = given(st.sampled_from([(1, 28, 28), (3, 32, 32), (1, 64, 64), (2, 9, 12)]), st.integers(0, 2**31))
 

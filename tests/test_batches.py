@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core.batches import Batches
 from gan_core.config import TrainConfig
+from gan_core.training.batches import Batches
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), np.uint8))
 LABELS = torch.arange(40) % 5

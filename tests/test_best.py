@@ -7,15 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core import best as b
-from gan_core import checkpoint
 from gan_core.config import PRESETS
 from gan_core.data.digits import load
-from gan_core.gauge import Measurement
-from gan_core.pointers import BEST, CheckpointError, read_pointer
-from gan_core.recorder import Recorder
-from gan_core.run import Run
-from gan_core.trainer import Trainer
+from gan_core.evaluation.evaluator import Measurement
+from gan_core.runs import checkpoint
+from gan_core.runs.checkpoint_index import BEST, CheckpointError, read_pointer
+from gan_core.runs.run import Run
+from gan_core.training.trainer import Trainer
+from gan_core.worker import best_checkpoint as b
+from gan_core.worker.recorder import Recorder
 
 IMAGES, LABELS = load()
 CONFIG = PRESETS["quick"].replace(batch_size=4, latent_dim=8, threads=1, device="cpu", measure_share=0.5)
@@ -36,7 +36,7 @@ def life(folder, run=None):
     if kept is not None:
         trainer.load_state_dict(kept.tensors)
     told = Told()
-    return run, trainer, Recorder(run, trainer, 1 if kept is None else 2, 0, 0), b.Best(run, trainer, told, 0.0), told
+    return run, trainer, Recorder(run, trainer, 1 if kept is None else 2, 0, 0), b.BestCheckpoint(run, trainer, told, 0.0), told
 
 
 def found(step, value, name="fd"):
@@ -46,9 +46,9 @@ def found(step, value, name="fd"):
 
 def measured(monkeypatch, trainer, best, recorder, value):
     """One measurement, of this very step, that finds `value`."""
-    best.gauge.yardstick = best.gauge.yardstick or type("Fd", (), {"headline": "fd"})
+    best.evaluator.suite = best.evaluator.suite or type("Fd", (), {"headline": "fd"})
     best._capture()
-    monkeypatch.setattr(best.gauge, "turn", lambda: found(trainer.step_count, value))
+    monkeypatch.setattr(best.evaluator, "turn", lambda: found(trainer.step_count, value))
     best._saved = 1.0
     best.turn(recorder, best._then)
 
@@ -58,12 +58,12 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
     with pytest.MonkeyPatch.context() as patch:
         now, spent = [50.0], 0.0
         patch.setattr(b.time, "monotonic", lambda: now[0])
-        best = b.Best.__new__(b.Best)
+        best = b.BestCheckpoint.__new__(b.BestCheckpoint)
         best.trainer = Trainer.__new__(Trainer)
         best.trainer.config = CONFIG.replace(measure_share=share)
         best.run = Run.create(CONFIG, tmp_path_factory.mktemp("run"))
         best._saved, best._then, best.spent, costs = 0.0, 0.0, 0.0, list(costs)
-        best.gauge = type("Clock", (), {"floor": None})
+        best.evaluator = type("Clock", (), {"floor": None})
 
         def turn():
             nonlocal spent
@@ -71,7 +71,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
             spent += cost
             now[0] += cost
 
-        best.gauge.turn = turn
+        best.evaluator.turn = turn
         began, most = now[0], max(costs)
         while costs:
             now[0] += 0.125

@@ -6,11 +6,11 @@ import threading
 import psutil
 import pytest
 
-from gan_core import board as boards
-from gan_core.board import Board
 from gan_core.config import PRESETS
-from gan_core.run import Run
-from gan_core.sentences import part
+from gan_core.messages import part
+from gan_core.runs.run import Run
+from gan_core.worker import status_writer as boards
+from gan_core.worker.status_writer import StatusWriter
 
 
 @pytest.fixture
@@ -19,27 +19,27 @@ def run(tmp_path) -> Run:
 
 
 def test_a_notice_stays_until_its_own_cause_is_gone(run: Run) -> None:
-    board = Board(run)
+    status_writer = StatusWriter(run)
     logs, data = part("notice_log", name="trackio", reason="gone"), part("notice_data", before=3, now=4)
     saving = [part("notice_saving", reason=reason, kept=part("kept_none")) for reason in ("full", "still full")]
-    board.note("logs", logs)
-    board.note("saving", saving[0])
+    status_writer.note("logs", logs)
+    status_writer.note("saving", saving[0])
     assert run.stored_status().notices == [logs, saving[0]]
     assert run.stored_status().notice == ("Logging to trackio has ended (gone). Training goes on without it. "
                                           "Saving failed: full. Training goes on; there is no checkpoint yet.")
-    before = board.status.heartbeat
-    board.note("saving", saving[0])
-    board.note("measuring")
-    assert board.status.heartbeat <= before + 1, "what stands already costs no write, but for a beat of the heart"
-    board.note("saving")
-    board.write(checkpoint_step=5)
+    before = status_writer.status.heartbeat
+    status_writer.note("saving", saving[0])
+    status_writer.note("measuring")
+    assert status_writer.status.heartbeat <= before + 1, "what stands already costs no write, but for a beat of the heart"
+    status_writer.note("saving")
+    status_writer.write(checkpoint_step=5)
     assert run.stored_status().notices == [logs]
-    board.note("resuming", data, saving[0])
-    board.note("saving", saving[1])
+    status_writer.note("resuming", data, saving[0])
+    status_writer.note("saving", saving[1])
     assert run.stored_status().notices == [logs, data, saving[0], saving[1]], "one cause may have more than one to say"
-    board.forget_notices(but="saving")
+    status_writer.forget_notices(but="saving")
     assert run.stored_status().notices == [saving[1]] and "still full" in run.stored_status().notice
-    board.close()
+    status_writer.close()
 
 
 def test_the_heart_stands_still_while_the_processes_it_needs_do_not_answer(run: Run, monkeypatch) -> None:
@@ -51,7 +51,7 @@ def test_the_heart_stands_still_while_the_processes_it_needs_do_not_answer(run: 
         return held.is_set()
 
     held.set()
-    board = Board(run, held=silent)
+    status_writer = StatusWriter(run, held=silent)
     before = run.stored_status().heartbeat
     for _ in range(3):
         assert asked.acquire(timeout=60)
@@ -60,16 +60,16 @@ def test_the_heart_stands_still_while_the_processes_it_needs_do_not_answer(run: 
     for _ in range(2):  # the second time it asks, the first beat is on the disk
         assert asked.acquire(timeout=60)
     assert asked.acquire(timeout=60) and run.stored_status().heartbeat > before
-    board.close()
+    status_writer.close()
 
 
 def test_what_the_run_was_before_a_process_was_lost_is_known_until_it_is_that_again(run: Run) -> None:
-    board = Board(run, "paused", psutil.Process())
+    status_writer = StatusWriter(run, "paused", psutil.Process())
     status = run.stored_status()
     assert (status.state, status.restarting, status.launcher) == ("starting", "paused", os.getpid())
-    board.write(step=3)
+    status_writer.write(step=3)
     assert run.stored_status().restarting == "paused"
-    board.write("paused")
+    status_writer.write("paused")
     assert run.stored_status().restarting == ""
-    board.close()
-    assert Board(run).status.launcher == 0
+    status_writer.close()
+    assert StatusWriter(run).status.launcher == 0

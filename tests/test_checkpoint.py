@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from gan_core import checkpoint, files
-from gan_core.checkpoint import CheckpointError, newest_valid, prune, read, read_pointer, step_path, write, write_pointer
+from gan_core.runs import checkpoint, files
+from gan_core.runs.checkpoint import CheckpointError, newest_valid, prune, read, read_pointer, step_path, write, write_pointer
 
 
 def header_file(path: Path, header: bytes, body: bytes = b"", length: int | None = None) -> Path:
@@ -327,7 +327,7 @@ def test_a_disk_that_really_is_full_keeps_the_last_good_checkpoint_and_no_rubbis
 
 WRITER = """
 import sys, torch
-from gan_core.checkpoint import *
+from gan_core.runs.checkpoint import *
 torch.set_num_threads(1)
 step = int(sys.argv[2])
 while True:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from gan_core.data import colors, pictures
-from gan_core.data.pictures import Unreadable, decoded
+from gan_core.data.reading import colors, pictures
+from gan_core.data.reading.pictures import Unreadable, decoded
 
 BUSY = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 GREYS = np.arange(32 * 32).reshape(32, 32).astype(np.uint8)

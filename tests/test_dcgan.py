@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from gan_core import DCGAN, course_discriminator, course_generator
-from gan_core.checkpoint import CheckpointError
 from gan_core.dcgan import as_images
+from gan_core.runs.checkpoint import CheckpointError
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), np.uint8)
 
@@ -198,7 +198,7 @@ def test_load_refuses_other_networks_and_never_runs_what_it_reads(tmp_path):
     ("kind", "run", "DCGAN.save"), ("config", 3, "DCGAN.save"), ("config", {"latent_dim": 0}, "latent_dim"),
     ("history", None, "history"), ("history", {"d_loss": ["x"], "g_loss": [], "d_real": [], "d_fake": []}, "history")])
 def test_load_refuses_notes_that_are_not_its_own(tmp_path, part, value, word):
-    from gan_core import checkpoint
+    from gan_core.runs import checkpoint
 
     path = tmp_path / "a.safetensors"
     DCGAN(**small(), latent_dim=5).save(path)

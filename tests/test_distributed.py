@@ -21,12 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from gan_core import distributed, players, registry
-from gan_core.batches import Batches
+from gan_core import registry
+from gan_core.compute import distributed
+from gan_core.compute.distributed import ALONE, Team
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.distributed import ALONE, Team
 from gan_core.networks.layers import BatchNorm2d
-from gan_core.trainer import Trainer
+from gan_core.training import setup
+from gan_core.training.batches import Batches
+from gan_core.training.trainer import Trainer
 
 SEED = np.random.default_rng(0)
 IMAGES = torch.from_numpy(SEED.integers(0, 256, (40, 1, 28, 28), np.uint8))
@@ -69,7 +71,7 @@ def trainer_of(config: TrainConfig, team: Team = ALONE) -> Trainer:
     points = config.networks == "mlp"
     data, labels = (POINTS, None) if points else (IMAGES, LABELS)
     classes = 4 if config.condition == "class" else 0
-    networks = players.build(config, tuple(data.shape[1:]), classes)
+    networks = setup.build(config, tuple(data.shape[1:]), classes)
     return Trainer(config, data, labels, networks=tuple(network.double() for network in networks), team=team)
 
 
@@ -229,7 +231,7 @@ def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
         mine = x[rank * 4:rank * 4 + 4].clone().requires_grad_(True)
         y = layer(mine)
         (y * weights[rank * 4:rank * 4 + 4]).sum().backward()
-        with torch.no_grad(), players.frozen_statistics(layer):
+        with torch.no_grad(), setup.frozen_statistics(layer):
             kept = layer.running_mean.clone()
             assert torch.allclose(layer(mine), y) and torch.equal(layer.running_mean, kept)
         layer.eval()
@@ -263,9 +265,9 @@ def test_what_a_team_cannot_train_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="batch_size is 6, which 4"):
         trainer_of(config.replace(batch_size=8), Team(0, 4, 0, 4)).tune(batch_size=6)
     with pytest.raises(ValueError, match="BatchNorm1d sees only a part of the batch"):
-        players.share_norms(torch.nn.Sequential(torch.nn.BatchNorm1d(3)), t.D, t.team)
+        setup.share_norms(torch.nn.Sequential(torch.nn.BatchNorm1d(3)), t.D, t.team)
     with pytest.raises(ValueError, match="BatchNorm2d sees only a part of the batch"):
-        players.share_norms(t.D, t.G, t.team)
+        setup.share_norms(t.D, t.G, t.team)
     with pytest.raises(ValueError, match="64 processes need a GPU each"):
         Team(0, 64, 0, 64).check_device("cuda")
 

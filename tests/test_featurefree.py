@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_core.data.digits import load
-from gan_core.evaluation import featurefree as f
+from gan_core.evaluation import feature_free as f
 from gan_core.evaluation.measures import Neighbours
 
 N = 300

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gan_core import files
-from gan_core.files import atomic_write, remove_leftovers, runs_folder
+from gan_core.runs import files
+from gan_core.runs.files import atomic_write, remove_leftovers, runs_folder
 
 
 def test_a_new_file_and_a_replaced_one_hold_exactly_what_was_given(tmp_path: Path) -> None:

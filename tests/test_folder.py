@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan_core import sources
 from gan_core.config import TrainConfig
-from gan_core.data import folder, gathering, own, room
-from gan_core.data.asking import Ask, Cancelled, DataError
-from gan_core.data.gathering import Item, class_names, spread
+from gan_core.data import loading, memory, uploads
+from gan_core.data.reading import decode, folder
+from gan_core.data.reading.decode import Item, class_names, spread
+from gan_core.data.types import Cancelled, DataError, DataRequest
 
 DRAWINGS = Path(__file__).parents[2] / "shared" / "data" / "quickdraw_animals.npz"
 
@@ -48,7 +48,7 @@ def written(root, images, labels, names):
 
 
 def load(path, **how):
-    return folder.source(Ask("folder", str(path), **how))
+    return folder.source(DataRequest("folder", str(path), **how))
 
 
 def picture(path, shade=100, **how):
@@ -64,11 +64,11 @@ def test_real_drawings_come_back_bit_for_bit_from_a_folder_and_from_a_zip(tmp_pa
     with zipfile.ZipFile(tmp_path / "animals.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for path in root.rglob("*.png"):
             packed.write(path, path.relative_to(tmp_path))
-    name = own.keep_pictures([tmp_path / "animals.zip"])
+    name = uploads.keep_pictures([tmp_path / "animals.zip"])
     for dataset in (f"folder:{root}", f"zip:{name}"):
         config = TrainConfig(dataset=dataset, image_size="28", color="auto")
         for _ in ("decoded", "prepared"):
-            loaded = sources.load(config)
+            loaded = loading.load(config)
             assert loaded.names == tuple(sorted(names)) and loaded.skipped == {} and loaded.found == len(images)
             assert loaded.data.shape == (len(images), 1, 28, 28) and loaded.data.dtype == np.uint8
             for k in range(len(names)):
@@ -235,9 +235,10 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypat
     items = [Item((), "a.png", str(tmp_path))] * 100_000
     asked = []
     with pytest.raises(DataError, match="max_images") as caught:
-        monkeypatch.setattr(room, "available", lambda: 300 << 20)
-        gathering.gather(items, lambda item: asked.append(item) or folder._opened(item), Ask("folder", size=64), "The folder x")
-    assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * gathering.SAMPLE
+        monkeypatch.setattr(memory, "available", lambda: 300 << 20)
+        decode.gather(items, lambda item: asked.append(item) or folder._opened(item), DataRequest("folder", size=64),
+                      "The folder x")
+    assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * decode.SAMPLE
 
 
 def test_a_change_in_the_folder_is_seen(tmp_path):
@@ -255,7 +256,7 @@ def test_the_order_is_that_of_the_names_whatever_the_file_system_says(tmp_path, 
         picture(tmp_path / "b" / f"{n}.png", 10 * n)
         picture(tmp_path / "a" / f"{n}.png", 100 + 10 * n)
     def listed():
-        items, skipped, fingerprint = folder.listed(tmp_path, Ask("folder"))
+        items, skipped, fingerprint = folder.listed(tmp_path, DataRequest("folder"))
         return list(items), skipped, fingerprint
 
     first = listed()

@@ -9,10 +9,10 @@ from gan_core.config import PRESETS
 from gan_core.data import points as known_points
 from gan_core.data.digits import load
 from gan_core.evaluation import measures
-from gan_core.evaluation.judge import Judge, load_judge, split
-from gan_core.evaluation.yardsticks import Cloud, FeatureFree, Judged, Modes
-from gan_core.gauge import Gauge, yardstick_for
-from gan_core.trainer import Trainer
+from gan_core.evaluation.classifier import Classifier, load_classifier, split
+from gan_core.evaluation.evaluator import Evaluator, suite_for
+from gan_core.evaluation.suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite
+from gan_core.training.trainer import Trainer
 
 SMALL = {"batch_size": 4, "latent_dim": 8, "threads": 1, "device": "cpu"}
 IMAGES, LABELS = load()
@@ -50,32 +50,32 @@ def ring_by_name(monkeypatch):
         monkeypatch.setitem(table, "digits", table["ring"])
 
 
-@pytest.mark.parametrize(("kind", "yardstick", "names"), [
-    ("digits", Judged, "fd kid precision recall density coverage classes class_kl nearest"),
-    ("classes", Judged, "fd kid precision recall density coverage classes class_kl nearest"),
-    ("unlabelled", FeatureFree, "patches coverage diversity nearest"),
-    ("ring", Modes, "modes good mode_kl"),
-    ("cloud", Cloud, "swd coverage")])
+@pytest.mark.parametrize(("kind", "suite", "names"), [
+    ("digits", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest"),
+    ("classes", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest"),
+    ("unlabelled", FeatureFreeSuite, "patches coverage diversity nearest"),
+    ("ring", ModesSuite, "modes good mode_kl"),
+    ("cloud", PointCloudSuite, "swd coverage")])
 @pytest.mark.parametrize("ema", [500.0, 0.0])
-def test_the_losses_are_the_same_bits_with_and_without_and_the_data_choose_the_measures(kind, yardstick, names, ema):
+def test_the_losses_are_the_same_bits_with_and_without_and_the_data_choose_the_measures(kind, suite, names, ema):
     plain, measured = trainer(kind, ema_half_life=ema), trainer(kind, ema_half_life=ema)
-    gauge = Gauge(measured)
+    evaluator = Evaluator(measured)
     state, found = torch.random.get_rng_state(), []
     for _ in range(3):
         wanted = plain.step()
         for _ in range(4):
-            found.append(gauge.turn())
+            found.append(evaluator.turn())
         assert all(torch.equal(value, wanted[name]) for name, value in measured.step().items())
     while not any(found):
-        found.append(gauge.turn())
-    while gauge.floor is None:
-        gauge.turn()
+        found.append(evaluator.turn())
+    while evaluator.floor is None:
+        evaluator.turn()
     assert torch.equal(state, torch.random.get_rng_state())
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), measured.state_dict().values(), strict=True))
     result = next(filter(None, found))
-    assert isinstance(gauge.yardstick, yardstick) and set(result.quality) == set(names.split()) == set(gauge.floor)
-    assert len(found) > (3 if "Modes" in str(yardstick) else 10), "in slices"
-    assert result.quality[yardstick.headline] > 3 * gauge.floor[yardstick.headline], "three steps make no digit"
+    assert isinstance(evaluator.suite, suite) and set(result.quality) == set(names.split()) == set(evaluator.floor)
+    assert len(found) > (3 if "Modes" in str(suite) else 10), "in slices"
+    assert result.quality[suite.headline] > 3 * evaluator.floor[suite.headline], "three steps make no digit"
 
 
 def test_a_measurement_is_of_the_generator_that_was_there_when_it_began_whatever_comes_after():
@@ -83,15 +83,15 @@ def test_a_measurement_is_of_the_generator_that_was_there_when_it_began_whatever
     for one in (still, moving):
         for _ in range(5):
             one.step()
-    wanted, gauge = Gauge(still).measure(), Gauge(moving)
+    wanted, evaluator = Evaluator(still).measure(), Evaluator(moving)
     found = None
     while found is None:
-        found = gauge.turn()
-        if gauge._frozen is not None:
+        found = evaluator.turn()
+        if evaluator._frozen is not None:
             moving.step()
     assert (found.step, found.images) == (5, 20) == (wanted.step, wanted.images) and moving.step_count > 10
     assert found.quality == pytest.approx(wanted.quality, rel=1e-3, abs=1e-3)  # slices of other sizes are rounded otherwise
-    second, other = gauge.measure(), Gauge(moving)
+    second, other = evaluator.measure(), Evaluator(moving)
     other._index = 1  # the second measurement's z
     assert second.step == moving.step_count and second.quality == pytest.approx(other.measure().quality, rel=1e-3, abs=1e-3)
 
@@ -99,12 +99,12 @@ def test_a_measurement_is_of_the_generator_that_was_there_when_it_began_whatever
 def test_the_judges_values_are_those_of_the_measures_on_the_held_out_pictures():
     one = trainer()
     one.step()
-    gauge, judge = Gauge(one), load_judge()
-    found = gauge.measure()
+    evaluator, classifier = Evaluator(one), load_classifier()
+    found = evaluator.measure()
     _, held_out = split(torch.from_numpy(LABELS[::10]), 100)
-    real = judge.features(torch.from_numpy(IMAGES[::10])[held_out])
-    fakes = one.sample(gauge._draws.normal("measuring", 0, 100, 8))
-    fake, shares = judge.features(fakes), np.bincount(judge.probabilities(fakes).argmax(1), minlength=10) / 100
+    real = classifier.features(torch.from_numpy(IMAGES[::10])[held_out])
+    fakes = one.sample(evaluator._draws.normal("measuring", 0, 100, 8))
+    fake, shares = classifier.features(fakes), np.bincount(classifier.probabilities(fakes).argmax(1), minlength=10) / 100
     assert found.quality["fd"] == pytest.approx(measures.frechet_distance(real, fake), rel=1e-2)
     assert found.quality["kid"] == pytest.approx(measures.kernel_distance(real, fake), rel=1e-2)
     assert (found.quality["precision"], found.quality["recall"]) == pytest.approx(measures.precision_recall(real, fake), abs=0.03)
@@ -115,16 +115,16 @@ def test_the_judges_values_are_those_of_the_measures_on_the_held_out_pictures():
 
 @pytest.mark.parametrize("kind", ["digits", "unlabelled", "ring"])
 def test_real_ones_in_place_of_fakes_reach_the_floor(kind, monkeypatch):
-    gauge = Gauge(trainer(kind))
-    gauge.measure()
+    evaluator = Evaluator(trainer(kind))
+    evaluator.measure()
 
     def reals(count):
         yield None
-        return gauge.yardstick.others()
+        return evaluator.suite.others()
 
-    monkeypatch.setattr(gauge, "_fakes", reals)
-    found = gauge.measure()
-    assert {**found.quality, "nearest": 1.0} == pytest.approx({"nearest": 1.0, **gauge.floor})
+    monkeypatch.setattr(evaluator, "_fakes", reals)
+    found = evaluator.measure()
+    assert {**found.quality, "nearest": 1.0} == pytest.approx({"nearest": 1.0, **evaluator.floor})
     better, worse = found.rank, tuple(value + 1 for value in found.rank)
     assert better < worse
 
@@ -132,35 +132,35 @@ def test_real_ones_in_place_of_fakes_reach_the_floor(kind, monkeypatch):
 @pytest.mark.parametrize("kind", ["digits", "unlabelled", "cloud"])
 def test_preparations_that_were_broken_off_begin_again(kind):
     one = trainer(kind)
-    wanted = Gauge(one).measure()
+    wanted = Evaluator(one).measure()
     for turns in (3, 7, 12):
-        gauge = Gauge(one)
+        evaluator = Evaluator(one)
         for _ in range(turns):
-            gauge.turn()
-        assert gauge.measure().quality == pytest.approx(wanted.quality, rel=1e-3, abs=1e-3)
+            evaluator.turn()
+        assert evaluator.measure().quality == pytest.approx(wanted.quality, rel=1e-3, abs=1e-3)
 
 
 def test_a_missing_mode_counts_more_than_any_divergence():
-    yardstick = Modes(torch.randn(50, 2), known_points.CENTRES["ring"], 0.01)
-    assert yardstick.rank({"modes": 8, "good": 0.5, "mode_kl": 1.9}) < yardstick.rank({"modes": 7, "good": 1.0, "mode_kl": 0.0})
+    suite = ModesSuite(torch.randn(50, 2), known_points.CENTRES["ring"], 0.01)
+    assert suite.rank({"modes": 8, "good": 0.5, "mode_kl": 1.9}) < suite.rank({"modes": 7, "good": 1.0, "mode_kl": 0.0})
 
 
 def test_a_judge_that_cannot_read_the_labels_is_not_asked():
     """Other pictures of the same size and number of classes, or the digits with their labels mixed up."""
     mixed = Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[::10], np.roll(LABELS[::10], 100))
-    assert isinstance(yardstick_for(mixed), FeatureFree) and isinstance(yardstick_for(trainer()), Judged)
-    own = Judge((1, 28, 28), 10)
-    assert isinstance(yardstick_for(trainer(), own), FeatureFree)
+    assert isinstance(suite_for(mixed), FeatureFreeSuite) and isinstance(suite_for(trainer()), ClassifierSuite)
+    own = Classifier((1, 28, 28), 10)
+    assert isinstance(suite_for(trainer(), own), FeatureFreeSuite)
 
 
 def test_of_a_few_digits_a_judge_says_nothing_but_copies_are_seen():
     few = Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[::100], LABELS[::100])
-    assert isinstance(yardstick_for(few), FeatureFree)
-    assert set(Gauge(few).measure().quality) == {"patches", "coverage", "diversity", "nearest"}
+    assert isinstance(suite_for(few), FeatureFreeSuite)
+    assert set(Evaluator(few).measure().quality) == {"patches", "coverage", "diversity", "nearest"}
 
 
 def test_too_few_reals_are_not_measured():
-    few = Gauge(Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[:10], LABELS[:10]))
+    few = Evaluator(Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[:10], LABELS[:10]))
     assert [few.turn() for _ in range(5)] == [None] * 5
     with pytest.raises(ValueError, match="at least 20"):
         few.measure()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core.acceleration import Resolved
+from gan_core.compute.choices import ComputeChoices
+from gan_core.compute.cuda_graphs import WARM, Update
 from gan_core.config import TrainConfig
-from gan_core.graphs import WARM, Update
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), np.uint8))
 LABELS = torch.arange(40) % 4
@@ -19,7 +19,7 @@ KINDS = [{"networks": "course", "latent_dim": 8, "loss": "course", "label_noise"
 
 def trainer(**changes):
     config = TrainConfig().replace(**{"batch_size": 2, "device": "cpu", "precision": "fp32", "threads": 1, **changes})
-    return Trainer(config, IMAGES, LABELS, resolved=Resolved(threads=1))
+    return Trainer(config, IMAGES, LABELS, choices=ComputeChoices(threads=1))
 
 
 def taped(t, **options):
@@ -105,7 +105,7 @@ def test_what_cannot_be_captured_is_said_once_and_training_goes_on_exactly():
 def test_weights_that_decay_inside_an_update_are_not_captured(changes, may):
     t = trainer(**changes)
     assert not t._may_be_captured(), "there are no graphs on a CPU"
-    t.resolved = Resolved("cuda")
+    t.choices = ComputeChoices("cuda")
     assert bool(t._may_be_captured()) == may
 
 
@@ -117,7 +117,7 @@ def test_on_a_gpu_a_graph_trains_as_the_single_launches_do(changes, monkeypatch)
         if not captured:
             monkeypatch.setattr(Trainer, "_may_be_captured", lambda self: False)
         config = TrainConfig().replace(**{"batch_size": 4, "device": "cuda", "precision": "fp32", **changes})
-        t = Trainer(config, IMAGES, LABELS, resolved=Resolved("cuda"))
+        t = Trainer(config, IMAGES, LABELS, choices=ComputeChoices("cuda"))
         metrics = [t.step() for _ in range(WARM + 5)]
         assert not any(update.failure for update in t._updates if isinstance(update, Update))
         return t.state_dict(), torch.tensor([[float(v) for v in m.values()] for m in metrics])

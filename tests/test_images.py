@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan_core.images import grid, png, to_uint8, to_unit
+from gan_core.training.pixel_range import grid, png, to_uint8, to_unit
 
 
 def test_every_grey_value_survives_the_way_there_and_back() -> None:

@@ -5,9 +5,9 @@ import pytest
 import sklearn.datasets
 import torch
 
-from gan_core.checkpoint import CheckpointError, write
 from gan_core.data.digits import load
-from gan_core.evaluation import judge as j
+from gan_core.evaluation import classifier as j
+from gan_core.runs.checkpoint import CheckpointError, write
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +18,13 @@ def digits():
 
 @pytest.fixture(scope="module")
 def readers(digits):
-    return j.Readers(j.load_judge(), *digits)
+    return j.Readers(j.load_classifier(), *digits)
 
 
 def test_the_shipped_judge_is_right_on_digits_it_has_never_seen(digits):
     images, labels = digits
     _, held_out = j.split(labels)
-    assert j.accuracy(j.load_judge(), images[held_out], labels[held_out]) >= 0.985
+    assert j.accuracy(j.load_classifier(), images[held_out], labels[held_out]) >= 0.985
 
 
 def test_the_split_is_whole_stratified_and_the_same_every_time(digits):
@@ -77,12 +77,12 @@ def test_the_histogram_counts_the_likeliest_class():
 
 
 def test_a_judge_saved_and_loaded_says_the_same_and_other_shapes_are_refused(tmp_path, digits):
-    judge = j.load_judge()
-    j.save_judge(judge, tmp_path / "judge.safetensors")
-    again = j.load_judge(tmp_path / "judge.safetensors")
-    assert torch.equal(judge.probabilities(digits[0][:50]), again.probabilities(digits[0][:50]))
+    classifier = j.load_classifier()
+    j.save_judge(classifier, tmp_path / "judge.safetensors")
+    again = j.load_classifier(tmp_path / "judge.safetensors")
+    assert torch.equal(classifier.probabilities(digits[0][:50]), again.probabilities(digits[0][:50]))
     with pytest.raises(ValueError, match="28, 28"):
-        judge.features(torch.zeros(2, 3, 28, 28))
+        classifier.features(torch.zeros(2, 3, 28, 28))
 
 
 def test_a_judge_can_be_fitted_on_any_labelled_set_and_keeps_its_kind_in_its_file(tmp_path):
@@ -92,26 +92,27 @@ def test_a_judge_can_be_fitted_on_any_labelled_set_and_keeps_its_kind_in_its_fil
     grey = torch.from_numpy(found.images * 15.9).to(torch.uint8)[:, None]
     images = torch.cat([grey, grey // 2, 255 - grey], 1)
     known, held_out = j.split(labels, 300)
-    judge = j.train_judge(images[known].numpy(), labels[known].numpy(), epochs=8)
-    assert j.accuracy(judge, images[held_out], labels[held_out]) > 0.93
-    assert float(judge.features(images[known]).var(0).mean()) == pytest.approx(1, rel=1e-3)
-    j.save_judge(judge, tmp_path / "own.safetensors")
-    again = j.load_judge(tmp_path / "own.safetensors")
+    classifier = j.train_classifier(images[known].numpy(), labels[known].numpy(), epochs=8)
+    assert j.accuracy(classifier, images[held_out], labels[held_out]) > 0.93
+    assert float(classifier.features(images[known]).var(0).mean()) == pytest.approx(1, rel=1e-3)
+    j.save_judge(classifier, tmp_path / "own.safetensors")
+    again = j.load_classifier(tmp_path / "own.safetensors")
     assert again.shape == (3, 8, 8) and again.classes == 10
-    assert torch.allclose(again.features(images[:50]), judge.features(images[:50]), atol=0.05)
+    assert torch.allclose(again.features(images[:50]), classifier.features(images[:50]), atol=0.05)
     for odd in (b"", b"no judge"):
         (tmp_path / "odd.safetensors").write_bytes(odd)
         with pytest.raises(CheckpointError):
-            j.load_judge(tmp_path / "odd.safetensors")
+            j.load_classifier(tmp_path / "odd.safetensors")
     write(tmp_path / "other.safetensors", {"x": torch.zeros(2)}, {"judge": {"shape": [1, 28, 28], "classes": 10}})
     with pytest.raises(CheckpointError, match="not a judge"):
-        j.load_judge(tmp_path / "other.safetensors")
+        j.load_classifier(tmp_path / "other.safetensors")
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 64, 64), (3, 9, 70), (1, 256, 8)])
 def test_every_size_has_its_judge(shape):
-    judge = j.Judge(shape, 3)
-    assert judge.features(torch.zeros(2, *shape)).shape == (2, 64) and judge.probabilities(torch.zeros(2, *shape)).shape == (2, 3)
+    classifier = j.Classifier(shape, 3)
+    assert classifier.features(torch.zeros(2, *shape)).shape == (2, 64)
+    assert classifier.probabilities(torch.zeros(2, *shape)).shape == (2, 3)
 
 
 @pytest.mark.parametrize(("images", "labels", "said"), [
@@ -127,7 +128,7 @@ def test_every_size_has_its_judge(shape):
 ])
 def test_what_no_judge_can_be_fitted_on_is_refused_in_words(images, labels, said):
     with pytest.raises(ValueError, match=said) as caught:
-        j.train_judge(images, labels)
+        j.train_classifier(images, labels)
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
 
 
@@ -135,5 +136,5 @@ def test_what_no_judge_can_be_fitted_on_is_refused_in_words(images, labels, said
 def test_training_the_judge_again_gives_as_good_a_one(digits):
     images, labels = digits
     known, held_out = j.split(labels)
-    judge = j.train_judge(images[known], labels[known], epochs=6)
-    assert j.accuracy(judge, images[held_out], labels[held_out]) > 0.97
+    classifier = j.train_classifier(images[known], labels[known], epochs=6)
+    assert j.accuracy(classifier, images[held_out], labels[held_out]) > 0.97

@@ -9,9 +9,10 @@ from filelock import FileLock
 from hostile import Entry, archive, grey_png
 
 from gan_core.data import __main__ as command
-from gan_core.data import archive as archives
-from gan_core.data import folder, keeping, own, prepared
-from gan_core.data.asking import Ask
+from gan_core.data import array_cache, storage, uploads
+from gan_core.data.reading import archive as archives
+from gan_core.data.reading import folder
+from gan_core.data.types import DataRequest
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def place(tmp_path, monkeypatch):
 def upload(tmp_path, name, count=5):
     path = tmp_path / f"{name}.zip"
     path.write_bytes(archive([Entry(f"{i}.png", grey_png(28, i + len(name))) for i in range(count)]))
-    return own.keep_pictures([path])
+    return uploads.keep_pictures([path])
 
 
 def tree(place):
@@ -32,22 +33,23 @@ def tree(place):
 
 def test_an_upload_goes_with_all_that_was_prepared_from_it_and_nothing_else(tmp_path, place):
     farm, sea = upload(tmp_path, "farm"), upload(tmp_path, "by-the-sea")
-    archives.source(Ask("zip", sea))
-    drawing = own.keep_points([[0, 0], [1, 1]])
+    archives.source(DataRequest("zip", sea))
+    drawing = uploads.keep_points([[0, 0], [1, 1]])
     before = tree(place)
-    other = keeping.thing(f"zip:{sea}")
-    assert keeping.remove(f"zip:{farm}")
-    assert keeping.thing(f"zip:{farm}") is None and {path for path in before if farm not in path} == set(tree(place))
+    other = storage.thing(f"zip:{sea}")
+    assert storage.remove(f"zip:{farm}")
+    assert storage.thing(f"zip:{farm}") is None and {path for path in before if farm not in path} == set(tree(place))
     farm = upload(tmp_path, "farm")
-    for ask in (Ask("zip", farm), Ask("zip", farm, size=28), Ask("zip", str(own.folder() / f"{farm}.zip"), crop="pad")):
-        archives.source(ask)
-    about = keeping.thing(f"zip:{farm}")
+    for request in (DataRequest("zip", farm), DataRequest("zip", farm, size=28),
+                    DataRequest("zip", str(uploads.folder() / f"{farm}.zip"), crop="pad")):
+        archives.source(request)
+    about = storage.thing(f"zip:{farm}")
     assert (about.kind, about.count) == ("uploaded", 5) and len(list((place / "prepared").iterdir())) == 4
     assert about.bytes > sum(path.stat().st_size for path in place.rglob("data.npy")) * 3 / 4
-    assert keeping.remove(f"zip:{farm}") and not keeping.remove(f"zip:{farm}")
-    assert [one.dataset for one in keeping.things()] == [f"zip:{sea}", f"drawn:{drawing}"]
-    assert keeping.thing(f"zip:{sea}").bytes == other.bytes
-    assert keeping.remove(f"drawn:{drawing}") and own.kept()[0].name == sea
+    assert storage.remove(f"zip:{farm}") and not storage.remove(f"zip:{farm}")
+    assert [one.dataset for one in storage.things()] == [f"zip:{sea}", f"drawn:{drawing}"]
+    assert storage.thing(f"zip:{sea}").bytes == other.bytes
+    assert storage.remove(f"drawn:{drawing}") and uploads.kept()[0].name == sea
 
 
 HOSTILE = ["zip:../own/NAME", "zip:/NAME", "zip:NAME.zip", "zip:own/NAME", "zip:..", "zip:", "zip:*", "zip:NAME\0", "zip:NAME\n",
@@ -58,21 +60,21 @@ HOSTILE = ["zip:../own/NAME", "zip:/NAME", "zip:NAME.zip", "zip:own/NAME", "zip:
 
 @pytest.mark.parametrize("asked", HOSTILE)
 def test_no_name_leads_to_anything_else(tmp_path, place, asked):
-    name, drawing = upload(tmp_path, "farm"), own.keep_points([[0, 0], [1, 1]])
+    name, drawing = upload(tmp_path, "farm"), uploads.keep_points([[0, 0], [1, 1]])
     (place / "quickdraw").mkdir()
     (place / "quickdraw" / "cat.npy").write_bytes(b"x")
     for outside in (place / "own.zip", place.parent / f"{name}.zip", place / f"{drawing}.points.json"):
         outside.write_bytes(b"outside")
     before = tree(place.parent)
-    assert keeping.remove(asked.replace("NAME", name).replace("DRAWN", drawing)) is False
+    assert storage.remove(asked.replace("NAME", name).replace("DRAWN", drawing)) is False
     assert tree(place.parent) == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses to delete a file that somebody reads")
 def test_who_reads_it_reads_on(tmp_path):
     name = upload(tmp_path, "farm")
-    with archives.Archive(own.folder() / f"{name}.zip") as opened:
-        assert keeping.remove(f"zip:{name}")
+    with archives.Archive(uploads.folder() / f"{name}.zip") as opened:
+        assert storage.remove(f"zip:{name}")
         for item in opened.items:
             with opened.opened(item) as file:
                 assert file.read(4) == b"\x89PNG"
@@ -81,7 +83,7 @@ def test_who_reads_it_reads_on(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses to delete a file that somebody reads")
 def test_what_is_deleted_while_it_is_prepared_leaves_nothing_behind(tmp_path, place):
     name = upload(tmp_path, "farm")
-    loaded = archives.source(Ask("zip", name, report=lambda progress: keeping.remove(f"zip:{name}")))
+    loaded = archives.source(DataRequest("zip", name, report=lambda progress: storage.remove(f"zip:{name}")))
     assert len(loaded.data) == 5
     assert not [path for path in place.rglob("*") if path.is_file()]
 
@@ -89,23 +91,23 @@ def test_what_is_deleted_while_it_is_prepared_leaves_nothing_behind(tmp_path, pl
 def test_what_an_interrupted_removal_left_goes_with_the_next(tmp_path, place):
     farm, sea = upload(tmp_path, "farm"), upload(tmp_path, "by-the-sea")
     for name in (farm, sea):
-        archives.source(Ask("zip", name))
-    prepared.kept(Ask("x"), "of an earlier version", lambda: archives.source(Ask("zip", sea, size=28)))
-    (own.folder() / f"{farm}.zip").unlink()  # and then it was killed
-    own.keep_points([[0, 0], [1, 1]])
-    assert keeping.remove(own.kept()[0].dataset)
-    assert set(prepared.origins()) == {f"zip:{sea}"} and prepared.origins()[f"zip:{sea}"][0] > 0
+        archives.source(DataRequest("zip", name))
+    array_cache.kept(DataRequest("x"), "of an earlier version", lambda: archives.source(DataRequest("zip", sea, size=28)))
+    (uploads.folder() / f"{farm}.zip").unlink()  # and then it was killed
+    uploads.keep_points([[0, 0], [1, 1]])
+    assert storage.remove(uploads.kept()[0].dataset)
+    assert set(array_cache.origins()) == {f"zip:{sea}"} and array_cache.origins()[f"zip:{sea}"][0] > 0
 
 
 def test_of_a_folder_only_what_was_prepared_from_it_goes(tmp_path):
     pictures = tmp_path / "my pictures"
     pictures.mkdir()
     (pictures / "1.png").write_bytes(grey_png())
-    folder.source(Ask("folder", str(pictures)))
-    one, = keeping.things()
+    folder.source(DataRequest("folder", str(pictures)))
+    one, = storage.things()
     assert (one.dataset, one.kind, one.count) == (f"folder:{pictures.resolve()}", "prepared", None) and one.bytes > 1000
-    assert not keeping.remove(f"folder:{tmp_path}") and keeping.things() == [one]
-    assert keeping.remove(one.dataset) and keeping.things() == [] and (pictures / "1.png").exists()
+    assert not storage.remove(f"folder:{tmp_path}") and storage.things() == [one]
+    assert storage.remove(one.dataset) and storage.things() == [] and (pictures / "1.png").exists()
 
 
 def fetched(place, *names):
@@ -119,13 +121,13 @@ def test_downloads_go_one_set_at_a_time_and_not_while_they_are_fetched(place):
     fetched(place, "torchvision/MNIST/raw/a.gz", "torchvision/KMNIST/raw/a.gz", "torchvision/train_32x32.mat.part",
             "torchvision/train_32x32.mat.part.json", "torchvision/cifar-10-batches-py/x", "torchvision/cifar-10-python.tar.gz",
             "quickdraw/cat.npy", "quickdraw/cat.npy.json", "quickdraw/big cat.npy.part")
-    assert {one.dataset: one.bytes for one in keeping.things()} == {
+    assert {one.dataset: one.bytes for one in storage.things()} == {
         "mnist": 100, "kmnist": 100, "svhn": 200, "cifar10": 200, "quickdraw:cat": 200, "quickdraw:big cat": 100}
-    with FileLock(place / "torchvision" / ".train_32x32.mat.lock"), pytest.raises(keeping.Busy):
-        keeping.remove("svhn")
+    with FileLock(place / "torchvision" / ".train_32x32.mat.lock"), pytest.raises(storage.Busy):
+        storage.remove("svhn")
     for name in ("svhn", "mnist", "cifar10", "quickdraw:cat"):
-        assert keeping.remove(name) and not keeping.remove(name)
-    assert {one.dataset for one in keeping.things()} == {"kmnist", "quickdraw:big cat"}
+        assert storage.remove(name) and not storage.remove(name)
+    assert {one.dataset for one in storage.things()} == {"kmnist", "quickdraw:big cat"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -134,8 +136,8 @@ def test_of_a_link_the_link_goes_and_not_what_it_leads_to(tmp_path, place):
     (place / "torchvision").mkdir(parents=True)
     (place / "own").mkdir()
     os.symlink(tmp_path / "shared", place / "torchvision" / "MNIST")
-    os.symlink(tmp_path / "shared.zip", place / "own" / "shared-1.zip")
-    assert keeping.remove("mnist") and keeping.remove("zip:shared-1")
+    os.symlink(tmp_path / "shared.zip", place / "own" / "shared-0123456789abcdef.zip")
+    assert storage.remove("mnist") and storage.remove("zip:shared-0123456789abcdef")
     assert not list((place / "torchvision").iterdir()) and not list((place / "own").iterdir())
     assert (tmp_path / "shared" / "raw" / "a.gz").exists() and (tmp_path / "shared.zip").exists()
 
@@ -150,8 +152,8 @@ def test_the_command_lists_asks_and_deletes(tmp_path, place, capsys, monkeypatch
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert command.main(["--remove", name]) == 1
     said = capsys.readouterr()
-    assert "not resumed" in said.out and "--yes" in said.err and keeping.thing(name) is not None
+    assert "not resumed" in said.out and "--yes" in said.err and storage.thing(name) is not None
     with pytest.raises(SystemExit):
         command.main(["--yes"])
-    assert command.main(["--remove", name, "--yes"]) == 0 and keeping.things() == []
+    assert command.main(["--remove", name, "--yes"]) == 0 and storage.things() == []
     assert f"Deleted: {name}." in capsys.readouterr().out

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gan_core import checkpoint
-from gan_core.latent import LatentView, find_directions, load_live, seed_z
+from gan_core.latent.driving import LatentView, find_directions, load_live, seed_z
+from gan_core.runs import checkpoint
 
 
 class Generator(nn.Sequential):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gan_core import registry
-from gan_core.losses import COURSE, NON_SATURATING, believed, probability_real
+from gan_core.losses.adversarial import COURSE, NON_SATURATING, believed, probability_real
 
 LOSSES = pytest.mark.parametrize("name", registry.LOSSES)
 logits = hnp.arrays(np.float32, st.integers(1, 40).map(lambda n: (n,)), elements=st.floats(-25, 25, width=32))

@@ -6,9 +6,9 @@ import torch
 
 from gan_core import registry
 from gan_core.config import TrainConfig
+from gan_core.losses.regularizers import squared_gradients
 from gan_core.networks.mlp import PITCH, Discriminator, build
-from gan_core.regularizers import squared_gradients
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
 
 
 def weights(network):

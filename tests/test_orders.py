@@ -13,11 +13,11 @@ import psutil
 import pytest
 import torch
 
-from gan_core import checkpoint, pointers
 from gan_core.config import PRESETS
-from gan_core.run import CommandError, Run
-from gan_core.status import ENDED, Status
-from gan_core.ui.feed import Feed
+from gan_core.runs import checkpoint, checkpoint_index
+from gan_core.runs.run import CommandError, Run
+from gan_core.runs.status import ENDED, Status
+from gan_core.ui.run_events import RunEvents
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds; only a broken team needs them
@@ -41,7 +41,8 @@ class Group:
         what = ["-m", "gan_core.worker"]
         if before:
             script = run.path.parent / "before.py"
-            script.write_text(f"import os, sys\nfrom gan_core import worker\n{before}\nsys.exit(worker.main(sys.argv[1:]))\n")
+            script.write_text("import os, sys\nfrom gan_core.worker import process\n"
+                              f"{before}\nsys.exit(process.main(sys.argv[1:]))\n")
             what = [str(script)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self.agent = subprocess.Popen(
@@ -65,7 +66,7 @@ class Group:
         return next(child for child in psutil.Process(self.agent.pid).children()
                     if child.environ().get("RANK") == str(rank) and child.status() != psutil.STATUS_ZOMBIE)
 
-    def ask(self, command: str, **args: object) -> Status:
+    def request(self, command: str, **args: object) -> Status:
         return self.run.wait(self.run.send(command, **args), timeout=PATIENCE)
 
     def kept(self) -> checkpoint.Loaded:
@@ -106,35 +107,36 @@ def test_a_team_pauses_steps_tunes_restores_and_stops_as_one_process_does(start)
     group = start(None, 2, "--paused")
     status = group.until_state("paused")
     assert status.processes == 2 and status.threads == 1 and status.pid == group.process(0).pid
-    group.ask("step", network="both", count=3)
-    group.ask("step", network="discriminator", count=2)
+    group.request("step", network="both", count=3)
+    group.request("step", network="discriminator", count=2)
     with pytest.raises(CommandError, match="2 processes cannot share evenly"):
-        group.ask("tune", changes={"batch_size": 7})
-    assert group.ask("tune", changes={"batch_size": 4, "lr_d": 1e-3}).tuned == {"batch_size": 4, "lr_d": 1e-3}
-    group.ask("step", network="both", count=3)
+        group.request("tune", changes={"batch_size": 7})
+    assert group.request("tune", changes={"batch_size": 4, "lr_d": 1e-3}).tuned == {"batch_size": 4, "lr_d": 1e-3}
+    group.request("step", network="both", count=3)
     until(lambda: group.status().step == 8, "step 8")
     assert group.status().images == 8 * 5 + 4 * 3
-    assert group.ask("resume").state == "running"
+    assert group.request("resume").state == "running"
     group.until_step(30)
     asked = time.monotonic()
-    paused = group.ask("pause")
+    paused = group.request("pause")
     print(f"a pause took {time.monotonic() - asked:.2f} s")
     beat = group.status().heartbeat
     until(lambda: group.status().heartbeat > beat + 2, "a heartbeat while paused")
     assert group.status().step == paused.step
     # Back to the best, all of them: the same way is gone again, bit for bit.
-    group.ask("save")
-    pointer = pointers.read_pointer(group.run.checkpoint_folder)
-    pointers.write_pointer(group.run.checkpoint_folder, **pointer, pointer=pointers.BEST, name="fd", value=1.0, rank=[1.0])
+    group.request("save")
+    pointer = checkpoint_index.read_pointer(group.run.checkpoint_folder)
+    checkpoint_index.write_pointer(group.run.checkpoint_folder, **pointer, pointer=checkpoint_index.BEST,
+                                   name="fd", value=1.0, rank=[1.0])
 
     def three_more() -> checkpoint.Tensors:
-        group.ask("step", network="both", count=3)
+        group.request("step", network="both", count=3)
         until(lambda: group.status().step == paused.step + 3, "three steps")
-        group.ask("save")
+        group.request("save")
         return group.kept().tensors
 
     first = three_more()
-    assert group.ask("restore").step == paused.step
+    assert group.request("restore").step == paused.step
     again = three_more()
     assert all(torch.equal(first[name], again[name]) for name in first)
     group.run.send("stop")
@@ -150,7 +152,7 @@ def test_two_go_on_as_one_and_one_as_two_in_the_same_training(start) -> None:
             group = start(run, size, "--paused", lr_d=1e-5, lr_g=1e-5)
             run = group.run
             begun = group.until_state("paused").step
-            group.ask("step", network="both", count=5)
+            group.request("step", network="both", count=5)
             until(lambda begun=begun, group=group: group.status().step == begun + 5, "five steps")
             group.run.send("stop")
             assert group.end() == 0
@@ -170,7 +172,7 @@ def test_two_go_on_as_one_and_one_as_two_in_the_same_training(start) -> None:
 def test_a_process_killed_with_9_comes_back_and_the_run_goes_on_from_its_checkpoint(start, rank: int) -> None:
     group = start(restarts=2)
     group.until_step(20)
-    saved = group.ask("save").checkpoint_step
+    saved = group.request("save").checkpoint_step
     group.until_step(saved + 20)
     killed = time.monotonic()
     group.process(rank).kill()
@@ -196,8 +198,8 @@ def test_a_process_killed_with_9_comes_back_and_the_run_goes_on_from_its_checkpo
 def paused_and_killed(group, rank: int, life: int) -> None:
     """A rank of a paused run is killed: in that life it is paused at the same step, and can be stopped."""
     group.until_step(5)
-    paused = group.ask("pause")
-    group.ask("save")
+    paused = group.request("pause")
+    group.request("save")
     group.process(rank).kill()
     until(lambda: group.status().life == life and group.status().state == "paused", f"life {life}")
     assert group.status().step == paused.step
@@ -210,12 +212,13 @@ def test_a_paused_run_is_paused_again_after_a_kill(start) -> None:
 
 
 KILLED_TWICE = """
-from gan_core import distributed, life
-begin = life.Life._begin
+from gan_core.compute import distributed
+from gan_core.worker import session
+begin = session.Session._begin
 def once_more(self):
     if distributed.restarts() == 1: os.kill(os.getpid(), 9)
     begin(self)
-life.Life._begin = once_more
+session.Session._begin = once_more
 """
 
 
@@ -227,7 +230,7 @@ def test_a_paused_run_is_paused_again_after_two_kills_the_second_before_it_had_b
 def test_a_frozen_process_stills_the_heart_of_all_and_one_that_thaws_goes_on(start, rank: int) -> None:
     group = start()
     group.until_step(5)
-    feed = Feed(group.run)
+    feed = RunEvents(group.run)
 
     def silent() -> float:
         list(feed.refresh({}))
@@ -244,7 +247,8 @@ def test_a_frozen_process_stills_the_heart_of_all_and_one_that_thaws_goes_on(sta
 
 
 CRASHED = """
-from gan_core import distributed, trainer
+from gan_core.compute import distributed
+from gan_core.training import trainer
 step = trainer.Trainer.step
 def crash_once(self):
     if self.team.rank == RANK and self.step_count == 12 and not distributed.restarts(): raise RuntimeError("Bang.")
@@ -265,7 +269,7 @@ def test_a_process_that_crashes_is_started_again_and_the_run_has_not_failed_mean
 
 IMPATIENT = """
 from datetime import timedelta
-from gan_core import distributed
+from gan_core.compute import distributed
 distributed.PATIENCE = timedelta(seconds=4)
 """
 
@@ -273,11 +277,11 @@ distributed.PATIENCE = timedelta(seconds=4)
 def test_a_long_pause_is_no_silence_and_who_stays_frozen_is_replaced(start) -> None:
     group = start(restarts=1, before=IMPATIENT)
     group.until_step(5)
-    paused, began = group.ask("pause"), time.monotonic()
-    group.ask("save")
+    paused, began = group.request("pause"), time.monotonic()
+    group.request("save")
     until(lambda: time.monotonic() - began > 10, "twice the patience")
     assert group.status().life == 1
-    group.ask("step", network="both", count=2)
+    group.request("step", network="both", count=2)
     group.process(1).suspend()
     until(lambda: group.status().life == 2 and group.status().state == "paused", "the second life")
     assert group.status().step == paused.step
@@ -300,7 +304,7 @@ def test_a_signal_to_any_process_stops_all_saved(start, paused: bool) -> None:
     group = start()
     group.until_step(5)
     if paused:
-        group.ask("pause")
+        group.request("pause")
     group.process(1).send_signal(signal.SIGTERM)
     assert group.end() == 0
     status = group.status()
@@ -309,7 +313,7 @@ def test_a_signal_to_any_process_stops_all_saved(start, paused: bool) -> None:
 
 NAN = """
 import torch
-from gan_core import trainer
+from gan_core.training import trainer
 step = trainer.Trainer.step
 def poisoned(self):
     if self.team.rank == 1 and self.step_count == 12: next(self.D.parameters()).data.fill_(float("nan"))
@@ -337,10 +341,10 @@ def test_a_batch_that_cannot_be_shared_is_refused_in_words_once(start) -> None:
 
 
 LOST = """
-from gan_core import orders
-from gan_core.data.asking import DataError
+from gan_core.worker import coordinator
+from gan_core.data.types import DataError
 def gone(*_): raise DataError("own_none")
-if os.environ["RANK"] == "1": orders.sources.load = gone
+if os.environ["RANK"] == "1": coordinator.loading.load = gone
 """
 
 
@@ -353,13 +357,13 @@ def test_a_process_that_has_no_data_says_so_and_all_end(start) -> None:
 
 
 OTHER = """
-from gan_core import orders
-load = orders.sources.load
+from gan_core.worker import coordinator
+load = coordinator.loading.load
 def other(config):
     found = load(config)
     found.data[::] = found.data[::-1].copy()
     return found
-if os.environ["RANK"] == "1": orders.sources.load = other
+if os.environ["RANK"] == "1": coordinator.loading.load = other
 """
 
 

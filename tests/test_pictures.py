@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from gan_core.data import pictures
-from gan_core.data.pictures import Unreadable, decoded
+from gan_core.data.reading import pictures
+from gan_core.data.reading.pictures import Unreadable, decoded
 
 RAMP = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28)
 BUSY = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -221,7 +221,7 @@ def test_sixteen_megapixels_are_the_limit_and_the_header_tells():
 def test_a_bomb_costs_no_memory():
     told = hostile.measured("""
 import hostile
-from gan_core.data.pictures import decoded, Unreadable, strictly
+from gan_core.data.reading.pictures import decoded, Unreadable, strictly
 before, reasons = peak(), []
 with strictly():
     for size in ((100_000, 100_000), (2**31 - 1, 2**31 - 1), (20_000, 700)):

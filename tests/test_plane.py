@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gan_core import plane
-from gan_core.plane import Axes
+from gan_core.evaluation import plane
+from gan_core.evaluation.plane import Axes
 
 AXES = Axes((1.0, -2.0), 0.5, (-3.0, 5.0, -6.0, 2.0))
 POINTS = st.lists(st.tuples(*[st.floats(-50, 50, width=32)] * 2), min_size=2, max_size=30, unique=True)

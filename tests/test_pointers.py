@@ -7,9 +7,9 @@ import os
 import psutil
 import pytest
 
-from gan_core import pointers as p
 from gan_core.config import PRESETS
-from gan_core.run import Run, RunError
+from gan_core.runs import checkpoint_index as p
+from gan_core.runs.run import Run, RunError
 
 
 def make(folder, step, best=False):

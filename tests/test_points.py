@@ -5,10 +5,10 @@ import pytest
 from scipy import stats
 
 from gan_core import registry
-from gan_core.data import own
-from gan_core.data.asking import Ask
+from gan_core.data import uploads
 from gan_core.data.points import CENTRES, SIGMA
 from gan_core.data.points import SETS as MADE
+from gan_core.data.types import DataRequest
 
 SETS = pytest.mark.parametrize("name", ["ring", "grid"])
 
@@ -25,7 +25,7 @@ def test_the_modes_are_where_the_papers_put_them():
 
 @SETS
 def test_each_mode_is_a_gaussian_of_its_width_and_as_large_as_the_others(name):
-    loaded = registry.resolve(registry.DATASETS, name)(Ask(name))
+    loaded = registry.resolve(registry.DATASETS, name)(DataRequest(name))
     points, modes = loaded.data, loaded.labels
     assert points.dtype == np.float32 and points.shape == (100_000, 2) and modes.dtype == np.int64
     assert np.ptp(np.bincount(modes, minlength=len(CENTRES[name]))) == 0
@@ -40,7 +40,7 @@ def test_each_mode_is_a_gaussian_of_its_width_and_as_large_as_the_others(name):
 @pytest.mark.parametrize("name", ["ring", "grid", *MADE])
 def test_every_call_gives_the_same_points(name):
     load = registry.resolve(registry.DATASETS, name)
-    first, second = load(Ask(name)), load(Ask(name))
+    first, second = load(DataRequest(name)), load(DataRequest(name))
     np.testing.assert_array_equal(first.data, second.data)
     assert (first.labels is None) == (second.labels is None)
     if first.labels is not None:
@@ -48,7 +48,7 @@ def test_every_call_gives_the_same_points(name):
 
 
 def lab(name):
-    loaded = registry.resolve(registry.DATASETS, name)(Ask(name))
+    loaded = registry.resolve(registry.DATASETS, name)(DataRequest(name))
     assert loaded.data.dtype == np.float32 and loaded.data.shape == (100_000, 2)
     return loaded.data.astype(np.float64), loaded.labels
 
@@ -112,7 +112,7 @@ def test_the_spiral_has_two_even_arms_that_mirror_each_other():
 def test_a_drawing_is_its_points_jittered(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path))
     drawing = [[0.25, 0.5], [0.75, 0.5], [0.5, 1.0]]
-    loaded = registry.resolve(registry.DATASETS, "drawn")(Ask("drawn", own.keep_points(drawing)))
+    loaded = registry.resolve(registry.DATASETS, "drawn")(DataRequest("drawn", uploads.keep_points(drawing)))
     assert loaded.data.shape == (100_000, 2) and loaded.data.dtype == np.float32 and loaded.labels is None
     for k, point in enumerate(drawing):
         for axis in (0, 1):

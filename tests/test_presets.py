@@ -9,11 +9,11 @@ import torch
 from benchmarks import failures
 from benchmarks.failures import FAILURES
 from benchmarks.quality import Ruler
-from gan_core import regularizers
 from gan_core.config import PRESETS
 from gan_core.data.points import CENTRES, SIGMA
 from gan_core.evaluation.modes import SAMPLES, assess_modes
-from gan_core.trainer import Trainer
+from gan_core.losses import regularizers
+from gan_core.training.trainer import Trainer
 
 PROMISES: dict[str, Callable[[], None]] = {}  # name of the preset => what is promised of it
 KEPT_ELSEWHERE = {"course"}  # "exactly": Keras is asked in test_networks.py, the two updates are done by hand in test_trainer.py

@@ -4,23 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import probe
-from gan_core.acceleration import Resolved
+from gan_core.compute import autotune
+from gan_core.compute.choices import ComputeChoices
 from gan_core.config import PRESETS
-from gan_core.trainer import Trainer
+from gan_core.training.trainer import Trainer
+from gan_core.training.trial import trainer_builder
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), np.uint8))
+build = trainer_builder(IMAGES)
 CONFIG = PRESETS["quick"].replace(batch_size=4, latent_dim=8, device="cpu")
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     """No knowledge of earlier tests, bf16 worth a try, four cores, and torch's own threads left alone."""
-    monkeypatch.setattr(probe, "_known", {})
-    monkeypatch.setattr(probe, "has_bf16", lambda device: True)
-    monkeypatch.setattr(probe, "devices", lambda: ["cpu"])
-    monkeypatch.setattr(probe, "cores", lambda: 4)
-    monkeypatch.setattr(probe._Probe, "has_rewrites", lambda self, resolved: True)
+    monkeypatch.setattr(autotune, "_known", {})
+    monkeypatch.setattr(autotune, "has_bf16", lambda device: True)
+    monkeypatch.setattr(autotune, "devices", lambda: ["cpu"])
+    monkeypatch.setattr(autotune, "cores", lambda: 4)
+    monkeypatch.setattr(autotune._Probe, "has_rewrites", lambda self, choices: True)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -30,11 +32,11 @@ def measuring(monkeypatch, speed):
     """`speed(resolved)` in place of the stopwatch; returns the list of what was measured."""
     seen = []
 
-    def measured(self, resolved):
-        seen.append(resolved)
-        return speed(resolved)
+    def measured(self, choices):
+        seen.append(choices)
+        return speed(choices)
 
-    monkeypatch.setattr(probe._Probe, "_measured", measured)
+    monkeypatch.setattr(autotune._Probe, "_measured", measured)
     return seen
 
 
@@ -49,7 +51,7 @@ def test_the_fastest_combination_is_found_whatever_it_is(monkeypatch, precision,
         return 100.0 * 1.5 ** sum(getattr(r, name) == value for name, value in best.items()) / (1 + abs(r.threads - threads))
 
     measuring(monkeypatch, speed)
-    found = probe.choose(CONFIG, IMAGES)
+    found = autotune.choose(CONFIG, build)
     assert (found.precision, found.rewrites, found.memory_format, found.threads) == (precision, rewrites, memory_format, threads)
     assert dict(found.speeds)[threads] == max(speed for _, speed in found.speeds) and {n for n, _ in found.speeds} == {1, 2, 3, 4}
     assert torch.get_num_threads() == threads
@@ -57,50 +59,50 @@ def test_the_fastest_combination_is_found_whatever_it_is(monkeypatch, precision,
 
 def test_what_is_hardly_faster_is_not_chosen(monkeypatch):
     measuring(monkeypatch, lambda r: 100.0 + 2 * r.threads + 8 * (r.precision == "bf16") + 8 * (not r.rewrites))
-    found = probe.choose(CONFIG, IMAGES)
+    found = autotune.choose(CONFIG, build)
     assert (found.precision, found.rewrites, found.memory_format, found.threads) == ("fp32", True, "channels_last", 1)
 
 
 @pytest.mark.parametrize(("preset", "there"), [("course", True), ("quick", False)])
 def test_rewrites_are_measured_only_where_networks_have_them(monkeypatch, preset, there):
     monkeypatch.undo()
-    monkeypatch.setattr(probe, "_known", {})
-    monkeypatch.setattr(probe, "BUDGET", 60.0)
+    monkeypatch.setattr(autotune, "_known", {})
+    monkeypatch.setattr(autotune, "BUDGET", 60.0)
     seen = measuring(monkeypatch, lambda r: 1.0)
-    assert probe.choose(PRESETS[preset].replace(device="cpu", latent_dim=8, batch_size=2), IMAGES).rewrites
+    assert autotune.choose(PRESETS[preset].replace(device="cpu", latent_dim=8, batch_size=2), build).rewrites
     assert {r.rewrites for r in seen} == ({True, False} if there else {True})
 
 
 def test_what_was_hopeless_in_its_first_turn_has_no_second(monkeypatch):
     seen = measuring(monkeypatch, lambda r: 100.0 / r.threads**2)
-    assert probe.choose(CONFIG.replace(precision="fp32", rewrites="on", memory_format="channels_last"), IMAGES).threads == 1
+    assert autotune.choose(CONFIG.replace(precision="fp32", rewrites="on", memory_format="channels_last"), build).threads == 1
     assert [r.threads for r in seen] == [1, 2, 3, 4, 1]
 
 
 def test_what_a_person_has_chosen_is_not_measured(monkeypatch):
     seen = measuring(monkeypatch, lambda r: 1.0)
     config = CONFIG.replace(precision="fp32", rewrites="off", memory_format="contiguous", threads=3)
-    assert probe.choose(config, IMAGES) == Resolved("cpu", "fp32", "contiguous", 3, rewrites=False)
+    assert autotune.choose(config, build) == ComputeChoices("cpu", "fp32", "contiguous", 3, rewrites=False)
     assert seen == []
-    assert probe.choose(CONFIG, IMAGES, threads=2).threads == 2 and {r.threads for r in seen} == {2}
+    assert autotune.choose(CONFIG, build, threads=2).threads == 2 and {r.threads for r in seen} == {2}
 
 
 def test_the_same_work_again_measures_only_the_threads(monkeypatch):
     seen = measuring(monkeypatch, lambda r: 100.0 * r.threads + 100.0 * (r.precision == "bf16"))
-    first = probe.choose(CONFIG, IMAGES)
+    first = autotune.choose(CONFIG, build)
     del seen[:]
-    assert probe.choose(CONFIG.replace(seed=5, lr_d=1e-4), IMAGES) == first
+    assert autotune.choose(CONFIG.replace(seed=5, lr_d=1e-4), build) == first
     assert {(r.precision, r.memory_format, r.rewrites) for r in seen} == {("bf16", "channels_last", True)}
     del seen[:]
-    probe.choose(CONFIG.replace(batch_size=8), IMAGES)
+    autotune.choose(CONFIG.replace(batch_size=8), build)
     assert {r.precision for r in seen} == {"fp32", "bf16"}, "other work is measured anew"
 
 
 def test_when_the_time_is_up_what_is_known_decides(monkeypatch):
     seen = measuring(monkeypatch, lambda r: 100.0)
-    monkeypatch.setattr(probe, "BUDGET", 0.0)
-    monkeypatch.setattr(probe, "FOR_THREADS", 0.0)
-    assert probe.choose(CONFIG, IMAGES) == Resolved("cpu", "fp32", "channels_last", 1)
+    monkeypatch.setattr(autotune, "BUDGET", 0.0)
+    monkeypatch.setattr(autotune, "FOR_THREADS", 0.0)
+    assert autotune.choose(CONFIG, build) == ComputeChoices("cpu", "fp32", "channels_last", 1)
     assert seen == []
 
 
@@ -108,28 +110,28 @@ def test_what_a_device_cannot_do_is_not_chosen(monkeypatch):
     step = Trainer.step
 
     def lacking(self):
-        if self.resolved.rewrites or self.resolved.precision == "bf16":
+        if self.choices.rewrites or self.choices.precision == "bf16":
             raise NotImplementedError("fold is not implemented on this device")
         return step(self)
 
     monkeypatch.setattr(Trainer, "step", lacking)
-    monkeypatch.setattr(probe, "BUDGET", 60.0)
-    found = probe.choose(CONFIG.replace(threads=1), IMAGES)
+    monkeypatch.setattr(autotune, "BUDGET", 60.0)
+    found = autotune.choose(CONFIG.replace(threads=1), build)
     assert found.precision == "fp32" and not found.rewrites
 
 
 def test_a_probe_leaves_no_trace_in_a_run(monkeypatch):
     """With real measurements: the same run, before, after and between, bit for bit, and torch's own generator untouched."""
-    monkeypatch.setattr(probe, "cores", lambda: 2)
-    resolved = Resolved("cpu", "fp32", "channels_last", 1)
+    monkeypatch.setattr(autotune, "cores", lambda: 2)
+    choices = ComputeChoices("cpu", "fp32", "channels_last", 1)
 
     def run(disturb):
-        trainer = Trainer(CONFIG, IMAGES, resolved=resolved)
+        trainer = Trainer(CONFIG, IMAGES, choices=choices)
         trainer.step()
         if disturb:
-            found = probe.choose(CONFIG, IMAGES)
+            found = autotune.choose(CONFIG, build)
             assert found.threads in {1, 2} and found.device == "cpu"
-            assert probe._known, "it did measure"
+            assert autotune._known, "it did measure"
             torch.set_num_threads(1)
         trainer.step()
         return trainer.state_dict()
@@ -147,12 +149,13 @@ def test_no_choice_changes_a_step_beyond_rounding(preset):
     torch.set_num_threads(1)
     config = PRESETS[preset].replace(batch_size=2, latent_dim=8)
 
-    def losses(resolved):
-        torch.set_num_threads(resolved.threads)
-        trainer = Trainer(config, IMAGES, resolved=resolved)
+    def losses(choices):
+        torch.set_num_threads(choices.threads)
+        trainer = Trainer(config, IMAGES, choices=choices)
         return torch.tensor([[float(v) for v in trainer.step().values()] for _ in range(2)])
 
-    plain = losses(Resolved("cpu", "fp32", "contiguous", 1, rewrites=False))
-    for choice, tolerance in ((Resolved("cpu", "fp32", "contiguous", 1), 1e-3), (Resolved("cpu", "fp32", rewrites=False), 1e-3),
-                              (Resolved("cpu", "fp32", threads=2), 1e-3), (Resolved("cpu", "bf16"), 3e-2)):
+    plain = losses(ComputeChoices("cpu", "fp32", "contiguous", 1, rewrites=False))
+    for choice, tolerance in ((ComputeChoices("cpu", "fp32", "contiguous", 1), 1e-3),
+                              (ComputeChoices("cpu", "fp32", rewrites=False), 1e-3),
+                              (ComputeChoices("cpu", "fp32", threads=2), 1e-3), (ComputeChoices("cpu", "bf16"), 3e-2)):
         torch.testing.assert_close(losses(choice), plain, rtol=tolerance, atol=tolerance)

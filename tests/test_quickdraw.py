@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from standin import StandIn, drawings, npy
 
 from gan_core import registry
-from gan_core.data import quickdraw, room
-from gan_core.data.asking import Ask, DataError
+from gan_core.data import memory, quickdraw
 from gan_core.data.download import Unreachable
+from gan_core.data.types import DataError, DataRequest
 
 NAMES = ("sheep", "cat", "The Eiffel Tower")
 FILES = drawings(*NAMES)
@@ -29,7 +29,7 @@ def server(tmp_path, monkeypatch):
 
 
 def load(argument="sheep", limit=300, **more):
-    return quickdraw.source(Ask("quickdraw", argument, limit=limit, **more))
+    return quickdraw.source(DataRequest("quickdraw", argument, limit=limit, **more))
 
 
 def test_the_first_drawings_cost_their_bytes_and_a_header(server):
@@ -47,8 +47,8 @@ def test_what_is_here_works_without_a_network_and_smaller_wishes_too(server):
     server.status = 500
     for limit in (300, 7, 1):
         np.testing.assert_array_equal(load(limit=limit).data, pictures("sheep")[:limit])
-        assert quickdraw.ready(Ask("quickdraw", "sheep", limit=limit))
-    assert not any(quickdraw.ready(Ask("quickdraw", "sheep", limit=limit)) for limit in (301, 0))
+        assert quickdraw.ready(DataRequest("quickdraw", "sheep", limit=limit))
+    assert not any(quickdraw.ready(DataRequest("quickdraw", "sheep", limit=limit)) for limit in (301, 0))
     assert quickdraw.at_hand("quickdraw", 300) == ["quickdraw:sheep"] and quickdraw.at_hand("quickdraw", 301) == []
     with pytest.raises(Unreachable, match=r"status 500.* The first 300 drawings of it are here: a smaller max_images works"):
         load(limit=301)
@@ -57,7 +57,7 @@ def test_what_is_here_works_without_a_network_and_smaller_wishes_too(server):
 def test_a_whole_category_is_enough_for_any_wish(server):
     assert len(load(limit=5000).data) == 1000 and len(load(limit=0).data) == 1000
     server.status = 500
-    assert quickdraw.ready(Ask("quickdraw", "sheep")) and len(load(limit=10**6).data) == 1000
+    assert quickdraw.ready(DataRequest("quickdraw", "sheep")) and len(load(limit=10**6).data) == 1000
 
 
 def test_some_categories_share_evenly_and_are_the_labels(server):
@@ -74,12 +74,12 @@ def test_size_and_colour_are_as_asked(server):
 
 @given(limit=st.integers(0, 10**6), count=st.integers(1, 5))
 def test_shares_are_even_and_no_more_than_the_limit(limit, count):
-    ask = Ask("quickdraw", limit=limit)
+    request = DataRequest("quickdraw", limit=limit)
     if 0 < limit < count:
         with pytest.raises(DataError, match=f"give at least {count}"):
-            quickdraw._shares(ask, ("x",) * count)
+            quickdraw._shares(request, ("x",) * count)
         return
-    shares = quickdraw._shares(ask, ("x",) * count)
+    shares = quickdraw._shares(request, ("x",) * count)
     assert sum(shares) == (limit or 20_000) and max(shares) - min(shares) <= 1
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_file_is_fetched_again(server, tmp_path):
     load(limit=300)
     (path,) = tmp_path.rglob("*.npy")
     path.write_bytes(b"damaged" + path.read_bytes()[7:])
-    assert not quickdraw.ready(Ask("quickdraw", "sheep", limit=10))
+    assert not quickdraw.ready(DataRequest("quickdraw", "sheep", limit=10))
     np.testing.assert_array_equal(load(limit=300).data, pictures("sheep")[:300])
 
 
@@ -143,7 +143,7 @@ def test_a_file_cut_on_the_disk_goes_on(server, tmp_path):
 
 
 def test_no_room_is_said_before_drawings_are_fetched(server, monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: room.SPARE + 100 * 792)
+    monkeypatch.setattr(memory, "available", lambda: memory.SPARE + 100 * 792)
     with pytest.raises(DataError, match="set max_images to 100 or less"):
         load(limit=300)
     assert server.sent <= 256

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core.randomness import Draws, seed_for
+from gan_core.losses.randomness import Draws, seed_for
 
 
 def test_a_draw_depends_on_seed_stream_and_index_and_on_nothing_before_it() -> None:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core import regularizers as reg
+from gan_core.losses import regularizers as reg
 
 
 def linear(weight):

@@ -17,13 +17,13 @@ import psutil
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from gan_core import remote
 from gan_core.config import TrainConfig
-from gan_core.remote import gate
-from gan_core.remote.address import Address
-from gan_core.remote.outgoing import Outgoing
-from gan_core.run import CommandError, MetricsReader, Run, RunError, list_runs
-from gan_core.status import Status, controls
+from gan_core.runs import remote
+from gan_core.runs.remote import gate
+from gan_core.runs.remote.address import Address
+from gan_core.runs.remote.outgoing import Outgoing
+from gan_core.runs.run import CommandError, MetricsReader, Run, RunError, list_runs
+from gan_core.runs.status import Status, controls
 
 STARTER = Path(__file__).parent.parent / "checkpoints" / "starter-digits"
 PNG = (STARTER / "real.png").read_bytes()
@@ -104,7 +104,7 @@ def test_a_second_look_fetches_the_tail_of_the_curves_and_nothing_that_is_here(t
     assert outgoing.send() and not outgoing.send()
     mirror = remote.Mirror(url, tmp_path / "there", tell=lambda name, done, total: fetched.append((name, done, total)))
     assert mirror.refresh() and fetched[-1][1] == fetched[-1][2] > 60 * len(PNG)
-    reader = MetricsReader(mirror.run)
+    reader = MetricsReader(mirror.run.path)
     assert len(reader.new()[0]) == 60
     assert not mirror.refresh(), "nothing has changed"
     fetched.clear()
@@ -121,7 +121,7 @@ def test_a_resume_elsewhere_takes_its_lost_pictures_away_here_too(tmp_path: Path
     remote.push(fake.run, url)
     mirror = remote.Mirror(url, tmp_path / "there")
     mirror.refresh()
-    reader = MetricsReader(mirror.run)
+    reader = MetricsReader(mirror.run.path)
     reader.new()
     for frame in fake.run.frames():
         if frame.step > 3:
@@ -172,7 +172,7 @@ def test_two_addresses_with_the_same_name_do_not_share_a_copy(tmp_path: Path, ur
 
 
 def with_checkpoint(fake: Fake) -> bytes:
-    from gan_core.pointers import write_pointer
+    from gan_core.runs.checkpoint_index import write_pointer
 
     data = os.urandom(3000)
     (fake.run.checkpoint_folder / "step-2.safetensors").write_bytes(data)
@@ -374,8 +374,8 @@ def test_a_torn_line_is_kept_as_the_readers_know_it_and_a_half_one_waits(tmp_pat
 
 
 def test_networks_from_a_stranger_meet_the_checkpoints_gate_when_they_are_opened(tmp_path: Path, url: str, good: Fake) -> None:
-    from gan_core.checkpoint import CheckpointError
-    from gan_core.latent import load_live
+    from gan_core.latent.driving import load_live
+    from gan_core.runs.checkpoint import CheckpointError
 
     put(url, "live/3.safetensors", b"\xff" * 8 + b"{}" * 100)
     copy = remote.pull(url, tmp_path / "there")
@@ -554,7 +554,7 @@ def command(*args: str) -> subprocess.CompletedProcess[str]:
 
 def remote_main(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
     """The same in this process."""
-    from gan_core.remote.__main__ import main
+    from gan_core.runs.remote.__main__ import main
 
     before = signal.getsignal(signal.SIGTERM)
     try:

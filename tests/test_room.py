@@ -4,35 +4,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core.data import room
-from gan_core.data.asking import DataError
+from gan_core.data import memory
+from gan_core.data.types import DataError
 
 
 @given(fits=st.integers(1, 10**7), over=st.integers(1, 10**7), side=st.sampled_from([28, 32, 64]),
        channels=st.sampled_from([1, 3]), data=st.data())
 def test_the_number_in_the_sentence_fits_and_one_more_does_not(fits, over, side, channels, data):
-    each = channels * side * side + room.LABEL
-    free = room.SPARE + fits * each + data.draw(st.integers(0, each - 1))
+    each = channels * side * side + memory.LABEL
+    free = memory.SPARE + fits * each + data.draw(st.integers(0, each - 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "available", lambda: free)
+        patch.setattr(memory, "available", lambda: free)
         for count in (fits + over, fits + 1):
             with pytest.raises(DataError, match=f"set max_images to {fits:,} or less, or choose a smaller image_size"):
-                room.check(count, (channels, side, side), "A set")
-        room.check(fits, (channels, side, side), "A set")
+                memory.check(count, (channels, side, side), "A set")
+        memory.check(fits, (channels, side, side), "A set")
 
 
 def test_words_where_nothing_fits(monkeypatch):
-    monkeypatch.setattr(room, "available", lambda: 1000)
+    monkeypatch.setattr(memory, "available", lambda: 1000)
     with pytest.raises(DataError, match=r"^A set: 10 pictures of 3 x 64 x 64 need 0\.1 MB .* and 0 bytes are free; end other"):
-        room.check(10, (3, 64, 64), "A set")
+        memory.check(10, (3, 64, 64), "A set")
     with pytest.raises(DataError, match=r"svhn needs 450 MB .* end other programs first"):
-        room.need(450_000_000, "svhn")
+        memory.need(450_000_000, "svhn")
 
 
 def test_this_machine_has_room_for_a_picture():
-    room.check(1, (1, 28, 28), "A set")
+    memory.check(1, (1, 28, 28), "A set")
     with pytest.raises(DataError, match="max_images"):
-        room.check(10**13, (1, 28, 28), "A set")
+        memory.check(10**13, (1, 28, 28), "A set")
 
 
 def group(folder, limit, used, cache, names):
@@ -53,14 +53,14 @@ V2, V1 = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usa
     ("0::/a\n", [("a", 1000, 1500, 0, V2)], 0),
 ])
 def test_limits_of_control_groups(tmp_path, monkeypatch, lines, groups, left):
-    monkeypatch.setattr(room, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(room, "OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "own")
     (tmp_path / "own").write_text(lines)
     for name, *rest in groups:
         group(tmp_path / "cgroup" / name, *rest)
-    assert room.available() == left
+    assert memory.available() == left
 
 
 def test_without_groups_the_machine_is_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "OWN_GROUPS", tmp_path / "missing")
-    assert room.available() > 1 << 20
+    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "missing")
+    assert memory.available() > 1 << 20

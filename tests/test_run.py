@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gan_core.compute.processes import process_exists
 from gan_core.config import PRESETS, ConfigError, TrainConfig
-from gan_core.processes import process_exists
-from gan_core.run import CommandError, MetricsReader, Run, RunError, folder_name, list_runs
-from gan_core.sentences import ENGLISH, Misfit
-from gan_core.status import Status, controls
+from gan_core.messages import ENGLISH, Misfit
+from gan_core.runs.run import CommandError, MetricsReader, Run, RunError, folder_name, list_runs
+from gan_core.runs.status import Status, controls
 
 ME = psutil.Process()
 
@@ -116,7 +116,7 @@ def test_a_disk_without_room_makes_no_half_a_run(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gan_core.run.atomic_write", full)
+    monkeypatch.setattr("gan_core.runs.run.atomic_write", full)
     with pytest.raises(RunError, match="No space left on device; choose another"):
         Run.create(TrainConfig(), tmp_path, name="sheep")
     assert list(tmp_path.iterdir()) == []
@@ -124,7 +124,7 @@ def test_a_disk_without_room_makes_no_half_a_run(tmp_path, monkeypatch):
 
 def test_two_runs_of_the_same_second_never_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, first_tries = uuid.uuid4, ["aaaa", "aaaa"]
-    monkeypatch.setattr("gan_core.run.time.strftime", lambda *_: "20260101-000000")
+    monkeypatch.setattr("gan_core.runs.run.time.strftime", lambda *_: "20260101-000000")
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(hex=first_tries.pop() * 8) if first_tries else real())
     taken = tmp_path / "run-20260101-000000-aaaa"
     taken.mkdir()
@@ -258,7 +258,7 @@ def test_a_new_life_replaces_what_the_old_one_did_beyond_its_checkpoint(tmp_path
 
 def test_a_follower_is_told_to_forget_when_the_run_was_set_back(tmp_path: Path) -> None:
     run = make(tmp_path)
-    reader = MetricsReader(run)
+    reader = MetricsReader(run.path)
     assert reader.new() == ([], False)
     segment(run, 1, 0, range(1, 11))
     assert [r["step"] for r in reader.new()[0]] == list(range(1, 11))
@@ -273,7 +273,7 @@ def test_a_follower_is_told_to_forget_when_the_run_was_set_back(tmp_path: Path) 
 
 def test_half_a_line_waits_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:
     run = make(tmp_path)
-    reader = MetricsReader(run)
+    reader = MetricsReader(run.path)
     segment(run, 1, 0, range(1, 3), tail='{"step": 3, "d_lo')
     assert [r["step"] for r in reader.new()[0]] == [1, 2]
     with open(run.metrics_path(1), "a") as file:
@@ -288,7 +288,7 @@ lives = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 30)), min_size=1,
 def test_however_it_is_followed_the_curve_is_what_happened_last_at_each_step(tmp_path_factory, lives: list, every: int) -> None:
     run = make(tmp_path_factory.mktemp("run"))
     truth: dict[int, int] = {}
-    reader, followed = MetricsReader(run), []
+    reader, followed = MetricsReader(run.path), []
     end = 0
     for life, (start, count) in enumerate(lives, start=1):
         start = min(start, end)

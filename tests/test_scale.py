@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import scale, scale_model
 from benchmarks.scale_model import Link
-from gan_core.run import Run, list_runs
+from gan_core.runs.run import Run, list_runs
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,12 +12,12 @@ from string import Formatter
 import numpy as np
 import pytest
 
-from gan_core import sentences
-from gan_core.data.asking import Cancelled, DataError
-from gan_core.data.pictures import REASONS
-from gan_core.sentences import ENGLISH, Fault, Misfit, because, english, part, size
+from gan_core import messages
+from gan_core.data.reading.pictures import REASONS
+from gan_core.data.types import Cancelled, DataError
+from gan_core.messages import ENGLISH, Fault, Misfit, because, english, part, size
 
-PACKAGE = Path(sentences.__file__).parent
+PACKAGE = Path(messages.__file__).parent
 FAULTS = {"Fault", "Misfit", "NotAll", "DataError", "Unreachable", "Cancelled", "Failed", "Cut", "Stale", "part", "piece"}
 
 
@@ -28,7 +28,7 @@ def placeholders(key: str) -> set[str]:
 @functools.cache
 def nodes() -> tuple[tuple[str, ast.AST], ...]:
     """(file, call or class) of every one in the package that may have to do with faults."""
-    own = re.compile("sentences import|" + "|".join(sorted(FAULTS - {"part", "piece"})))  # others have a `part` of their own
+    own = re.compile("messages import|" + "|".join(sorted(FAULTS - {"part", "piece"})))  # others have a `part` of their own
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
@@ -131,6 +131,6 @@ def test_parts_without_an_end_are_refused():
 
 
 def test_all_that_a_full_disk_may_hinder_has_words():
-    text = (PACKAGE / "life.py").read_text(encoding="utf-8")
+    text = (PACKAGE / "worker" / "session.py").read_text(encoding="utf-8")
     doing = set(re.findall(r'_try\("([^"]+)"', text)) | set(re.findall(r'\("(\w+)", (?:lambda: )?self\.recorder\.', text))
     assert len(doing) == 6 and {f"doing_{what}" for what in doing} == {key for key in english() if key.startswith("doing_")}

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from test_remote import ROOT, Fake
 
-from gan_core import sinks
-from gan_core.run import Run
-from gan_core.sentences import ENGLISH
+from gan_core.integrations import follower as integrations
+from gan_core.messages import ENGLISH
+from gan_core.runs.run import Run
 
 
 def told(run: Run) -> dict[str, list[tuple[int, Any]]]:
@@ -44,7 +44,7 @@ def told(run: Run) -> dict[str, list[tuple[int, Any]]]:
 def follow(run: Run, name: str = "tensorboard") -> dict[str, list[tuple[int, Any]]]:
     stop = threading.Event()
     stop.set()  # one look
-    sinks.follow(run, name, stop)
+    integrations.follow(run, name, stop)
     return told(run) if name == "tensorboard" else {}
 
 
@@ -90,7 +90,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
     """first: how much was told before the run went back (it may have been less than was trained)."""
     fake = Fake(tmp_path)
     fake.step(first)
-    follower = sinks.Follower(fake.run, "tensorboard")
+    follower = integrations.Follower(fake.run, "tensorboard")
     follower.turn()
     if again:
         follower.sink.close()
@@ -100,7 +100,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
         fake.line({"step": start, "t": 0.0, "mark": {"kind": "restore", "changes": {}}})
         fake.step(10)
     if again:
-        follower = sinks.Follower(fake.run, "tensorboard")
+        follower = integrations.Follower(fake.run, "tensorboard")
     follower.turn()
     follower.sink.close()
     found, records = told(fake.run), fake.run.metrics()
@@ -112,17 +112,17 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
 
 def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Fake(tmp_path).run
-    with pytest.raises(sinks.SinkError, match="no log 'wandb'; choose from: tensorboard, trackio"):
-        sinks.Logs(run, ["tensorboard", "wandb"], pytest.fail)
-    monkeypatch.setitem(sinks.SINKS, "trackio", ("a_package_that_nobody_has", sinks.Trackio))
-    with pytest.raises(sinks.SinkError, match=r"pip install a_package_that_nobody_has$"):
-        sinks.check(["trackio"])
+    with pytest.raises(integrations.SinkError, match="no log 'wandb'; choose from: tensorboard, trackio"):
+        integrations.FollowerProcesses(run, ["tensorboard", "wandb"], pytest.fail)
+    monkeypatch.setitem(integrations.SINKS, "trackio", ("a_package_that_nobody_has", integrations.Trackio))
+    with pytest.raises(integrations.SinkError, match=r"pip install a_package_that_nobody_has$"):
+        integrations.check(["trackio"])
 
 
 def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -> None:
     fake, notices = Fake(tmp_path), []
     (fake.run.path / "tensorboard").write_text("in the way")
-    logs = sinks.Logs(fake.run, ["tensorboard"], notices.append)
+    logs = integrations.FollowerProcesses(fake.run, ["tensorboard"], notices.append)
     logs.close()
     assert len(notices) == 1 and ENGLISH.say(notices[0]).startswith("Logging to tensorboard has ended (FileExistsError")
     fake.step()
@@ -147,7 +147,7 @@ fake.end()
     trainer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], text=True,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     run, notices = Run.open(trainer.stdout.readline().strip()), []
-    logs = sinks.Logs(run, ["tensorboard"], notices.append)
+    logs = integrations.FollowerProcesses(run, ["tensorboard"], notices.append)
     for _ in range(50):
         trainer.stdin.write("3\n")
         trainer.stdin.flush()
@@ -169,15 +169,15 @@ def test_trackio_is_told_the_same_and_tells_a_run_that_went_back_again(tmp_path:
     fake.step(12)
     code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n" + """
 import json, threading
-from gan_core import sinks
-from gan_core.run import Run
-from gan_core.sentences import ENGLISH
+from gan_core.integrations import follower
+from gan_core.runs.run import Run
+from gan_core.messages import ENGLISH
 run, stop = Run.open(sys.argv[1]), threading.Event()
 stop.set()
-sinks.follow(run, "trackio", stop)
+follower.follow(run, "trackio", stop)
 from trackio.sqlite_storage import SQLiteStorage
 with open(sys.argv[2], "w") as file:
-    json.dump(SQLiteStorage.get_logs(sinks.PROJECT, run.id), file, default=str)
+    json.dump(SQLiteStorage.get_logs(follower.PROJECT, run.id), file, default=str)
 """
 
     def rows() -> list[dict[str, Any]]:

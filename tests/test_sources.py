@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from standin import StandIn, drawings
 
-from gan_core import registry, sources
+from gan_core import registry
 from gan_core.config import TrainConfig
-from gan_core.data.asking import Cancelled, DataError
+from gan_core.data import loading
+from gan_core.data.types import Cancelled, DataError
 
 NOWHERE = "http://127.0.0.1:1"
 SHEEP = TrainConfig(dataset="quickdraw:sheep", max_images=40)
@@ -26,25 +27,25 @@ def server(tmp_path, monkeypatch):
 
 
 def test_without_a_network_the_sentence_says_what_was_tried_and_what_works(server, monkeypatch):
-    sources.load(SHEEP)
+    loading.load(SHEEP)
     monkeypatch.setenv("GAN_PLAYGROUND_QUICKDRAW", NOWHERE)
     with pytest.raises(DataError) as caught:
-        sources.load(SHEEP.replace(dataset="quickdraw:cat"))
+        loading.load(SHEEP.replace(dataset="quickdraw:cat"))
     sentence = str(caught.value)
     assert f"{NOWHERE}/cat.npy: 127.0.0.1 cannot be reached" in sentence
     works = sentence.partition("These work now, without a network: ")[2].rstrip(".").split(", ")
     assert {"digits", "ring", "quickdraw:sheep"} <= set(works) and "quickdraw:cat" not in works
-    assert works == sources.offline(40)
+    assert works == loading.offline(40)
 
 
 def test_all_that_works_without_a_network_does(server, monkeypatch):
-    sources.load(SHEEP)
+    loading.load(SHEEP)
     monkeypatch.setenv("GAN_PLAYGROUND_QUICKDRAW", NOWHERE)
-    for name in sources.offline(40):
+    for name in loading.offline(40):
         config = SHEEP.replace(dataset=name)
-        assert sources.ready(config)
-        assert len(sources.load(config).data) > 0
-    assert "quickdraw:sheep" in sources.offline(40) and "quickdraw:sheep" not in sources.offline()
+        assert loading.ready(config)
+        assert len(loading.load(config).data) > 0
+    assert "quickdraw:sheep" in loading.offline(40) and "quickdraw:sheep" not in loading.offline()
 
 
 def test_every_download_says_whether_it_is_here(server, monkeypatch, tmp_path):
@@ -52,29 +53,29 @@ def test_every_download_says_whether_it_is_here(server, monkeypatch, tmp_path):
 
     monkeypatch.setattr(torchvision_sets, "DEBIAN", tmp_path / "missing")
     downloads = [name for name, entry in registry.DATASETS.items() if entry.download]
-    assert len(downloads) == 7 and not any(sources.ready(TrainConfig(dataset=name)) for name in downloads)
-    assert not set(downloads) & {name.partition(":")[0] for name in sources.offline()}
+    assert len(downloads) == 7 and not any(loading.ready(TrainConfig(dataset=name)) for name in downloads)
+    assert not set(downloads) & {name.partition(":")[0] for name in loading.offline()}
     for name in downloads[1:]:
         with pytest.raises(DataError, match=f"{NOWHERE}/{name}/.*These work now"):
-            sources.load(TrainConfig(dataset=name))
+            loading.load(TrainConfig(dataset=name))
 
 
 def test_progress_comes_through_and_so_does_a_cancel(server):
     seen = []
-    assert not sources.ready(SHEEP)
+    assert not loading.ready(SHEEP)
     with pytest.raises(Cancelled):
-        sources.load(SHEEP, seen.append, lambda: len(seen) > 2)
-    loaded = sources.load(SHEEP, seen.append)
-    assert {progress.stage for progress in seen} == {"downloading", "reading"} and sources.ready(SHEEP)
+        loading.load(SHEEP, seen.append, lambda: len(seen) > 2)
+    loaded = loading.load(SHEEP, seen.append)
+    assert {progress.stage for progress in seen} == {"downloading", "reading"} and loading.ready(SHEEP)
     about = loaded.about()
     assert (about["count"], about["shape"], about["found"], about["bytes"]) == (40, [1, 28, 28], 1000, 40 * 784)
     assert loaded.data.dtype == np.uint8
 
 
 def test_looking_at_what_is_here_and_reading_it_needs_no_torch(server):
-    sources.load(SHEEP)
-    code = ("import sys; from gan_core import sources; from gan_core.config import TrainConfig; sources.offline();"
-            "sources.load(TrainConfig(dataset='quickdraw:sheep', max_images=40));"
+    loading.load(SHEEP)
+    code = ("import sys; from gan_core.config import TrainConfig; from gan_core.data import loading; loading.offline();"
+            "loading.load(TrainConfig(dataset='quickdraw:sheep', max_images=40));"
             "print('torch' in sys.modules, 'httpx' in sys.modules)")
     root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The tables of docs/architecture.md are the oracle: every state, every transition, every button."""
+"""The tables of docs/run-folder.md are the oracle: every state, every transition, every button."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core.status import ACTIVE, CONTROLS, ENDED, STATES, Status, controls
+from gan_core.runs.status import ACTIVE, CONTROLS, ENDED, STATES, Status, controls
 
-CONTRACT = (Path(__file__).parent.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+CONTRACT = (Path(__file__).parent.parent / "docs" / "run-folder.md").read_text(encoding="utf-8")
 
 
 def table(heading: str) -> list[list[str]]:
@@ -22,7 +22,7 @@ def names(cell: str) -> list[str]:
     return [name.strip() for name in cell.split(",")]
 
 
-ARROWS = {(a, b) for froms, tos in table("### The state table")[1:] for a in names(froms) for b in names(tos.split(" (")[0])}
+ARROWS = {(a, b) for froms, tos in table("## The state table")[1:] for a in names(froms) for b in names(tos.split(" (")[0])}
 
 
 @pytest.mark.parametrize("before", STATES)
@@ -46,7 +46,7 @@ def test_states_are_active_or_ended_and_all_in_the_contract() -> None:
 @pytest.mark.parametrize("has_checkpoint", [True, False])
 @pytest.mark.parametrize("shown", ["none", "starter", *STATES])
 def test_every_button_is_enabled_exactly_when_the_contract_says(shown: str, has_checkpoint: bool, has_best: bool) -> None:
-    header, *rows = table("### What each control means")
+    header, *rows = table("## What each control means")
     cells = next(row for row in rows if shown in names(row[0].replace(" or ", ", ")))
     conditions = {"yes": True, "if it has a checkpoint": has_checkpoint, "if it has a best one": has_best}
     expected = {button: conditions.get(cell, False)

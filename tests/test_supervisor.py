@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gan_core import supervisor as supervising
+from gan_core.compute.processes import myself, runs
 from gan_core.config import PRESETS
-from gan_core.processes import myself, runs
-from gan_core.run import Run
-from gan_core.supervisor import SILENCE, Supervisor, WorkerBusy, command, room_for
+from gan_core.runs import supervisor as supervising
+from gan_core.runs.run import Run
+from gan_core.runs.supervisor import SILENCE, Supervisor, WorkerBusy, command, room_for
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0
@@ -109,9 +109,9 @@ def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supe
 
 SERVER = """
 import sys, json
-from gan_core.processes import myself, runs
-from gan_core.run import Run
-from gan_core.supervisor import Supervisor
+from gan_core.compute.processes import myself, runs
+from gan_core.runs.run import Run
+from gan_core.runs.supervisor import Supervisor
 supervisor = Supervisor(sys.argv[1], threads=1)
 supervisor.start(Run.open(sys.argv[2]))
 supervisor.warm()

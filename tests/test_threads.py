@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core import threads
-from gan_core.threads import PATIENCE, Threads, ThreadWatch, ladder
+from gan_core.compute import thread_tuner
+from gan_core.compute.thread_tuner import PATIENCE, ThreadTuner, ThreadWatch, ladder
 
 ALONE = 100.0  # images a second of one thread
 
@@ -124,12 +124,12 @@ def test_what_was_never_measured_is_guessed_in_favour_of_the_threads_there_are()
 
 def test_a_chosen_number_stays_and_a_changed_one_reaches_torch(monkeypatch) -> None:
     before, used = torch.get_num_threads(), []
-    monkeypatch.setattr(threads.torch, "set_num_threads", used.append)
-    fixed = Threads(2, 0)
+    monkeypatch.setattr(thread_tuner.torch, "set_num_threads", used.append)
+    fixed = ThreadTuner(2, 0)
     for _ in range(50):
         assert fixed.after(1, 1.0) is None
     assert used == [2]
-    watched = Threads(2, 2, {1: 100.0, 2: 160.0})
+    watched = ThreadTuner(2, 2, {1: 100.0, 2: 160.0})
     assert [change for change in (watched.after(10, 1.0) for _ in range(5)) if change] == [(2, 1)]
     assert used == [2, 2, 1] and torch.get_num_threads() == before
     assert watched._idle() >= 0.0

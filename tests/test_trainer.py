@@ -9,8 +9,8 @@ from torch import nn
 
 from gan_core.config import LIVE, PRESETS, ConfigError, TrainConfig
 from gan_core.networks.layers import Dropout
-from gan_core.players import frozen_statistics
-from gan_core.trainer import Trainer
+from gan_core.training.setup import frozen_statistics
+from gan_core.training.trainer import Trainer
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), np.uint8))
 LABELS = torch.arange(40) % 4

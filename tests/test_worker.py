@@ -17,12 +17,13 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_core import checkpoint, pointers, registry
-from gan_core import worker as working
+from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.latent import load_live
-from gan_core.run import CommandError, Run
-from gan_core.status import ACTIVE, Status
+from gan_core.latent.driving import load_live
+from gan_core.runs import checkpoint, checkpoint_index
+from gan_core.runs.run import CommandError, Run
+from gan_core.runs.status import ACTIVE, Status
+from gan_core.worker import process as working
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0  # seconds; only a broken worker needs them
@@ -52,20 +53,20 @@ class Worker:
               None if not set(states) & set(ACTIVE) else self.process)
         return self.run.stored_status()
 
-    def ask(self, command: str, **args: object) -> Status:
+    def request(self, command: str, **args: object) -> Status:
         return self.run.wait(self.run.send(command, **args), timeout=PATIENCE)
 
     def steps(self, count: int, network: str = "both") -> Status:
         """`count` single steps of a paused run, waited for."""
         goal = self.run.stored_status().step + count
-        self.ask("step", network=network, count=count)
+        self.request("step", network=network, count=count)
         until(lambda: self.run.stored_status().step >= goal, f"step {goal}", self.process)
         status = self.run.stored_status()
         assert status.step == goal and status.state == "paused"
         return status
 
     def save(self) -> checkpoint.Loaded:
-        status = self.ask("save")
+        status = self.request("save")
         until(lambda: self.run.stored_status().checkpoint_step == status.step, "the checkpoint", self.process)
         return checkpoint.newest_valid(self.run.checkpoint_folder)
 
@@ -109,7 +110,7 @@ def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start)
     assert status.state == "running" and status.pid == worker.process.pid and run.is_alive()
     assert status.images >= 3 * 4 and status.device and status.precision in {"fp32", "bf16"} and status.threads == 1
 
-    paused = worker.ask("pause")
+    paused = worker.request("pause")
     assert paused.state == "paused" and paused.acknowledged[-1]["ok"] and paused.acknowledged[-1]["command"] == "pause"
     # It holds: the heart beats on, the step does not.
     beat = run.stored_status().heartbeat
@@ -118,7 +119,7 @@ def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start)
 
     kept = worker.save()
     assert kept.step == paused.step == kept.metadata["step"]
-    assert worker.ask("resume").state == "running"
+    assert worker.request("resume").state == "running"
     until(lambda: run.stored_status().step > paused.step, "more steps", worker.process)
     run.send("stop")
     ended = worker.until_state("stopped")
@@ -139,13 +140,13 @@ def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) 
     run = worker.run
     worker.until_state("paused")
     worker.steps(3)
-    status = worker.ask("tune", changes={"lr_d": 1e-4, "r1": 2.0})
+    status = worker.request("tune", changes={"lr_d": 1e-4, "r1": 2.0})
     assert status.tuned == {"lr_d": 1e-4, "r1": 2.0}
     assert run.metrics()[-1]["mark"] == {"kind": "tune", "changes": {"lr_d": [2e-3, 1e-4], "r1": [0.1, 2.0]}}
     for changes, said in (({"seed": 3}, "seed cannot change"), ({"lr_d": "fast"}, "lr_d is 'fast'; give a number"),
                           ({}, "nothing to change")):
         with pytest.raises(CommandError, match=said):
-            worker.ask("tune", changes=changes)
+            worker.request("tune", changes=changes)
     worker.kill()  # nobody has saved
 
     again = start(run, paused=True)
@@ -157,15 +158,16 @@ def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) 
 
 WATCHED = """
 import sys
-from gan_core import life, probe, threads, worker
-from gan_core.acceleration import Resolved
-probe.choose = lambda config, images, labels=None, threads=0: Resolved(threads=2)
-life.cores = lambda: 2
+from gan_core.compute import autotune, thread_tuner
+from gan_core.compute.choices import ComputeChoices
+from gan_core.worker import process, session
+autotune.choose = lambda config, build, threads=0: ComputeChoices(threads=2)
+session.cores = lambda: 2
 def add(self, images, seconds):
     self.steps_seen = getattr(self, "steps_seen", 0) + 1
     return 1 if self.steps_seen == 3 else None
-threads.ThreadWatch.add = add
-sys.exit(worker.main(sys.argv[1:]))
+thread_tuner.ThreadWatch.add = add
+sys.exit(process.main(sys.argv[1:]))
 """
 
 
@@ -207,7 +209,7 @@ def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_
     for command, args in (("step", {"network": "referee"}), ("step", {"network": "both", "count": 0}),
                           ("step", {"count": 10_001}), ("step", {"count": "many"}), ("pause", {})):
         with pytest.raises(CommandError) as caught:
-            worker.ask(command, **args)
+            worker.request(command, **args)
         assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
     (worker.run.path / "control" / "00-x.json").write_bytes(b"{torn")
     (worker.run.path / "control" / "01-x.json").write_text('{"schema": 1, "id": "odd", "command": ["fly"], "args": 5}')
@@ -245,18 +247,19 @@ def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Loaded,
     worker = start(paused=True)
     worker.until_state("paused")
     with pytest.raises(CommandError, match="Nothing has been measured"):
-        worker.ask("restore")
+        worker.request("restore")
     worker.steps(best)
     there = worker.save()
-    pointer = pointers.read_pointer(worker.run.checkpoint_folder)
-    pointers.write_pointer(worker.run.checkpoint_folder, **pointer, pointer=pointers.BEST, name="fd", value=1.0, rank=[1.0])
+    pointer = checkpoint_index.read_pointer(worker.run.checkpoint_folder)
+    checkpoint_index.write_pointer(worker.run.checkpoint_folder, **pointer, pointer=checkpoint_index.BEST,
+                                   name="fd", value=1.0, rank=[1.0])
     worker.steps(then)
     return worker, there, worker.save()
 
 
 def test_restore_goes_back_to_the_best_on_a_new_way_of_the_curves_and_pauses(start) -> None:
     worker, _, first = with_a_best(start, 2, 3)
-    status = worker.ask("restore")
+    status = worker.request("restore")
     assert (status.state, status.step, status.checkpoint_step, status.life) == ("paused", 2, 2, 2)
     assert [frame.step for frame in worker.run.frames()][-1] == 2 == worker.run.metrics()[-1]["step"]
     assert worker.run.metrics()[-1]["mark"] == {"kind": "restore", "changes": {}}
@@ -283,12 +286,12 @@ def test_a_real_run_measures_itself_keeps_its_best_and_goes_back_to_it(start) ->
     worker = start(measure_share=0.5)
     run = worker.run
     until(lambda: run.stored_status().best and run.floor(), "a measurement and its floor", worker.process)
-    status = worker.ask("pause")
+    status = worker.request("pause")
     line = next(record for record in run.metrics() if "quality" in record)
     assert set(run.floor()) == set(line["quality"]) and line["step"] <= status.step
     best = run.stored_status().best
     assert best["name"] == "fd" and best["value"] >= run.floor()["fd"]
-    restored = worker.ask("restore")
+    restored = worker.request("restore")
     assert restored.step == best["step"] < status.step and restored.best == best
     assert any(record.get("quality", {}).get("fd") == best["value"] for record in run.metrics())
 
@@ -391,13 +394,13 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
 
 def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) -> None:
     # A weight that is not a number, put where a real fault would put it; the checkpoint of step 0 is there by then.
-    code = ("import sys, torch; from gan_core import trainer, worker\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
             "step = trainer.Trainer.step\n"
             "def poisoned(self, *a, **k):\n"
             "    if self.step_count == 4: next(self.D.parameters()).data.fill_(float('nan'))\n"
             "    return step(self, *a, **k)\n"
             "trainer.Trainer.step = poisoned\n"
-            "sys.exit(worker.main(sys.argv[1:]))")
+            "sys.exit(process.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
@@ -423,13 +426,14 @@ def test_an_absurd_learning_rate_fails_as_diverged_or_trains_on_with_numbers(sta
 
 FULL = """
 import os, sys, errno
-from gan_core import files, worker
+from gan_core.runs import files
+from gan_core.worker import process
 fsync = os.fsync
 def full(descriptor):
     if os.path.exists(sys.argv[-1]): raise OSError(errno.ENOSPC, "No space left on device")
     fsync(descriptor)
 files.os.fsync = full
-sys.exit(worker.main(sys.argv[1:-1]))
+sys.exit(process.main(sys.argv[1:-1]))
 """
 
 
@@ -451,9 +455,9 @@ def test_a_full_disk_is_a_notice_and_training_goes_on_with_the_last_good_kept(st
 
 
 def test_out_of_memory_is_told_with_a_remedy(start) -> None:
-    code = ("import sys, torch; from gan_core import trainer, worker\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
             "def greedy(self, *a, **k): raise torch.OutOfMemoryError('CUDA out of memory.')\n"
-            "trainer.Trainer.step = greedy\nsys.exit(worker.main(sys.argv[1:]))")
+            "trainer.Trainer.step = greedy\nsys.exit(process.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
@@ -514,7 +518,7 @@ def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(
     first = start(paused=True, dataset=f"folder:{pictures}", image_size="28")
     first.until_state("paused")
     first.steps(2)
-    first.ask("stop")
+    first.request("stop")
     first.until_state("stopped")
     real = first.run.real_path.read_bytes()
 
@@ -523,13 +527,13 @@ def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(
     status = second.until_state("paused")
     assert "6 then, 7 now" in status.notice and not status.exact and second.run.about_data()["count"] == 7
     assert second.run.real_path.read_bytes() != real and second.steps(1).step == 3
-    second.ask("stop")
+    second.request("stop")
     second.until_state("stopped")
 
     third = start(first.run, paused=True)
     status = third.until_state("paused")
     assert not status.notice and not status.exact  # it stays so
-    third.ask("stop")
+    third.request("stop")
     third.until_state("stopped")
     Image.new("RGB", (28, 28), (250, 0, 0)).save(pictures / "7.png")
     fourth = start(first.run)

@@ -6,11 +6,11 @@ import argparse
 import sys
 import time
 
-from . import keeping
-from .asking import data_folder
+from . import storage
+from .types import data_folder
 
 
-def table(things: list[keeping.Thing]) -> str:
+def table(things: list[storage.Thing]) -> str:
     """One line each: name, kind, pictures or points, size, last used."""
     rows = [("name", "kind", "count", "MB", "last used")]
     for one in things:
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--remove", nargs="+", metavar="NAME", help="delete these, by the names in the list")
     parser.add_argument("--yes", action="store_true", help="delete without asking")
     args = parser.parse_args(argv)
-    things = keeping.things()
+    things = storage.things()
     if args.yes and not args.remove:
         parser.error("--yes was given without --remove; name what is to be deleted: --remove NAME.")
     if not args.remove:
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     for name in args.remove:
         try:
-            keeping.remove(name)
+            storage.remove(name)
         except OSError as error:
             print(f"{name} cannot be deleted: {error.strerror or error}. End what uses it and try again.", file=sys.stderr)
             return 1

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .asking import Ask, DataError, Loaded
-from .fit import fitted
+from .resize import fitted
+from .types import DataError, DataRequest, Loaded
 
 COUNT, SIZE = 5_000, 28
 
@@ -49,8 +49,8 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     return images, table[:, -1].astype(np.int64)
 
 
-def source(ask: Ask) -> Loaded:
+def source(request: DataRequest) -> Loaded:
     """An entry of the registry: in the form that is asked for; a limit takes the first of each class, as evenly as it goes."""
     images, labels = load()
-    taken = np.sort(np.argsort(np.arange(COUNT) % (COUNT // 10), kind="stable")[:ask.limit or COUNT])
-    return Loaded(fitted(images[taken], ask), labels[taken], tuple("0123456789"), found=COUNT)
+    taken = np.sort(np.argsort(np.arange(COUNT) % (COUNT // 10), kind="stable")[:request.limit or COUNT])
+    return Loaded(fitted(images[taken], request), labels[taken], tuple("0123456789"), found=COUNT)

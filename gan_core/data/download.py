@@ -18,12 +18,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..files import replace, sync_folder
-from ..sentences import because
-from ..sentences import part as piece
-from ..sentences import size as bytes_of
-from .asking import Ask, DataError
-from .wire import TICK, Cut, Failed, answer
+from ..messages import because
+from ..messages import part as piece
+from ..messages import size as bytes_of
+from ..runs.files import replace, sync_folder
+from .http import TICK, Cut, Failed, answer
+from .types import DataError, DataRequest
 
 PAUSE = 0.5  # seconds before a connection that was cut is tried again
 TRIES = 20  # connections for one file from one address; each must have brought something new
@@ -111,7 +111,7 @@ class _Part:
         sync_folder(self.whole.parent)
 
 
-def fetch(urls: str | Sequence[str], path: Path, ask: Ask, *, md5: str | None = None, size: int | None = None,
+def fetch(urls: str | Sequence[str], path: Path, request: DataRequest, *, md5: str | None = None, size: int | None = None,
           first: int | None = None) -> Path:
     """The file behind the first of `urls` that gives it, at `path`; a file that is there already is taken as it is.
 
@@ -124,7 +124,7 @@ def fetch(urls: str | Sequence[str], path: Path, ask: Ask, *, md5: str | None = 
         if _enough(path, size, first):  # before anything is written: the folder may be somebody else's
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path, ask):
+        with _alone(path, request):
             part = _Part(path)
             if _enough(path, size, first):  # another process was quicker
                 return path
@@ -133,12 +133,12 @@ def fetch(urls: str | Sequence[str], path: Path, ask: Ask, *, md5: str | None = 
             tried = []
             for url in [urls] if isinstance(urls, str) else urls:
                 try:
-                    _from(url, part, ask, md5, size, first)
+                    _from(url, part, request, md5, size, first)
                     part.finish(keep_note=first is not None)
                     return path
                 except Failed as error:
                     tried.append(piece("tried", url=url, reason=error))
-            failed = Unreachable("unreachable", dataset={"dataset": ask.name}, file=path.name, tried=tried)
+            failed = Unreachable("unreachable", dataset={"dataset": request.name}, file=path.name, tried=tried)
             raise Unreachable("unreachable_kept", first=failed, size=bytes_of(part.size)) if part.size else failed
     except Full as full:
         raise DataError("disk", file=path.name, folder=path.parent, reason=piece("no_room", need=full.args[0])) from full
@@ -161,7 +161,7 @@ def _beside(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _alone(path: Path, ask: Ask) -> Iterator[None]:
+def _alone(path: Path, request: DataRequest) -> Iterator[None]:
     """One process at a time; a killed one's lock is free again. Whoever waits can be cancelled."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     while True:
@@ -169,19 +169,19 @@ def _alone(path: Path, ask: Ask) -> Iterator[None]:
             lock.acquire(timeout=TICK)
             break
         except Timeout:
-            ask.step("downloading", 0, 0, path.name)
+            request.step("downloading", 0, 0, path.name)
     try:
         yield
     finally:
         lock.release()
 
 
-def _from(url: str, part: _Part, ask: Ask, md5: str | None, size: int | None, first: int | None) -> None:
+def _from(url: str, part: _Part, request: DataRequest, md5: str | None, size: int | None, first: int | None) -> None:
     """Fill the part from this address and check it. A connection that is cut is tried again as long as each brings more."""
     furthest = part.size if part.note.url == url else 0
     for attempt in range(TRIES):
         try:
-            _attempt(url, part, ask, size, first)
+            _attempt(url, part, request, size, first)
         except Stale as error:
             part.drop()
             if attempt:
@@ -191,10 +191,10 @@ def _from(url: str, part: _Part, ask: Ask, md5: str | None, size: int | None, fi
                 raise
             furthest = part.size
             for _ in range(round(PAUSE / TICK)):
-                ask.step("downloading", part.size, part.note.total, part.whole.name)
+                request.step("downloading", part.size, part.note.total, part.whole.name)
                 time.sleep(TICK)
         else:
-            if md5 is None or _md5(part, ask) == md5:
+            if md5 is None or _md5(part, request) == md5:
                 return
             part.drop()
             if not attempt and furthest:  # what was here before may have been spoilt: once more from the beginning
@@ -203,7 +203,7 @@ def _from(url: str, part: _Part, ask: Ask, md5: str | None, size: int | None, fi
             raise Failed("checksum")
 
 
-def _attempt(url: str, part: _Part, ask: Ask, size: int | None, first: int | None) -> None:
+def _attempt(url: str, part: _Part, request: DataRequest, size: int | None, first: int | None) -> None:
     """One connection: the part grows until it is whole. Raises Failed and its kinds, and OSError of the disk."""
     note = part.note
     have = part.size if note.url == url and note.version else 0
@@ -216,7 +216,7 @@ def _attempt(url: str, part: _Part, ask: Ask, size: int | None, first: int | Non
         headers["If-Range"] = note.version
 
     def waiting() -> None:
-        ask.step("downloading", part.size, part.note.total, part.whole.name)
+        request.step("downloading", part.size, part.note.total, part.whole.name)
 
     waiting()
     with contextlib.closing(answer(url, headers, waiting)) as came:
@@ -235,7 +235,7 @@ def _attempt(url: str, part: _Part, ask: Ask, size: int | None, first: int | Non
                 chunk = chunk[:end - done]
                 file.write(chunk)
                 done += len(chunk)
-                ask.step("downloading", done, min(end, total or end) if end < MOST else 0, part.whole.name)
+                request.step("downloading", done, min(end, total or end) if end < MOST else 0, part.whole.name)
                 if done >= end:
                     break
         if done >= MOST:
@@ -277,12 +277,12 @@ def _version(head: Any) -> str:
     return tag if tag.startswith('"') else head.get("last-modified", "")
 
 
-def _md5(part: _Part, ask: Ask) -> str:
+def _md5(part: _Part, request: DataRequest) -> str:
     """Of what is on the disk, not of what was thought to be written. torchvision's tables hold no other sum."""
     digest, done = hashlib.md5(usedforsecurity=False), 0
     with open(part.path, "rb") as file:
         while block := file.read(1 << 22):
             digest.update(block)
             done += len(block)
-            ask.step("reading", done, part.size, part.whole.name)
+            request.step("reading", done, part.size, part.whole.name)
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .asking import Ask, Loaded
+from .types import DataRequest, Loaded
 
 COUNT = 100_000  # points of a set, as many as PacGAN [1712.04086] trains on
 JITTER = 0.02  # standard deviation around a drawn point, of the unit square
@@ -26,16 +26,16 @@ SIGMA: dict[str, float] = {"ring": 0.01, "grid": 0.05}
 Made = tuple[np.ndarray, np.ndarray | None]  # points (COUNT, 2) float64, modes (COUNT,) int64 or None
 
 
-def source(ask: Ask) -> Loaded:
+def source(request: DataRequest) -> Loaded:
     """An entry of the registry: the set of this name, the same at every call. Raises DataError where a drawing is not there."""
-    if ask.name in CENTRES:
-        return Loaded(*_made(ask.name))
+    if request.name in CENTRES:
+        return Loaded(*_made(request.name))
     rng = np.random.default_rng(0)
-    if ask.name == "drawn":
-        from . import own  # here, because it knows pictures too: the other sets are there without Pillow
-        points, modes = drawn(rng, own.points(ask.argument))
+    if request.name == "drawn":
+        from . import uploads  # here, because it knows pictures too: the other sets are there without Pillow
+        points, modes = drawn(rng, uploads.points(request.argument))
     else:
-        points, modes = SETS[ask.name](rng)
+        points, modes = SETS[request.name](rng)
     return Loaded(points.astype(np.float32), modes)
 
 

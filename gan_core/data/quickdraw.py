@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from . import fit, room
-from .asking import Ask, DataError, Loaded, data_folder
+from . import memory, resize
 from .download import Unreachable, fetch
+from .types import DataError, DataRequest, Loaded, data_folder
 
 BASE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
 ALL = 20_000  # drawings where nobody says how many, all categories together
@@ -50,30 +50,35 @@ def chosen(argument: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known[name.lower()] for name in wanted))
 
 
-def source(ask: Ask) -> Loaded:
+def label(argument: str) -> str:
+    """What people call "sheep,cat": "sheep, cat"."""
+    return ", ".join(argument.split(","))
+
+
+def source(request: DataRequest) -> Loaded:
     """An entry of the registry. Labels say the category where there is more than one; `limit` is shared evenly."""
-    names = chosen(ask.argument)
-    wanted = [_announced(name, share, ask) for name, share in zip(names, _shares(ask, names), strict=True)]
-    room.check(sum(one.take for one in wanted), fit.form(SHAPE, ask), "Quick, Draw!")
-    parts = [_whole(one, ask) for one in wanted]
+    names = chosen(request.argument)
+    wanted = [_announced(name, share, request) for name, share in zip(names, _shares(request, names), strict=True)]
+    memory.check(sum(one.take for one in wanted), resize.form(SHAPE, request), "Quick, Draw!")
+    parts = [_whole(one, request) for one in wanted]
     takes = [part.take for part in parts]
-    data = fit.filled((images for part in parts for images in part.slices()), sum(takes), SHAPE, ask)
+    data = resize.filled((images for part in parts for images in part.slices()), sum(takes), SHAPE, request)
     labels = np.repeat(np.arange(len(parts)), takes) if len(parts) > 1 else None
     return Loaded(data, labels, names if len(parts) > 1 else (), found=sum(part.count for part in parts))
 
 
-def ready(ask: Ask) -> bool:
+def ready(request: DataRequest) -> bool:
     """Whether `source` needs no network now."""
     try:
-        names = chosen(ask.argument)
-        return all(_here(_path(name)).enough(share) for name, share in zip(names, _shares(ask, names), strict=True))
+        names = chosen(request.argument)
+        return all(_here(_path(name)).enough(share) for name, share in zip(names, _shares(request, names), strict=True))
     except DataError:
         return False
 
 
 def at_hand(name: str, limit: int) -> list[str]:
     """The data sets of this kind that are here, as far as `limit` wants them."""
-    return [f"{name}:{category}" for category in categories() if ready(Ask(name, category, limit=limit))]
+    return [f"{name}:{category}" for category in categories() if ready(DataRequest(name, category, limit=limit))]
 
 
 @dataclass(frozen=True)
@@ -93,13 +98,13 @@ class _Category:
         """uint8 (n, 1, 28, 28), until `take` of them came."""
         with open(self.path, "rb") as file:
             file.seek(self.offset)
-            for at in range(0, self.take, fit.SLICE):
-                n = min(fit.SLICE, self.take - at)
+            for at in range(0, self.take, resize.SLICE):
+                n = min(resize.SLICE, self.take - at)
                 yield np.frombuffer(file.read(n * PIXELS), np.uint8).reshape(n, *SHAPE)
 
 
-def _shares(ask: Ask, names: tuple[str, ...]) -> list[int]:
-    total = ask.limit or ALL
+def _shares(request: DataRequest, names: tuple[str, ...]) -> list[int]:
+    total = request.limit or ALL
     if total < len(names):
         raise DataError("category_share", field={"field": "max_images"}, limit=total, count=len(names))
     return [total // len(names) + (k < total % len(names)) for k in range(len(names))]
@@ -114,24 +119,24 @@ def _url(path: Path) -> str:
     return f"{base}/{quote(path.name)}"
 
 
-def _announced(name: str, share: int, ask: Ask) -> _Category:
+def _announced(name: str, share: int, request: DataRequest) -> _Category:
     """What there is of the category: its header is read, fetched where it is not here."""
     path = _path(name)
     here = _here(path)
     if not here.count:
         path.unlink(missing_ok=True)  # damaged: nothing of it can be used
-        fetch(_url(path), path, ask, first=HEAD)
+        fetch(_url(path), path, request, first=HEAD)
         here = _here(path, _url(path))
     return replace(here, take=min(share, here.count))
 
 
-def _whole(wanted: _Category, ask: Ask) -> _Category:
+def _whole(wanted: _Category, request: DataRequest) -> _Category:
     """The same, once `take` drawings of it are here."""
     if wanted.held >= wanted.take:
         return wanted
     path, url = wanted.path, _url(wanted.path)
     try:
-        fetch(url, path, ask, first=wanted.offset + wanted.take * PIXELS)
+        fetch(url, path, request, first=wanted.offset + wanted.take * PIXELS)
     except Unreachable as error:
         if not wanted.held:
             raise

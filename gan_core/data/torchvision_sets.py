@@ -21,9 +21,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import fit, room
-from .asking import Ask, DataError, Loaded, data_folder
+from . import memory, resize
 from .download import fetch
+from .types import DataError, DataRequest, Loaded, data_folder
 
 CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist": "EMNIST", "cifar10": "CIFAR10",
            "svhn": "SVHN"}  # a data set's name -> torchvision's class, whose tables are read
@@ -41,47 +41,47 @@ Opener = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
 Pair = tuple[Opener, Opener]  # pictures, labels
 
 
-def source(ask: Ask) -> Loaded:
+def source(request: DataRequest) -> Loaded:
     """An entry of the registry: the first `limit` of the training pictures, with labels and names. Raises DataError."""
-    if ask.name in ("cifar10", "svhn"):
-        return _colored(ask)
-    ask = _in_lower_case(ask)
-    if ask.name == "emnist" and ask.argument not in SPLITS:
-        raise DataError("no_split", split=ask.argument[:40], splits=SPLITS)
+    if request.name in ("cifar10", "svhn"):
+        return _colored(request)
+    request = _in_lower_case(request)
+    if request.name == "emnist" and request.argument not in SPLITS:
+        raise DataError("no_split", split=request.argument[:40], splits=SPLITS)
     damaged = False
-    for pair in _pairs(ask):
+    for pair in _pairs(request):
         try:
-            return _read(pair, ask)
+            return _read(pair, request)
         except DAMAGE:
             damaged = True
-    pair = _fetched(ask, afresh=damaged)
+    pair = _fetched(request, afresh=damaged)
     try:
-        return _read(pair, ask)
+        return _read(pair, request)
     except DAMAGE as error:
-        raise DataError("set_unreadable", dataset={"dataset": ask.name}, reason=error) from error
+        raise DataError("set_unreadable", dataset={"dataset": request.name}, reason=error) from error
 
 
-def _in_lower_case(ask: Ask) -> Ask:
+def _in_lower_case(request: DataRequest) -> DataRequest:
     """A split may be written in any case, as a category of Quick, Draw! may."""
-    return replace(ask, argument=ask.argument.lower())
+    return replace(request, argument=request.argument.lower())
 
 
-def ready(ask: Ask) -> bool:
+def ready(request: DataRequest) -> bool:
     """Whether `source` needs no network now, as far as names and sizes tell."""
     root = root_folder()
-    if ask.name == "cifar10":
+    if request.name == "cifar10":
         return all((root / "cifar-10-batches-py" / name).is_file() for name in CIFAR_FILES)
-    if ask.name == "svhn":
+    if request.name == "svhn":
         return (root / SVHN_FILE).is_file()
-    ask = _in_lower_case(ask)
-    return (ask.name != "emnist" or ask.argument in SPLITS) and any(True for _ in _pairs(ask))
+    request = _in_lower_case(request)
+    return (request.name != "emnist" or request.argument in SPLITS) and any(True for _ in _pairs(request))
 
 
 def at_hand(name: str, limit: int) -> list[str]:
     """The data sets of this kind that are here."""
     if name == "emnist":
-        return [f"emnist:{split}" for split in SPLITS if ready(Ask(name, split))]
-    return [name] if ready(Ask(name)) else []
+        return [f"emnist:{split}" for split in SPLITS if ready(DataRequest(name, split))]
+    return [name] if ready(DataRequest(name)) else []
 
 
 def root_folder() -> Path:
@@ -103,49 +103,49 @@ def _addresses(name: str, urls: list[str]) -> list[str]:
 
 # The four MNISTs: a file of pictures and one of labels, in LeCun's idx form.
 
-def _stems(ask: Ask) -> list[str]:
-    return [f"{f'emnist-{ask.argument}-train' if ask.name == 'emnist' else 'train'}-{kind}" for kind in IDX]
+def _stems(request: DataRequest) -> list[str]:
+    return [f"{f'emnist-{request.argument}-train' if request.name == 'emnist' else 'train'}-{kind}" for kind in IDX]
 
 
-def _raw(ask: Ask) -> Path:
-    return root_folder() / CLASSES[ask.name] / "raw"
+def _raw(request: DataRequest) -> Path:
+    return root_folder() / CLASSES[request.name] / "raw"
 
 
-def _files(ask: Ask) -> list[str]:
+def _files(request: DataRequest) -> list[str]:
     """What is fetched of a set: EMNIST is one archive of all its splits."""
-    return [EMNIST_ZIP] if ask.name == "emnist" else [f"{stem}.gz" for stem in _stems(ask)]
+    return [EMNIST_ZIP] if request.name == "emnist" else [f"{stem}.gz" for stem in _stems(request)]
 
 
-def _pairs(ask: Ask) -> Iterator[Pair]:
+def _pairs(request: DataRequest) -> Iterator[Pair]:
     """What is here, the quickest first: files that torchvision unpacked, those that we fetched, the system's."""
-    stems = _stems(ask)
-    if all((_raw(ask) / stem).is_file() for stem in stems):
-        yield tuple(_plain(_raw(ask) / stem) for stem in stems)
-    if all((_raw(ask) / file).is_file() for file in _files(ask)):
-        yield _ours(ask)
-    if ask.name == "fashion-mnist" and all((DEBIAN / file).is_file() for file in _files(ask)):
-        yield tuple(_packed(DEBIAN / file) for file in _files(ask))
+    stems = _stems(request)
+    if all((_raw(request) / stem).is_file() for stem in stems):
+        yield tuple(_plain(_raw(request) / stem) for stem in stems)
+    if all((_raw(request) / file).is_file() for file in _files(request)):
+        yield _ours(request)
+    if request.name == "fashion-mnist" and all((DEBIAN / file).is_file() for file in _files(request)):
+        yield tuple(_packed(DEBIAN / file) for file in _files(request))
 
 
-def _ours(ask: Ask) -> Pair:
-    if ask.name == "emnist":
-        return tuple(_zipped(_raw(ask) / EMNIST_ZIP, stem) for stem in _stems(ask))
-    return tuple(_packed(_raw(ask) / file) for file in _files(ask))
+def _ours(request: DataRequest) -> Pair:
+    if request.name == "emnist":
+        return tuple(_zipped(_raw(request) / EMNIST_ZIP, stem) for stem in _stems(request))
+    return tuple(_packed(_raw(request) / file) for file in _files(request))
 
 
-def _fetched(ask: Ask, afresh: bool) -> Pair:
+def _fetched(request: DataRequest, afresh: bool) -> Pair:
     """The set's files, fetched where they are not here; `afresh`: those that are here are damaged."""
-    table = _table(ask.name)
-    if ask.name == "emnist":
+    table = _table(request.name)
+    if request.name == "emnist":
         known = {EMNIST_ZIP: ([table.url], table.md5)}
     else:
         known = {file: ([mirror + file for mirror in table.mirrors], md5) for file, md5 in table.resources}
-    for file in _files(ask):
+    for file in _files(request):
         urls, md5 = known[file]
         if afresh:
-            (_raw(ask) / file).unlink(missing_ok=True)
-        fetch(_addresses(ask.name, urls), _raw(ask) / file, ask, md5=md5)
-    return _ours(ask)
+            (_raw(request) / file).unlink(missing_ok=True)
+        fetch(_addresses(request.name, urls), _raw(request) / file, request, md5=md5)
+    return _ours(request)
 
 
 def _plain(path: Path) -> Opener:
@@ -164,7 +164,7 @@ def _zipped(path: Path, stem: str) -> Opener:
     return opened
 
 
-def _read(pair: Pair, ask: Ask) -> Loaded:
+def _read(pair: Pair, request: DataRequest) -> Loaded:
     """Both files. Raises one of DAMAGE where they are not whole, DataError where they have no room."""
     with pair[1]() as file:
         (found,) = _header(file, 1)
@@ -175,11 +175,11 @@ def _read(pair: Pair, ask: Ask) -> Loaded:
         count, *shape = _header(file, 3)
         if count != found or shape != [28, 28]:
             raise ValueError(f"{count} pictures of {shape} beside {found} labels")
-        take = min(ask.limit or found, found)
-        room.check(take, fit.form((1, 28, 28), ask), {"dataset": ask.name})
-        data = fit.filled(_slices(file, take, last=take == found, turned=ask.name == "emnist"), take, (1, 28, 28), ask)
-    names = _names(ask)
-    first = 1 if ask.name == "emnist" and ask.argument == "letters" else 0  # 1 is A; 0 is nothing
+        take = min(request.limit or found, found)
+        memory.check(take, resize.form((1, 28, 28), request), {"dataset": request.name})
+        data = resize.filled(_slices(file, take, last=take == found, turned=request.name == "emnist"), take, (1, 28, 28), request)
+    names = _names(request)
+    first = 1 if request.name == "emnist" and request.argument == "letters" else 0  # 1 is A; 0 is nothing
     labels = labels[:take].astype(np.int64) - first
     if labels.min() < 0 or labels.max() >= len(names):
         raise ValueError("a label is none of the classes")
@@ -198,30 +198,30 @@ def _header(file: BinaryIO, dimensions: int) -> list[int]:
 
 def _slices(file: BinaryIO, take: int, last: bool, turned: bool) -> Iterator[np.ndarray]:
     """uint8 (n, 1, 28, 28). `last`: the file ends here, where gzip looks at its checksum. `turned`: lines are columns."""
-    for at in range(0, take, fit.SLICE):
-        n = min(fit.SLICE, take - at)
+    for at in range(0, take, resize.SLICE):
+        n = min(resize.SLICE, take - at)
         images = np.frombuffer(file.read(n * 784), np.uint8).reshape(n, 1, 28, 28)
         yield images.swapaxes(2, 3) if turned else images
     if last and file.read(1):
         raise ValueError("the pictures are more than their header says")
 
 
-def _names(ask: Ask) -> tuple[str, ...]:
-    table = _table(ask.name)
-    if ask.name == "emnist":
-        return tuple(name for name in table.classes_split_dict[ask.argument] if name != "N/A")
+def _names(request: DataRequest) -> tuple[str, ...]:
+    table = _table(request.name)
+    if request.name == "emnist":
+        return tuple(name for name in table.classes_split_dict[request.argument] if name != "N/A")
     return tuple(name.partition(" - ")[0] for name in table.classes)  # "0 - zero"
 
 
 # CIFAR-10 and SVHN: torchvision reads them, which looks at every file's checksum first.
 
-def _colored(ask: Ask) -> Loaded:
-    table, root = _table(ask.name), root_folder()
-    take = {"cifar10": _cifar10, "svhn": _svhn}[ask.name]
-    data, labels, names = take(table, root, ask)
-    count = min(ask.limit or len(data), len(data))
-    room.check(count, fit.form(data.shape[1:], ask), {"dataset": ask.name})
-    return Loaded(fit.fitted(np.ascontiguousarray(data[:count]), ask), labels[:count], names, found=len(data))
+def _colored(request: DataRequest) -> Loaded:
+    table, root = _table(request.name), root_folder()
+    take = {"cifar10": _cifar10, "svhn": _svhn}[request.name]
+    data, labels, names = take(table, root, request)
+    count = min(request.limit or len(data), len(data))
+    memory.check(count, resize.form(data.shape[1:], request), {"dataset": request.name})
+    return Loaded(resize.fitted(np.ascontiguousarray(data[:count]), request), labels[:count], names, found=len(data))
 
 
 def _opened(make: Callable[[], Any]) -> Any:
@@ -232,13 +232,13 @@ def _opened(make: Callable[[], Any]) -> Any:
         return None
 
 
-def _cifar10(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    room.need(50_000 * 3072 * 2, {"dataset": ask.name})  # five files, then one array
+def _cifar10(table: Any, root: Path, request: DataRequest) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    memory.need(50_000 * 3072 * 2, {"dataset": request.name})  # five files, then one array
     made = _opened(lambda: table(root, train=True))
     if made is None:
         archive = root / table.filename
-        fetch(_addresses(ask.name, [table.url]), archive, ask, md5=table.tgz_md5)
-        _unpack(archive, root, table.base_folder, ask)
+        fetch(_addresses(request.name, [table.url]), archive, request, md5=table.tgz_md5)
+        _unpack(archive, root, table.base_folder, request)
         made = _opened(lambda: table(root, train=True))
         archive.unlink(missing_ok=True)  # whole or not, it is of no more use
     if made is None:
@@ -246,12 +246,12 @@ def _cifar10(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, 
     return made.data.transpose(0, 3, 1, 2), np.asarray(made.targets, np.int64), tuple(made.classes)
 
 
-def _unpack(archive: Path, root: Path, folder: str, ask: Ask) -> None:
+def _unpack(archive: Path, root: Path, folder: str, request: DataRequest) -> None:
     """The files that torchvision reads, and nothing else that an archive may hold."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for number, member in enumerate(tar):
-                ask.step("reading", number, len(CIFAR_FILES) + 1, archive.name)
+                request.step("reading", number, len(CIFAR_FILES) + 1, archive.name)
                 base, _, name = member.name.rpartition("/")
                 if base == folder and name in CIFAR_FILES and member.isfile() and member.size <= MOST:
                     tar.extract(member, root, filter="data")
@@ -260,13 +260,13 @@ def _unpack(archive: Path, root: Path, folder: str, ask: Ask) -> None:
         raise DataError("unpack", file=archive.name, folder=root, reason=error) from error
 
 
-def _svhn(table: Any, root: Path, ask: Ask) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    room.need(73_257 * 3072 * 2, {"dataset": ask.name})  # as it lies in the file, then as we want it
+def _svhn(table: Any, root: Path, request: DataRequest) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    memory.need(73_257 * 3072 * 2, {"dataset": request.name})  # as it lies in the file, then as we want it
     url, file, md5 = table.split_list["train"]
     made = _opened(lambda: table(root, split="train"))
     if made is None:
         (root / file).unlink(missing_ok=True)
-        fetch(_addresses(ask.name, [url]), root / file, ask, md5=md5)
+        fetch(_addresses(request.name, [url]), root / file, request, md5=md5)
         made = _opened(lambda: table(root, split="train"))
     if made is None:
         raise DataError("set_broken", file=file)

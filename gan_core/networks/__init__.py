@@ -1,4 +1,6 @@
-"""Pairs of networks, NCHW, each with its shapes in the margin; they know nothing of losses or training.
+"""Pairs of networks, generator and discriminator, NCHW, with shapes in the margin.
 
-Each module has `build(latent_dim, shape, classes) -> (generator, discriminator)` and refuses what it does not make.
+This package knows no loss and no training. Each module has `build(latent_dim, shape, classes) -> (generator, discriminator)`
+and refuses shapes that it does not support. `course` is the course's DCGAN exactly; `dcgan`, `resnet` and `mlp` are ours;
+`layers` and `upsample` are shared building blocks.
 """

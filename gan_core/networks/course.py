@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..precision import lifted
-from ..sentences import Misfit
+from ..losses.precision import lifted
+from ..messages import Misfit
 from .layers import Dropout, glorot_, narrow_conv, upsample_conv
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..precision import lifted
+from ..losses.precision import lifted
 from .layers import BatchNorm2d, ClassBatchNorm, Projection, plan
 
 

@@ -16,8 +16,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils import parametrize
 
-from ..precision import lifted
-from ..sentences import Misfit
+from ..losses.precision import lifted
+from ..messages import Misfit
 from .upsample import upsampled_conv
 
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..precision import lifted
-from ..sentences import Misfit
+from ..losses.precision import lifted
+from ..messages import Misfit
 
 WIDTH, SLOPE = 128, 0.2
 GOLDEN = (math.sqrt(5) - 1) / 2

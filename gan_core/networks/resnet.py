@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..precision import lifted
+from ..losses.precision import lifted
 from .layers import Projection, given, plan
 
 

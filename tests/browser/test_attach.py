@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_core.run import list_runs
+from gan_core.runs.run import list_runs
 from gan_core.ui.words import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 
 from gan_core.config import PRESETS
-from gan_core.recorder import Recorder
-from gan_core.run import Run
-from gan_core.trainer import Trainer
+from gan_core.runs.run import Run
+from gan_core.training.trainer import Trainer
+from gan_core.worker.recorder import Recorder
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 POINTS = torch.randn(40, 2, generator=torch.Generator().manual_seed(1)) * 3

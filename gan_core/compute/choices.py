@@ -1,0 +1,109 @@
+"""Where and how the networks run: device, number format, memory format, threads, cheaper forms. One place names the choices.
+
+It knows nothing of what is trained, and measures nothing: `probe` does, on the networks themselves. A run's choices are made
+once and stored with every checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from ..networks.layers import rewrites
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
+
+
+@dataclass(frozen=True)
+class ComputeChoices:
+    """The choices in force, in words that are shown to people and stored with the run."""
+
+    device: str = "cpu"  # cpu, cuda, mps
+    precision: str = "fp32"  # fp32, bf16
+    memory_format: str = "channels_last"  # channels_last, contiguous
+    threads: int = 1
+    rewrites: bool = True  # convolutions in the cheaper forms of gan_core/networks/layers.py
+    speeds: tuple[tuple[int, float], ...] = ()  # (threads, images per second) as they were measured, for who watches over them
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "speeds", tuple((int(n), float(speed)) for n, speed in self.speeds))  # JSON has only lists
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def layout(self) -> torch.memory_format:
+        return torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The context in which the networks run: heavy products in `precision`; weights, losses and optimizers stay fp32."""
+        stack = contextlib.ExitStack()
+        stack.enter_context(rewrites(self.rewrites))
+        if self.precision == "bf16":
+            stack.enter_context(torch.autocast(self.device, torch.bfloat16))
+        return stack
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the processor multiplies bf16 in hardware (AMX or AVX-512 BF16); elsewhere bf16 is slower than fp32."""
+    checks = (getattr(torch.cpu, "_is_amx_tile_supported", None), getattr(torch.cpu, "_is_avx512_bf16_supported", None))
+    return any(check() for check in checks if check is not None)
+
+
+def has_bf16(device: str) -> bool:
+    """Whether bf16 is worth trying on this device."""
+    return {"cpu": cpu_has_bf16, "cuda": torch.cuda.is_bf16_supported, "mps": lambda: False}[device]()
+
+
+def devices() -> list[str]:
+    """What networks can live on here, the fastest kind first."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, there in available.items() if there]
+
+
+def resolve(device: str = "auto", precision: str = "auto", threads: int = 0, memory_format: str = "auto",
+            rewrites: str = "auto") -> ComputeChoices:
+    """Turn "auto" into what is usual for this machine, unmeasured. Raises ValueError for a device that is not here."""
+    here = devices()
+    device = here[0] if device == "auto" else device
+    if device not in here:
+        raise ValueError(f"The device {device} is not available on this machine; choose one of: {', '.join(here)}.")
+    if precision == "auto":
+        precision = "bf16" if has_bf16(device) else "fp32"
+    # Unmeasured, one core is left to others: beside a busy neighbour two threads are slower than one.
+    return ComputeChoices(device, precision, "channels_last" if memory_format == "auto" else memory_format,
+                    threads or max(1, cores() - 1), rewrites == "on" or (rewrites == "auto" and device != "mps"))
+
+
+def prepare(device: str) -> None:
+    """What this process must be told once before it trains on the device."""
+    if device == "cpu":
+        keep_memory()
+    elif device == "cuda":
+        # TF32: fp32 with 10 bits of mantissa inside products, as convolutions have it by default.
+        torch.set_float32_matmul_precision("high")
+
+
+@functools.cache
+def keep_memory() -> bool:
+    """Let this process keep the memory of freed tensors for the next step; returns whether that could be arranged.
+
+    glibc gives every large block back to the system at once, and each new one is paid for page by page: a fifth of a step of the
+    course's networks. Up to 1 GiB is kept. Other C libraries are left as they are.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all(mallopt(name, value) == 1 for name, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 1 << 30), (M_TOP_PAD, 1 << 26)))

@@ -108,7 +108,8 @@ def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, 
 
     from gan_core import registry
     from gan_core.data.digits import load
-    from gan_core.evaluation.classifier import ReadabilityScorer, load_classifier
+    from gan_core.evaluation.classifier import load_classifier
+    from gan_core.evaluation.readability import ReadabilityScorer
     from gan_core.latent.view import load_live
     from gan_core.losses.randomness import Draws
     from gan_core.training import pixel_range

@@ -347,7 +347,7 @@ def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left
 ABOUT = {"count": 3, "shape": [1, 8, 8], "names": ["cat", "dog"], "crc32": 7}
 
 
-@pytest.mark.parametrize("now, by_class, said", [
+@pytest.mark.parametrize("now, conditional, said", [
     ({}, True, ""), ({"crc32": 8}, True, r"3 then, 3 now"), ({"count": 4, "crc32": 8}, False, r"3 then, 4 now"),
     ({"names": ["cat", "dog", "eel"]}, False, "no longer bit for bit"),
     ({"names": ["cat", "dog", "eel"]}, True, "the classes cat, dog, and now they are cat, dog, eel"),

@@ -105,7 +105,7 @@ def same(a: checkpoint.Tensors, b: checkpoint.Tensors, prefix: str = "") -> bool
 def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start) -> None:
     worker = start(code="")
     run = worker.run
-    until(lambda: run.stored_status().step >= 3 and run.newest_frame() and run.newest_live_path(), "the first frame",
+    until(lambda: run.stored_status().step >= 3 and run.newest_frame() and run.live_path(), "the first frame",
           worker.process)
     status = run.status()
     assert status.state == "running" and status.pid == worker.process.pid and run.is_alive()
@@ -233,7 +233,7 @@ def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None
     status = worker.until_state("finished")
     assert worker.process.wait(PATIENCE) == 0
     assert status.step == 7 and status.images == 28 and worker.run.metrics()[-1]["step"] == 7
-    view = load_live(worker.run.newest_live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    view = load_live(worker.run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     picture, verdict = view.image(np.zeros(8))
     assert view.step == 7 and picture.shape == (28, 28) and 0 <= verdict <= 1
     assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7

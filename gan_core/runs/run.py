@@ -232,13 +232,13 @@ class Run:
         frames = self.frames()
         return frames[-1] if frames else None
 
-    def live_path(self, number: int) -> Path:
+    def live_file(self, number: int) -> Path:
         return self.path / "live" / f"{number}.safetensors"
 
-    def newest_live_path(self) -> Path | None:
+    def live_path(self) -> Path | None:
         """The newest EMA generator and discriminator, or None."""
         number = self.stored_status().live
-        path = self.live_path(number)
+        path = self.live_file(number)
         return path if number and path.exists() else None
 
     def write_file(self, path: Path, data: bytes) -> None:

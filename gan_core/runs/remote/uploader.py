@@ -77,8 +77,8 @@ class Uploader:
                         if validation.METRICS.fullmatch(file.name))
         names += [f"frames/{frame.path.name}" for frame in run.frames()]
         if live:
-            run.live_path(live).stat()  # raises where the run has replaced it already
-            names += [f"live/{file.name}" for number in (live - 1, live) if (file := run.live_path(number)).exists()]
+            run.live_file(live).stat()  # raises where the run has replaced it already
+            names += [f"live/{file.name}" for number in (live - 1, live) if (file := run.live_file(number)).exists()]
         if self.checkpoints:
             pointers = [name for name in validation.POINTERS if (run.checkpoint_folder / name).exists()]
             files = [str(json.loads((run.checkpoint_folder / name).read_bytes())["file"]) for name in pointers]

@@ -21,16 +21,16 @@ DEEP = 12  # parts within parts: a page also says what stands in somebody else's
 class Fault(Exception):
     """Something that cannot be done; its text is the English sentence behind `key`.
 
-    A value is a text, a number, a `size`, a {"dataset": name} or {"field": name} of a config, another fault or `part`, or a
-    list of such. Raises KeyError for an unknown key or a value that its sentence wants and does not get.
+    A value is a text, a number, a `byte_size`, a {"dataset": name} or {"field": name} of a config, another fault or
+    `message`, or a list of such. Raises KeyError for an unknown key or a value that its sentence wants and does not get.
     """
 
     def __init__(self, key: str, /, **values: Any) -> None:
         self.key, self.values = key, {name: _plain(value) for name, value in values.items()}
-        super().__init__(ENGLISH.say(self.told()))
+        super().__init__(ENGLISH.sentence(self.payload()))
 
-    def told(self) -> dict[str, Any]:
-        """{"key", "values"} in plain JSON types: `Language.say` makes a sentence of it."""
+    def payload(self) -> dict[str, Any]:
+        """{"key", "values"} in plain JSON types: `Language.sentence` makes a sentence of it."""
         return {"key": self.key, "values": self.values}
 
 
@@ -38,25 +38,25 @@ class Misfit(Fault, ValueError):
     """Data, networks and settings that each are well and do not go together."""
 
 
-def part(key: str, /, **values: Any) -> dict[str, Any]:
+def message(key: str, /, **values: Any) -> dict[str, Any]:
     """A piece of a sentence, to be a value of another one."""
     return {"key": key, "values": {name: _plain(value) for name, value in values.items()}}
 
 
-def size(count: int) -> dict[str, int]:
+def byte_size(count: int) -> dict[str, int]:
     """So many bytes, to be a value."""
     return {"bytes": int(count)}
 
 
-def because(error: OSError) -> Any:
+def os_reason(error: OSError) -> Any:
     """Why the system refused, as a value: the usual reasons have words in every language, the others only the system's."""
     key = f"os_{errno.errorcode.get(error.errno or 0, '').lower()}"
-    return part(key) if key in english() else str(error.strerror or error)
+    return message(key) if key in english_templates() else str(error.strerror or error)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Fault):
-        return value.told()
+        return value.payload()
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, dict | int | float):
@@ -73,7 +73,7 @@ class Language:
     number: Callable[[float], str]
     name: Callable[[str, str], str]
 
-    def say(self, told: Mapping[str, Any], deep: int = DEEP) -> str:
+    def sentence(self, told: Mapping[str, Any], deep: int = DEEP) -> str:
         """The sentence of {"key", "values"}. Raises KeyError, TypeError, ValueError and the like for what is none."""
         values = {name: self._value(value, deep - 1) for name, value in told["values"].items()}
         return self.template(told["key"]).format_map(values)
@@ -88,7 +88,7 @@ class Language:
         if "bytes" in value:
             return self._size(value["bytes"])
         if "key" in value:
-            return self.say(value, deep)
+            return self.sentence(value, deep)
         ((kind, name),) = value.items()
         return self.name(kind, name)
 
@@ -98,9 +98,9 @@ class Language:
 
 
 @cache
-def english() -> dict[str, str]:
+def english_templates() -> dict[str, str]:
     """Every key with its sentence, in the file's order."""
     return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 
-ENGLISH = Language(lambda key: english()[key], lambda value: f"{value:,.10g}", lambda kind, name: name)
+ENGLISH = Language(lambda key: english_templates()[key], lambda value: f"{value:,.10g}", lambda kind, name: name)

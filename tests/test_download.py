@@ -52,7 +52,7 @@ def leftovers(path):
 def cancel_after(count):
     """An ask that is cancelled once `count` bytes came."""
     seen = []
-    return DataRequest("mnist", report=lambda progress: seen.append(progress.done), cancelled=lambda: seen[-1] >= count)
+    return DataRequest("mnist", on_progress=lambda progress: seen.append(progress.done), is_cancelled=lambda: seen[-1] >= count)
 
 
 def refused(*args, kind=Unreachable, **keywords):
@@ -66,7 +66,7 @@ def refused(*args, kind=Unreachable, **keywords):
 
 def test_a_file_comes_whole_with_progress_and_leaves_nothing_else(server, path):
     seen = []
-    assert fetch(server.url("it.bin"), path, DataRequest("mnist", report=seen.append), md5=MD5, size=len(DATA)) == path
+    assert fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=seen.append), md5=MD5, size=len(DATA)) == path
     assert path.read_bytes() == DATA and leftovers(path) == ["it.bin"]
     downloading = [p for p in seen if p.stage == "downloading"]
     assert [p.done for p in downloading] == sorted(p.done for p in downloading) and len(downloading) > 3
@@ -238,7 +238,7 @@ def test_the_second_address_is_tried(server, path):
 
 
 def test_silence_is_a_sentence(server, path, monkeypatch):
-    monkeypatch.setattr(http, "SILENCE", 0.2)
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.2)
     server.hold_after = 0
     assert "did not answer for 0.2 seconds" in refused(server.url("it.bin"), path, ASK)
 
@@ -247,8 +247,8 @@ def test_a_cancel_is_heard_while_the_server_is_silent(server, path):
     server.hold_after = 50_000
     seen = []
     with pytest.raises(Cancelled):
-        fetch(server.url("it.bin"), path, DataRequest("mnist", report=lambda progress: seen.append(progress.done),
-                                              cancelled=lambda: seen[-1] > 0 and seen[-4:] == seen[-1:] * 4))
+        fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=lambda progress: seen.append(progress.done),
+                                              is_cancelled=lambda: seen[-1] > 0 and seen[-4:] == seen[-1:] * 4))
     assert not path.exists() and part(path).stat().st_size == 50_000 and len(server.asked) == 1
 
 
@@ -363,14 +363,14 @@ def test_two_processes_fetch_one_file_once(server, path):
         if len(looks) == 3:  # whoever waits is asked meanwhile
             server.go_on.set()
 
-    fetch(server.url("it.bin"), path, DataRequest("mnist", report=report), md5=MD5)
+    fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=report), md5=MD5)
     assert process.wait(60) == 0 and path.read_bytes() == DATA and len(server.asked) == 1 and len(looks) >= 3
 
 
 def test_who_waits_for_another_can_be_cancelled(server, path):
     path.parent.mkdir()
     with FileLock(path.with_name(".it.bin.lock")), pytest.raises(Cancelled):
-        fetch(server.url("it.bin"), path, DataRequest("mnist", cancelled=lambda: True))
+        fetch(server.url("it.bin"), path, DataRequest("mnist", is_cancelled=lambda: True))
     assert not server.asked
 
 

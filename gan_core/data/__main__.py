@@ -10,7 +10,7 @@ from . import storage
 from .types import data_folder
 
 
-def table(things: list[storage.Thing]) -> str:
+def table(things: list[storage.StoredDataset]) -> str:
     """One line each: name, kind, pictures or points, size, last used."""
     rows = [("name", "kind", "count", "MB", "last used")]
     for one in things:
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--remove", nargs="+", metavar="NAME", help="delete these, by the names in the list")
     parser.add_argument("--yes", action="store_true", help="delete without asking")
     args = parser.parse_args(argv)
-    things = storage.things()
+    things = storage.list_datasets()
     if args.yes and not args.remove:
         parser.error("--yes was given without --remove; name what is to be deleted: --remove NAME.")
     if not args.remove:

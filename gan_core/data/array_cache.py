@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 
 from ..runs.files import atomic_write
-from .types import Cancelled, DataRequest, Loaded, data_folder
+from .types import Cancelled, DataRequest, LoadedData, data_folder
 
 SCHEMA = 2  # another one when pictures are decoded in another way: what was prepared before is then made again
 MAX_TOTAL = 4 << 30  # bytes of all prepared sets
 SLICE = 16 << 20  # bytes between two looks at whether it was cancelled
 
 
-def kept(request: DataRequest, fingerprint: str, make: Callable[[], Loaded], origin: str = "") -> Loaded:
+def get_or_create(request: DataRequest, fingerprint: str, make: Callable[[], LoadedData], origin: str = "") -> LoadedData:
     """What `make()` gives, or gave before for the same fingerprint and ask. Raises what it raises, and Cancelled.
 
     origin: the data set that this is made of, by which it can be removed.
@@ -43,7 +43,7 @@ def kept(request: DataRequest, fingerprint: str, make: Callable[[], Loaded], ori
     return loaded
 
 
-def origins() -> dict[str, tuple[int, float]]:
+def usage_by_origin() -> dict[str, tuple[int, float]]:
     """What sets were made of -> (bytes, unix seconds of the last use) of all of them together; "?": they do not say."""
     found: dict[str, tuple[int, float]] = {}
     for path in _sets():
@@ -80,12 +80,12 @@ def _origin(folder: Path) -> str:
         return "?"
 
 
-def _read(folder: Path, request: DataRequest) -> Loaded | None:
+def _read(folder: Path, request: DataRequest) -> LoadedData | None:
     """The set, or None where there is none or it is not as it was written."""
     try:
         about = json.loads((folder / "about.json").read_bytes())
         arrays = {name: _array(folder / f"{name}.npy", told, request) for name, told in about["arrays"].items()}
-        loaded = Loaded(arrays["data"], arrays.get("labels"), tuple(about["names"]), about["found"], about["skipped"])
+        loaded = LoadedData(arrays["data"], arrays.get("labels"), tuple(about["names"]), about["found"], about["skipped"])
         os.utime(folder)  # used now: not the first to go
     except Cancelled:
         raise
@@ -108,13 +108,13 @@ def _array(path: Path, told: dict[str, Any], request: DataRequest) -> np.ndarray
             if file.readinto(into[at:at + SLICE]) != len(into[at:at + SLICE]):
                 raise ValueError(f"{path} is cut")
             check = zlib.crc32(into[at:at + SLICE], check)
-            request.step("reading", min(len(array), at // max(1, array[0].nbytes)), len(array))
+            request.report_progress("reading", min(len(array), at // max(1, array[0].nbytes)), len(array))
     if check != told["crc32"]:
         raise ValueError(f"{path} is damaged")
     return array
 
 
-def _write(folder: Path, loaded: Loaded, origin: str) -> None:
+def _write(folder: Path, loaded: LoadedData, origin: str) -> None:
     arrays = {name: array for name, array in (("data", loaded.data), ("labels", loaded.labels)) if array is not None}
     size = sum(array.nbytes for array in arrays.values())
     if not _made_room(folder.parent, size):
@@ -128,7 +128,8 @@ def _write(folder: Path, loaded: Loaded, origin: str) -> None:
                        "crc32": zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))}
                 for name, array in arrays.items()}
         atomic_write(temporary / "about.json", json.dumps(
-            {"arrays": told, "names": loaded.names, "found": loaded.found, "skipped": loaded.skipped, "origin": origin}).encode())
+            {"arrays": told, "names": loaded.names, "found": loaded.found_count, "skipped": loaded.skipped,
+             "origin": origin}).encode())
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         os.rename(temporary, folder)  # fails where another process was quicker: then ours goes, and theirs is the same
     finally:

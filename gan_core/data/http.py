@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..messages import Fault, because, part
+from ..messages import Fault, message, os_reason
 
-CONNECT, SILENCE = 10.0, 20.0  # seconds until a server that does not answer, or falls silent, is given up
+CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 20.0  # seconds until a server that does not answer, or falls silent, is given up
 TICK = 0.05  # seconds between two looks at whether somebody cancelled, while nothing comes
 
 
-class Failed(Fault):
+class FetchFailed(Fault):
     """This address did not give the file; half a sentence."""
 
 
-class Cut(Failed):
+class ConnectionCut(FetchFailed):
     """The connection ended too early: what came is good, and the rest may be asked for."""
 
 
-def answer(url: str, headers: dict[str, str], waiting: Callable[[], None]) -> Iterator[Any]:
+def stream_response(url: str, headers: dict[str, str], waiting: Callable[[], None]) -> Iterator[Any]:
     """First (status, headers), then the body's bytes as they come; `waiting` is called whenever nothing came for a moment.
 
     The connection has a thread of its own, so that a cancel is heard at once however long a server or a name takes.
@@ -64,8 +64,8 @@ def _beneath(error: BaseException) -> Any:
     while beneath is not None and not isinstance(beneath, OSError):
         beneath = beneath.__cause__ or beneath.__context__
     if isinstance(beneath, socket.gaierror):
-        return part("no_name")
-    return because(beneath) if isinstance(beneath, OSError) else error
+        return message("no_name")
+    return os_reason(beneath) if isinstance(beneath, OSError) else error
 
 
 def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: threading.Event) -> None:
@@ -79,7 +79,7 @@ def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: thr
 
     try:
         # httpx follows redirects to http and https only.
-        limits = httpx.Timeout(SILENCE, connect=CONNECT)
+        limits = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
         with httpx.Client(follow_redirects=True, max_redirects=5, timeout=limits, verify=_trusted()) as client, \
                 client.stream("GET", url, headers=headers) as response:
             put("head", (response.status_code, response.headers))
@@ -89,14 +89,14 @@ def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: thr
                     return
         put("end", None)
     except httpx.TimeoutException as error:
-        late = CONNECT if isinstance(error, httpx.ConnectTimeout) else SILENCE
-        kind = Failed if isinstance(error, httpx.ConnectTimeout) else Cut
+        late = CONNECT_TIMEOUT if isinstance(error, httpx.ConnectTimeout) else READ_TIMEOUT
+        kind = FetchFailed if isinstance(error, httpx.ConnectTimeout) else ConnectionCut
         put("failed", kind("no_answer", seconds=late))
     except httpx.ConnectError as error:
-        put("failed", Failed("no_host", host=urlsplit(url).hostname, reason=_beneath(error)))
+        put("failed", FetchFailed("no_host", host=urlsplit(url).hostname, reason=_beneath(error)))
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-        put("failed", Failed("no_address", reason=error))
+        put("failed", FetchFailed("no_address", reason=error))
     except httpx.TransportError as error:
-        put("failed", Cut("cut", reason=error))
+        put("failed", ConnectionCut("cut", reason=error))
     except Exception as error:  # a proxy's settings, a certificate: whatever it is, it is said and not lost in a thread
-        put("failed", Failed("other_failure", kind=type(error).__name__, reason=error))
+        put("failed", FetchFailed("other_failure", kind=type(error).__name__, reason=error))

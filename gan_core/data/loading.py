@@ -12,9 +12,9 @@ from types import ModuleType
 from .. import registry
 from ..config import TrainConfig
 from .download import Unreachable
-from .types import DataError, DataRequest, Loaded, Progress
+from .types import DataError, DataRequest, LoadedData, Progress
 
-__all__ = ["DataError", "Loaded", "Progress", "load", "offline", "ready", "request_for"]
+__all__ = ["DataError", "LoadedData", "Progress", "load", "offline_datasets", "request_for", "works_offline"]
 
 
 def request_for(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
@@ -26,7 +26,7 @@ def request_for(config: TrainConfig, report: Callable[[Progress], None] = lambda
 
 
 def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
-         cancelled: Callable[[], bool] = lambda: False) -> Loaded:
+         cancelled: Callable[[], bool] = lambda: False) -> LoadedData:
     """The config's data, in the size and colour it asks for. Raises DataError in a sentence, Cancelled where it was.
 
     `report` is called from time to time, `cancelled` is asked as often.
@@ -35,22 +35,22 @@ def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progre
     try:
         return registry.resolve(registry.DATASETS, request.name)(request)
     except Unreachable as error:
-        names = [{"dataset": name} for name in offline(config.max_images)]
+        names = [{"dataset": name} for name in offline_datasets(config.max_images)]
         raise DataError("unreachable_offline", first=error, names=names) from error
 
 
-def ready(config: TrainConfig) -> bool:
+def works_offline(config: TrainConfig) -> bool:
     """Whether `load` needs no network now. It looks at files and loads no data."""
     request = request_for(config)
-    return not registry.DATASETS[request.name].download or _module(request.name).ready(request)
+    return not registry.DATASETS[request.name].download or _module(request.name).is_downloaded(request)
 
 
-def offline(max_images: int = 0) -> list[str]:
+def offline_datasets(max_images: int = 0) -> list[str]:
     """The data sets of which so many pictures are to be had now without a network, as configs name them; no files of your own."""
     names = []
     for name, entry in registry.DATASETS.items():
         if entry.download:
-            names += _module(name).at_hand(name, max_images)
+            names += _module(name).downloaded_datasets(name, max_images)
         elif entry.default or not entry.argument:
             names.append(name)
     return names

@@ -9,40 +9,40 @@ from typing import Any
 
 import psutil
 
-from ..messages import size
+from ..messages import byte_size
 from .types import DataError
 
-SPARE = 256 << 20  # bytes left to the networks, to their optimizers and to everybody else
+RESERVE = 256 << 20  # bytes left to the networks, to their optimizers and to everybody else
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
 LABEL = 8  # bytes
 
 
-def check(count: int, shape: tuple[int, ...], what: Any) -> None:
+def check_pictures(count: int, shape: tuple[int, ...], what: Any) -> None:
     """Refuse `count` pictures of `shape`, one byte a value, where memory does not hold them. what: as a `Fault` takes it.
 
     Raises DataError in a sentence: what they need, what is free, how many would fit.
     """
     each, free = math.prod(shape) + LABEL, _free()
     if count * each > free:
-        values = {"what": what, "count": count, "form": " x ".join(str(side) for side in shape), "need": size(count * each),
-                  "free": size(free), "other": {"field": "image_size"}}
+        values = {"what": what, "count": count, "form": " x ".join(str(side) for side in shape), "need": byte_size(count * each),
+                  "free": byte_size(free), "other": {"field": "image_size"}}
         if fit := free // each:
             raise DataError("memory", field={"field": "max_images"}, fit=fit, **values)
         raise DataError("memory_none", **values)
 
 
-def need(count: int, what: Any) -> None:
+def check_bytes(count: int, what: Any) -> None:
     """Refuse what takes `count` bytes while it is read, however few pictures are wanted of it. Raises DataError in a sentence."""
     if count > _free():
-        raise DataError("memory_reading", what=what, need=size(count), free=size(_free()))
+        raise DataError("memory_reading", what=what, need=byte_size(count), free=byte_size(_free()))
 
 
 def _free() -> int:
-    return max(0, available() - SPARE)
+    return max(0, available_bytes() - RESERVE)
 
 
-def available() -> int:
+def available_bytes() -> int:
     """Bytes that this process may still take: what the machine has free, or less where a control group sets a limit."""
     return max(0, min([psutil.virtual_memory().available, *_left_in_groups()]))
 

@@ -24,14 +24,14 @@ import numpy as np
 from ..config import ConfigError, TrainConfig
 from ..messages import Fault
 from . import loading, rendering
-from .types import Cancelled, DataError, Loaded, Progress
+from .types import Cancelled, DataError, LoadedData, Progress
 
 EVERY = 0.125  # seconds between two lines of progress
 SHOWN, COLUMNS, POINTS = 16, 8, 1000
 PNG = "data:image/png;base64,"
 
 
-def preview(loaded: Loaded) -> str | dict[str, Any]:
+def make_preview(loaded: LoadedData) -> str | dict[str, Any]:
     """At most 16 pictures as a data URI, in rows of eight; of points at most 1,000 and the square around all."""
     some = np.random.default_rng(0).permutation(len(loaded.data))[:POINTS if loaded.data.ndim == 2 else SHOWN]
     shown = loaded.data[np.sort(some)]
@@ -39,11 +39,11 @@ def preview(loaded: Loaded) -> str | dict[str, Any]:
         # Fewer than 16 leave no place empty where that can be: it would look like a black picture.
         columns = len(shown) if len(shown) <= COLUMNS else -(-len(shown) // 2)
         return PNG + base64.b64encode(rendering.png(rendering.grid(shown, columns))).decode()
-    view = rendering.view(loaded.data.min(0).tolist(), loaded.data.max(0).tolist())
+    view = rendering.bounding_square(loaded.data.min(0).tolist(), loaded.data.max(0).tolist())
     return {"points": [[float(f"{v:.4g}") for v in point] for point in shown.tolist()], "view": list(view)}
 
 
-def answer(values: Any, say: Callable[[dict[str, Any]], None], cancelled: Callable[[], bool]) -> dict[str, Any]:
+def handle_request(values: Any, say: Callable[[dict[str, Any]], None], cancelled: Callable[[], bool]) -> dict[str, Any]:
     """The last line for a request: {"ready": ...} or {"refused": ...}. Progress goes to `say` on the way."""
     told = [0.0, ""]  # when the last progress was said, and of which stage
 
@@ -56,7 +56,7 @@ def answer(values: Any, say: Callable[[dict[str, Any]], None], cancelled: Callab
         if not isinstance(values, dict):
             return _refused(Fault("request"))
         loaded = loading.load(TrainConfig.from_dict(values.get("config", {})), report, cancelled)
-        return {"ready": {"about": loaded.about(), "preview": preview(loaded)}}
+        return {"ready": {"about": loaded.summary(), "preview": make_preview(loaded)}}
     except Cancelled as reason:
         return {**_refused(reason), "cancelled": True}
     except DataError as reason:
@@ -70,7 +70,7 @@ def answer(values: Any, say: Callable[[dict[str, Any]], None], cancelled: Callab
 
 
 def _refused(fault: Fault) -> dict[str, Any]:
-    return {"refused": str(fault), "fault": fault.told()}
+    return {"refused": str(fault), "fault": fault.payload()}
 
 
 def main() -> int:
@@ -100,7 +100,7 @@ def main() -> int:
         off.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    say(answer(values, say, off.is_set))
+    say(handle_request(values, say, off.is_set))
     return 0
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from . import memory, resize
 from .download import Unreachable, fetch
-from .types import DataError, DataRequest, Loaded, data_folder
+from .types import DataError, DataRequest, LoadedData, data_folder
 
 BASE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
 ALL = 20_000  # drawings where nobody says how many, all categories together
@@ -35,7 +35,7 @@ def categories() -> tuple[str, ...]:
     return tuple(NAMES.read_text(encoding="utf-8").splitlines())
 
 
-def chosen(argument: str) -> tuple[str, ...]:
+def parse_categories(argument: str) -> tuple[str, ...]:
     """The categories that "sheep, Cat" names, each once, in that order. Raises DataError with the nearest names."""
     known = {name.lower(): name for name in categories()}
     wanted = [" ".join(name.split()) for name in argument.split(",") if name.strip()]
@@ -55,30 +55,30 @@ def label(argument: str) -> str:
     return ", ".join(argument.split(","))
 
 
-def source(request: DataRequest) -> Loaded:
+def source(request: DataRequest) -> LoadedData:
     """An entry of the registry. Labels say the category where there is more than one; `limit` is shared evenly."""
-    names = chosen(request.argument)
+    names = parse_categories(request.argument)
     wanted = [_announced(name, share, request) for name, share in zip(names, _shares(request, names), strict=True)]
-    memory.check(sum(one.take for one in wanted), resize.form(SHAPE, request), "Quick, Draw!")
+    memory.check_pictures(sum(one.take for one in wanted), resize.output_shape(SHAPE, request), "Quick, Draw!")
     parts = [_whole(one, request) for one in wanted]
     takes = [part.take for part in parts]
-    data = resize.filled((images for part in parts for images in part.slices()), sum(takes), SHAPE, request)
+    data = resize.fit_slices((images for part in parts for images in part.slices()), sum(takes), SHAPE, request)
     labels = np.repeat(np.arange(len(parts)), takes) if len(parts) > 1 else None
-    return Loaded(data, labels, names if len(parts) > 1 else (), found=sum(part.count for part in parts))
+    return LoadedData(data, labels, names if len(parts) > 1 else (), found_count=sum(part.count for part in parts))
 
 
-def ready(request: DataRequest) -> bool:
+def is_downloaded(request: DataRequest) -> bool:
     """Whether `source` needs no network now."""
     try:
-        names = chosen(request.argument)
+        names = parse_categories(request.argument)
         return all(_here(_path(name)).enough(share) for name, share in zip(names, _shares(request, names), strict=True))
     except DataError:
         return False
 
 
-def at_hand(name: str, limit: int) -> list[str]:
+def downloaded_datasets(name: str, limit: int) -> list[str]:
     """The data sets of this kind that are here, as far as `limit` wants them."""
-    return [f"{name}:{category}" for category in categories() if ready(DataRequest(name, category, limit=limit))]
+    return [f"{name}:{category}" for category in categories() if is_downloaded(DataRequest(name, category, limit=limit))]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def view(low: Sequence[float], high: Sequence[float]) -> tuple[float, ...]:
+def bounding_square(low: Sequence[float], high: Sequence[float]) -> tuple[float, ...]:
     """(x0, x1, y0, y1), a square around points whose least and largest coordinates are given, four digits of each."""
     (x, y), half = ((low[k] + high[k]) / 2 for k in (0, 1)), max(high[k] - low[k] for k in (0, 1)) * (0.5 + MARGIN)
     return tuple(float(f"{v:.4g}") for v in (x - half, x + half, y - half, y + half))

@@ -19,25 +19,25 @@ SLICE = 1024  # pictures at a time: enough to be quick, few enough that nobody n
 STEP = 64  # pictures resized between two reports
 
 
-def form(shape: tuple[int, ...], request: DataRequest) -> tuple[int, int, int]:
+def output_shape(shape: tuple[int, ...], request: DataRequest) -> tuple[int, int, int]:
     """(C, H, W) of pictures of that shape once they are fitted."""
     channels = {"auto": shape[0], "grey": 1, "color": 3}[request.color]
     return (channels, request.size, request.size) if request.size else (channels, *shape[1:])
 
 
-def fitted(images: np.ndarray, request: DataRequest) -> np.ndarray:
+def fit_images(images: np.ndarray, request: DataRequest) -> np.ndarray:
     """Pictures uint8 (N, C, H, W), C 1 or 3, as `request` wants them: the same array if it is so already. Raises Cancelled."""
-    if form(images.shape[1:], request) == images.shape[1:]:
+    if output_shape(images.shape[1:], request) == images.shape[1:]:
         return images
-    return filled((images[at:at + SLICE] for at in range(0, len(images), SLICE)), len(images), images.shape[1:], request)
+    return fit_slices((images[at:at + SLICE] for at in range(0, len(images), SLICE)), len(images), images.shape[1:], request)
 
 
-def filled(slices: Iterable[np.ndarray], count: int, shape: tuple[int, ...], request: DataRequest) -> np.ndarray:
+def fit_slices(slices: Iterable[np.ndarray], count: int, shape: tuple[int, ...], request: DataRequest) -> np.ndarray:
     """`count` pictures of `shape` that come in slices, fitted, as one array: at no time is there a second copy of all.
 
     Raises Cancelled.
     """
-    out = np.empty((count, *form(shape, request)), np.uint8)
+    out = np.empty((count, *output_shape(shape, request)), np.uint8)
     same, done = out.shape[1:] == tuple(shape), 0
     for images in slices:
         if same:
@@ -46,9 +46,9 @@ def filled(slices: Iterable[np.ndarray], count: int, shape: tuple[int, ...], req
             for at, image in enumerate(_changed(images, request)):
                 out[done + at] = image
                 if at % STEP == 0:
-                    request.step("fitting", done + at, count)
+                    request.report_progress("fitting", done + at, count)
         done += len(images)
-        request.step("reading" if same else "fitting", done, count)
+        request.report_progress("reading" if same else "fitting", done, count)
     if done != count:
         raise AssertionError(f"{done} pictures came where {count} were announced")
     return out

@@ -23,7 +23,7 @@ PARTS = {"cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz"), "svhn": (
 
 
 @dataclass(frozen=True)
-class Thing:
+class StoredDataset:
     """Something that is kept. dataset: what a config calls it; kind: uploaded, drawn, downloaded, or prepared from elsewhere."""
 
     dataset: str
@@ -37,26 +37,26 @@ class Busy(OSError):
     """It is being fetched at this moment."""
 
 
-def things() -> list[Thing]:
+def list_datasets() -> list[StoredDataset]:
     """Everything that is kept, the largest first."""
-    made = array_cache.origins()
+    made = array_cache.usage_by_origin()
     found = []
-    for one in uploads.kept():
+    for one in uploads.list_uploads():
         size, used = made.pop(one.dataset, (0, 0.0))
         kind = "uploaded" if one.kind == "zip" else one.kind
-        found.append(Thing(one.dataset, kind, one.count, one.bytes + size, max(used, one.created)))
+        found.append(StoredDataset(one.dataset, kind, one.count, one.bytes + size, max(used, one.created)))
     for dataset in _downloads():
         about = [path.lstat() for path in _files(dataset)]
         if about:
             used = max(max(one.st_atime, one.st_mtime) for one in about)
-            found.append(Thing(dataset, "downloaded", None, sum(one.st_size for one in about), used))
-    found += [Thing(origin, "prepared", None, size, used) for origin, (size, used) in made.items() if size]
+            found.append(StoredDataset(dataset, "downloaded", None, sum(one.st_size for one in about), used))
+    found += [StoredDataset(origin, "prepared", None, size, used) for origin, (size, used) in made.items() if size]
     return sorted(found, key=lambda one: (-one.bytes, one.dataset))
 
 
-def thing(dataset: str, among: list[Thing] | None = None) -> Thing | None:
-    """What is kept under that name; None where nothing is, whatever the name. among: `things()`, where they are known already."""
-    return next((one for one in (things() if among is None else among) if one.dataset == dataset), None)
+def find(dataset: str, among: list[StoredDataset] | None = None) -> StoredDataset | None:
+    """What is kept under that name; None where nothing is, whatever the name. among: `list_datasets()`, if at hand."""
+    return next((one for one in (list_datasets() if among is None else among) if one.dataset == dataset), None)
 
 
 def remove(dataset: str) -> bool:
@@ -80,7 +80,7 @@ def remove(dataset: str) -> bool:
             for path in files:
                 path.unlink(missing_ok=True)
         there = bool(files)
-    there = dataset in array_cache.origins() or there
+    there = dataset in array_cache.usage_by_origin() or there
     array_cache.remove(lambda origin: origin == dataset or _gone(origin))
     return there
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from . import memory, resize
 from .download import fetch
-from .types import DataError, DataRequest, Loaded, data_folder
+from .types import DataError, DataRequest, LoadedData, data_folder
 
 CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist": "EMNIST", "cifar10": "CIFAR10",
            "svhn": "SVHN"}  # a data set's name -> torchvision's class, whose tables are read
@@ -41,7 +41,7 @@ Opener = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
 Pair = tuple[Opener, Opener]  # pictures, labels
 
 
-def source(request: DataRequest) -> Loaded:
+def source(request: DataRequest) -> LoadedData:
     """An entry of the registry: the first `limit` of the training pictures, with labels and names. Raises DataError."""
     if request.name in ("cifar10", "svhn"):
         return _colored(request)
@@ -66,7 +66,7 @@ def _in_lower_case(request: DataRequest) -> DataRequest:
     return replace(request, argument=request.argument.lower())
 
 
-def ready(request: DataRequest) -> bool:
+def is_downloaded(request: DataRequest) -> bool:
     """Whether `source` needs no network now, as far as names and sizes tell."""
     root = root_folder()
     if request.name == "cifar10":
@@ -77,11 +77,11 @@ def ready(request: DataRequest) -> bool:
     return (request.name != "emnist" or request.argument in SPLITS) and any(True for _ in _pairs(request))
 
 
-def at_hand(name: str, limit: int) -> list[str]:
+def downloaded_datasets(name: str, limit: int) -> list[str]:
     """The data sets of this kind that are here."""
     if name == "emnist":
-        return [f"emnist:{split}" for split in SPLITS if ready(DataRequest(name, split))]
-    return [name] if ready(DataRequest(name)) else []
+        return [f"emnist:{split}" for split in SPLITS if is_downloaded(DataRequest(name, split))]
+    return [name] if is_downloaded(DataRequest(name)) else []
 
 
 def root_folder() -> Path:
@@ -164,7 +164,7 @@ def _zipped(path: Path, stem: str) -> Opener:
     return opened
 
 
-def _read(pair: Pair, request: DataRequest) -> Loaded:
+def _read(pair: Pair, request: DataRequest) -> LoadedData:
     """Both files. Raises one of DAMAGE where they are not whole, DataError where they have no room."""
     with pair[1]() as file:
         (found,) = _header(file, 1)
@@ -176,14 +176,15 @@ def _read(pair: Pair, request: DataRequest) -> Loaded:
         if count != found or shape != [28, 28]:
             raise ValueError(f"{count} pictures of {shape} beside {found} labels")
         take = min(request.limit or found, found)
-        memory.check(take, resize.form((1, 28, 28), request), {"dataset": request.name})
-        data = resize.filled(_slices(file, take, last=take == found, turned=request.name == "emnist"), take, (1, 28, 28), request)
+        memory.check_pictures(take, resize.output_shape((1, 28, 28), request), {"dataset": request.name})
+        slices = _slices(file, take, last=take == found, turned=request.name == "emnist")
+        data = resize.fit_slices(slices, take, (1, 28, 28), request)
     names = _names(request)
     first = 1 if request.name == "emnist" and request.argument == "letters" else 0  # 1 is A; 0 is nothing
     labels = labels[:take].astype(np.int64) - first
     if labels.min() < 0 or labels.max() >= len(names):
         raise ValueError("a label is none of the classes")
-    return Loaded(data, labels, names, found=found)
+    return LoadedData(data, labels, names, found_count=found)
 
 
 def _header(file: BinaryIO, dimensions: int) -> list[int]:
@@ -215,13 +216,14 @@ def _names(request: DataRequest) -> tuple[str, ...]:
 
 # CIFAR-10 and SVHN: torchvision reads them, which looks at every file's checksum first.
 
-def _colored(request: DataRequest) -> Loaded:
+def _colored(request: DataRequest) -> LoadedData:
     table, root = _table(request.name), root_folder()
     take = {"cifar10": _cifar10, "svhn": _svhn}[request.name]
     data, labels, names = take(table, root, request)
     count = min(request.limit or len(data), len(data))
-    memory.check(count, resize.form(data.shape[1:], request), {"dataset": request.name})
-    return Loaded(resize.fitted(np.ascontiguousarray(data[:count]), request), labels[:count], names, found=len(data))
+    memory.check_pictures(count, resize.output_shape(data.shape[1:], request), {"dataset": request.name})
+    images = resize.fit_images(np.ascontiguousarray(data[:count]), request)
+    return LoadedData(images, labels[:count], names, found_count=len(data))
 
 
 def _opened(make: Callable[[], Any]) -> Any:
@@ -233,7 +235,7 @@ def _opened(make: Callable[[], Any]) -> Any:
 
 
 def _cifar10(table: Any, root: Path, request: DataRequest) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    memory.need(50_000 * 3072 * 2, {"dataset": request.name})  # five files, then one array
+    memory.check_bytes(50_000 * 3072 * 2, {"dataset": request.name})  # five files, then one array
     made = _opened(lambda: table(root, train=True))
     if made is None:
         archive = root / table.filename
@@ -251,7 +253,7 @@ def _unpack(archive: Path, root: Path, folder: str, request: DataRequest) -> Non
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for number, member in enumerate(tar):
-                request.step("reading", number, len(CIFAR_FILES) + 1, archive.name)
+                request.report_progress("reading", number, len(CIFAR_FILES) + 1, archive.name)
                 base, _, name = member.name.rpartition("/")
                 if base == folder and name in CIFAR_FILES and member.isfile() and member.size <= MOST:
                     tar.extract(member, root, filter="data")
@@ -261,7 +263,7 @@ def _unpack(archive: Path, root: Path, folder: str, request: DataRequest) -> Non
 
 
 def _svhn(table: Any, root: Path, request: DataRequest) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    memory.need(73_257 * 3072 * 2, {"dataset": request.name})  # as it lies in the file, then as we want it
+    memory.check_bytes(73_257 * 3072 * 2, {"dataset": request.name})  # as it lies in the file, then as we want it
     url, file, md5 = table.split_list["train"]
     made = _opened(lambda: table(root, split="train"))
     if made is None:

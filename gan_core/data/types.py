@@ -51,18 +51,18 @@ class DataRequest:
     color: str = "auto"
     crop: str = "center"
     limit: int = 0
-    report: Callable[[Progress], None] = field(default=lambda progress: None, compare=False, repr=False)
-    cancelled: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
+    on_progress: Callable[[Progress], None] = field(default=lambda progress: None, compare=False, repr=False)
+    is_cancelled: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
 
-    def step(self, stage: str, done: int = 0, total: int = 0, what: str = "") -> None:
+    def report_progress(self, stage: str, done: int = 0, total: int = 0, what: str = "") -> None:
         """Say how far it is. Raises Cancelled."""
-        self.report(Progress(stage, done, total, what))
-        if self.cancelled():
+        self.on_progress(Progress(stage, done, total, what))
+        if self.is_cancelled():
             raise Cancelled("cancelled")
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedData:
     """Pictures uint8 (N, C, H, W), or points float32 (N, 2), in memory.
 
     labels int64 (N,) from 0, or None; names: what class k is called, () where nobody knows; found: how many there were before
@@ -72,13 +72,13 @@ class Loaded:
     data: np.ndarray
     labels: np.ndarray | None = None
     names: tuple[str, ...] = ()
-    found: int = 0
+    found_count: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
 
-    def about(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """The same without the arrays, in plain JSON types: what the page says of the data."""
         return {"count": len(self.data), "shape": list(self.data.shape[1:]), "names": list(self.names), "skipped": self.skipped,
-                "found": self.found or len(self.data), "labelled": self.labels is not None, "bytes": int(self.data.nbytes),
+                "found": self.found_count or len(self.data), "labelled": self.labels is not None, "bytes": int(self.data.nbytes),
                 "crc32": self._checksum()}
 
     def _checksum(self) -> int:

@@ -44,7 +44,7 @@ class Axes:
     def around(cls, points: torch.Tensor, middle: torch.Tensor, scale: float) -> Axes:
         """The axes that show all of `points` (N, 2)."""
         low, high = points.amin(0).double(), points.amax(0).double()
-        return cls((float(middle[0]), float(middle[1])), float(scale), rendering.view(low.tolist(), high.tolist()))
+        return cls((float(middle[0]), float(middle[1])), float(scale), rendering.bounding_square(low.tolist(), high.tolist()))
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Axes:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standin import StandIn
 
-from gan_core.data import download, http
+from gan_core.data import download, http, partial_file
 from gan_core.data.download import Unreachable, fetch
 from gan_core.data.types import Cancelled, DataError, DataRequest
 
@@ -27,7 +27,7 @@ ASK = DataRequest("mnist")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(download, "PAUSE", 0)
+    monkeypatch.setattr(download, "RETRY_PAUSE", 0)
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_stopped_before_the_file_got_its_name_nothing_is_fetched_again(server, p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(download, "replace", stopped)
+        patch.setattr(partial_file, "replace", stopped)
         fetch(server.url("it.bin"), path, ASK, md5=MD5)
     assert not path.exists()
     fetch(server.url("it.bin"), path, ASK, md5=MD5)
@@ -318,7 +318,7 @@ def test_a_beginning_stays_in_use_while_more_is_fetched(server, path):
 def test_stopped_between_the_two_moves_nothing_is_mixed(server, path, monkeypatch):
     fetch(server.url("it.bin"), path, ASK, first=1000)
     server.files["/it.bin"] = OTHER
-    moves, real = [], download.replace
+    moves, real = [], partial_file.replace
 
     def first_move_only(source, target):
         if moves:
@@ -326,7 +326,7 @@ def test_stopped_between_the_two_moves_nothing_is_mixed(server, path, monkeypatc
         moves.append(target)
         real(source, target)
 
-    monkeypatch.setattr(download, "replace", first_move_only)
+    monkeypatch.setattr(partial_file, "replace", first_move_only)
     with pytest.raises(KeyboardInterrupt):
         fetch(server.url("it.bin"), path, ASK, first=2000)
     monkeypatch.undo()

@@ -104,9 +104,9 @@ def test_progress_is_told_at_each_new_stage_and_otherwise_no_more_than_eight_tim
 SLOW = """
 import sys, time
 from gan_core.data import loading, preview
-def load(config, report, cancelled):
+def load(config, on_progress, is_cancelled):
     while True:
-        loading.request_for(config, report, cancelled).report_progress("downloading", 1, 2, "f")
+        loading.request_for(config, on_progress, is_cancelled).report_progress("downloading", 1, 2, "f")
         time.sleep(0.01)
 loading.load = load
 print("a library that prints")

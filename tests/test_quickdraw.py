@@ -95,7 +95,7 @@ def test_a_name_that_is_none_gets_the_nearest(server, argument, words):
 
 
 def test_the_registry_says_how_much_the_first_doodles_are():
-    assert registry.DATASETS["quickdraw"].download == quickdraw.ALL * quickdraw.PIXELS
+    assert registry.DATASETS["quickdraw"].download == quickdraw.DEFAULT_LIMIT * quickdraw.PIXELS
 
 
 def test_the_list_is_the_345_of_the_data_set():

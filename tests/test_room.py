@@ -11,7 +11,7 @@ from gan_core.data.types import DataError
 @given(fits=st.integers(1, 10**7), over=st.integers(1, 10**7), side=st.sampled_from([28, 32, 64]),
        channels=st.sampled_from([1, 3]), data=st.data())
 def test_the_number_in_the_sentence_fits_and_one_more_does_not(fits, over, side, channels, data):
-    each = channels * side * side + memory.LABEL
+    each = channels * side * side + memory.LABEL_BYTES
     free = memory.RESERVE + fits * each + data.draw(st.integers(0, each - 1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "available_bytes", lambda: free)

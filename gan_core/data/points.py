@@ -1,7 +1,7 @@
-"""Points in the plane, made here: the literature's ring and grid [VEEGAN 1705.07761], GAN Lab's four sets, a spiral, drawings.
+"""Points in the plane: the literature's ring and grid [VEEGAN 1705.07761], GAN Lab's four sets, a spiral, drawings.
 
-Where there are modes every one has as many points as the others; they come in turn, so that any first few are of all modes alike.
-Ring and grid are in their papers' units, everything else lies in the unit square, y upwards.
+All modes of a set have the same number of points and alternate, so the first points of a set come from all modes equally.
+Ring and grid are in their papers' units; everything else lies in the unit square, y upwards.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PointSet = tuple[np.ndarray, np.ndarray | None]  # points (COUNT, 2) float64, mo
 
 
 def source(request: DataRequest) -> LoadedData:
-    """An entry of the registry: the set of this name, the same at every call. Raises DataError where a drawing is not there."""
+    """The registry's entry: the set of this name, the same at every call. Raises DataError for a missing drawing."""
     if request.name in CENTRES:
-        return LoadedData(*_made(request.name))
+        return LoadedData(*_mixture(request.name))
     rng = np.random.default_rng(0)
     if request.name == "drawn":
-        from . import uploads  # here, because it knows pictures too: the other sets are there without Pillow
-        points, modes = drawn(rng, uploads.load_points(request.argument))
+        from . import uploads  # here, because it imports Pillow, which the other sets do not need
+        points, modes = from_drawing(rng, uploads.load_points(request.argument))
     else:
         points, modes = SETS[request.name](rng)
     return LoadedData(points.astype(np.float32), modes)
@@ -41,12 +41,12 @@ def source(request: DataRequest) -> LoadedData:
 
 def ring() -> tuple[np.ndarray, np.ndarray]:
     """8 modes on a circle of radius 1: points (100000, 2) float32, and the mode of each, (100000,) int64."""
-    return _made("ring")
+    return _mixture("ring")
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:
     """25 modes on {-4, -2, 0, 2, 4}^2: points (100000, 2) float32, and the mode of each, (100000,) int64."""
-    return _made("grid")
+    return _mixture("grid")
 
 
 def line(rng: np.random.Generator) -> PointSet:
@@ -72,10 +72,10 @@ def disjoint(rng: np.random.Generator) -> PointSet:
 
 
 def spiral(rng: np.random.Generator) -> PointSet:
-    """Two arms that wind once and a quarter round (.5, .5), out to .42, sigma .01; the label says which arm.
+    """Two arms that wind one and a quarter times around (.5, .5), out to .42, sigma .01; the label is the arm.
 
-    A share s of an arm lies at radius .42 s and angle 2.5 pi s. The root of a uniform draw for s makes the arms about equally
-    dense all along, for a piece ds has a length of about ds times s.
+    Position s on an arm, from 0 to 1, has radius .42 s and angle 2.5 pi s. s is the root of a uniform draw, which makes the
+    density about even along the arm, because a piece ds has a length of about s ds.
     """
     arms = np.arange(COUNT, dtype=np.int64) % 2
     s, n = np.sqrt(rng.random(COUNT)), rng.standard_normal((COUNT, 2))
@@ -83,12 +83,12 @@ def spiral(rng: np.random.Generator) -> PointSet:
     return 0.5 + 0.42 * s[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.01 * n, arms
 
 
-def drawn(rng: np.random.Generator, points: np.ndarray) -> PointSet:
-    """Points by hand, (K, 2) in [0, 1], each as often as the others, jittered by .02."""
+def from_drawing(rng: np.random.Generator, points: np.ndarray) -> PointSet:
+    """Points drawn by hand, (K, 2) in [0, 1], each repeated equally often, jittered by .02."""
     return points[np.arange(COUNT) % len(points)] + JITTER * rng.standard_normal((COUNT, 2)), None
 
 
-# Each a function of one random generator.
+# Name -> a function of one random generator.
 SETS: dict[str, Callable[[np.random.Generator], PointSet]] = {
     "line": line, "two-gaussians": two_gaussians, "lab-ring": lab_ring, "disjoint": disjoint, "spiral": spiral}
 
@@ -99,8 +99,8 @@ def _around(rng: np.random.Generator, centres: np.ndarray, sigmas: np.ndarray) -
     return centres[modes] + sigmas[modes] * rng.standard_normal((COUNT, 2)), modes
 
 
-def _made(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The same points at every call."""
+def _mixture(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ring or grid, the same points at every call."""
     centres = CENTRES[name]
     modes = np.arange(COUNT, dtype=np.int64) % len(centres)
     noise = np.random.default_rng(0).standard_normal((COUNT, 2))

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 import numpy as np
 import platformdirs
@@ -58,6 +58,12 @@ class DataRequest:
         self.on_progress(Progress(stage, done, total, what))
         if self.is_cancelled():
             raise Cancelled("cancelled")
+
+
+class ByteReader(Protocol):
+    """An open file, an entry of an archive, a decompressed stream: all that a reader of pictures needs."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class DataSummary(TypedDict):

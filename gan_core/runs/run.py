@@ -17,7 +17,7 @@ from typing import Any
 
 from ..compute.processes import process_exists
 from ..config import TrainConfig
-from ..messages import Misfit, part
+from ..messages import Misfit, message
 from .checkpoint_index import CheckpointError, restore_best
 from .files import atomic_write, folder_name, new_folder
 from .frames import Frame
@@ -277,7 +277,7 @@ class Run:
             raise Misfit("misfit_other_classes", run=self.name, before=_some(before["names"]), now=_some(now["names"]))
         for path in (self.real_path, self.floor_path):  # they were of the old data
             path.unlink(missing_ok=True)
-        return [part("notice_data", before=before["count"], now=now["count"])]
+        return [message("notice_data", before=before["count"], now=now["count"])]
 
     @property
     def floor_path(self) -> Path:

@@ -43,7 +43,7 @@ class Contestant:
             started = time.monotonic()
             float(self.trainer.step()["g_loss"])
             images += self.trainer.config.batch_size
-            if change := self._threads.after(self.trainer.config.batch_size, time.monotonic() - started):
+            if change := self._threads.record(self.trainer.config.batch_size, time.monotonic() - started):
                 self.now = change[1]
                 self.changes.append("{} to {}".format(*change))
         return images / passed
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
     args = parser.parse_args()
     config = PRESETS[args.preset]
-    images, labels = setup.data(config)
+    images, labels = setup.load_data(config)
     found = autotune.choose(config, trainer_builder(images, labels))
     speeds = dict(found.speeds)
     make: Callable[[], Trainer] = lambda: Trainer(config, images, labels, choices=found)  # noqa: E731

@@ -42,9 +42,9 @@ class Contestant:
             self.trainer.step()
             if now - reported >= REPORT:
                 reported = now
-                called, spent = time.process_time(), self.best.spent
-                self.best.turn(self.recorder, self.elapsed + now - began)
-                if self.best.spent > spent:
+                called, spent = time.process_time(), self.best.seconds_spent
+                self.best.run_slice(self.recorder, self.elapsed + now - began)
+                if self.best.seconds_spent > spent:
                     self.slices.append(time.process_time() - called)
         took = time.process_time() - began
         self.elapsed += took
@@ -75,7 +75,7 @@ def main() -> None:
             slices = [1e3 * one for one in both[1].slices]
             done = sum("quality" in record for record in both[1].run.metrics())
             print(f"| {preset} | {off:.0f} | {on:.0f} | {ratio:.3f} | {statistics.median(slices):.1f} | {max(slices):.1f} "
-                  f"| {both[1].best.spent / both[1].elapsed:.3f} | {done} |", flush=True)
+                  f"| {both[1].best.seconds_spent / both[1].elapsed:.3f} | {done} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ def operations(preset: str, batch: int = 8) -> float:
 
 def parameters(preset: str) -> tuple[int, int]:
     """(G's, D's)."""
-    return tuple(sum(p.numel() for p in network.parameters()) for network in setup.build(PRESETS[preset], (1, 28, 28), 0))
+    networks = setup.build_networks(PRESETS[preset], (1, 28, 28), 0)
+    return tuple(sum(p.numel() for p in network.parameters()) for network in networks)
 
 
 def communication(sizes: list[int], link: Link, n: int) -> float:

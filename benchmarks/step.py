@@ -30,7 +30,7 @@ from torch import nn
 
 from benchmarks import keras_course
 from benchmarks.keras_course import LATENT
-from gan_core.compute.choices import keep_memory
+from gan_core.compute.choices import retain_freed_memory
 from gan_core.config import PRESETS
 from gan_core.training.trainer import Trainer
 
@@ -160,7 +160,7 @@ def serve(pipe: Any, which: str, batch: int, steps: int, threads: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (steps * batch, 1, 28, 28), np.uint8)
     torch.set_num_threads(threads)
     if which.startswith("peak"):
-        keep_memory()
+        retain_freed_memory()
         name, run = peak(getattr(torch, which.split()[1]))
     else:
         build = {"auto": lambda: playground(images, batch, steps, threads, "auto"),

@@ -20,7 +20,7 @@ from .config import PRESETS, TrainConfig
 from .networks.course import course_discriminator, course_generator
 from .runs import checkpoint
 from .training import pixel_range
-from .training.trainer import SERIES, Trainer
+from .training.trainer import METRIC_NAMES, Trainer
 
 # What the loss of the course is called in the libraries it may come from.
 CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")
@@ -45,7 +45,7 @@ class DCGAN:
         self.generator = course_generator(self.latent_dim) if generator is None else generator
         self.discriminator = course_discriminator() if discriminator is None else discriminator
         _check_networks(self.generator, self.discriminator, self.latent_dim)
-        self.history: dict[str, list[float]] = {name: [] for name in SERIES}
+        self.history: dict[str, list[float]] = {name: [] for name in METRIC_NAMES}
         self.trainer: Trainer | None = None
 
     def compile(self, discriminator_optimizer: Any = None, generator_optimizer: Any = None, loss_fn: Any = None) -> None:
@@ -79,7 +79,7 @@ class DCGAN:
             for epoch in range(epochs):
                 bar.set_description(f"epoch {epoch + 1}/{epochs}")
                 means = self._epoch(steps, bar)
-                for name in SERIES:
+                for name in METRIC_NAMES:
                     self.history[name].append(means[name])
         return History({name: list(values) for name, values in self.history.items()})
 
@@ -91,13 +91,13 @@ class DCGAN:
             self.trainer.load_state_dict(before.state_dict())
 
     def _epoch(self, steps: int, bar: tqdm) -> dict[str, float]:
-        sums = torch.zeros(len(SERIES), dtype=torch.float64)
+        sums = torch.zeros(len(METRIC_NAMES), dtype=torch.float64)
         for step in range(steps):
             metrics = self.trainer.step()
-            sums += torch.stack([metrics[name].detach() for name in SERIES]).cpu()
+            sums += torch.stack([metrics[name].detach() for name in METRIC_NAMES]).cpu()
             bar.update()
             if step % 10 == 0 or step == steps - 1:
-                means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
+                means = dict(zip(METRIC_NAMES, (sums / (step + 1)).tolist(), strict=True))
                 bar.set_postfix({name: f"{means[name]:.3f}" for name in ("d_loss", "g_loss")}, refresh=False)
         return means
 
@@ -234,9 +234,9 @@ def _loss_name(loss_fn: Any) -> str:
 
 
 def _history(stored: Any, path: str | Path) -> dict[str, list[float]]:
-    if not isinstance(stored, dict) or any(not isinstance(stored.get(name), list) for name in SERIES):
+    if not isinstance(stored, dict) or any(not isinstance(stored.get(name), list) for name in METRIC_NAMES):
         raise checkpoint.CheckpointError(f"the history in {Path(path).name} is not in order.")
     try:
-        return {name: [float(v) for v in stored[name]] for name in SERIES}
+        return {name: [float(v) for v in stored[name]] for name in METRIC_NAMES}
     except (TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"the history in {Path(path).name} holds something that is no number.") from error

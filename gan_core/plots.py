@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 # Okabe & Ito's colours: they stay apart for every kind of colour vision.
-SERIES = {"d_loss": ("discriminator", "#0072B2"), "g_loss": ("generator", "#D55E00"),
+CURVES = {"d_loss": ("discriminator", "#0072B2"), "g_loss": ("generator", "#D55E00"),
           "d_real": ("real images", "#009E73"), "d_fake": ("generated images", "#CC79A7")}
 
 
@@ -32,13 +32,13 @@ def draw_curves(history: Mapping[str, Sequence[float | None]], unit: str = "epoc
     `history` maps any of d_loss, g_loss, d_real, d_fake to equally long series; "step", if there, is their x axis, else
     they are counted from 1 in `unit`. None and NaN leave gaps. Raises ValueError when there is nothing to draw.
     """
-    drawn = [name for name in SERIES if len(history.get(name, ()))]
+    drawn = [name for name in CURVES if len(history.get(name, ()))]
     if not drawn:
         raise ValueError("there is no history to draw yet; train first.")
     figure = Picture(figsize=(7, 5), layout="constrained")
     losses, verdicts = figure.subplots(2, 1, sharex=True)
     for name in drawn:
-        label, colour = SERIES[name]
+        label, colour = CURVES[name]
         y = np.array([np.nan if v is None else float(v) for v in history[name]])
         x = np.asarray(history["step"]) if len(history.get("step", ())) else np.arange(1, len(y) + 1)
         if len(x) != len(y):

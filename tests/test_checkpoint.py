@@ -5,7 +5,6 @@ import math
 import os
 import pickle
 import random
-import signal
 import struct
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from hypothesis import given
@@ -342,15 +342,16 @@ while True:
 
 def kill_while_saving(folder: Path, times: int) -> None:
     """SIGKILL the writer at random moments; whatever it announced must be there, whole."""
-    dice, announced = random.Random(7), 0
+    dice, announced, said = random.Random(7), 0, folder / "said.txt"
     for _ in range(times):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), str(announced)], stdout=subprocess.PIPE, text=True)
-        announced = int(writer.stdout.readline())
+        said.write_text("")
+        writer = forked.started([str(folder), str(announced)], WRITER, said)
+        while "\n" not in said.read_text():
+            assert writer.poll() is None, "the writer ended before it had written anything"
         time.sleep(dice.uniform(0, 0.05))  # not a wait: the moment of death is drawn
-        writer.send_signal(signal.SIGKILL)
-        rest = writer.stdout.read().split("\n")
-        writer.wait()
-        announced = max([announced, *(int(line) for line in rest[:-1] if line)])
+        writer.kill()
+        writer.wait(60)
+        announced = max(int(line) for line in said.read_text().split("\n")[:-1])
         found = newest_valid(folder)
         assert found is not None and found.step >= announced and found.skip_reasons == ()
         assert all((t == found.step).all() for t in found.tensors.values()) and found.metadata["step"] == found.step

@@ -216,7 +216,7 @@ from gan_core.compute import distributed
 from gan_core.worker import session
 begin = session.Session._begin
 def once_more(self):
-    if distributed.restarts() == 1: os.kill(os.getpid(), 9)
+    if distributed.restart_count() == 1: os.kill(os.getpid(), 9)
     begin(self)
 session.Session._begin = once_more
 """
@@ -251,7 +251,7 @@ from gan_core.compute import distributed
 from gan_core.training import trainer
 step = trainer.Trainer.step
 def crash_once(self):
-    if self.team.rank == RANK and self.step_count == 12 and not distributed.restarts(): raise RuntimeError("Bang.")
+    if self.team.rank == RANK and self.step_count == 12 and not distributed.restart_count(): raise RuntimeError("Bang.")
     return step(self)
 trainer.Trainer.step = crash_once
 """
@@ -270,7 +270,7 @@ def test_a_process_that_crashes_is_started_again_and_the_run_has_not_failed_mean
 IMPATIENT = """
 from datetime import timedelta
 from gan_core.compute import distributed
-distributed.PATIENCE = timedelta(seconds=4)
+distributed.EXCHANGE_TIMEOUT = timedelta(seconds=4)
 """
 
 

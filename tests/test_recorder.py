@@ -12,7 +12,7 @@ from PIL import Image
 
 from gan_core import registry
 from gan_core.config import PRESETS
-from gan_core.latent.driving import load_live
+from gan_core.latent.view import load_live
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
 from gan_core.worker import recorder as r
@@ -41,7 +41,7 @@ def test_whatever_it_costs_it_takes_no_more_than_its_share_nor_comes_more_often_
     with pytest.MonkeyPatch.context() as patch:
         now = [100.0]
         patch.setattr(r.time, "monotonic", lambda: now[0])
-        pace, spent, shown = r.Pace(0.25, 0.05), 0.0, []
+        pace, spent, shown = r.RateLimit(0.25, 0.05), 0.0, []
         for cost in costs:
             while not pace.due():
                 now[0] += 0.01
@@ -49,7 +49,7 @@ def test_whatever_it_costs_it_takes_no_more_than_its_share_nor_comes_more_often_
             began = now[0]
             now[0] += cost
             spent += cost
-            pace.spent(began)
+            pace.record(began)
         while not pace.due():
             now[0] += 0.01
         assert spent <= 0.05 * (now[0] - shown[0]) + 1e-6
@@ -149,7 +149,7 @@ def test_grids_are_kept_at_growing_distances_and_the_newest_two_always(made):
 @pytest.mark.parametrize(("classes", "columns", "each"), [(0, 8, 0), (1, 8, 8), (2, 8, 4), (3, 9, 3), (5, 10, 2), (10, 10, 1),
                                                           (16, 16, 1), (17, 8, 0), (345, 8, 0)])
 def test_classes_stand_side_by_side_while_there_is_room(classes, columns, each):
-    assert r.columns_for(classes) == (columns, each)
+    assert r.grid_layout(classes) == (columns, each)
 
 
 def test_two_classes_fill_a_grid_as_ten_do(tmp_path):
@@ -161,7 +161,7 @@ def test_two_classes_fill_a_grid_as_ten_do(tmp_path):
     recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
     recorder.write_frame()
     shown = np.asarray(Image.open(run.frames()[-1].path)).reshape(8, 28, 8, 28)
-    z, _ = trainer.batches.some(64)
+    z, _ = trainer.batches.fixed_z(64)
     right = trainer.sample(z[8:16], torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])).numpy()
     np.testing.assert_array_equal(shown[1].transpose(1, 0, 2), right[:, 0])
     assert not np.array_equal(right, trainer.sample(z[8:16], torch.zeros(8).long()).numpy()), "a class is seen"
@@ -246,5 +246,5 @@ def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
     view = load_live(run.live_file(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     z = torch.tensor([[0.5, -1.0]])
-    picture, _, point = view.drawn(z[0])
+    picture, _, point = view.render(z[0])
     assert picture.shape == (280, 280, 4) and np.allclose(point, trainer.sample(z)[0], atol=0.02)

@@ -374,7 +374,7 @@ def test_a_torn_line_is_kept_as_the_readers_know_it_and_a_half_one_waits(tmp_pat
 
 
 def test_networks_from_a_stranger_meet_the_checkpoints_gate_when_they_are_opened(tmp_path: Path, url: str, good: Fake) -> None:
-    from gan_core.latent.driving import load_live
+    from gan_core.latent.view import load_live
     from gan_core.runs.checkpoint import CheckpointError
 
     put(url, "live/3.safetensors", b"\xff" * 8 + b"{}" * 100)

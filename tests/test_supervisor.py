@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gan_core.compute.processes import myself, runs
+from gan_core.compute.processes import is_running, process_identity
 from gan_core.config import PRESETS
 from gan_core.runs import supervisor as supervising
 from gan_core.runs.run import Run
@@ -109,7 +109,7 @@ def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supe
 
 SERVER = """
 import sys, json
-from gan_core.compute.processes import myself, runs
+from gan_core.compute.processes import process_identity, is_running
 from gan_core.runs.run import Run
 from gan_core.runs.supervisor import Supervisor
 supervisor = Supervisor(sys.argv[1], threads=1)
@@ -151,7 +151,7 @@ def test_closing_ends_no_run_that_others_care_for(tmp_path: Path, server: str | 
     status.state, status.host = "running", platform.node() if host == "here" else host
     status.pid, status.pid_started = worker.pid, psutil.Process(worker.pid).create_time()
     run.write_status(status)
-    servers = {"me": myself(), "dead": f"{worker.pid} 1.0", "alive": f"{other.pid} {other.create_time()}"}
+    servers = {"me": process_identity(), "dead": f"{worker.pid} 1.0", "alive": f"{other.pid} {other.create_time()}"}
     note = {"run": run.path.name, "pid": worker.pid, "pid_started": status.pid_started, "host": status.host}
     note |= {} if server is None else {"server": servers.get(server, server)}
     (tmp_path / ".worker.json").write_text(json.dumps(note))
@@ -288,7 +288,7 @@ def test_one_frozen_process_of_two_is_ended_with_all_and_what_was_saved_goes_on(
     family = [launcher, *launcher.children(recursive=True)]
     next(one for one in ranks(launcher.pid) if one.environ()["RANK"] == rank).suspend()
     assert supervisor.stop(timeout=1.0).id == run.id
-    left = [one for one in family if runs(one)]
+    left = [one for one in family if is_running(one)]
     assert not left and run.status().state == "failed" and run.status().checkpoint_step == saved
     supervisor.start(run, paused=True)
     until(lambda: run.status().state == "paused", "the second life")

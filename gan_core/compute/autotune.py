@@ -16,7 +16,7 @@ import torch
 
 from ..config import TrainConfig
 from .choices import ComputeChoices, cores, devices, has_bf16, resolve
-from .thread_tuner import ladder
+from .thread_tuner import thread_counts
 
 BUDGET, FOR_THREADS = 0.8, 0.3  # seconds, about: no measurement begins later; the threads are measured last, in time of their own
 SPAN = 0.025  # seconds of steps in one measurement, at least one step
@@ -40,10 +40,10 @@ class Trainable(Protocol):
     def step(self) -> Mapping[str, Any]: ...
 
 
-Build = Callable[[TrainConfig, ComputeChoices], Trainable]
+TrainerBuilder = Callable[[TrainConfig, ComputeChoices], Trainable]
 
 
-def choose(config: TrainConfig, build: Build, threads: int = 0) -> ComputeChoices:
+def choose(config: TrainConfig, build: TrainerBuilder, threads: int = 0) -> ComputeChoices:
     """The fastest choices for training `config`. build(config, choices) makes a throwaway trainer on the run's own data.
 
     threads: used where the config leaves them open; 0 measures them too.
@@ -84,7 +84,7 @@ def _without_threads(probe: _Probe, config: TrainConfig, found: ComputeChoices) 
 def _with_threads(probe: _Probe, found: ComputeChoices) -> ComputeChoices:
     """One thread, or more of them up to all cores as long as each step up is worth it."""
     probe.allow(FOR_THREADS)
-    candidates = [replace(found, threads=n) for n in ladder(cores())]
+    candidates = [replace(found, threads=n) for n in thread_counts(cores())]
     found = probe.fastest(candidates)
     speeds = [(c.threads, probe.speeds[c]) for c in candidates if probe.speeds.get(c)]
     return replace(found, speeds=tuple(speeds))
@@ -93,7 +93,7 @@ def _with_threads(probe: _Probe, found: ComputeChoices) -> ComputeChoices:
 class _Probe:
     """Throwaway trainers of one config, one for each way in which their tensors lie, and what was measured with them."""
 
-    def __init__(self, config: TrainConfig, build: Build) -> None:
+    def __init__(self, config: TrainConfig, build: TrainerBuilder) -> None:
         self.config, self._build = config, build
         self.speeds: dict[ComputeChoices, float] = {}  # images per second
         self._trainers: dict[tuple[str, str, int], Trainable] = {}

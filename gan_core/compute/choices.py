@@ -87,17 +87,17 @@ def resolve(device: str = "auto", precision: str = "auto", threads: int = 0, mem
                     threads or max(1, cores() - 1), rewrites == "on" or (rewrites == "auto" and device != "mps"))
 
 
-def prepare(device: str) -> None:
+def prepare_device(device: str) -> None:
     """What this process must be told once before it trains on the device."""
     if device == "cpu":
-        keep_memory()
+        retain_freed_memory()
     elif device == "cuda":
         # TF32: fp32 with 10 bits of mantissa inside products, as convolutions have it by default.
         torch.set_float32_matmul_precision("high")
 
 
 @functools.cache
-def keep_memory() -> bool:
+def retain_freed_memory() -> bool:
     """Let this process keep the memory of freed tensors for the next step; returns whether that could be arranged.
 
     glibc gives every large block back to the system at once, and each new one is paid for page by page: a fifth of a step of the

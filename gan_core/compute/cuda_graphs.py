@@ -1,7 +1,7 @@
 """An update as one CUDA graph: hundreds of small launches become one, and nothing waits for the device.
 
 A graph repeats what was captured, numbers that Python computed included. So whatever differs from step to step comes in from
-outside: the draws through a `Tape` of static tensors, learning rates as tensors, averages and counts after the update.
+outside: the draws through a `DrawTape` of static tensors, learning rates as tensors, averages and counts after the update.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import torch
 from ..losses.randomness import Draws
 
 Metrics = dict[str, torch.Tensor]
-WARM = 3  # updates made in the usual way first: kernels are chosen and memory is found
+WARM_UP_CALLS = 3  # updates made in the usual way first: kernels are chosen and memory is found
 Captured = Callable[[], None]  # repeats what was captured
 
 
-class Tape:
+class DrawTape:
     """The draws of one update, kept as tensors at fixed places on the device and drawn anew for each step."""
 
     def __init__(self, device: torch.device) -> None:
@@ -45,10 +45,10 @@ class Tape:
         return place
 
 
-class Taped:
+class TapedDraws:
     """Draws through a tape, in place of `Draws` while an update is recorded."""
 
-    def __init__(self, draws: Draws, tape: Tape) -> None:
+    def __init__(self, draws: Draws, tape: DrawTape) -> None:
         self._draws, self._tape = draws, tape
 
     def normal(self, stream: str, index: int, *shape: int) -> torch.Tensor:
@@ -68,8 +68,8 @@ def _draw(draws: Draws, kind: str, index: int, arguments: tuple[Any, ...]) -> to
     return getattr(draws, kind)(stream, index, *shape)
 
 
-class Update:
-    """`update(index)` -> metrics, from its `WARM`th call on as a graph. Where capturing fails it goes on as before, and says so.
+class GraphedUpdate:
+    """`update(index)` -> metrics, as a graph after `WARM_UP_CALLS` calls. Where capturing fails it goes on as before and warns.
 
     holders: (object, attribute name) of every `Draws` that the update draws from. capture: how to capture; see `cuda_capture`.
     """
@@ -78,7 +78,7 @@ class Update:
                  capture: Callable[[Callable[[], None]], Captured] | None = None) -> None:
         self._update, self._device, self._holders = update, device, holders
         self._capture = capture or cuda_capture
-        self._tape, self._calls = Tape(device), 0
+        self._tape, self._calls = DrawTape(device), 0
         self._replay: Captured | None = None
         self._metrics: Metrics = {}
         self.failure = ""  # why there is no graph, in a sentence
@@ -87,7 +87,7 @@ class Update:
         if self.failure:
             return self._update(index)
         self._calls += 1
-        if self._calls <= WARM:
+        if self._calls <= WARM_UP_CALLS:
             return self._warm(index)
         self._tape.rewind(index)
         if self._replay is None and not self._captured(index):
@@ -126,7 +126,7 @@ class Update:
     def _taped(self) -> Iterator[None]:
         before = [getattr(holder, name) for holder, name in self._holders]
         for (holder, name), draws in zip(self._holders, before, strict=True):
-            setattr(holder, name, Taped(draws, self._tape))
+            setattr(holder, name, TapedDraws(draws, self._tape))
         try:
             yield
         finally:

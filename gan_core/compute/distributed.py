@@ -19,10 +19,10 @@ import torch.distributed as dist
 
 # How long a process waits for the others before it ends, and torchrun starts all again. Between two steps the longest honest
 # wait is for the first one's disk: a checkpoint of 100 MB at 1 MB/s takes two minutes. Who loads data may have to fetch them.
-PATIENCE = timedelta(minutes=10)
-LOADING = timedelta(hours=1)
-PULSE = 0.5  # seconds between two signs of life
-TEXT = 400  # bytes that `gather_text` carries
+EXCHANGE_TIMEOUT = timedelta(minutes=10)
+LOADING_TIMEOUT = timedelta(hours=1)
+HEARTBEAT_INTERVAL = 0.5  # seconds between two signs of life
+TEXT = 400  # bytes that `all_gather_text` carries
 
 
 class TeamBroken(RuntimeError):
@@ -42,14 +42,15 @@ class Team:
     local_rank: int = 0
     local_size: int = 1
 
-    def share(self, rows: torch.Tensor, parts: int = 1) -> torch.Tensor:
+    def shard(self, rows: torch.Tensor, parts: int = 1) -> torch.Tensor:
         """This process's rows (parts * N / size, ...) of `parts` batches behind each other (parts * N, ...): N / size of each."""
         if self.size == 1:
             return rows
         mine = len(rows) // (parts * self.size)
         return rows.unflatten(0, (parts, self.size, mine))[:, self.rank].flatten(0, 1)
 
-    def together(self, parameters: Iterable[torch.Tensor], loss: torch.Tensor, *rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def all_reduce_gradients(self, parameters: Iterable[torch.Tensor], loss: torch.Tensor,
+                             *rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """(loss, *rows) of the whole batch; afterwards the gradients are the whole batch's too. One all-reduce.
 
         loss: the mean over this process's share, so that the shares' mean is the batch's. rows: (N / size,) each, of which the
@@ -78,14 +79,14 @@ class Team:
             p.grad = place
         return (flat[kept - 1].clone(), *(slot.clone() for slot in slots))
 
-    def gather(self, values: torch.Tensor) -> torch.Tensor:
+    def all_gather(self, values: torch.Tensor) -> torch.Tensor:
         """(size, k): every process's values (k,), bit for bit the same everywhere."""
         slots = values.new_zeros(self.size, len(values))
         slots[self.rank] = values
         self._sum(slots)
         return slots
 
-    def gather_text(self, text: str) -> list[str]:
+    def all_gather_text(self, text: str) -> list[str]:
         """What every process says, in at most TEXT bytes each; it may take its time, to load data."""
         said = text.encode()[:TEXT]
         slots = torch.zeros(self.size, TEXT, dtype=torch.uint8)
@@ -94,7 +95,7 @@ class Team:
             self._sum(slots, _loading)
         return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in slots]
 
-    def send(self, data: bytes, length: int) -> bytes:
+    def broadcast_bytes(self, data: bytes, length: int) -> bytes:
         """Rank 0's `data` of `length` bytes, everywhere."""
         parcel = torch.frombuffer(bytearray(data or bytes(length)), dtype=torch.uint8)
         with _answered():
@@ -102,7 +103,7 @@ class Team:
         return bytes(parcel.numpy())
 
     @torch.no_grad()
-    def follow_(self, tensors: Iterable[torch.Tensor]) -> None:
+    def broadcast_(self, tensors: Iterable[torch.Tensor]) -> None:
         """Every process's tensors become rank 0's, in place."""
         kinds: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
         for tensor in tensors:
@@ -144,7 +145,7 @@ class Team:
 ALONE = Team()
 
 
-class Pulse:
+class Heartbeats:
     """Every process's signs of life, in torchrun's store, by a thread of its own: they tell a frozen process from a busy one.
 
     An exchange cannot: it waits in silence for whoever is late, and on a GPU it does not even wait.
@@ -162,7 +163,7 @@ class Pulse:
                 self._store.add(f"pulse {self._team.rank}", 1)
                 if not self._team.rank:
                     self._look()
-                time.sleep(PULSE)
+                time.sleep(HEARTBEAT_INTERVAL)
         self._beats = {}
 
     def _look(self) -> None:
@@ -177,7 +178,7 @@ class Pulse:
         return max((self._looked - since for _, since in list(self._beats.values())), default=0.0)
 
 
-_pulse: Pulse | None = None
+_pulse: Heartbeats | None = None
 _loading: dist.ProcessGroup | None = None
 
 
@@ -205,23 +206,23 @@ def join() -> Team:
     with _answered():
         store, _, _ = next(dist.rendezvous("env://"))
         # torchrun keeps one store over its restarts: without a name of its own a new group finds the dead one's addresses.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE,
-                                store=(own := dist.PrefixStore(f"start {restarts()}", store)), rank=team.rank,
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=EXCHANGE_TIMEOUT,
+                                store=(own := dist.PrefixStore(f"start {restart_count()}", store)), rank=team.rank,
                                 world_size=team.size)
         global _pulse, _loading
-        _loading = dist.new_group(backend="gloo", timeout=LOADING)
-        _pulse = Pulse(own.clone(), team)  # a connection of its own: an exchange may keep the other waiting
+        _loading = dist.new_group(backend="gloo", timeout=LOADING_TIMEOUT)
+        _pulse = Heartbeats(own.clone(), team)  # a connection of its own: an exchange may keep the other waiting
     return team
 
 
-def restarts() -> int:
+def restart_count() -> int:
     """How often torchrun has started this group again after one of it died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
 
 
 def may_restart() -> bool:
     """Whether torchrun will start this group once more if it ends in failure now."""
-    return restarts() < int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))
+    return restart_count() < int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))
 
 
 def silence() -> float:

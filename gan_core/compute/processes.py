@@ -7,7 +7,7 @@ import os
 
 import psutil
 
-SERVER = "GAN_PLAYGROUND_SERVER"  # in the environment: tells a worker, and it tells .worker.json, which page has started it
+SERVER_VARIABLE = "GAN_PLAYGROUND_SERVER"  # in the environment: the page that started a worker; .worker.json repeats it
 
 
 def is_launcher(process: psutil.Process) -> bool:
@@ -21,19 +21,19 @@ def process_exists(pid: int, started: float) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1.0 and runs(process)
+        return abs(process.create_time() - started) < 1.0 and is_running(process)
     except psutil.Error:
         return False
 
 
-def runs(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
     """Whether a process still does anything. A zombie does not: it waits for whoever adopts it, which may take seconds."""
     with contextlib.suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
-def trained_with(pid: int) -> list[psutil.Process]:
+def process_tree(pid: int) -> list[psutil.Process]:
     """A process, and all that train with it: torchrun first, which would start the others again."""
     with contextlib.suppress(psutil.Error):
         first, parent = psutil.Process(pid), psutil.Process(pid).parent()
@@ -45,6 +45,6 @@ def trained_with(pid: int) -> list[psutil.Process]:
     return []
 
 
-def myself() -> str:
+def process_identity() -> str:
     """This process, so that no other one is ever taken for it."""
     return f"{os.getpid()} {psutil.Process().create_time()}"

@@ -1,6 +1,6 @@
 """How many processor threads train right now: fewer while others are busy on the machine, more again when it is quiet.
 
-`ThreadWatch` decides and knows no clock and no machine; `ThreadTuner` measures, asks it and obeys. Neither knows what is trained.
+`ThreadPolicy` decides from numbers alone, `ThreadTuner` measures, asks the policy and applies its answer.
 Why it matters: threads wait for each other at every layer, so two of them beside one busy process are slower than one alone.
 """
 
@@ -23,13 +23,13 @@ MOST_PATIENCE = 320.0
 CALM = 4  # a number of threads that lasts so many times the patience brings the first patience back
 
 
-def ladder(most: int) -> list[int]:
+def thread_counts(most: int) -> list[int]:
     """The numbers of threads worth trying on `most` cores: powers of two, all cores, and all but one."""
     powers = [2**k for k in range(most.bit_length()) if 2**k <= most]
     return sorted({*powers, max(1, most - 1), most})
 
 
-class ThreadWatch:
+class ThreadPolicy:
     """Says when to change the number of threads, from nothing but how much was trained in how many seconds.
 
     threads: the number in force. most: the largest allowed. speeds: {threads: images per second} measured before, on this very
@@ -40,7 +40,7 @@ class ThreadWatch:
     def __init__(self, threads: int, most: int, speeds: dict[int, float] | None = None,
                  idle: Callable[[], float] = lambda: math.inf) -> None:
         self._idle = idle
-        self.threads, self.steps = threads, sorted({*ladder(max(most, threads)), threads})
+        self.threads, self.steps = threads, sorted({*thread_counts(max(most, threads)), threads})
         self.speeds = dict(speeds or {})
         self.patience = PATIENCE
         self._tried_from = 0  # while more threads are on trial: the number before
@@ -107,10 +107,10 @@ class ThreadTuner:
 
     def __init__(self, threads: int, most: int, speeds: dict[int, float] | None = None) -> None:
         self._asked = _idle_seconds()
-        self._watch = ThreadWatch(threads, most, speeds, self._idle) if most else None
+        self._watch = ThreadPolicy(threads, most, speeds, self._idle) if most else None
         torch.set_num_threads(threads)
 
-    def after(self, images: int, seconds: float) -> tuple[int, int] | None:
+    def record(self, images: int, seconds: float) -> tuple[int, int] | None:
         """To be called after each whole step with its images and seconds; (old, new) when the number of threads was changed."""
         if self._watch is None:
             return None

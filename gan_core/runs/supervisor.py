@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from ..compute.processes import SERVER, is_launcher, myself, process_exists, runs, trained_with
+from ..compute.processes import SERVER_VARIABLE, is_launcher, is_running, process_exists, process_identity, process_tree
 from .run import CommandError, Run, RunError, read_json
 from .status import ACTIVE, Status
 
@@ -102,7 +102,7 @@ class Supervisor:
         if self.threads:
             args = (*args, "--threads", str(self.threads))
         # A session of its own, so that Ctrl+C in the server's terminal does not reach the worker.
-        env = {**os.environ, "PYTHONPATH": path, SERVER: myself()}
+        env = {**os.environ, "PYTHONPATH": path, SERVER_VARIABLE: process_identity()}
         return subprocess.Popen(worker_command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
                                 text=True, env=env, start_new_session=os.name == "posix")
 
@@ -238,7 +238,7 @@ class Supervisor:
             note = read_json(run.path.parent / ".worker.json")
             pid, _, started = note["server"].partition(" ")
             here = note["host"] == platform.node()
-            return here and (note["server"] == myself() or not process_exists(int(pid), float(started)))
+            return here and (note["server"] == process_identity() or not process_exists(int(pid), float(started)))
         return False
 
     def _let_spare_go(self, timeout: float) -> None:
@@ -274,19 +274,19 @@ def _is_over(child: subprocess.Popen[str] | None, run: Run) -> bool:
 
 def _kill(child: subprocess.Popen[str] | None, run: Run) -> None:
     """End a run's processes by force, where they are this host's: another host's pid names somebody else here."""
-    family = trained_with(child.pid) if child is not None else []
+    family = process_tree(child.pid) if child is not None else []
     with contextlib.suppress(RunError, psutil.Error):
         status = run.stored_status()
         if status.host in ("", platform.node()):
             if process_exists(status.pid, status.pid_started):
-                family += trained_with(status.pid)
+                family += process_tree(status.pid)
             if process_exists(status.launcher, status.launcher_started) and is_launcher(psutil.Process(status.launcher)):
-                family += trained_with(status.launcher)
+                family += process_tree(status.launcher)
     for process in family:
         with contextlib.suppress(psutil.Error):
             process.kill()
     deadline = time.monotonic() + 5.0
-    while any(runs(process) for process in family) and time.monotonic() < deadline:
+    while any(is_running(process) for process in family) and time.monotonic() < deadline:
         time.sleep(0.01)
     if child is not None:
         child.wait()
@@ -298,7 +298,7 @@ def _end(process: subprocess.Popen[str], timeout: float) -> None:
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
-        for one in trained_with(process.pid):
+        for one in process_tree(process.pid):
             with contextlib.suppress(psutil.Error):
                 one.kill()
         process.wait()

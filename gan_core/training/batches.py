@@ -11,7 +11,7 @@ import torch
 from ..compute.distributed import ALONE, Team
 from ..config import TrainConfig
 from ..losses import augmentation
-from ..losses.randomness import Draws, seed_for
+from ..losses.randomness import Draws, derive_seed
 from .pixel_range import to_uint8, to_unit
 
 Labels = torch.Tensor | None
@@ -35,44 +35,44 @@ class Batches:
         self.classes = int(labels.max()) + 1 if self.labels is not None else 0
         self.draws = Draws(config.seed)
         # Of its own, so that the discriminator's epochs stay whole.
-        self._other_draws = Draws(seed_for(config.seed, "reals for G", 0))
-        self.middle, self.scale = (data.mean(0), float(data.std())) if self.points else (0.0, 1.0)
+        self._other_draws = Draws(derive_seed(config.seed, "reals for G", 0))
+        self.mean, self.scale = (data.mean(0), float(data.std())) if self.points else (0.0, 1.0)
 
     def encode(self, data: torch.Tensor) -> torch.Tensor:
         """Data in their own units as the networks see them."""
-        return ((data - self.middle) / self.scale if self.points else to_unit(data)).to(self.dtype)
+        return ((data - self.mean) / self.scale if self.points else to_unit(data)).to(self.dtype)
 
     def decode(self, made: torch.Tensor) -> torch.Tensor:
         """What a generator made, in the data's own units: uint8 pictures, or float32 points."""
-        return made.detach().float() * self.scale + self.middle if self.points else to_uint8(made)
+        return made.detach().float() * self.scale + self.mean if self.points else to_uint8(made)
 
     @property
     def rows(self) -> int:
         """How much of each batch is this process's."""
         return self.config.batch_size // self.team.size
 
-    def drawn(self, kind: str, stream: str, index: int, *shape: int) -> torch.Tensor:
+    def draw(self, kind: str, stream: str, index: int, *shape: int) -> torch.Tensor:
         """Draws, "normal" or "uniform", for this process's rows: `shape` begins with N, or 2N for fakes and reals behind them."""
         draw = self.draws.normal if kind == "normal" else self.draws.uniform
         whole = draw(stream, index, self.team.size * shape[0], *shape[1:])
-        return self.team.share(whole, max(1, shape[0] // self.rows)).to(self.device, self.dtype)
+        return self.team.shard(whole, max(1, shape[0] // self.rows)).to(self.device, self.dtype)
 
     def _picks(self, index: int, player: str) -> torch.Tensor:
         draws = self.draws if player == "D" else self._other_draws
-        return self.team.share(draws.batch(index, self.config.batch_size, len(self.data))).to(self.device)
+        return self.team.shard(draws.batch(index, self.config.batch_size, len(self.data))).to(self.device)
 
     def real(self, index: int, player: str = "D") -> tuple[torch.Tensor, Labels]:
         """A batch of reals as the networks see them, and their classes. The generator's are another shuffle's."""
         picks = self._picks(index, player)
         return self.encode(self.data[picks]), self.labels[picks] if self.labels is not None else None
 
-    def classes_for_g(self, index: int) -> Labels:
+    def generator_labels(self, index: int) -> Labels:
         """The classes of the generator's own batch: as often as the data have them."""
         return self.labels[self._picks(index, "G")] if self.labels is not None else None
 
     def z(self, player: str, index: int) -> torch.Tensor:
         """z ~ N(0, 1), (N, latent_dim)."""
-        return self.drawn("normal", f"z for {player}", index, self.rows, self.config.latent_dim)
+        return self.draw("normal", f"z for {player}", index, self.rows, self.config.latent_dim)
 
     def label_noise(self, index: int, fake_is_one: bool) -> tuple[Labels, Labels]:
         """What is added to the labels of reals and of fakes, (N,) each: noise on both, and reals a little less sure."""
@@ -80,20 +80,20 @@ class Batches:
         if not (config.label_noise or config.label_smoothing):
             return None, None
         noise = config.label_noise * self.draws.uniform("label noise", index, 2, n)
-        real, fake = self.team.share(noise.flatten(), 2).to(self.device, self.dtype).chunk(2)
+        real, fake = self.team.shard(noise.flatten(), 2).to(self.device, self.dtype).chunk(2)
         # One-sided [1606.03498]: only the label of reals moves, towards the fakes'.
         return real + (config.label_smoothing if fake_is_one else -config.label_smoothing), fake
 
-    def disguised(self, x: torch.Tensor, player: str, index: int, noise: float) -> torch.Tensor:
+    def discriminator_input(self, x: torch.Tensor, player: str, index: int, noise: float) -> torch.Tensor:
         """What the discriminator gets to see of x: augmented, then with N(0, noise) added; the gradient goes through."""
         if self.config.augment != "none":
-            u = self.drawn("uniform", f"augment for {player}", index, len(x), augmentation.NUMBERS)
+            u = self.draw("uniform", f"augment for {player}", index, len(x), augmentation.NUM_DRAWS)
             x = augmentation.augment(x, self.config.augment, u)
         if noise:
-            x = x + noise * self.drawn("normal", f"instance noise for {player}", index, *x.shape)
+            x = x + noise * self.draw("normal", f"instance noise for {player}", index, *x.shape)
         return x
 
-    def some(self, count: int) -> tuple[torch.Tensor, Labels]:
+    def fixed_z(self, count: int) -> tuple[torch.Tensor, Labels]:
         """The run's fixed z, (count, latent_dim), and their classes in turn: what is shown stays comparable."""
         z = self.draws.normal("samples", 0, count, self.config.latent_dim).to(self.device, self.dtype)
         return z, torch.arange(count, device=self.device) % self.classes if self.classes else None

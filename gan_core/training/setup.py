@@ -15,34 +15,34 @@ from ..compute.distributed import Team
 from ..config import TrainConfig
 from ..data import loading
 from ..losses.adversarial import Loss
-from ..losses.randomness import seed_for
+from ..losses.randomness import derive_seed
 from ..messages import Misfit
 from ..networks.layers import BatchNorm2d, spectral_norm_
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
+ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
 
 
-def data(config: TrainConfig) -> tuple[Any, Any]:
+def load_data(config: TrainConfig) -> tuple[Any, Any]:
     """(images or points, labels or None) of the config's data set."""
     loaded = loading.load(config)
     return loaded.data, loaded.labels
 
 
-def empty(networks: str, latent_dim: int, shape: tuple[int, ...], classes: int = 0,
+def fresh_networks(networks: str, latent_dim: int, shape: tuple[int, ...], classes: int = 0,
           spectral_norm: bool = False) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator) of this name with fresh weights; every form of them that a run may have."""
     G, D = registry.resolve(registry.NETWORKS, networks)(latent_dim, shape, classes)
     return G, spectral_norm_(D) if spectral_norm else D
 
 
-def build(config: TrainConfig, shape: tuple[int, ...], classes: int) -> tuple[nn.Module, nn.Module]:
+def build_networks(config: TrainConfig, shape: tuple[int, ...], classes: int) -> tuple[nn.Module, nn.Module]:
     """New networks whose initial weights depend on the seed alone; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(config.seed, "weights", 0))
-        return empty(config.networks, config.latent_dim, shape, classes, config.spectral_norm)
+        torch.manual_seed(derive_seed(config.seed, "weights", 0))
+        return fresh_networks(config.networks, config.latent_dim, shape, classes, config.spectral_norm)
 
 
-def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+def create_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
     """Fused Adam whose state is there from the start, so that a state dict has the same names before and after step 1."""
     cuda = next(network.parameters()).is_cuda
     rate = torch.tensor(lr, device="cuda") if cuda else lr  # a tensor may change under a captured graph
@@ -53,7 +53,7 @@ def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.opt
     return optimizer
 
 
-def play(network: nn.Module, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+def forward(network: nn.Module, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
     """G(z) or D(x), with the classes where there are any."""
     return network(x) if labels is None else network(x, labels)
 
@@ -85,7 +85,7 @@ def check_config(config: TrainConfig, loss: Loss, points: bool, processes: int =
         raise Misfit("misfit_augment", field={"field": "augment"}, value={"augment": config.augment}, none={"augment": "none"})
 
 
-def share_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
+def sync_batch_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
     """A batch's statistics in G become those of the team's whole batch. Raises ValueError for layers that cannot share them."""
     if team.size == 1:
         return
@@ -95,7 +95,7 @@ def share_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
                 raise ValueError(f"{type(layer).__name__} sees only a part of the batch in each of {team.size} processes; train "
                                  "with one process, or use networks.layers.BatchNorm2d, in the generator alone.")
             if isinstance(layer, BatchNorm2d):
-                layer.gathered = team.gather
+                layer.all_gather = team.all_gather
 
 
 @torch.no_grad()
@@ -116,11 +116,11 @@ def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) 
 
 
 @torch.no_grad()
-def check_made(G: nn.Module, z: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...]) -> None:
+def check_generator_output(G: nn.Module, z: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...]) -> None:
     """Whether the generator makes what the data are. Raises ValueError with both shapes."""
     training = G.training
     G.eval()  # of any form: one z is no batch, and its statistics are not to be remembered
-    made = tuple(play(G, z, labels).shape[1:])
+    made = tuple(forward(G, z, labels).shape[1:])
     G.train(training)
     if made != shape:
         raise ValueError(f"the images are {shape} and the generator makes {made}; they must agree.")

@@ -15,19 +15,19 @@ import torch
 from torch import nn
 
 from .. import registry
-from ..compute.choices import ComputeChoices, prepare, resolve
-from ..compute.cuda_graphs import Update
+from ..compute.choices import ComputeChoices, prepare_device, resolve
+from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
 from ..losses import regularizers
-from ..losses.adversarial import Loss, believed
+from ..losses.adversarial import Loss, mean_realness
 from ..networks.layers import Dropout, power_iterate_
 from . import setup
 from .batches import Batches, Labels
-from .setup import MOMENTS, frozen_statistics, play
+from .setup import ADAM_STATE, forward, frozen_statistics
 
 Metrics = dict[str, torch.Tensor]
-SERIES = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
+METRIC_NAMES = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
 EMA_RAMP = 0.05  # early on the average reaches back this share of the run, as in StyleGAN2-ADA [2006.06676]
 
 
@@ -44,7 +44,7 @@ class Trainer:
                  networks: tuple[nn.Module, nn.Module] | None = None, choices: ComputeChoices | None = None,
                  team: Team | None = None) -> None:
         if images is None:
-            images, labels = setup.data(config)
+            images, labels = setup.load_data(config)
         images, labels = setup.check_data(torch.as_tensor(images), labels if labels is None else torch.as_tensor(labels),
                                             config.condition)
         self.loss: Loss = registry.resolve(registry.LOSSES, config.loss)
@@ -53,21 +53,21 @@ class Trainer:
         setup.check_config(config, self.loss, self.points, self.team.size)
         self.choices = choices or resolve(config.device, config.precision, config.threads,
                                             config.memory_format, config.rewrites)
-        prepare(self.choices.device)
+        prepare_device(self.choices.device)
         device, layout = torch.device(self.choices.device), self.choices.layout
         self.batches = Batches(config, images.to(device), labels if labels is None else labels.to(device), self.team)
         self.images, self.labels, self.draws = self.batches.data, labels, self.batches.draws
         self.classes, self.scale = self.batches.classes, self.batches.scale
         if networks is None:
-            networks = setup.build(config, self.shape, self.classes)
+            networks = setup.build_networks(config, self.shape, self.classes)
         self.G, self.D = (network.to(device, memory_format=layout).train() for network in networks)
         self.batches.dtype = next(self.G.parameters()).dtype
-        setup.check_made(self.G, *self.batches.some(1), self.shape)
-        self.opt_G = setup.adam(self.G, config.lr_g, config.betas_g)
-        self.opt_D = setup.adam(self.D, config.lr_d, config.betas_d)
+        setup.check_generator_output(self.G, *self.batches.fixed_z(1), self.shape)
+        self.opt_G = setup.create_adam(self.G, config.lr_g, config.betas_g)
+        self.opt_D = setup.create_adam(self.D, config.lr_d, config.betas_d)
         # Half-life 0: what is shown is the generator itself.
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if config.ema_half_life else self.G
-        setup.share_norms(self.G, self.D, self.team)
+        setup.sync_batch_norms(self.G, self.D, self.team)
         self._dropouts = [[m for m in network.modules() if isinstance(m, Dropout)] for network in (self.G, self.D)]
         self._set_modes()
         self.step_count = 0  # updates made; a whole step counts 1, a single network's step counts 1
@@ -83,7 +83,7 @@ class Trainer:
         self._updates: tuple[Callable[[int], Metrics], ...] = (self._update_discriminator, self._update_generator)
         if self._may_be_captured():
             holders = [(self, "draws"), (self.batches, "draws"), (self.batches, "_other_draws")]
-            self._updates = tuple(Update(update, self.images.device, holders) for update in self._updates)
+            self._updates = tuple(GraphedUpdate(update, self.images.device, holders) for update in self._updates)
 
     def tune(self, **changes: Any) -> dict[str, list[Any]]:
         """Turn knobs while it trains: {name: [old, new]} of what really changed. The optimizers keep their moments.
@@ -162,23 +162,23 @@ class Trainer:
             power_iterate_(self.D)
         with self.choices.autocast():
             with torch.no_grad(), frozen_statistics(self.G):
-                fake = play(self.G, self.batches.z("D", index), labels)
+                fake = forward(self.G, self.batches.z("D", index), labels)
             both = torch.cat([fake, real])
             if not self.points:
                 both = both.contiguous(memory_format=self.choices.layout)
             both.requires_grad_(self._penalised and not self._written_out)
             seen = self._disguised(both, "D", index)
             two = None if labels is None else torch.cat([labels, labels])
-            logits, squares = self.D.with_squared_gradients(seen) if self._written_out else (play(self.D, seen, two), None)
+            logits, squares = self.D.with_squared_gradients(seen) if self._written_out else (forward(self.D, seen, two), None)
             fake_logits, real_logits = logits.chunk(2)
             d_loss = self.loss.d_loss(real_logits, fake_logits, real_noise, fake_noise)
             total = d_loss + self._penalties(index, both, seen, logits, two, squares)
         self.opt_D.zero_grad()
         total.backward()
-        d_loss, real_logits, fake_logits = self.team.together(self.D.parameters(), d_loss, real_logits, fake_logits)
+        d_loss, real_logits, fake_logits = self.team.all_reduce_gradients(self.D.parameters(), d_loss, real_logits, fake_logits)
         self.opt_D.step()
         with torch.no_grad():
-            d_real, d_fake = believed(self.loss, real_logits, fake_logits)
+            d_real, d_fake = mean_realness(self.loss, real_logits, fake_logits)
         return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
 
     def _update_generator(self, index: int) -> Metrics:
@@ -187,14 +187,14 @@ class Trainer:
         self.D.requires_grad_(False)
         with self.choices.autocast():
             # A paired loss holds each fake against a real, another one than the discriminator has just seen.
-            real, labels = self.batches.real(index, "G") if self.loss.paired else (None, self.batches.classes_for_g(index))
-            fake = play(self.G, self.batches.z("G", index), labels)
-            fake_logits = play(self.D, self._disguised(fake, "G", index), labels)
-            real_logits = None if real is None else play(self.D, self._disguised(real, "reals of G", index), labels)
+            real, labels = self.batches.real(index, "G") if self.loss.paired else (None, self.batches.generator_labels(index))
+            fake = forward(self.G, self.batches.z("G", index), labels)
+            fake_logits = forward(self.D, self._disguised(fake, "G", index), labels)
+            real_logits = None if real is None else forward(self.D, self._disguised(real, "reals of G", index), labels)
         g_loss = self.loss.g_loss(fake_logits, real_logits)
         self.opt_G.zero_grad()
         g_loss.backward()
-        (g_loss,) = self.team.together(self.G.parameters(), g_loss)
+        (g_loss,) = self.team.all_reduce_gradients(self.G.parameters(), g_loss)
         self.opt_G.step()
         self.D.requires_grad_(True)
         return {"g_loss": g_loss}
@@ -212,20 +212,20 @@ class Trainer:
             if squares is None and config.penalty == "exact":
                 squares = regularizers.squared_gradients(logits, both)
             elif squares is None:
-                noise = self.batches.drawn("normal", "penalty", index, *seen.shape)
+                noise = self.batches.draw("normal", "penalty", index, *seen.shape)
                 squares = regularizers.approximate_squared_gradients(
-                    lambda x: play(self.D, x, labels), seen.detach(), logits, noise)
+                    lambda x: forward(self.D, x, labels), seen.detach(), logits, noise)
             at_fake, at_real = squares.chunk(2)
             total = total + weight * 0.5 * (config.r1 * at_real.mean() + config.r2 * at_fake.mean())
         if config.gradient_penalty:
-            (fake, real), mix = seen.detach().chunk(2), self.batches.drawn("uniform", "between", index, len(seen) // 2)
+            (fake, real), mix = seen.detach().chunk(2), self.batches.draw("uniform", "between", index, len(seen) // 2)
             half = None if labels is None else labels[:len(real)]
-            penalty = regularizers.gradient_penalty_one(lambda x: play(self.D, x, half), real, fake, mix)
+            penalty = regularizers.wgan_gp_penalty(lambda x: forward(self.D, x, half), real, fake, mix)
             total = total + weight * config.gradient_penalty * penalty
         return total
 
     def _disguised(self, x: torch.Tensor, player: str, index: int) -> torch.Tensor:
-        return self.batches.disguised(x, player, index, self.config.instance_noise * self._decayed(0.0))
+        return self.batches.discriminator_input(x, player, index, self.config.instance_noise * self._decayed(0.0))
 
     def _decayed(self, final: float) -> float:
         """The share that is left at this step: half a cosine from 1 down to `final` over `decay_steps`."""
@@ -253,7 +253,7 @@ class Trainer:
     def _seed_dropout(self, player: str, index: int) -> None:
         for layers in self._dropouts:
             for place, layer in enumerate(layers):
-                layer.draw = partial(self.batches.drawn, "uniform", f"dropout {place} for {player}", index)
+                layer.draw = partial(self.batches.draw, "uniform", f"dropout {place} for {player}", index)
 
     # What is shown and kept.
 
@@ -267,9 +267,9 @@ class Trainer:
         picks = self.draws.batch(0, 64, len(self.images)).to(self.images.device)
         labels = None if self.batches.labels is None else self.batches.labels[picks]
         with self.choices.autocast():
-            fake = play(self.G_ema, self.batches.some(64)[0], labels)
+            fake = forward(self.G_ema, self.batches.fixed_z(64)[0], labels)
             real = self.batches.encode(self.images[picks])
-            middle = 0.5 * (play(self.D, fake, labels).float().mean() + play(self.D, real, labels).float().mean())
+            middle = 0.5 * (forward(self.D, fake, labels).float().mean() + forward(self.D, real, labels).float().mean())
         self.D.train(training)
         return float(middle)
 
@@ -280,7 +280,7 @@ class Trainer:
         Of z (N, latent_dim), or of N of the run's fixed z; `labels` (N,): their classes, each in turn unless given.
         """
         if isinstance(z, int):
-            z, in_turn = self.batches.some(z)
+            z, in_turn = self.batches.fixed_z(z)
         else:
             in_turn = torch.arange(len(z)) % self.classes if self.classes else None
         labels = in_turn if labels is None or not self.classes else torch.as_tensor(labels)
@@ -291,7 +291,7 @@ class Trainer:
         with self.choices.autocast():
             for begin in range(0, len(z), 256):
                 part = slice(begin, begin + 256)
-                made.append(self.batches.decode(play(self.G_ema, z[part], None if labels is None else labels[part])).cpu())
+                made.append(self.batches.decode(forward(self.G_ema, z[part], None if labels is None else labels[part])).cpu())
         self.G_ema.train(training)
         return torch.cat(made)
 
@@ -326,5 +326,5 @@ class Trainer:
                 yield f"{prefix}.{name}", tensor
         for prefix, network, optimizer in (("opt_G", self.G, self.opt_G), ("opt_D", self.D, self.opt_D)):
             for name, parameter in network.named_parameters():
-                for moment in MOMENTS:
+                for moment in ADAM_STATE:
                     yield f"{prefix}.{name}.{moment}", optimizer.state[parameter][moment]

@@ -18,10 +18,10 @@ from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST, read_pointer, restore_best
 from ..runs.run import Run
 from ..training.trainer import Trainer
-from .recorder import Recorder, notes_of
+from .recorder import Recorder, checkpoint_metadata
 
-RESERVE = 0.03  # seconds that must be saved up before a slice, which takes about 0.02
-MOST_SAVED = 1.0  # seconds of measuring that may be saved up, so that a share turned up late does not stop the training
+MIN_CREDIT = 0.03  # seconds that must be saved up before a slice, which takes about 0.02
+MAX_CREDIT = 1.0  # seconds of measuring that may be saved up, so that a share turned up late does not stop the training
 
 
 class BestCheckpoint:
@@ -34,9 +34,9 @@ class BestCheckpoint:
     """
 
     def __init__(self, run: Run, trainer: Trainer, tell: Callable[..., None], elapsed: float) -> None:
-        self.run, self.trainer, self.tell = run, trainer, tell
+        self.run, self.trainer, self._write_status = run, trainer, tell
         self.evaluator = Evaluator(trainer, floor=run.floor(), on_freeze=self._capture)
-        self.spent = 0.0  # seconds, in this life
+        self.seconds_spent = 0.0  # seconds, in this life
         self._saved, self._then, self._now = 0.0, elapsed, elapsed
         self._state: dict[str, torch.Tensor] = {}
         self._notes: dict[str, Any] = {}
@@ -50,30 +50,30 @@ class BestCheckpoint:
             best = None
         if best is None or best["step"] > self.trainer.step_count or not (self.run.checkpoint_folder / best["file"]).exists():
             (self.run.checkpoint_folder / BEST).unlink(missing_ok=True)
-            self.tell(best=None)
+            self._write_status(best=None)
             return None
-        self.tell(best={name: best.get(name) for name in ("step", "name", "value")})
+        self._write_status(best={name: best.get(name) for name in ("step", "name", "value")})
         return best
 
     # Measuring.
 
-    def turn(self, recorder: Recorder, elapsed: float) -> None:
+    def run_slice(self, recorder: Recorder, elapsed: float) -> None:
         """Perhaps a slice of measuring. `elapsed`: seconds of training so far, this included. Raises OSError for the disk."""
         share, self._now = self.trainer.config.measure_share, elapsed
-        self._saved = min(MOST_SAVED, self._saved + share * max(0.0, elapsed - self._then))
+        self._saved = min(MAX_CREDIT, self._saved + share * max(0.0, elapsed - self._then))
         self._then = elapsed
-        if not share or self._saved < RESERVE:
+        if not share or self._saved < MIN_CREDIT:
             return
         began = time.monotonic()
         try:
-            found = self.evaluator.turn()
+            found = self.evaluator.advance()
             if self.evaluator.floor is not None and not self.run.floor_path.exists():
                 self.run.write_file(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
             if found is not None:
                 self._found(found, recorder)
         finally:
             took = time.monotonic() - began
-            self.spent, self._saved = self.spent + took, self._saved - took
+            self.seconds_spent, self._saved = self.seconds_spent + took, self._saved - took
 
     @torch.no_grad()
     def _capture(self) -> None:
@@ -83,17 +83,17 @@ class BestCheckpoint:
                 self._state[name].copy_(tensor)
             else:
                 self._state[name] = tensor.detach().clone()
-        self._notes = notes_of(self.trainer, self._now)
+        self._notes = checkpoint_metadata(self.trainer, self._now)
 
     def _found(self, found: Measurement, recorder: Recorder) -> None:
-        recorder.quality(found.step, found.images, self._notes["elapsed"], found.quality, found.histogram)
+        recorder.write_quality(found.step, found.images, self._notes["elapsed"], found.quality, found.histogram)
         name = self.evaluator.suite.headline
         if self._best is not None and self._best.get("name") == name and list(found.rank) >= list(self._best.get("rank", [])):
             return
         about = {"name": name, "value": found.quality[name], "rank": list(found.rank)}
-        newest = recorder.keep_best(self._state, self._notes, about)
+        newest = recorder.save_best(self._state, self._notes, about)
         self._best = {"step": found.step, **about}
-        self.tell(best={"step": found.step, "name": name, "value": found.quality[name]}, checkpoint_step=newest)
+        self._write_status(best={"step": found.step, "name": name, "value": found.quality[name]}, checkpoint_step=newest)
 
     # The way back.
 
@@ -102,7 +102,7 @@ class BestCheckpoint:
 
         latest.json points there from then on. Raises CheckpointError or OSError before anything changes.
         """
-        self.evaluator.forget()
+        self.evaluator.cancel()
         restore_best(self.run.checkpoint_folder)
         kept = checkpoint.newest_valid(self.run.checkpoint_folder)
         assert kept is not None

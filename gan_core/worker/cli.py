@@ -226,7 +226,7 @@ class Team(Protocol):
     size: int
 
     def sum(self, numbers: list[int]) -> list[int]: ...
-    def send(self, data: bytes, length: int) -> bytes: ...
+    def broadcast_bytes(self, data: bytes, length: int) -> bytes: ...
 
 
 def train(args: argparse.Namespace, work: Callable[[Path, Shutdown], int], team: Team, again: bool = False) -> int:
@@ -286,7 +286,7 @@ def _path(args: argparse.Namespace, team: Team, again: bool) -> Path:
             told = {"error": str(error)}
     if team.size > 1:
         data = json.dumps(told).encode()
-        told = json.loads(team.send(data if team.rank == 0 else b"", *team.sum([len(data) if team.rank == 0 else 0])))
+        told = json.loads(team.broadcast_bytes(data if team.rank == 0 else b"", *team.sum([len(data) if team.rank == 0 else 0])))
     if "error" in told:
         raise Unusable(told["error"])
     return Path(told["path"])

@@ -57,7 +57,7 @@ class Coordinator:
         self._silent = True  # where an exchange fails there is none after it
         *_, stops = self.team.sum([order, first, second, len(parcel), 0])
         if parcel:
-            self.team.send(parcel, len(parcel))
+            self.team.broadcast_bytes(parcel, len(parcel))
         self.stop_asked |= stops > 0
         self._silent, self._spoke = False, time.monotonic()
 
@@ -80,7 +80,7 @@ class Coordinator:
         if not self._silent:
             knobs = {name: value for name, value in trainer.config.to_dict().items() if name in LIVE}
             self._tell(Order.ADOPT, parcel=json.dumps(knobs).encode())
-            self.team.follow_(trainer.state_dict().values())
+            self.team.broadcast_(trainer.state_dict().values())
 
     def stretch(self, network: str, most: int = 0) -> Iterator[None]:
         """Once for each step that is to be made now, at most `most` where that is not 0, each by this process as well."""
@@ -113,7 +113,7 @@ def follow(team: Team, stop: Callable[[], bool]) -> int:
     trainer: Trainer | None = None
     while True:
         order, first, second, length, _ = team.sum([0, 0, 0, 0, int(stop())])
-        parcel = json.loads(team.send(b"", length)) if length else {}
+        parcel = json.loads(team.broadcast_bytes(b"", length)) if length else {}
         if order == Order.END:
             return first
         if order == Order.START:
@@ -125,7 +125,7 @@ def follow(team: Team, stop: Callable[[], bool]) -> int:
             assert trainer is not None
             trainer.tune(**parcel)
             state = trainer.state_dict()
-            team.follow_(state.values())
+            team.broadcast_(state.values())
             trainer.load_state_dict(state)
         elif order == Order.STEPS:
             step = getattr(trainer, list(NETWORKS.values())[second])
@@ -162,7 +162,7 @@ def _said(problem: Exception) -> str:
 
 def _all_well(team: Team, error: str = "") -> None:
     """Raises NotAll on every process where one of them says an error."""
-    for rank, said in enumerate(team.gather_text(error)):
+    for rank, said in enumerate(team.all_gather_text(error)):
         if said:
             raise NotAll("not_all", rank=rank + 1, size=team.size, reason=said)
 
@@ -172,7 +172,7 @@ def _same_data(team: Team, trainer: Trainer) -> None:
     data = trainer.images
     rows = data[torch.linspace(0, len(data) - 1, min(64, len(data))).long().to(data.device)].cpu().contiguous()
     about = f"{tuple(data.shape)} {hashlib.blake2b(rows.numpy().tobytes(), digest_size=8).hexdigest()}"
-    found = team.gather_text(about)
+    found = team.all_gather_text(about)
     for rank, other in enumerate(found):
         if other != found[0]:
             raise NotAll("not_same", rank=rank + 1, size=team.size)

@@ -21,7 +21,7 @@ import torch
 
 from ..compute import autotune, distributed
 from ..compute.distributed import Team, TeamBroken
-from ..compute.processes import SERVER, is_launcher
+from ..compute.processes import SERVER_VARIABLE, is_launcher
 from ..config import PRESETS, ConfigError
 from ..integrations.follower import FollowerProcesses
 from ..messages import Fault
@@ -83,7 +83,7 @@ def _log_to(path: Path) -> None:
 
 def _lead(run: Run, paused: bool, threads: int, coordinator: Coordinator, shutdown: Shutdown, logs: Sequence[str]) -> int:
     _log_to(run.log_path)
-    if distributed.restarts():  # torchrun has seen a process die: what can go on goes on as it was, what has ended stays so
+    if distributed.restart_count():  # torchrun has seen a process die: what can go on goes on as it was, what has ended stays so
         before = run.stored_status()
         if before.state in ENDED and (before.error or {}).get("kind") not in MENDED:
             return int(before.state == "failed")
@@ -122,7 +122,7 @@ def _lead(run: Run, paused: bool, threads: int, coordinator: Coordinator, shutdo
 
 
 def _board(run: Run, paused: bool) -> StatusWriter:
-    restarting = ("paused" if paused else "running") if distributed.restarts() else ""
+    restarting = ("paused" if paused else "running") if distributed.restart_count() else ""
     parent = psutil.Process().parent() if distributed.may_restart() else None
     launcher = parent if parent is not None and is_launcher(parent) else None
     return StatusWriter(run, restarting, launcher, held=lambda: distributed.silence() > HELD)
@@ -132,13 +132,13 @@ def _take(lock: filelock.BaseFileLock, run: Run) -> str:
     """At most one worker trains per folder; the lock dies with its owner, whatever kills it. "" or the run that is trained."""
     holder = run.path.parent / ".worker.json"
     try:
-        lock.acquire(timeout=10.0 if distributed.restarts() else 1.0)  # a dead process may be a while in going
+        lock.acquire(timeout=10.0 if distributed.restart_count() else 1.0)  # a dead process may be a while in going
     except filelock.Timeout:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return str(json.loads(holder.read_bytes())["run"])
         return "another run"
     note = {"run": run.path.name, "pid": os.getpid(), "pid_started": psutil.Process().create_time(), "host": platform.node(),
-            "server": os.environ.get(SERVER, "")}  # the page that started it; "" for a run without one
+            "server": os.environ.get(SERVER_VARIABLE, "")}  # the page that started it; "" for a run without one
     atomic_write(holder, json.dumps(note).encode(), durable=False)
     return ""
 
@@ -164,7 +164,7 @@ def _told(error: Exception, status: Status) -> tuple[str, str | Fault, int]:
 def warm_up(threads: int) -> None:
     """Everything that is slow the first time: the data, the networks, one whole step, one grid. Draws nothing a run would see."""
     config = PRESETS["quick"]
-    images, labels = setup.data(config)
+    images, labels = setup.load_data(config)
     trainer = Trainer(config, images, labels, choices=autotune.choose(config, trainer_builder(images, labels), threads))
     for _ in range(2):
         trainer.step()
@@ -189,7 +189,7 @@ def main(argv: list[str] | None = None) -> int:
             return work(args.run, args.paused, args.threads, Shutdown())
         team = distributed.join()
         status = cli.train(args, lambda path, shutdown: work(path, args.paused, args.threads, shutdown, team, args.log), team,
-                                distributed.restarts() > 0)
+                                distributed.restart_count() > 0)
     except RunError as error:
         print(error, file=sys.stderr)
         status = 2

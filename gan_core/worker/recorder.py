@@ -15,15 +15,15 @@ from typing import Any
 import torch
 
 from ..evaluation import plane
-from ..networks.layers import plain_state
+from ..networks.layers import state_without_spectral_norm
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST
 from ..runs.frames import Frame, kept_frames
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
-from ..training.trainer import SERIES, Trainer
+from ..training.trainer import METRIC_NAMES, Trainer
 
-ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `columns_for`
+ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `grid_layout`
 MOST_CLASSES = 16  # that have columns of their own; of more the grid shows the first 64 in turn
 REAL = 16  # real pictures beside it
 DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
@@ -39,7 +39,7 @@ class Diverged(ArithmeticError):
         self.step = step
 
 
-class Pace:
+class RateLimit:
     """When something is due again: at most every `interval` seconds and for at most `share` of the time."""
 
     def __init__(self, interval: float, share: float) -> None:
@@ -49,13 +49,13 @@ class Pace:
     def due(self) -> bool:
         return time.monotonic() >= self._due
 
-    def spent(self, started: float) -> None:
+    def record(self, started: float) -> None:
         """It was done just now, begun at `started` (monotonic)."""
         now = time.monotonic()
         self._due = now + max(self.interval, (now - started) / self.share)
 
 
-def columns_for(classes: int) -> tuple[int, int]:
+def grid_layout(classes: int) -> tuple[int, int]:
     """(columns of a sample grid, how many of them each class has): about eight columns, so that two classes fill a grid as ten
     do; 0 of each where there are no classes, or too many to stand side by side."""
     if not 0 < classes <= MOST_CLASSES:
@@ -69,8 +69,8 @@ class Recorder:
 
     def __init__(self, run: Run, trainer: Trainer, life: int, seq: int, live: int) -> None:
         self.run, self.trainer, self.seq, self.live_number = run, trainer, seq, live
-        self.frames, self.live, self.checkpoints = Pace(0.25, 0.035), Pace(1.0, 0.01), Pace(30.0, 0.005)
-        self.checkpoints.spent(time.monotonic())  # a life begins from a checkpoint, or makes its first one itself
+        self.frames, self.live, self.checkpoints = RateLimit(0.25, 0.035), RateLimit(1.0, 0.01), RateLimit(30.0, 0.005)
+        self.checkpoints.record(time.monotonic())  # a life begins from a checkpoint, or makes its first one itself
         self._waiting: list[tuple[int, int, float, dict[str, torch.Tensor]]] = []
         self._values: list[dict[str, Any]] = []
         self._metrics_path = run.metrics_path(life)
@@ -86,7 +86,7 @@ class Recorder:
     def _axes(self) -> plane.Axes | None:
         """Where points are shown; None for pictures."""
         trainer = self.trainer
-        return plane.Axes.around(trainer.images, trainer.batches.middle, trainer.scale) if trainer.points else None
+        return plane.Axes.around(trainer.images, trainer.batches.mean, trainer.scale) if trainer.points else None
 
     # Metrics.
 
@@ -157,7 +157,7 @@ class Recorder:
                 self.mark("restore", changes, elapsed)
                 checkpoint.write_pointer(folder, **pointer)
 
-    def quality(self, step: int, images: int, elapsed: float, values: dict[str, float], histogram: list[float]) -> None:
+    def write_quality(self, step: int, images: int, elapsed: float, values: dict[str, float], histogram: list[float]) -> None:
         """A finished measurement, a line of the step it speaks of, which lies some steps back."""
         shares = {"histogram": histogram} if histogram else {}
         self._append([{"step": step, "images": images, "t": round(elapsed, 3), "quality": values, **shares}])
@@ -169,8 +169,8 @@ class Recorder:
         images = self.trainer.images
         order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))
         if self._axes is not None:
-            shown = images[order[:plane.REALS].to(images.device)]
-            self.run.write_file(self.run.real_path.with_suffix(".json"), plane.encoded(plane.real(shown, self._axes)))
+            shown = images[order[:plane.NUM_REALS].to(images.device)]
+            self.run.write_file(self.run.real_path.with_suffix(".json"), plane.to_json(plane.real_points(shown, self._axes)))
             return
         order = order[:REAL]
         self.run.write_file(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
@@ -182,16 +182,16 @@ class Recorder:
         self.run.write_file(path, self._grid() if self._axes is None else self._points(self._axes))
         self.seq += 1
         self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
-        self.frames.spent(started)
+        self.frames.record(started)
 
     def _grid(self) -> bytes:
-        columns, each = columns_for(self.trainer.classes)
+        columns, each = grid_layout(self.trainer.classes)
         labels = torch.arange(ROWS * columns) % columns // each if each else None
         return png(grid(self.trainer.sample(ROWS * columns, labels).numpy(), columns))
 
     def _points(self, axes: plane.Axes) -> bytes:
-        trainer, (z, _) = self.trainer, self.trainer.batches.some(plane.FAKES)
-        return plane.encoded(plane.frame(trainer.G_ema, trainer.D, z, axes, fake_is_one=trainer.loss.fake_is_one,
+        trainer, (z, _) = self.trainer, self.trainer.batches.fixed_z(plane.NUM_FAKES)
+        return plane.to_json(plane.make_frame(trainer.G_ema, trainer.D, z, axes, fake_is_one=trainer.loss.fake_is_one,
                                          center=trainer.center()))
 
     def _thinned(self, frames: list[Frame]) -> list[Frame]:
@@ -205,7 +205,7 @@ class Recorder:
         started, trainer, config = time.monotonic(), self.trainer, self.trainer.config
         tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t
                    for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
-                   for name, t in plain_state(network).items()}
+                   for name, t in state_without_spectral_norm(network).items()}
         notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss,
                  "fake_is_one": trainer.loss.fake_is_one, "center": trainer.center(), "shape": list(trainer.shape),
                  "classes": trainer.classes}
@@ -216,7 +216,7 @@ class Recorder:
         for path in self.run.path.glob("live/*.safetensors"):
             if path.stem.isdigit() and int(path.stem) < self.live_number - 1:
                 path.unlink(missing_ok=True)
-        self.live.spent(started)
+        self.live.record(started)
 
     # Checkpoints.
 
@@ -224,7 +224,7 @@ class Recorder:
         """The whole state of training on the disk; returns its step. Raises OSError, or Diverged where a weight is no number."""
         started, trainer = time.monotonic(), self.trainer
         self.flush(everything=True)
-        notes = notes_of(trainer, elapsed)
+        notes = checkpoint_metadata(trainer, elapsed)
         path = checkpoint.step_path(self.run.checkpoint_folder, trainer.step_count)
         try:
             sha256 = checkpoint.write(path, trainer.state_dict(), notes)
@@ -232,10 +232,10 @@ class Recorder:
             raise Diverged(trainer.step_count) from error
         checkpoint.write_pointer(self.run.checkpoint_folder, path.name, sha256, trainer.step_count)
         checkpoint.prune(self.run.checkpoint_folder, KEPT_CHECKPOINTS)
-        self.checkpoints.spent(started)
+        self.checkpoints.record(started)
         return trainer.step_count
 
-    def keep_best(self, state: checkpoint.Tensors, notes: dict[str, Any], about: dict[str, Any]) -> int:
+    def save_best(self, state: checkpoint.Tensors, notes: dict[str, Any], about: dict[str, Any]) -> int:
         """A state of some steps ago as the best checkpoint, kept until a better one comes; returns the newest one's step.
 
         `about` stands beside it in best.json. Raises OSError, or CheckpointError where a weight is no number.
@@ -255,7 +255,7 @@ class Recorder:
         return step if latest is None else max(step, latest["step"])
 
 
-def notes_of(trainer: Trainer, elapsed: float) -> dict[str, Any]:
+def checkpoint_metadata(trainer: Trainer, elapsed: float) -> dict[str, Any]:
     """What stands beside the tensors of a checkpoint of this moment."""
     return {"config": trainer.config.to_dict(), "resolved": trainer.choices.to_dict(), "step": trainer.step_count,
             "images": trainer.images_seen, "elapsed": elapsed, "processes": trainer.team.size}
@@ -265,5 +265,5 @@ def _mean(group: list[dict[str, Any]]) -> dict[str, Any]:
     """One record for a group of steps: the last one's counts, the mean of everything else, and how many there were."""
     last = group[-1]
     record: dict[str, Any] = {"step": last["step"], "images": last["images"], "t": round(last["t"], 3)}
-    record |= {name: float(f"{sum(r[name] for r in group) / len(group):.6g}") for name in SERIES if name in last}
+    record |= {name: float(f"{sum(r[name] for r in group) / len(group):.6g}") for name in METRIC_NAMES if name in last}
     return record | ({"n": len(group)} if len(group) > 1 else {})

@@ -202,7 +202,7 @@ class Session:
         seconds = time.monotonic() - started
         self.elapsed += seconds
         self.recorder.add(metrics, self.elapsed)
-        if network == "both" and (change := self.threads.after(self.trainer.config.batch_size, seconds)):
+        if network == "both" and (change := self.threads.record(self.trainer.config.batch_size, seconds)):
             self._rethreaded(*change)
 
     def _rethreaded(self, old: int, new: int) -> None:
@@ -229,7 +229,7 @@ class Session:
             self._try("generator", self.recorder.write_live)
         if self.recorder.checkpoints.due():
             self.save()
-        self._try("measures", lambda: self.best.turn(self.recorder, self.elapsed))
+        self._try("measures", lambda: self.best.run_slice(self.recorder, self.elapsed))
         self.elapsed += time.monotonic() - started
         self.publish(speed=speed)
         self._reported = time.monotonic()
@@ -262,7 +262,7 @@ class Session:
         except OSError as error:
             kept = part("kept_step", step=good) if good >= 0 else part("kept_none")
             notice = part("notice_saving", reason=because(error), kept=kept)
-            self.recorder.checkpoints.spent(time.monotonic())
+            self.recorder.checkpoints.record(time.monotonic())
             self.status_writer.note("saving", notice)
             return ENGLISH.say(notice)
         self.status_writer.note("saving")

@@ -50,7 +50,7 @@ def ring_by_name(monkeypatch):
         monkeypatch.setitem(table, "digits", table["ring"])
 
 
-@pytest.mark.parametrize(("kind", "yardstick", "names"), [
+@pytest.mark.parametrize(("kind", "suite", "names"), [
     ("digits", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest"),
     ("classes", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest"),
     ("unlabelled", FeatureFreeSuite, "patches coverage diversity nearest"),

@@ -209,6 +209,36 @@ def test_points_leave_frames_of_json_thinned_as_pictures_are(tmp_path):
     assert max(frame.step for frame in run.frames()) == 10
 
 
+@pytest.mark.parametrize("loss", [*registry.LOSSES, "course again"])
+def test_the_verdict_of_a_live_file_is_the_trainers_whatever_the_loss_is_called(tmp_path, monkeypatch, loss):
+    """A second loss that labels fakes 1 is a loss that no reader knows by name."""
+    monkeypatch.setitem(registry.LOSSES, "course again", registry.LOSSES["course"])
+    name, spec = loss, registry.LOSSES[loss]
+    if loss == "course again":  # TrainConfig's choices are fixed when it is defined: the row behind a known name changes
+        name = "hinge"
+        monkeypatch.setitem(registry.LOSSES, name, spec)
+    config = PRESETS["quick"].replace(loss=name, batch_size=8, device="cpu", ema_half_life=0.0)
+    run, trainer = Run.create(config, tmp_path), Trainer(config, IMAGES)
+    z = trainer.batches.some(1)[0]
+    trainer.G.eval(), trainer.D.eval()
+
+    @torch.no_grad()
+    def logit() -> torch.Tensor:
+        return trainer.D(trainer.G(z)) - trainer.center()
+
+    # A discriminator that is sure, one way or the other: without biases its logit grows with the product of its weights.
+    weights = [weight for name, weight in trainer.D.named_parameters() if name.endswith("weight")]
+    with torch.no_grad():
+        factor = logit().abs().item() ** (-1 / len(weights))
+        for weight in weights:
+            weight.mul_(factor)
+    r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
+    view = load_live(run.live_file(1), lambda networks, *of: registry.resolve(registry.NETWORKS, networks)(*of))
+    believed = torch.sigmoid(-logit() if trainer.loss.fake_is_one else logit()).item()
+    assert abs(believed - 0.5) > 0.1, "a verdict of one half would be right either way"
+    assert view.image(z[0])[1] == pytest.approx(believed, abs=0.05)
+
+
 def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
     config = PRESETS["quick"].replace(**OF_POINTS)
     run = Run.create(config, tmp_path)

@@ -25,7 +25,7 @@ HEAT, LATTICE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST = 1 / 8  # of the view's side: the longest arrow
 SIDE = 280  # pixels of the small picture; it is shown at half of that, so that fine screens have their due
-DEEPEST, SHARPER = 0.45, 3  # as the page draws D's opinion, see ui/assets/plane.js
+DEEPEST, SHARPER = 0.45, 3  # as the page draws D's opinion, see ui/web/lib/heat.js
 BLUE, ORANGE = (0, 103, 177), (219, 104, 24)  # D's colour and G's, between those of the light and of the dark page
 
 

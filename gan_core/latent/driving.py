@@ -37,7 +37,7 @@ class LatentView:
     discriminator: nn.Module
     latent_dim: int
     step: int
-    fake_is_one: bool  # the course labels fakes 1, so there a logit above 0 means "fake"
+    fake_is_one: bool  # the loss labels fakes 1, so a logit above 0 means "fake"
     center: float = 0.0  # the logit at which the discriminator is undecided; only relative losses move it
     classes: int = 0  # 0: the networks are told none
     axes: plane.Axes | None = None  # of networks of 2-D points
@@ -91,7 +91,8 @@ def load_live(path: Path | str, build: Build) -> LatentView:
     tensors, metadata = checkpoint.read(path, limit=LIVE_LIMIT)
     try:
         name, latent_dim, step = str(metadata["networks"]), int(metadata["latent_dim"]), int(metadata["step"])
-        loss = str(metadata["loss"])
+        # Files written before the field existed know the loss by name only; one of those losses labelled fakes 1.
+        fake_is_one = bool(metadata.get("fake_is_one", metadata["loss"] == "course"))
         center = float(metadata.get("center", 0.0))
         shape = tuple(int(n) for n in metadata.get("shape", (1, 28, 28)))  # files of the first version do not say
         classes = int(metadata.get("classes", 0))
@@ -111,7 +112,7 @@ def load_live(path: Path | str, build: Build) -> LatentView:
             reason = f"its {prefix[:-1]} is not the one named {name!r}"
             raise checkpoint.CheckpointError(f"{Path(path).name} is refused: {reason}.") from error
         network.float().eval().requires_grad_(False)
-    return LatentView(G, D, latent_dim, step, fake_is_one=loss == "course", center=center, classes=classes, axes=axes)
+    return LatentView(G, D, latent_dim, step, fake_is_one=fake_is_one, center=center, classes=classes, axes=axes)
 
 
 def find_directions(view: LatentView, previous: np.ndarray | None = None) -> np.ndarray:

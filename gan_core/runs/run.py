@@ -12,7 +12,6 @@ import platform
 import shutil
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..config import TrainConfig
 from ..messages import Misfit, part
 from .checkpoint_index import CheckpointError, use_best
 from .files import atomic_write, folder_name, new_folder
+from .frames import Frame
 from .metrics import MetricsReader
 from .status import ACTIVE, SCHEMA, Status, controls
 
@@ -35,15 +35,6 @@ class RunError(ValueError):
 
 class CommandError(RuntimeError):
     """The worker refused a command or did not answer; one sentence."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One sample grid (PNG), or one frame of points (JSON), on disk."""
-
-    seq: int
-    step: int
-    path: Path
 
 
 def read_json(path: Path) -> dict[str, Any]:

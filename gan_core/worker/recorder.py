@@ -18,7 +18,8 @@ from ..evaluation import plane
 from ..networks.layers import plain_state
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST
-from ..runs.run import Frame, Run
+from ..runs.frames import Frame, kept_frames
+from ..runs.run import Run
 from ..training.pixel_range import grid, png
 from ..training.trainer import METRIC_NAMES, Trainer
 
@@ -27,7 +28,6 @@ MOST_CLASSES = 16  # that have columns of their own; of more the grid shows the 
 REAL = 16  # real pictures beside it
 DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
 MOST_RECORDS = 16  # in one report
-HISTORY = 1.08  # a grid is kept when its step is this much larger than the last kept one's
 KEPT_CHECKPOINTS = 2
 
 
@@ -195,13 +195,9 @@ class Recorder:
                                          center=trainer.center()))
 
     def _thinned(self, frames: list[Frame]) -> list[Frame]:
-        kept: list[Frame] = []
-        newest = frames[-2:]
-        for frame in frames:
-            if not kept or frame.step > max(kept[-1].step * HISTORY, kept[-1].step + 1) or frame in newest:
-                kept.append(frame)
-            else:
-                frame.path.unlink(missing_ok=True)
+        kept = kept_frames(frames)
+        for frame in set(frames).difference(kept):
+            frame.path.unlink(missing_ok=True)
         return kept
 
     def write_live(self) -> None:
@@ -211,7 +207,8 @@ class Recorder:
                    for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
                    for name, t in plain_state(network).items()}
         notes = {"step": trainer.step_count, "networks": config.networks, "latent_dim": config.latent_dim, "loss": config.loss,
-                 "center": trainer.center(), "shape": list(trainer.shape), "classes": trainer.classes}
+                 "fake_is_one": trainer.loss.fake_is_one, "center": trainer.center(), "shape": list(trainer.shape),
+                 "classes": trainer.classes}
         if self._axes is not None:
             notes["axes"] = self._axes.to_dict()
         checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)

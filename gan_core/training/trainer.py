@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -27,7 +27,8 @@ from .batches import Batches, Labels
 from .setup import ADAM_STATE, forward, frozen_statistics
 
 Metrics = dict[str, torch.Tensor]
-METRIC_NAMES = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
+MetricName = Literal["d_loss", "g_loss", "d_real", "d_fake"]
+METRIC_NAMES: tuple[MetricName, ...] = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
 EMA_RAMP = 0.05  # early on the average reaches back this share of the run, as in StyleGAN2-ADA [2006.06676]
 
 

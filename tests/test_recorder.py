@@ -220,7 +220,7 @@ def test_the_verdict_of_a_live_file_is_the_trainers_whatever_the_loss_is_called(
         monkeypatch.setitem(registry.LOSSES, name, spec)
     config = PRESETS["quick"].replace(loss=name, batch_size=8, device="cpu", ema_half_life=0.0)
     run, trainer = Run.create(config, tmp_path), Trainer(config, IMAGES)
-    z = trainer.batches.some(1)[0]
+    z = trainer.batches.fixed_z(1)[0]
     trainer.G.eval(), trainer.D.eval()
 
     @torch.no_grad()

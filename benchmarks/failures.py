@@ -17,7 +17,7 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.data.points import CENTRES, SIGMA
-from gan_core.evaluation.modes import SAMPLES, assess_modes
+from gan_core.evaluation.modes import NUM_SAMPLES, assess_modes
 from gan_core.training.trainer import Trainer
 
 CROWD = 0.05  # share of the fakes that makes a mode count as one they are at
@@ -38,7 +38,7 @@ class Failure:
 def modes_found(trainer: Trainer) -> int:
     """By the literature's protocol, of 2,500 samples."""
     name = trainer.config.dataset
-    return int(assess_modes(trainer.sample(SAMPLES), CENTRES[name], SIGMA[name])["modes"])
+    return int(assess_modes(trainer.sample(NUM_SAMPLES), CENTRES[name], SIGMA[name])["modes"])
 
 
 def crowds(trainer: Trainer) -> tuple[int, int]:

@@ -108,14 +108,15 @@ def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, 
 
     from gan_core import registry
     from gan_core.data.digits import load
-    from gan_core.evaluation.classifier import Readers, load_classifier
-    from gan_core.latent.driving import load_live
+    from gan_core.evaluation.classifier import load_classifier
+    from gan_core.evaluation.readability import ReadabilityScorer
+    from gan_core.latent.view import load_live
     from gan_core.losses.randomness import Draws
     from gan_core.training import pixel_range
 
     torch.set_num_threads(1)
     pictures, labels = (torch.from_numpy(part) for part in load())
-    readers = Readers(load_classifier(), pictures, labels)
+    readers = ReadabilityScorer(load_classifier(), pictures, labels)
     found, told, first, marks = [], [], float("inf"), [5, 10, 15, 20, 30]
     for at, path in kept:
         view = load_live(path, lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))

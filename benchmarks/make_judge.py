@@ -11,20 +11,27 @@ from pathlib import Path
 import torch
 
 from gan_core.data.digits import load
-from gan_core.evaluation.classifier import SHIPPED, accuracy, load_classifier, save_judge, split, train_classifier
+from gan_core.evaluation.classifier import (
+    DIGITS_CLASSIFIER,
+    accuracy,
+    load_classifier,
+    save_classifier,
+    stratified_split,
+    train_classifier,
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=DIGITS_CLASSIFIER)
     args = parser.parse_args()
     torch.set_num_threads(1)
     images, labels = (torch.from_numpy(part) for part in load())
-    known, held_out = split(labels)
+    known, held_out = stratified_split(labels)
     classifier = train_classifier(images[known], labels[known], args.epochs,
                                   report=lambda epoch, loss: print(f"epoch {epoch}: {loss:.3f}"))
-    save_judge(classifier, args.out)
+    save_classifier(classifier, args.out)
     right = accuracy(load_classifier(args.out), images[held_out], labels[held_out])
     print(f"{args.out}: {args.out.stat().st_size:,} bytes, right on {right:.1%} of digits it has never seen")
 

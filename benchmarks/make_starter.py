@@ -58,7 +58,7 @@ def train(folder: Path, steps: int) -> Run:
             print(f"step {trainer.step_count:,} of {steps:,}, {trainer.images_seen / elapsed:,.0f} images/s", flush=True)
     recorder.flush(everything=True)
     recorder.write_live()
-    run.put(run.floor_path, json.dumps(evaluator.floor).encode())
+    run.write_file(run.floor_path, json.dumps(evaluator.floor).encode())
     status, chosen = run.stored_status(), trainer.choices
     status.state, status.step, status.images, status.elapsed = "finished", steps, trainer.images_seen, round(elapsed, 1)
     status.seq, status.live, status.life, status.speed = recorder.seq, recorder.live_number, 1, trainer.images_seen / elapsed

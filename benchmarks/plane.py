@@ -42,17 +42,19 @@ def main() -> None:
                                   threads=1))
     for _ in range(20):
         trainer.step()
-    axes, (z, _) = plane.Axes.around(trainer.images, trainer.batches.mean, trainer.scale), trainer.batches.fixed_z(plane.FAKES)
-    made = plane.frame(trainer.G_ema, trainer.D, z, axes)
+    axes, (z, _) = plane.Axes.around(trainer.images, trainer.batches.mean,
+                                     trainer.scale), trainer.batches.fixed_z(plane.NUM_FAKES)
+    made = plane.make_frame(trainer.G_ema, trainer.D, z, axes)
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(Run.create(trainer.config, folder), trainer, life=1, seq=0, live=0)
-        parts = {"heat map of D": lambda: plane.heat(trainer.D, axes), "arrows": lambda: plane.push(trainer.D, z[:64], 1.0),
+        parts = {"heat map of D": lambda: plane.heat_map(trainer.D, axes),
+                 "arrows": lambda: plane.push_vectors(trainer.D, z[:64], 1.0),
                  "fakes": lambda: trainer.G_ema(z), "where D is undecided": trainer.center,
-                 "as JSON": lambda: plane.encoded(made), "all of it, written": recorder.write_frame}
+                 "as JSON": lambda: plane.to_json(made), "all of it, written": recorder.write_frame}
         for name, action in parts.items():
             whole = cost(action, repeats)
             print(f"{name:22} {whole:6.2f} ms")
-    print(f"{len(plane.encoded(made)):,} bytes a frame; {1 / max(INTERVAL, whole / 1000 / SHARE):.1f} frames a second within "
+    print(f"{len(plane.to_json(made)):,} bytes a frame; {1 / max(INTERVAL, whole / 1000 / SHARE):.1f} frames a second within "
           f"{SHARE:.1%} of the time")
 
 

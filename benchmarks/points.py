@@ -16,7 +16,7 @@ import torch
 
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.data.points import CENTRES, SIGMA
-from gan_core.evaluation.modes import SAMPLES, assess_modes
+from gan_core.evaluation.modes import NUM_SAMPLES, assess_modes
 from gan_core.training.trainer import Trainer
 
 SECONDS = {"grid": 60.0, "ring": 30.0}  # one core
@@ -34,7 +34,7 @@ def race(config: TrainConfig, seconds: float, steps: int = 0) -> tuple[dict[str,
         trainer.step()
         made += 1
     took = time.perf_counter() - begin
-    return assess_modes(trainer.sample(SAMPLES), CENTRES[config.dataset], SIGMA[config.dataset]), made, took
+    return assess_modes(trainer.sample(NUM_SAMPLES), CENTRES[config.dataset], SIGMA[config.dataset]), made, took
 
 
 def compare(name: str, seeds: int, seconds: float, steps: int, say: Callable[[str], None]) -> None:

@@ -20,7 +20,8 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.data.digits import load
-from gan_core.evaluation.classifier import Readers, load_classifier
+from gan_core.evaluation.classifier import load_classifier
+from gan_core.evaluation.readability import ReadabilityScorer
 from gan_core.evaluation.suites import ClassifierSuite
 from gan_core.training.trainer import Trainer
 
@@ -29,7 +30,7 @@ COUNT = 1000  # pictures on each side
 
 
 @dataclass(frozen=True)
-class Found:
+class Quality:
     """What was found in one set of generated digits; `classes` of ten; `agreement`: the share that both readers read alike."""
 
     fd: float
@@ -38,30 +39,30 @@ class Found:
     agreement: float
 
 
-class Ruler:
+class QualityMeter:
     """The digits, the judge's view of them, and the floor under every Frechet distance; made once."""
 
     def __init__(self) -> None:
         self.images, self.labels = (torch.from_numpy(part) for part in load())
         self.classifier = load_classifier()
-        self.readers = Readers(self.classifier, self.images, self.labels)
+        self.readers = ReadabilityScorer(self.classifier, self.images, self.labels)
         self.suite = ClassifierSuite(self.images, self.labels, self.classifier)
-        at_once(self.suite.prepare())
+        run_to_end(self.suite.prepare())
         self.real = self.suite.neighbours.real  # features (1000, 64)
-        self.floor = at_once(self.suite.compare(self.suite.others()))["fd"]
+        self.floor = run_to_end(self.suite.compare(self.suite.other_reals()))["fd"]
 
-    def measure(self, fake: torch.Tensor) -> Found:
+    def measure(self, fake: torch.Tensor) -> Quality:
         """Of generated digits (1000, 1, 28, 28) uint8."""
-        values = at_once(self.suite.compare(fake))
-        return Found(values["fd"], values["coverage"], values["classes"], self.readers.assess(fake).agreement)
+        values = run_to_end(self.suite.compare(fake))
+        return Quality(values["fd"], values["coverage"], values["classes"], self.readers.assess(fake).agreement)
 
-    def own_class(self, fake: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def class_accuracy(self, fake: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(10,) for each class the share of its pictures that the judge reads as it; labels (N,) are what was asked for."""
         right = (self.classifier.probabilities(fake).argmax(1) == labels).double()
         return torch.stack([right[labels == digit].mean() for digit in range(10)])
 
 
-def at_once(slices: Generator[None, None, Any]) -> Any:
+def run_to_end(slices: Generator[None, None, Any]) -> Any:
     """What a measurement in slices comes to, without a pause."""
     while True:
         try:
@@ -78,7 +79,8 @@ def train_for(trainer: Trainer, seconds: float, steps: int) -> float:
     return taken
 
 
-def compare(ruler: Ruler, names: list[str], seed: int, threads: int, seconds: float, steps: int) -> list[tuple[Trainer, float]]:
+def compare(ruler: QualityMeter, names: list[str], seed: int, threads: int, seconds: float,
+            steps: int) -> list[tuple[Trainer, float]]:
     """(trainer, its seconds) of each preset; the first one's steps count, where steps are given, and all get its seconds."""
     torch.set_num_threads(threads)
     contestants = [Trainer(PRESETS[name].replace(seed=seed, threads=threads), ruler.images, ruler.labels) for name in names]
@@ -106,12 +108,12 @@ def main() -> None:
     parser = arguments(__doc__, 120, [0, 1, 2, 3, 4])
     parser.add_argument("--alone", action="store_true", help="without the course's recipe")
     args = parser.parse_args()
-    ruler, names = Ruler(), [args.preset] + ([] if args.alone else ["course"])
+    ruler, names = QualityMeter(), [args.preset] + ([] if args.alone else ["course"])
     seconds = float("inf") if args.steps else args.seconds
     print(f"torch {torch.__version__}, {os.cpu_count()} cores, {args.threads} thread(s); "
           f"real against real: FD {ruler.floor:.4f}\n")
     print("| preset | seed | seconds | steps | FD | FD / floor | coverage | classes | agreement |\n" + "|---" * 9 + "|")
-    results: dict[str, list[Found]] = {name: [] for name in names}
+    results: dict[str, list[Quality]] = {name: [] for name in names}
     for seed in args.seeds:
         for name, (trainer, spent) in zip(names, compare(ruler, names, seed, args.threads, seconds, args.steps), strict=True):
             found = ruler.measure(trainer.sample(COUNT))

@@ -11,7 +11,7 @@ import os
 
 import torch
 
-from benchmarks.quality import Ruler, arguments, train_for
+from benchmarks.quality import QualityMeter, arguments, train_for
 from gan_core.config import PRESETS
 from gan_core.evaluation.measures import frechet_distance
 from gan_core.training.trainer import Trainer
@@ -20,7 +20,7 @@ PICTURES = 5000
 LOOKS = 20
 
 
-def soak(ruler: Ruler, preset: str, seed: int, threads: int, seconds: float, steps: int) -> list[float]:
+def soak(ruler: QualityMeter, preset: str, seed: int, threads: int, seconds: float, steps: int) -> list[float]:
     """The distance, in floors, after each twentieth of the time or of the steps; printed as it is found."""
     torch.set_num_threads(threads)
     trainer = Trainer(PRESETS[preset].replace(seed=seed, threads=threads), ruler.images, ruler.labels)
@@ -39,7 +39,7 @@ def soak(ruler: Ruler, preset: str, seed: int, threads: int, seconds: float, ste
 
 def main() -> None:
     args = arguments(__doc__, 1200, [0, 1, 2]).parse_args()
-    ruler = Ruler()
+    ruler = QualityMeter()
     print(f"torch {torch.__version__}, {os.cpu_count()} cores, {args.threads} thread(s), {args.preset}; "
           f"real against real: FD {ruler.floor:.4f}\n\n| seed | seconds | steps | FD / floor |\n|---|---|---|---|")
     curves = [soak(ruler, args.preset, seed, args.threads, args.seconds, args.steps) for seed in args.seeds]

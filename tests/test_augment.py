@@ -14,7 +14,7 @@ CASES = given(st.sampled_from([(1, 28, 28), (3, 32, 32), (1, 64, 64), (2, 9, 12)
 def some(shape, seed, n=5, dtype=torch.float32):
     generator = torch.Generator().manual_seed(seed)
     return (torch.rand(n, *shape, generator=generator, dtype=dtype) + 0.01,
-            torch.rand(n, a.NUMBERS, generator=generator, dtype=dtype))
+            torch.rand(n, a.NUM_DRAWS, generator=generator, dtype=dtype))
 
 
 @CASES

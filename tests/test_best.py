@@ -48,7 +48,7 @@ def measured(monkeypatch, trainer, best, recorder, value):
     """One measurement, of this very step, that finds `value`."""
     best.evaluator.suite = best.evaluator.suite or type("Fd", (), {"headline": "fd"})
     best._capture()
-    monkeypatch.setattr(best.evaluator, "turn", lambda: found(trainer.step_count, value))
+    monkeypatch.setattr(best.evaluator, "advance", lambda: found(trainer.step_count, value))
     best._credit = 1.0
     best.run_slice(recorder, best._credited_at)
 
@@ -71,7 +71,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
             spent += cost
             now[0] += cost
 
-        best.evaluator.turn = turn
+        best.evaluator.advance = turn
         began, most = now[0], max(costs)
         while costs:
             now[0] += 0.125
@@ -163,7 +163,7 @@ def test_an_ended_run_goes_on_from_its_best_and_says_so_once(tmp_path, monkeypat
         trainer.step()
         measured(monkeypatch, trainer, best, recorder, value)
         recorder.save(0.0)
-    assert run.use_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
+    assert run.restore_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
     run, trainer, recorder, best, told = life(tmp_path, run)
     assert trainer.step_count == 1 and told["best"]["step"] == 1
     for _ in range(2):

@@ -204,12 +204,12 @@ def test_alone_nothing_happens() -> None:
     loss, rows = ALONE.all_reduce_gradients(layer.parameters(), logits.mean(), logits)
     assert layer.weight.grad is before and torch.equal(rows, logits) and torch.equal(loss, logits.mean())
     assert not rows.requires_grad and ALONE.shard(rows) is rows
-    assert not any(getattr(m, "gathered", None) for m in trainer_of(config_of("classes")).G.modules())
+    assert not any(getattr(m, "all_gather", None) for m in trainer_of(config_of("classes")).G.modules())
 
 
 @pytest.mark.parametrize("affine", [True, False])
 def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
-    """Two processes are two threads here, which wait for each other in `gathered`; the oracle sees all rows at once."""
+    """Two processes are two threads here, which wait for each other in `all_gather`; the oracle sees all rows at once."""
     torch.manual_seed(0)
     oracle = torch.nn.BatchNorm2d(3, affine=affine).double()
     if affine:
@@ -218,7 +218,7 @@ def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
     slots, barrier, found = [None, None], threading.Barrier(2, timeout=60), [None, None]
 
     def half(rank: int) -> None:
-        def gathered(values: torch.Tensor) -> torch.Tensor:
+        def all_gather(values: torch.Tensor) -> torch.Tensor:
             slots[rank] = values
             barrier.wait()
             rows = torch.stack(slots)
@@ -227,7 +227,7 @@ def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
 
         layer = BatchNorm2d(3, affine=affine).double()
         layer.load_state_dict(oracle.state_dict())
-        layer.gathered = gathered
+        layer.all_gather = all_gather
         mine = x[rank * 4:rank * 4 + 4].clone().requires_grad_(True)
         y = layer(mine)
         (y * weights[rank * 4:rank * 4 + 4]).sum().backward()

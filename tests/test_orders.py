@@ -69,7 +69,7 @@ class Group:
     def request(self, command: str, **args: object) -> Status:
         return self.run.wait(self.run.send(command, **args), timeout=PATIENCE)
 
-    def kept(self) -> checkpoint.Loaded:
+    def kept(self) -> checkpoint.Checkpoint:
         return checkpoint.newest_valid(self.run.checkpoint_folder)
 
     def end(self) -> int:
@@ -145,7 +145,7 @@ def test_a_team_pauses_steps_tunes_restores_and_stops_as_one_process_does(start)
 
 
 def test_two_go_on_as_one_and_one_as_two_in_the_same_training(start) -> None:
-    def lives(*sizes: int) -> checkpoint.Loaded:
+    def lives(*sizes: int) -> checkpoint.Checkpoint:
         run = None
         for size in sizes:
             # Small steps: Adam's first ones are signs of gradients, and where those are all rounding, large ones set off chaos.

@@ -8,10 +8,10 @@ import torch
 
 from benchmarks import failures
 from benchmarks.failures import FAILURES
-from benchmarks.quality import Ruler
+from benchmarks.quality import QualityMeter
 from gan_core.config import PRESETS
 from gan_core.data.points import CENTRES, SIGMA
-from gan_core.evaluation.modes import SAMPLES, assess_modes
+from gan_core.evaluation.modes import NUM_SAMPLES, assess_modes
 from gan_core.losses import regularizers
 from gan_core.training.trainer import Trainer
 
@@ -39,8 +39,8 @@ def trained(name: str, steps: int, seed: int = 0, **changes) -> tuple[Trainer, d
 
 
 @functools.cache
-def ruler() -> Ruler:
-    return Ruler()
+def ruler() -> QualityMeter:
+    return QualityMeter()
 
 
 @promise("quick")
@@ -64,7 +64,7 @@ def the_digit_that_was_asked_for() -> None:
     trainer, _ = trained("conditional", 4000)
     labels = torch.arange(10).repeat(100)
     z = torch.randn(1000, trainer.config.latent_dim, generator=torch.Generator().manual_seed(0))
-    assert ruler().own_class(trainer.sample(z, labels), labels).min() >= 0.9
+    assert ruler().class_accuracy(trainer.sample(z, labels), labels).min() >= 0.9
 
 
 @promise("course-wgan-gp")
@@ -114,7 +114,7 @@ def what_most_gans_do_not_pass() -> None:
 
 def points_of(name: str, steps: int) -> dict[str, float]:
     trainer, _ = trained(name, steps, decay_steps=steps)
-    return assess_modes(trainer.sample(SAMPLES), CENTRES[name], SIGMA[name])
+    return assess_modes(trainer.sample(NUM_SAMPLES), CENTRES[name], SIGMA[name])
 
 
 @promise("mode-collapse")

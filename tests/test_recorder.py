@@ -12,7 +12,7 @@ from PIL import Image
 
 from gan_core import registry
 from gan_core.config import PRESETS
-from gan_core.latent.driving import load_live
+from gan_core.latent.view import load_live
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
 from gan_core.worker import metrics_writer
@@ -247,5 +247,5 @@ def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
     view = load_live(run.live_file(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     z = torch.tensor([[0.5, -1.0]])
-    picture, _, point = view.drawn(z[0])
+    picture, _, point = view.render(z[0])
     assert picture.shape == (280, 280, 4) and np.allclose(point, trainer.sample(z)[0], atol=0.02)

@@ -18,7 +18,7 @@ from gan_core.compute.processes import is_running, process_identity
 from gan_core.config import PRESETS
 from gan_core.runs import supervisor as supervising
 from gan_core.runs.run import Run
-from gan_core.runs.supervisor import SILENCE, Supervisor, WorkerBusy, command, room_for
+from gan_core.runs.supervisor import HEARTBEAT_TIMEOUT, Supervisor, WorkerBusy, capacity_limit, worker_command
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0
@@ -156,7 +156,7 @@ def test_closing_ends_no_run_that_others_care_for(tmp_path: Path, server: str | 
     note |= {} if server is None else {"server": servers.get(server, server)}
     (tmp_path / ".worker.json").write_text(json.dumps(note))
     Supervisor(tmp_path).close(timeout=0.05)
-    assert (worker.poll() is not None) == ended and bool(run.pending()) == ended
+    assert (worker.poll() is not None) == ended and bool(run.pending_commands()) == ended
     worker.kill()
     worker.communicate()
 
@@ -182,14 +182,14 @@ def test_a_run_of_another_host_is_active_while_its_heart_beats_and_its_pid_is_ne
         supervisor.start(make(tmp_path))
     assert supervisor.stop(timeout=0.1).id == run.id
     assert stranger.poll() is None, "asked, and not killed: here the pid is somebody else's"
-    assert [body["command"] for _, body in run.pending()] == ["stop"]
-    monkeypatch.setattr(time, "monotonic", lambda: now + SILENCE + 1)
+    assert [body["command"] for _, body in run.pending_commands()] == ["stop"]
+    monkeypatch.setattr(time, "monotonic", lambda: now + HEARTBEAT_TIMEOUT + 1)
     assert supervisor.active() is None, "silent for a minute"
     elsewhere(run, 2, stranger.pid)
     stranger.communicate()
     assert run.status().state == "running" and run.is_alive(), "that no such process is here says nothing"
     assert supervisor.active().id == run.id, "it was only slow"
-    monkeypatch.setattr(time, "monotonic", lambda: now + 2 * SILENCE + 2)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 2 * HEARTBEAT_TIMEOUT + 2)
     assert supervisor.active() is None
     ended = run.stored_status()
     ended.state = "finished"
@@ -218,8 +218,8 @@ def test_a_run_of_another_folder_trains_there_under_that_folders_lock(tmp_path: 
 # Several processes.
 
 def test_several_processes_are_torchruns() -> None:
-    assert command("RUN", "--paused") == [sys.executable, "-m", "gan_core.worker", "RUN", "--paused"]
-    assert command("RUN", processes=3)[1:] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3",
+    assert worker_command("RUN", "--paused") == [sys.executable, "-m", "gan_core.worker", "RUN", "--paused"]
+    assert worker_command("RUN", processes=3)[1:] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3",
                                                "--max-restarts", "3", "-m", "gan_core.worker", "RUN"]
 
 
@@ -230,7 +230,7 @@ def test_processes_need_a_core_or_a_card_each(monkeypatch: pytest.MonkeyPatch) -
             (2, "cuda", 3, ("cards", 2)),
             (1, "cpu", cores, None), (9, "cpu", cores + 1, ("cores", cores))):
         monkeypatch.setattr(supervising, "_cards", lambda cards=cards: cards)
-        assert room_for(count, device) == refused
+        assert capacity_limit(count, device) == refused
 
 
 def together(folder: Path) -> Run:

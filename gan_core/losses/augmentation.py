@@ -62,7 +62,7 @@ def _kept(size: int, u: torch.Tensor) -> torch.Tensor:
 
 # name => (function, how many draws it takes), in the order of application.
 AUGMENTATIONS: dict[str, tuple[Augmentation, int]] = {"color": (color, 3), "translation": (translation, 2), "cutout": (cutout, 2)}
-NUMBERS = sum(count for _, count in AUGMENTATIONS.values())
+NUM_DRAWS = sum(count for _, count in AUGMENTATIONS.values())
 
 
 def augment(images: torch.Tensor, policy: str, u: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import hashlib
 import torch
 
 
-def seed_for(seed: int, stream: str, index: int) -> int:
+def derive_seed(seed: int, stream: str, index: int) -> int:
     """63 bits that depend on all three and on nothing else."""
     digest = hashlib.blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
@@ -26,7 +26,7 @@ class Draws:
 
     def generator(self, stream: str, index: int) -> torch.Generator:
         """The generator of one draw; valid until the next call."""
-        return self._generator.manual_seed(seed_for(self.seed, stream, index))
+        return self._generator.manual_seed(derive_seed(self.seed, stream, index))
 
     def normal(self, stream: str, index: int, *shape: int) -> torch.Tensor:
         """z ~ N(0, 1), float32."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from .precision import lifted
+from .precision import upcast
 
 D = Callable[[torch.Tensor], torch.Tensor]  # (N, ...) -> logits (N,)
 
@@ -20,8 +20,8 @@ def squared_gradients(logits: torch.Tensor, inputs: torch.Tensor) -> torch.Tenso
 
     Half their mean over reals is R1 / gamma, over fakes R2 / gamma [1801.04406 eq. 9]; one batch of both gives both at once.
     """
-    (gradient,) = torch.autograd.grad(lifted(logits).sum(), inputs, create_graph=True)
-    return lifted(gradient).flatten(1).square().sum(1)
+    (gradient,) = torch.autograd.grad(upcast(logits).sum(), inputs, create_graph=True)
+    return upcast(gradient).flatten(1).square().sum(1)
 
 
 def approximate_squared_gradients(discriminator: D, inputs: torch.Tensor, logits: torch.Tensor, noise: torch.Tensor,
@@ -31,15 +31,15 @@ def approximate_squared_gradients(discriminator: D, inputs: torch.Tensor, logits
     In expectation over e it is `squared_gradients` as sigma goes to 0: a finite difference along a random line.
     """
     moved = discriminator(inputs + sigma * noise)
-    return ((lifted(moved) - lifted(logits)) / sigma).square()
+    return ((upcast(moved) - upcast(logits)) / sigma).square()
 
 
-def gradient_penalty_one(discriminator: D, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
+def wgan_gp_penalty(discriminator: D, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
     """E (|grad D(x^)| - 1)^2 at x^ = mix * real + (1 - mix) * fake, mix ~ U(0, 1) (N,) handed in [1704.00028 eq. 3].
 
     WGAN-GP weighs it by 10.
     """
     weight = mix.view(-1, *[1] * (real.ndim - 1))
     between = (weight * real + (1 - weight) * fake).detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(lifted(discriminator(between)).sum(), between, create_graph=True)
-    return (lifted(gradient).flatten(1).norm(dim=1) - 1).square().mean()
+    (gradient,) = torch.autograd.grad(upcast(discriminator(between)).sum(), between, create_graph=True)
+    return (upcast(gradient).flatten(1).norm(dim=1) - 1).square().mean()

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..losses.precision import lifted
+from ..losses.precision import upcast
 from ..messages import Misfit
-from .layers import Dropout, glorot_, narrow_conv, upsample_conv
+from .layers import Dropout, glorot_, single_channel_conv, upsample_conv
 
 
 class CourseDiscriminator(nn.Module):
@@ -33,7 +33,7 @@ class CourseDiscriminator(nn.Module):
         x = F.leaky_relu(self.conv3(F.pad(x, (1, 2, 1, 2))), 0.2)  # (N, 128, 4, 4)
         # Keras flattens height, width, channel: in that order the dense weights are the notebook's own.
         x = self.dropout(x.permute(0, 2, 3, 1).flatten(1))  # (N, 2048)
-        return lifted(self.dense(x).squeeze(1))  # (N,)
+        return upcast(self.dense(x).squeeze(1))  # (N,)
 
 
 class CourseGenerator(nn.Module):
@@ -55,7 +55,7 @@ class CourseGenerator(nn.Module):
         x = upsample_conv(x, self.conv1, relu=True)  # (N, 128, 14, 14)
         x = upsample_conv(x, self.conv2, relu=True)  # (N, 256, 28, 28)
         # The sigmoid is taken in float32: bfloat16 near 1 has steps as large as one grey level.
-        return torch.sigmoid(narrow_conv(x, self.conv3))  # (N, 1, 28, 28)
+        return torch.sigmoid(single_channel_conv(x, self.conv3))  # (N, 1, 28, 28)
 
 
 def course_discriminator() -> nn.Module:

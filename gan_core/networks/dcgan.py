@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..losses.precision import lifted
-from .layers import BatchNorm2d, ClassBatchNorm, Projection, plan
+from ..losses.precision import upcast
+from .layers import BatchNorm2d, ClassBatchNorm, Projection, upsampling_plan
 
 
 class Generator(nn.Module):
@@ -19,7 +19,7 @@ class Generator(nn.Module):
 
     def __init__(self, latent_dim: int = 32, width: int = 16, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> None:
         super().__init__()
-        channels, self.base, self.doublings = plan(shape)
+        channels, self.base, self.doublings = upsampling_plan(shape)
         widths = [width << k for k in range(self.doublings, -1, -1)]  # halved at each doubling of the size
         self.latent_dim, self.classes = latent_dim, classes
 
@@ -42,7 +42,7 @@ class Generator(nn.Module):
             up, norm = getattr(self, f"up{k}"), getattr(self, f"norm{k + 1}")
             x = F.relu(norm(up(x), *about))  # (N, 32, 14, 14), (N, 16, 28, 28)
         # The sigmoid is taken in float32: bfloat16 near 1 has steps as large as one grey level.
-        return torch.sigmoid(lifted(self.head(x)))  # (N, 1, 28, 28)
+        return torch.sigmoid(upcast(self.head(x)))  # (N, 1, 28, 28)
 
 
 class Discriminator(nn.Module):
@@ -50,7 +50,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, width: int = 16, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> None:
         super().__init__()
-        channels, base, doublings = plan(shape)
+        channels, base, doublings = upsampling_plan(shape)
         self.halvings = doublings + 1
         widths = [channels, *(width << k for k in range(self.halvings))]
         for k in range(1, self.halvings + 1):
@@ -63,7 +63,7 @@ class Discriminator(nn.Module):
         for k in range(1, self.halvings + 1):
             x = F.leaky_relu(getattr(self, f"conv{k}")(x), 0.2)  # (N, 16, 14, 14), (N, 32, 7, 7), (N, 64, 3, 3), for 28x28
         features = x.flatten(1)
-        logits = lifted(self.dense(features).squeeze(1))  # (N,)
+        logits = upcast(self.dense(features).squeeze(1))  # (N,)
         return logits if self.projection is None else logits + self.projection(features, labels)
 
 

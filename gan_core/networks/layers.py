@@ -16,9 +16,9 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils import parametrize
 
-from ..losses.precision import lifted
+from ..losses.precision import upcast
 from ..messages import Misfit
-from .upsample import upsampled_conv
+from .upsample import fast_upsample_conv
 
 
 class Dropout(nn.Module):
@@ -54,14 +54,14 @@ class Dropout(nn.Module):
 SIZES = {28: (7, 2), 32: (8, 2), 64: (8, 3)}  # side of the picture: side at the smallest size, doublings up to it
 
 
-def plan(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def upsampling_plan(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """(channels, side at the smallest size, doublings) of pictures (C, H, W). Raises ValueError, a sentence, for others."""
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in SIZES:
         raise Misfit("misfit_size", sides=list(SIZES), shape=str(tuple(shape)))
     return shape[0], *SIZES[shape[1]]
 
 
-def given(labels: torch.Tensor | None) -> torch.Tensor:
+def require_labels(labels: torch.Tensor | None) -> torch.Tensor:
     """The labels, or ValueError where a conditional network got none."""
     if labels is None:
         raise ValueError("these networks are conditional: give a label for each picture.")
@@ -71,22 +71,23 @@ def given(labels: torch.Tensor | None) -> torch.Tensor:
 class BatchNorm2d(nn.BatchNorm2d):
     """torch's batch norm, which can have the statistics of a batch that several processes share.
 
-    While `gathered` is set, training uses the mean and variance of all their rows; gathered(values (k,)) -> (processes, k).
+    While `all_gather` is set, training uses the mean and variance of all their rows; gathered(values (k,)) -> (processes, k).
     torch's own SyncBatchNorm does it on CUDA alone. In eval mode, and without it, this is torch's layer.
     """
 
-    gathered: Callable[[torch.Tensor], torch.Tensor] | None = None
+    all_gather: Callable[[torch.Tensor], torch.Tensor] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.gathered is None or not self.training:
+        if self.all_gather is None or not self.training:
             return super().forward(x)
-        y, mean, variance = _NormOverAll.apply(x, self.weight, self.bias, self.eps, self.gathered)
-        if self.track_running_stats:
+        y, mean, variance = _NormOverAll.apply(x, self.weight, self.bias, self.eps, self.all_gather)
+        mean_buffer, variance_buffer, count = self.running_mean, self.running_var, self.num_batches_tracked
+        if mean_buffer is not None and variance_buffer is not None and count is not None:
             with torch.no_grad():
-                self.num_batches_tracked.add_(1)
-                share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-                self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-                self.running_var.lerp_(variance.to(self.running_var.dtype), share)
+                count.add_(1)
+                share = 1 / float(count) if self.momentum is None else self.momentum
+                mean_buffer.lerp_(mean.to(mean_buffer.dtype), share)
+                variance_buffer.lerp_(variance.to(variance_buffer.dtype), share)
         return y
 
 
@@ -99,15 +100,15 @@ class _NormOverAll(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None, eps: float,
-                gathered: Callable[[torch.Tensor], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        own = lifted(x)
-        rows = gathered(torch.cat(torch.var_mean(own, (0, 2, 3), correction=0)))
+                all_gather: Callable[[torch.Tensor], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        own = upcast(x)
+        rows = all_gather(torch.cat(torch.var_mean(own, (0, 2, 3), correction=0)))
         variances, means = rows.chunk(2, 1)
         count = len(rows) * x.numel() // x.shape[1]
         mean = means.mean(0)
         variance = (variances + (means - mean).square()).mean(0)
         ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt())
-        ctx.gathered = gathered
+        ctx.all_gather = all_gather
         unbiased = variance * count / (count - 1)
         ctx.mark_non_differentiable(mean, unbiased)
         return F.batch_norm(own, mean, variance, weight, bias, eps=eps).to(x.dtype), mean, unbiased
@@ -116,10 +117,10 @@ class _NormOverAll(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, mean, scale = ctx.saved_tensors
-        gradient = lifted(gradient)
-        normal = (lifted(x) - mean[:, None, None]) * scale[:, None, None]
+        gradient = upcast(gradient)
+        normal = (upcast(x) - mean[:, None, None]) * scale[:, None, None]
         along = (gradient * normal).sum((0, 2, 3)), gradient.sum((0, 2, 3))
-        both = ctx.gathered(torch.cat(along)).mean(0) * x.shape[1] / x.numel()
+        both = ctx.all_gather(torch.cat(along)).mean(0) * x.shape[1] / x.numel()
         of_normal, of_ones = (part[:, None, None] for part in both.chunk(2))
         back = (gradient - of_ones - normal * of_normal) * (scale if weight is None else scale * weight)[:, None, None]
         return back.to(x.dtype), *((None, None) if weight is None else along), None, None
@@ -136,7 +137,7 @@ class ClassBatchNorm(nn.Module):
         nn.init.zeros_(self.shift.weight)
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        scale, shift = (table(given(labels))[:, :, None, None] for table in (self.scale, self.shift))
+        scale, shift = (table(require_labels(labels))[:, :, None, None] for table in (self.scale, self.shift))
         return self.norm(x) * scale + shift
 
 
@@ -152,7 +153,7 @@ class Projection(nn.Module):
         nn.init.normal_(self.classes.weight, 0.0, 0.02)
 
     def forward(self, features: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        return (self.classes(given(labels)) * lifted(features)).sum(1)
+        return (self.classes(require_labels(labels)) * upcast(features)).sum(1)
 
 
 class SpectralNorm(nn.Module):
@@ -161,6 +162,9 @@ class SpectralNorm(nn.Module):
     torch's own moves u and v at every forward pass in training mode, the generator's step and a second look for a penalty
     included, and never in evaluation mode. Here they move when `power_iterate_` is called, so that D is one function until then.
     """
+
+    u: torch.Tensor  # left singular vector (rows,)
+    v: torch.Tensor  # right singular vector (columns,)
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__()
@@ -197,13 +201,14 @@ def spectral_norm_(network: nn.Module) -> nn.Module:
 
 def power_iterate_(network: nn.Module) -> None:
     """One power iteration of every spectral norm inside; a network without any is left alone."""
-    for layer in network.modules():
-        if parametrize.is_parametrized(layer, "weight"):
-            for norm in layer.parametrizations.weight:
-                norm.iterate(layer.parametrizations.weight.original)
+    for weight in network.modules():
+        if isinstance(weight, parametrize.ParametrizationList):
+            for norm in weight:
+                if isinstance(norm, SpectralNorm):
+                    norm.iterate(weight.original)
 
 
-def plain_state(network: nn.Module) -> dict[str, torch.Tensor]:
+def state_without_spectral_norm(network: nn.Module) -> dict[str, torch.Tensor]:
     """The state of the same function without spectral norm: divided weights under their usual names, for who only evaluates."""
     state = network.state_dict()
     for prefix, layer in network.named_modules():
@@ -211,7 +216,9 @@ def plain_state(network: nn.Module) -> dict[str, torch.Tensor]:
             start = f"{prefix}." if prefix else ""
             inside = f"{start}parametrizations."
             state = {name: value for name, value in state.items() if not name.startswith(inside)}
-            state[f"{start}weight"] = layer.weight.detach()
+            weight = layer.weight
+            assert isinstance(weight, torch.Tensor)
+            state[f"{start}weight"] = weight.detach()
     return state
 
 
@@ -235,22 +242,23 @@ def upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool = False) -> torch
     parameters, same result to rounding, gradients included.
     """
     if _rewrites.get():
-        return upsampled_conv(x, conv, relu)
+        return fast_upsample_conv(x, conv, relu)
     y = conv(F.interpolate(x, scale_factor=2))
     return F.relu(y) if relu else y
 
 
-def narrow_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
+def single_channel_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
     """`conv(x)` for many channels in, one out, stride 1, zero padding that keeps the size: (N, 1, H, W) float32.
 
     A library's convolution wastes itself on a single output channel. In the cheap form one matrix product gives what each pixel
     adds to its neighbours, and `fold` adds the k*k shifted pictures up, in float32. Same parameters, same result to rounding.
     """
     if not _rewrites.get():
-        return lifted(conv(x))
+        return upcast(conv(x))
+    assert conv.bias is not None
     size = conv.kernel_size[0]
     kernel = conv.weight.flip(2, 3)[0].flatten(1).T[:, :, None, None]  # (k*k, C, 1, 1)
-    parts = lifted(F.conv2d(x, kernel).flatten(2))  # (N, k*k, H*W)
+    parts = upcast(F.conv2d(x, kernel).flatten(2))  # (N, k*k, H*W)
     return F.fold(parts, x.shape[2:], size, padding=size // 2) + conv.bias
 
 

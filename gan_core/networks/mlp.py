@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..losses.precision import lifted
+from ..losses.precision import upcast
 from ..messages import Misfit
 
 WIDTH, SLOPE = 128, 0.2
 GOLDEN = (math.sqrt(5) - 1) / 2
-WAVES, PITCH = 32, 2.0  # how many waves, and the standard deviation of their angular frequencies
+NUM_WAVES, FREQUENCY_STD = 32, 2.0  # how many waves, and the standard deviation of their angular frequencies
 
 
 class Generator(nn.Module):
@@ -37,15 +37,17 @@ class Generator(nn.Module):
         x = z
         for layer in (self.hidden1, self.hidden2, self.hidden3, self.hidden4):
             x = torch.tanh(layer(x))  # (N, 128)
-        return lifted(self.head(x))  # (N, 2)
+        return upcast(self.head(x))  # (N, 2)
 
 
 class Discriminator(nn.Module):
     """Points (N, 2) -> logits (N,) float32: waves, two hidden layers of leaky ReLU, no normalisation."""
 
-    def __init__(self, width: int = WIDTH, waves: int = WAVES) -> None:
+    frequencies: torch.Tensor  # (2, waves)
+
+    def __init__(self, width: int = WIDTH, waves: int = NUM_WAVES) -> None:
         super().__init__()
-        self.register_buffer("frequencies", PITCH * even_waves(waves))
+        self.register_buffer("frequencies", FREQUENCY_STD * fourier_frequencies(waves))
         self.hidden1 = nn.Linear(2 * waves, width)
         self.hidden2 = nn.Linear(width, width)
         self.head = nn.Linear(width, 1)
@@ -54,7 +56,7 @@ class Discriminator(nn.Module):
         x = torch.cat(self._waves(x), dim=1)  # (N, 64)
         for layer in (self.hidden1, self.hidden2):
             x = F.leaky_relu(layer(x), SLOPE)  # (N, 128)
-        return lifted(self.head(x).squeeze(1))  # (N,)
+        return upcast(self.head(x).squeeze(1))  # (N,)
 
     def _waves(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.autocast(x.device.type, enabled=False):  # a phase of several turns has no digits to spare
@@ -69,15 +71,15 @@ class Discriminator(nn.Module):
         sines, cosines = self._waves(x)
         above1 = self.hidden1(torch.cat([sines, cosines], dim=1))
         above2 = self.hidden2(F.leaky_relu(above1, SLOPE))
-        logits = lifted(self.head(F.leaky_relu(above2, SLOPE)).squeeze(1))
+        logits = upcast(self.head(F.leaky_relu(above2, SLOPE)).squeeze(1))
         slope1, slope2 = (torch.where(above.detach() > 0, 1.0, SLOPE) for above in (above1, above2))  # no second derivative
         by_waves = ((self.head.weight * slope2) @ self.hidden2.weight * slope1) @ self.hidden1.weight  # (N, 64)
         by_sines, by_cosines = by_waves.to(self.frequencies.dtype).chunk(2, dim=1)
         gradient = (by_sines * cosines - by_cosines * sines) @ self.frequencies.T  # (N, 2)
-        return logits, lifted(gradient).square().sum(1)
+        return logits, upcast(gradient).square().sum(1)
 
 
-def even_waves(count: int) -> torch.Tensor:
+def fourier_frequencies(count: int) -> torch.Tensor:
     """Angular frequencies (2, count) spread like N(0, 1), but evenly: luck with a few random ones would be a seed's fate.
 
     Directions go round half a circle (a wave and its opposite are one); lengths are quantiles of their Rayleigh distribution
@@ -92,7 +94,7 @@ def even_waves(count: int) -> torch.Tensor:
 def he_(network: nn.Module) -> nn.Module:
     """He's initial weights for every hidden layer, in place; the heads stay as small as torch makes them; returns the network."""
     for name, layer in network.named_modules():
-        if name.startswith("hidden"):
+        if isinstance(layer, nn.Linear) and name.startswith("hidden"):
             nn.init.kaiming_normal_(layer.weight, a=SLOPE)
     return network
 

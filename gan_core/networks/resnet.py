@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..losses.precision import lifted
-from .layers import Projection, given, plan
+from ..losses.precision import upcast
+from .layers import Projection, require_labels, upsampling_plan
 
 
 class Block(nn.Module):
@@ -39,13 +39,13 @@ class Generator(nn.Module):
 
     def __init__(self, latent_dim: int = 32, width: int = 64, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> None:
         super().__init__()
-        channels, self.base, doublings = plan(shape)
+        channels, self.base, doublings = upsampling_plan(shape)
         widths = _widths(width, doublings)
         self.latent_dim = latent_dim
         self.dense = nn.Linear(latent_dim, self.base**2 * width)
         # A class adds a picture of its own to the first layer: as if its one-hot vector stood beside z.
         self.embedding = nn.Embedding(classes, self.base**2 * width) if classes else None
-        if classes:
+        if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, 0.0, 0.02)
         self.blocks = nn.ModuleList(Block(size) for size in widths)
         self.change = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in pairwise(widths))
@@ -54,13 +54,13 @@ class Generator(nn.Module):
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = self.dense(z)
         if self.embedding is not None:
-            x = x + self.embedding(given(labels))
+            x = x + self.embedding(require_labels(labels))
         x = x.view(len(z), self.base, self.base, -1).permute(0, 3, 1, 2)  # (N, 64, 7, 7), for 28x28
         x = self.blocks[0](x)
         for change, block in zip(self.change, self.blocks[1:], strict=True):
             # Channels first: at the smaller size they cost a quarter.
             x = block(F.interpolate(change(x), scale_factor=2, mode="bilinear"))  # (N, 32, 14, 14), (N, 32, 28, 28)
-        return torch.sigmoid(lifted(self.head(F.leaky_relu(x, 0.2))))  # (N, 1, 28, 28)
+        return torch.sigmoid(upcast(self.head(F.leaky_relu(x, 0.2))))  # (N, 1, 28, 28)
 
 
 class Discriminator(nn.Module):
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, width: int = 64, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> None:
         super().__init__()
-        channels, base, doublings = plan(shape)
+        channels, base, doublings = upsampling_plan(shape)
         widths = _widths(width, doublings)[::-1]
         self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(Block(size) for size in widths)
@@ -81,7 +81,7 @@ class Discriminator(nn.Module):
         for change, block in zip(self.change, self.blocks[1:], strict=True):
             x = block(change(F.avg_pool2d(x, 2)))  # (N, 32, 14, 14), (N, 64, 7, 7)
         features = F.leaky_relu(x, 0.2).flatten(1)
-        logits = lifted(self.dense(features).squeeze(1))  # (N,)
+        logits = upcast(self.dense(features).squeeze(1))  # (N,)
         return logits if self.projection is None else logits + self.projection(features, labels)
 
 

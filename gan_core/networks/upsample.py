@@ -1,6 +1,6 @@
 """`relu(conv(upsample(x)))` with a quarter of the products: nearest neighbours repeat themselves, so most of them are the same.
 
-It knows no network and no choice: `layers` says when it is used. Exact but for rounding; see `UpsampledConv` for the algebra.
+It knows no network and no choice: `layers` says when it is used. Exact but for rounding; see `FastUpsampleConv` for the algebra.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ CHUNK = 850_000  # input values worked on at a time: what they become then stays
 TERMS = ((1.0, 1.0, 1.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 
-def upsampled_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool) -> torch.Tensor:
+def fast_upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool) -> torch.Tensor:
     """x (N, C, H, W) -> (N, out, 2H, 2W), channels_last, for a 3x3 convolution with padding 1, in autocast's type if it is on."""
+    assert conv.bias is not None
     device = x.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
     terms = torch.tensor(TERMS, dtype=conv.weight.dtype, device=x.device)
     with torch.autocast(device, enabled=False):
         kernels = torch.einsum("ocyx,py,qx->pqoc", conv.weight, terms, terms).to(dtype)
-    return UpsampledConv.apply(x.to(dtype), kernels, conv.bias.to(dtype), relu)
+    return FastUpsampleConv.apply(x.to(dtype), kernels, conv.bias.to(dtype), relu)
 
 
-class UpsampledConv(torch.autograd.Function):
+class FastUpsampleConv(torch.autograd.Function):
     """Nine matrix products for each small pixel, where the plain form makes 36 and four phases of 2x2 make 16.
 
     In one dimension, with s = w0 + w1 + w2, the two outputs over x_i are  w0 x_(i-1) + (w1 + w2) x_i = s x_i - w0 (x_i - x_(i-1))
@@ -62,8 +63,7 @@ class UpsampledConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor, None]:
         x, kernels, y = ctx.saved_tensors
-        wants_x = ctx.needs_input_grad[0]
-        grad_x = torch.empty_like(x, memory_format=torch.channels_last) if wants_x else None
+        grad_x = torch.empty_like(x, memory_format=torch.channels_last) if ctx.needs_input_grad[0] else None
         exact = torch.promote_types(x.dtype, torch.float32)
         grad_kernels = torch.zeros(kernels.shape, dtype=exact, device=x.device)
         grad_bias = torch.zeros(kernels.shape[2], dtype=exact, device=x.device)
@@ -81,13 +81,13 @@ class UpsampledConv(torch.autograd.Function):
                 for q in range(3):
                     d_term, d_kernel, _ = torch.ops.aten.convolution_backward(
                         sums[p][q].permute(0, 3, 1, 2), terms[p][q].permute(0, 3, 1, 2), kernels[p, q, :, :, None, None],
-                        None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [wants_x, True, False])
+                        None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [grad_x is not None, True, False])
                     grad_kernels[p, q] += d_kernel[:, :, 0, 0]
-                    if wants_x:
+                    if grad_x is not None:
                         grads.append(_rows(d_term))
-                if wants_x:
+                if grad_x is not None:
                     back.append(_gathered(grads, 2))
-            if wants_x:
+            if grad_x is not None:
                 _rows(grad_x)[at] = _gathered(back, 1)
         return grad_x, grad_kernels.to(kernels.dtype), grad_bias.to(kernels.dtype), None
 

@@ -22,7 +22,8 @@ from safetensors.torch import load, save
 from .checkpoint_index import BEST, CheckpointError, read_pointer, step_of, write_pointer
 from .files import atomic_write, remove_leftovers
 
-__all__ = ["CheckpointError", "Loaded", "newest_valid", "prune", "read", "read_pointer", "step_path", "write", "write_pointer"]
+__all__ = ["Checkpoint", "CheckpointError", "newest_valid", "prune", "read", "read_pointer", "step_path", "write",
+           "write_pointer"]
 
 SCHEMA = 1
 MAX_FILE = 2 * 1024**3  # bytes
@@ -34,7 +35,7 @@ DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF1
           "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
 
 Tensors = dict[str, torch.Tensor]
-Expected = dict[str, tuple[tuple[int, ...], torch.dtype]]
+TensorSpecs = dict[str, tuple[tuple[int, ...], torch.dtype]]
 
 
 def write(path: Path | str, tensors: Tensors, metadata: dict[str, Any], durable: bool = True) -> str:
@@ -58,7 +59,7 @@ def write(path: Path | str, tensors: Tensors, metadata: dict[str, Any], durable:
     return hashlib.sha256(data).hexdigest()
 
 
-def read(path: Path | str, expected: Expected | None = None, limit: int = MAX_FILE) -> tuple[Tensors, dict[str, Any]]:
+def read(path: Path | str, expected: TensorSpecs | None = None, limit: int = MAX_FILE) -> tuple[Tensors, dict[str, Any]]:
     """The tensors (contiguous, on the CPU) and metadata of one file.
 
     `expected` maps every name to its (shape, dtype): more, fewer or other tensors are refused before their bytes are
@@ -68,7 +69,7 @@ def read(path: Path | str, expected: Expected | None = None, limit: int = MAX_FI
     return _read(Path(path), expected, limit)
 
 
-def _read(path: Path, expected: Expected | None, limit: int, sha256: str = "") -> tuple[Tensors, dict[str, Any]]:
+def _read(path: Path, expected: TensorSpecs | None, limit: int, sha256: str = "") -> tuple[Tensors, dict[str, Any]]:
     if not stat.S_ISREG(path.stat().st_mode):
         raise CheckpointError(f"{path.name} is not a plain file.")
     with open(path, "rb") as file:
@@ -162,7 +163,7 @@ def _check_layout(entries: dict[str, tuple[str, list[int], int, int]], body: int
         raise CheckpointError(f"{file} holds {body:,} bytes of tensors where its header promises {position:,}.")
 
 
-def _check_expected(entries: dict[str, tuple[str, list[int], int, int]], expected: Expected, file: str) -> None:
+def _check_expected(entries: dict[str, tuple[str, list[int], int, int]], expected: TensorSpecs, file: str) -> None:
     for name, (shape, dtype) in expected.items():
         if name not in entries:
             raise CheckpointError(f"{file} lacks the tensor {name}; it was made for other networks.")
@@ -190,14 +191,14 @@ def _short(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class Checkpoint:
     """A checkpoint that passed every check, and what had to be passed over to reach it."""
 
     path: Path
     step: int
     tensors: Tensors
     metadata: dict[str, Any]
-    skipped: tuple[str, ...] = ()
+    skip_reasons: tuple[str, ...] = ()
 
 
 def step_path(folder: Path | str, step: int) -> Path:
@@ -211,17 +212,17 @@ def _steps(folder: Path | str) -> list[int]:
     return sorted((step for step in found if step is not None), reverse=True)
 
 
-def newest_valid(folder: Path | str, expected: Expected | None = None, limit: int = MAX_FILE) -> Loaded | None:
+def newest_valid(folder: Path | str, expected: TensorSpecs | None = None, limit: int = MAX_FILE) -> Checkpoint | None:
     """The checkpoint that latest.json names, or else the newest sound one; None where there never was one.
 
     Raises CheckpointError, with the first reason, when there are checkpoints and none is sound.
     """
-    skipped: list[str] = []
+    skip_reasons: list[str] = []
     pointer = None
     try:
         pointer = read_pointer(folder)
     except (CheckpointError, OSError) as error:
-        skipped.append(str(error))
+        skip_reasons.append(str(error))
     steps = _steps(folder)
     if pointer is not None:
         steps = [pointer["step"], *(step for step in steps if step != pointer["step"])]
@@ -231,11 +232,11 @@ def newest_valid(folder: Path | str, expected: Expected | None = None, limit: in
         try:
             tensors, metadata = _read(path, expected, limit, sha256)
         except (CheckpointError, OSError) as error:
-            skipped.append(str(error))
+            skip_reasons.append(str(error))
             continue
-        return Loaded(path, step, tensors, metadata, tuple(skipped))
-    if skipped:
-        raise CheckpointError(f"no checkpoint in {Path(folder)} can be used: {skipped[0]}")
+        return Checkpoint(path, step, tensors, metadata, tuple(skip_reasons))
+    if skip_reasons:
+        raise CheckpointError(f"no checkpoint in {Path(folder)} can be used: {skip_reasons[0]}")
     return None
 
 

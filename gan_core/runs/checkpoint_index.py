@@ -14,19 +14,19 @@ from typing import Any
 
 from .files import atomic_write
 
-POINTER, BEST = "latest.json", "best.json"
+LATEST, BEST = "latest.json", "best.json"
 
 
 class CheckpointError(ValueError):
     """A file that is not, or would not be, a sound checkpoint; one sentence."""
 
 
-def write_pointer(folder: Path | str, file: str, sha256: str, step: int, pointer: str = POINTER, **more: Any) -> None:
+def write_pointer(folder: Path | str, file: str, sha256: str, step: int, pointer: str = LATEST, **more: Any) -> None:
     """Make `file` the checkpoint that counts; call it after the file itself is on the disk. `more`: plain values beside it."""
     atomic_write(Path(folder) / pointer, json.dumps({"file": file, "sha256": sha256, "step": step, **more}).encode())
 
 
-def read_pointer(folder: Path | str, name: str = POINTER) -> dict[str, Any] | None:
+def read_pointer(folder: Path | str, name: str = LATEST) -> dict[str, Any] | None:
     """`{"file", "sha256", "step", ...}`, or None where there is none. Raises CheckpointError for a damaged one."""
     try:
         with open(Path(folder) / name, "rb") as file:
@@ -48,7 +48,7 @@ def step_of(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def use_best(folder: Path | str) -> int:
+def restore_best(folder: Path | str) -> int:
     """Make the best checkpoint the one that the next life goes on from; returns its step. Safe against a kill at any moment.
 
     latest.json then says `"restored": true`, which the next life turns into a mark on the curves. Newer

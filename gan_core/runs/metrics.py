@@ -20,9 +20,9 @@ class MetricsReader:
         self._segment: Path | None = None
         self._offset = 0
         self._records: list[dict[str, Any]] = []
-        self.starts: dict[int, int] = {}  # of each life seen so far: the step it went on from
+        self.start_steps: dict[int, int] = {}  # of each life seen so far: the step it went on from
 
-    def new(self) -> tuple[list[dict[str, Any]], bool]:
+    def read_new(self) -> tuple[list[dict[str, Any]], bool]:
         """(records since the last call, rewound). Rewound means: forget what you had, these are all of them."""
         fresh: list[dict[str, Any]] = []
         rewound = False
@@ -33,7 +33,7 @@ class MetricsReader:
                 self._segment, self._offset = segment, 0
             for record in self._lines():
                 if "start_step" in record:
-                    self.starts[int(segment.stem)] = record["start_step"]
+                    self.start_steps[int(segment.stem)] = record["start_step"]
                     kept = [r for r in self._records if r["step"] <= record["start_step"]]
                     rewound = rewound or len(kept) < len(self._records)
                     self._records = kept

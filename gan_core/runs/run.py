@@ -17,8 +17,8 @@ from typing import Any
 
 from ..compute.processes import process_exists
 from ..config import TrainConfig
-from ..messages import Misfit, part
-from .checkpoint_index import CheckpointError, use_best
+from ..messages import Misfit, message
+from .checkpoint_index import CheckpointError, restore_best
 from .files import atomic_write, folder_name, new_folder
 from .frames import Frame
 from .metrics import MetricsReader
@@ -156,7 +156,7 @@ class Run:
             return status.state in ACTIVE
         return process_exists(status.pid, status.pid_started) or self.status().state in ACTIVE
 
-    def touched(self) -> float:
+    def last_modified(self) -> float:
         """When the status last changed, in unix seconds."""
         try:
             return (self.path / "status.json").stat().st_mtime
@@ -192,7 +192,7 @@ class Run:
                 raise CommandError(f"The worker has not answered for {timeout:g} s; it may be busy or stuck.")
             time.sleep(0.02)
 
-    def pending(self) -> list[tuple[Path, dict[str, Any]]]:
+    def pending_commands(self) -> list[tuple[Path, dict[str, Any]]]:
         """Commands that wait, oldest first (for the worker). A file that cannot be read comes with an empty dict."""
         found = []
         for path in sorted((self.path / "control").glob("*.json")):
@@ -202,7 +202,7 @@ class Run:
                 found.append((path, {}))
         return found
 
-    def forget_commands(self) -> None:
+    def discard_commands(self) -> None:
         """Delete what was asked of an earlier life."""
         for path in (self.path / "control").glob("*.json"):
             path.unlink(missing_ok=True)
@@ -214,7 +214,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """All records, every life joined, oldest first."""
-        return MetricsReader(self.path).new()[0]
+        return MetricsReader(self.path).read_new()[0]
 
     def frames(self) -> list[Frame]:
         """The kept sample grids, or frames of points, oldest first."""
@@ -241,7 +241,7 @@ class Run:
         path = self.live_file(number)
         return path if number and path.exists() else None
 
-    def put(self, path: Path, data: bytes) -> None:
+    def write_file(self, path: Path, data: bytes) -> None:
         """Replace a picture of this run as one act; it need not survive a power cut."""
         atomic_write(path, data, durable=False)
 
@@ -257,27 +257,27 @@ class Run:
     def data_path(self) -> Path:
         return self.path / "data.json"
 
-    def about_data(self) -> dict[str, Any] | None:
+    def data_summary(self) -> dict[str, Any] | None:
         """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes", "crc32"}; else None."""
         return _if_there(self.data_path)
 
-    def renew_data(self, now: dict[str, Any], by_class: bool) -> list[dict[str, Any]]:
-        """What is to be said where `now`, as `about_data`, is not what an earlier life learned from; else nothing.
+    def check_data(self, now: dict[str, Any], conditional: bool) -> list[dict[str, Any]]:
+        """What is to be said where `now`, as `data_summary`, is not what an earlier life learned from; else nothing.
 
-        What was made of the old data goes. by_class: whether the networks are told the class. Raises Misfit where they cannot
+        What was made of the old data goes. conditional: whether the networks are told the class. Raises Misfit where they cannot
         go on with such data.
         """
-        before = {**now, **(self.about_data() or {})}  # a folder of an older version says less
+        before = {**now, **(self.data_summary() or {})}  # a folder of an older version says less
         if all(before[name] == now[name] for name in ("crc32", "count", "shape", "names")):
             return []
         forms = [" x ".join(str(side) for side in about["shape"]) for about in (before, now)]
         if forms[0] != forms[1]:
             raise Misfit("misfit_form", run=self.name, before=forms[0], now=forms[1])
-        if by_class and before["names"] != now["names"]:
+        if conditional and before["names"] != now["names"]:
             raise Misfit("misfit_other_classes", run=self.name, before=_some(before["names"]), now=_some(now["names"]))
         for path in (self.real_path, self.floor_path):  # they were of the old data
             path.unlink(missing_ok=True)
-        return [part("notice_data", before=before["count"], now=now["count"])]
+        return [message("notice_data", before=before["count"], now=now["count"])]
 
     @property
     def floor_path(self) -> Path:
@@ -287,13 +287,13 @@ class Run:
         """What the quality measures say of real against real, or None while they have not been asked."""
         return _if_there(self.floor_path)
 
-    def use_best(self) -> int:
+    def restore_best(self) -> int:
         """An ended run's next life goes on from its best checkpoint; returns its step. Raises RunError, in a sentence."""
         status = self.status()
         if status.state in ACTIVE:
             raise RunError(f"{self.name} is {status.state}: send it the command restore instead.")
         try:
-            return use_best(self.checkpoint_folder)
+            return restore_best(self.checkpoint_folder)
         except (CheckpointError, OSError) as error:
             raise RunError(f"{self.name} stays as it is: {error}") from error
 
@@ -303,11 +303,11 @@ class Run:
 
 
 def list_runs(folder: Path | str) -> list[Run]:
-    """Every readable run in a folder, newest touched first; broken folders are skipped."""
+    """Every readable run in a folder, most recently changed first; broken folders are skipped."""
     runs = []
     for config in Path(folder).glob("*/config.json"):
         with contextlib.suppress(RunError):
             run = Run.open(config.parent)
             run.stored_status()
             runs.append(run)
-    return sorted(runs, key=lambda run: run.touched(), reverse=True)
+    return sorted(runs, key=lambda run: run.last_modified(), reverse=True)

@@ -23,8 +23,9 @@ from .run import CommandError, Run, RunError, read_json
 from .status import ACTIVE, Status
 
 PROJECT = Path(__file__).resolve().parents[2]
-RESTARTS = 3  # how often torchrun starts a run's processes again
-SILENCE = 60.0  # seconds without a heartbeat before a worker of another host counts as gone; shared disks are slow to tell
+MAX_RESTARTS = 3  # how often torchrun starts a run's processes again
+# Seconds without a heartbeat before a worker of another host counts as gone; shared disks are slow to tell.
+HEARTBEAT_TIMEOUT = 60.0
 
 
 class WorkerBusy(RuntimeError):
@@ -35,14 +36,14 @@ class WorkerBusy(RuntimeError):
         self.run = run
 
 
-def command(*args: str, processes: int = 1) -> list[str]:
+def worker_command(*args: str, processes: int = 1) -> list[str]:
     """`python -m gan_core.worker` with these arguments, by torchrun where it is several processes."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
-                "--max-restarts", str(RESTARTS)]
+                "--max-restarts", str(MAX_RESTARTS)]
     return [sys.executable, *(torchrun if processes > 1 else []), "-m", "gan_core.worker", *args]
 
 
-def room_for(processes: int, device: str) -> tuple[str, int] | None:
+def capacity_limit(processes: int, device: str) -> tuple[str, int] | None:
     """None where so many processes fit this machine, else ("cards" or "cores", how many it has). torch is not asked: it takes
     seconds to import, and the worker asks it again."""
     cards = 0 if device == "cpu" else _cards()
@@ -102,7 +103,7 @@ class Supervisor:
             args = (*args, "--threads", str(self.threads))
         # A session of its own, so that Ctrl+C in the server's terminal does not reach the worker.
         env = {**os.environ, "PYTHONPATH": path, SERVER_VARIABLE: process_identity()}
-        return subprocess.Popen(command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
+        return subprocess.Popen(worker_command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
                                 text=True, env=env, start_new_session=os.name == "posix")
 
     # Runs.
@@ -115,9 +116,9 @@ class Supervisor:
                 with contextlib.suppress(RunError):
                     if process.poll() is None and run.stored_status().state in ACTIVE:
                         return run
-        return self.holder(self.folder)
+        return self.active_in(self.folder)
 
-    def holder(self, folder: Path) -> Run | None:
+    def active_in(self, folder: Path) -> Run | None:
         """The run that a living worker, here or on another host, trains in a folder of runs."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
             note = read_json(folder / ".worker.json")
@@ -133,12 +134,12 @@ class Supervisor:
         now = time.monotonic()
         beat, since = self._beats.get(run.path, (-1, now))
         self._beats[run.path] = (status.heartbeat, now if beat != status.heartbeat else since)
-        return now - self._beats[run.path][1] < SILENCE
+        return now - self._beats[run.path][1] < HEARTBEAT_TIMEOUT
 
     def start(self, run: Run, paused: bool = False) -> None:
         """Give this run to the spare worker, to a new one, or to torchrun. Raises WorkerBusy when another run is active."""
         with self._lock:
-            active = self.active() or self.holder(run.path.parent)
+            active = self.active() or self.active_in(run.path.parent)
             if active is not None:
                 raise WorkerBusy(active)
             self._reap_current()
@@ -210,7 +211,7 @@ class Supervisor:
     def _ask_to_stop(self, run: Run, asked: str) -> str:
         """The id of a stop command that is on its way. A worker throws away what was asked before its life began: ask again."""
         with contextlib.suppress(OSError, CommandError, RunError):
-            known = [command.get("id") for _, command in run.pending()]
+            known = [command.get("id") for _, command in run.pending_commands()]
             known += [answer["id"] for answer in run.stored_status().acknowledged]
             if asked not in known:
                 return run.send("stop")

@@ -13,7 +13,7 @@ import torch
 from ..compute.distributed import ALONE, Team
 from ..config import TrainConfig
 from ..losses import augmentation
-from ..losses.randomness import Draws, seed_for
+from ..losses.randomness import Draws, derive_seed
 from .pixel_range import to_uint8, to_unit
 
 Labels = torch.Tensor | None
@@ -37,7 +37,7 @@ class Batches:
         self.classes = int(self.labels.max()) + 1 if self.labels is not None else 0
         self.draws = Draws(config.seed)
         # A second shuffle for the generator, so that the discriminator's epochs stay whole.
-        self._other_draws = Draws(seed_for(config.seed, "reals for G", 0))
+        self._other_draws = Draws(derive_seed(config.seed, "reals for G", 0))
         self.mean = data.mean(0) if self.points else torch.zeros(())
         self.scale = float(data.std()) if self.points else 1.0
 
@@ -90,7 +90,7 @@ class Batches:
     def discriminator_input(self, x: torch.Tensor, player: str, index: int, noise: float) -> torch.Tensor:
         """x as the discriminator sees it: augmented, then with N(0, noise) added; the gradient goes through."""
         if self.config.augment != "none":
-            u = self.draw("uniform", f"augment for {player}", index, len(x), augmentation.NUMBERS)
+            u = self.draw("uniform", f"augment for {player}", index, len(x), augmentation.NUM_DRAWS)
             x = augmentation.augment(x, self.config.augment, u)
         if noise:
             x = x + noise * self.draw("normal", f"instance noise for {player}", index, *x.shape)

@@ -49,7 +49,7 @@ def penalty(D: nn.Module, passed: DiscriminatorPass, batches: Batches, index: in
     if config.gradient_penalty:
         (fake, real), mix = inputs.detach().chunk(2), batches.draw("uniform", "between", index, len(inputs) // 2)
         half = None if labels is None else labels[:len(real)]
-        steepness = regularizers.gradient_penalty_one(lambda x: forward(D, x, half), real, fake, mix)
+        steepness = regularizers.wgan_gp_penalty(lambda x: forward(D, x, half), real, fake, mix)
         total = total + weight * config.gradient_penalty * steepness
     return total
 

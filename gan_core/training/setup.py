@@ -13,7 +13,7 @@ from ..compute.distributed import Team
 from ..config import TrainConfig
 from ..data import loading
 from ..losses.adversarial import Loss
-from ..losses.randomness import seed_for
+from ..losses.randomness import derive_seed
 from ..messages import Misfit
 from ..networks.layers import BatchNorm2d, spectral_norm_
 
@@ -39,7 +39,7 @@ def fresh_networks(networks: str, latent_dim: int, shape: Shape, classes: int = 
 def build_networks(config: TrainConfig, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
     """New networks whose weights depend on the seed alone; the global random generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(config.seed, "weights", 0))
+        torch.manual_seed(derive_seed(config.seed, "weights", 0))
         return fresh_networks(config.networks, config.latent_dim, shape, classes, config.spectral_norm)
 
 
@@ -96,7 +96,7 @@ def sync_batch_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
                 raise ValueError(f"{type(layer).__name__} sees only a part of the batch in each of {team.size} processes; train "
                                  "with one process, or use networks.layers.BatchNorm2d, in the generator alone.")
             if isinstance(layer, BatchNorm2d):
-                layer.gathered = team.all_gather
+                layer.all_gather = team.all_gather
 
 
 @torch.no_grad()

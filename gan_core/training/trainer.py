@@ -18,7 +18,7 @@ from ..compute.choices import ComputeChoices, prepare_device, resolve
 from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
-from ..losses.adversarial import Loss, believed
+from ..losses.adversarial import Loss, mean_realness
 from ..networks.layers import Dropout, power_iterate_
 from . import setup, state
 from .batches import Batches
@@ -169,7 +169,7 @@ class Trainer:
         d_loss, real_logits, fake_logits = self.team.all_reduce_gradients(self.D.parameters(), d_loss, real_logits, fake_logits)
         self.opt_D.step()
         with torch.no_grad():
-            d_real, d_fake = believed(self.loss, real_logits, fake_logits)
+            d_real, d_fake = mean_realness(self.loss, real_logits, fake_logits)
         return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
 
     def _update_generator(self, index: int) -> Metrics:

@@ -15,7 +15,7 @@ import torch
 from ..config import LIVE
 from ..evaluation.evaluator import Evaluator, Measurement
 from ..runs import checkpoint
-from ..runs.checkpoint_index import BEST, read_pointer, use_best
+from ..runs.checkpoint_index import BEST, read_pointer, restore_best
 from ..runs.run import Run
 from ..training.trainer import Trainer
 from .recorder import CheckpointMetadata, Recorder, checkpoint_metadata
@@ -66,9 +66,9 @@ class BestCheckpoint:
             return
         started = time.monotonic()
         try:
-            measurement = self.evaluator.turn()
+            measurement = self.evaluator.advance()
             if self.evaluator.floor is not None and not self.run.floor_path.exists():
-                self.run.put(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
+                self.run.write_file(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
             if measurement is not None:
                 self._record(measurement, recorder)
         finally:
@@ -101,13 +101,13 @@ class BestCheckpoint:
 
     # Going back.
 
-    def restore(self) -> tuple[checkpoint.Loaded, dict[str, list[Any]]]:
+    def restore(self) -> tuple[checkpoint.Checkpoint, dict[str, list[Any]]]:
         """Put the trainer back to its best checkpoint, knobs included; returns that and the knobs that changed.
 
         latest.json points there from then on. Raises CheckpointError or OSError before anything changes.
         """
-        self.evaluator.forget()
-        use_best(self.run.checkpoint_folder)
+        self.evaluator.cancel()
+        restore_best(self.run.checkpoint_folder)
         best = checkpoint.newest_valid(self.run.checkpoint_folder)
         assert best is not None
         saved = best.metadata["config"]

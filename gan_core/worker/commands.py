@@ -61,7 +61,7 @@ class Commands:
 
     def execute_pending(self, only: str = "") -> None:
         """Execute all commands in the folder, oldest first; with `only` those of this name, and leave the others there."""
-        for path, command in self.session.run.pending():
+        for path, command in self.session.run.pending_commands():
             if not only or command.get("command") == only:
                 self._execute(command)
                 path.unlink(missing_ok=True)

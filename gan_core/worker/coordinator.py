@@ -144,7 +144,7 @@ def follow(team: Team, stop_requested: Callable[[], bool]) -> int:
 def _build_trainer(team: Team, config: TrainConfig, choices: ComputeChoices) -> Trainer:
     """This process's trainer. One process of each machine loads the data before the others: it may have to download them."""
     torch.set_num_threads(choices.threads)
-    loaded: loading.Loaded | None = None
+    loaded: loading.LoadedData | None = None
     for turn in (team.local_rank == 0, team.local_rank != 0):
         error = ""
         if turn:

@@ -39,7 +39,7 @@ class Failure:
     def record(self) -> ErrorRecord:
         record = ErrorRecord(kind=self.kind, message=str(self.message), step=self.step)
         if isinstance(self.message, Fault):
-            record["fault"] = self.message.told()
+            record["fault"] = self.message.payload()
         return record
 
 

@@ -17,7 +17,7 @@ from ..compute.distributed import ALONE, Team
 from ..config import PRESETS, ConfigError
 from ..integrations import follower
 from ..runs.run import Run, RunError
-from ..runs.supervisor import command
+from ..runs.supervisor import worker_command
 from ..training import setup
 from ..training.trainer import Trainer
 from ..training.trial import trainer_builder
@@ -53,7 +53,7 @@ def train(options: Options, team: Team = ALONE) -> int:
     open_streams()
     shutdown = Shutdown()
     try:
-        follower.check(options.logs)
+        follower.check_available(options.logs)
         path = _run_path(options, team)
         if team.rank:
             return train_run(path, options, shutdown, team)
@@ -90,7 +90,7 @@ def _has_readable_config(run: Run) -> bool:
 def _torchrun_command(run: Run, options: Options) -> list[str]:
     arguments = [part for name in options.logs for part in ("--log", name)] + ["--paused"] * options.paused
     arguments += ["--threads", str(options.threads)] * bool(options.threads)
-    return command(str(run.path), *arguments, processes=run.config.processes)
+    return worker_command(str(run.path), *arguments, processes=run.config.processes)
 
 
 # A spare worker.

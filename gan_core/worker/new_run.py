@@ -18,7 +18,7 @@ from .. import registry
 from ..config import PRESETS, ConfigError, TrainConfig
 from ..runs.files import atomic_write, runs_folder
 from ..runs.run import Run, RunError, read_json
-from ..runs.supervisor import Supervisor, room_for
+from ..runs.supervisor import Supervisor, capacity_limit
 from .cli import FIELDS, Options
 from .progress import say
 from .summary import greeting
@@ -152,7 +152,7 @@ def _check_processes(config: TrainConfig, running: int) -> None:
     if config.batch_size % config.processes:
         raise OptionError(f"{config.processes} processes cannot share batch_size {config.batch_size} evenly; "
                           "choose a batch size that their number divides.")
-    room = room_for(config.processes, config.device) if running == 1 else None
+    room = capacity_limit(config.processes, config.device) if running == 1 else None
     if room is not None:
         cards = room[0] == "cards"
         raise OptionError(f"{config.processes} processes need a {'graphics card' if cards else 'core'} each, and this machine "

@@ -81,7 +81,7 @@ def _lead(run: Run, options: Options, coordinator: Coordinator, shutdown: Shutdo
     if holder == run.id:
         print(f"{run.name} is being trained already by another process.", file=sys.stderr)
         return 1  # the status and the commands are that process's: this one must not touch them
-    run.forget_commands()
+    run.discard_commands()
     status_writer, followers = _open_status(run, paused), None
     try:
         status_writer.write(processes=coordinator.team.size)

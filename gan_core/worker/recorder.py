@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict
 import torch
 
 from ..evaluation import plane
-from ..networks.layers import plain_state
+from ..networks.layers import state_without_spectral_norm
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST
 from ..runs.frames import Frame, kept_frames
@@ -134,17 +134,17 @@ class Recorder:
         images = self.trainer.images
         order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))
         if self._axes is not None:
-            points = images[order[:plane.REALS].to(images.device)]
-            self.run.put(self.run.real_path.with_suffix(".json"), plane.encoded(plane.real(points, self._axes)))
+            points = images[order[:plane.NUM_REALS].to(images.device)]
+            self.run.write_file(self.run.real_path.with_suffix(".json"), plane.to_json(plane.real_points(points, self._axes)))
             return
         order = order[:REAL]
-        self.run.put(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
+        self.run.write_file(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
 
     def write_frame(self) -> None:
         """Write the newest grid, or frame of points, and thin the older ones."""
         started, step = time.monotonic(), self.trainer.step_count
         path = self.run.frame_path(self.seq + 1, step, ".png" if self._axes is None else ".json")
-        self.run.put(path, self._grid() if self._axes is None else self._points(self._axes))
+        self.run.write_file(path, self._grid() if self._axes is None else self._points(self._axes))
         self.seq += 1
         self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
         self.frames.record(started)
@@ -155,8 +155,8 @@ class Recorder:
         return png(grid(self.trainer.sample(ROWS * columns, labels).numpy(), columns))
 
     def _points(self, axes: plane.Axes) -> bytes:
-        trainer, (z, _) = self.trainer, self.trainer.batches.fixed_z(plane.FAKES)
-        return plane.encoded(plane.frame(trainer.G_ema, trainer.D, z, axes, fake_is_one=trainer.loss.fake_is_one,
+        trainer, (z, _) = self.trainer, self.trainer.batches.fixed_z(plane.NUM_FAKES)
+        return plane.to_json(plane.make_frame(trainer.G_ema, trainer.D, z, axes, fake_is_one=trainer.loss.fake_is_one,
                                          center=trainer.center()))
 
     def _thinned(self, frames: list[Frame]) -> list[Frame]:
@@ -170,7 +170,7 @@ class Recorder:
         started, trainer, config = time.monotonic(), self.trainer, self.trainer.config
         tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t
                    for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
-                   for name, t in plain_state(network).items()}
+                   for name, t in state_without_spectral_norm(network).items()}
         metadata = LiveMetadata(
             step=trainer.step_count, networks=config.networks, latent_dim=config.latent_dim, loss=config.loss,
             fake_is_one=trainer.loss.fake_is_one, center=trainer.center(), shape=list(trainer.shape), classes=trainer.classes)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..data.types import Cancelled
-from ..messages import ENGLISH, because, part
+from ..messages import ENGLISH, message, os_reason
 from ..runs import checkpoint
 from ..runs.run import Run
 from ..training.trainer import Trainer
@@ -207,11 +207,11 @@ class Session:
         try:
             step = self.recorder.save(self.elapsed)
         except OSError as error:
-            kept = part("kept_step", step=last) if last >= 0 else part("kept_none")
-            notice = part("notice_saving", reason=because(error), kept=kept)
+            kept = message("kept_step", step=last) if last >= 0 else message("kept_none")
+            notice = message("notice_saving", reason=os_reason(error), kept=kept)
             self.recorder.checkpoints.record(time.monotonic())
             self.status_writer.set_notices("saving", notice)
-            return ENGLISH.say(notice)
+            return ENGLISH.sentence(notice)
         self.status_writer.set_notices("saving")
         self.status_writer.write(checkpoint_step=step)
         return ""

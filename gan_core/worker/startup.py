@@ -17,8 +17,8 @@ from ..compute.choices import ComputeChoices, cores, devices
 from ..compute.thread_tuner import ThreadTuner
 from ..config import LIVE, TrainConfig
 from ..data import loading
-from ..data.types import Loaded, Progress
-from ..messages import part
+from ..data.types import LoadedData, Progress
+from ..messages import message
 from ..runs import checkpoint
 from ..runs.run import Run
 from ..training.trainer import Trainer
@@ -59,7 +59,7 @@ class Startup:
         notices += self._record_data(loaded, config, trained_before=saved is not None)
         choices, thread_tuner = self._choose(config, earlier, loaded)
         if earlier and earlier.device != choices.device:
-            notices.append(part("notice_device", before=earlier.device, now=choices.device))
+            notices.append(message("notice_device", before=earlier.device, now=choices.device))
             status.exact = False
         trainer = Trainer(config, loaded.data, loaded.labels, choices=choices, team=self.team)
         self.coordinator.start(trainer)
@@ -67,8 +67,8 @@ class Startup:
         if saved is not None:
             trainer.load_state_dict(saved.tensors)
             elapsed = float(saved.metadata["elapsed"])
-            if saved.skipped:
-                notices.append(part("notice_checkpoint", reason=saved.skipped[0]))
+            if saved.skip_reasons:
+                notices.append(message("notice_checkpoint", reason=saved.skip_reasons[0]))
         self.coordinator.broadcast_state(trainer)
         self.status_writer.set_notices("resuming", *notices)
         self.status_writer.write(step=trainer.step_count, images=trainer.images_seen, elapsed=elapsed,
@@ -77,7 +77,7 @@ class Startup:
                                  checkpoint_step=-1 if saved is None else saved.step, processes=self.team.size)
         return Prepared(trainer, thread_tuner, elapsed)
 
-    def _load_data(self, config: TrainConfig) -> Loaded:
+    def _load_data(self, config: TrainConfig) -> LoadedData:
         def report(progress: Progress) -> None:
             if time.monotonic() - self._reported >= PROGRESS_INTERVAL:
                 self._reported = time.monotonic()
@@ -85,16 +85,16 @@ class Startup:
 
         return loading.load(config, report, self._cancelled)
 
-    def _record_data(self, loaded: Loaded, config: TrainConfig, trained_before: bool) -> list[dict[str, Any]]:
+    def _record_data(self, loaded: LoadedData, config: TrainConfig, trained_before: bool) -> list[dict[str, Any]]:
         """Write what the data set is into data.json; returns notices where an earlier session has trained on another one."""
-        about = loaded.about()
-        notices = self.run.renew_data(about, config.condition == "class") if trained_before else []
+        about = loaded.summary()
+        notices = self.run.check_data(about, config.condition == "class") if trained_before else []
         self.status_writer.status.exact &= not notices
         self.status_writer.write(progress=None)
-        self.status_writer.attempt("data", lambda: self.run.put(self.run.data_path, json.dumps(about).encode()))
+        self.status_writer.attempt("data", lambda: self.run.write_file(self.run.data_path, json.dumps(about).encode()))
         return notices
 
-    def _choose(self, config: TrainConfig, earlier: ComputeChoices | None, loaded: Loaded) -> tuple[ComputeChoices, ThreadTuner]:
+    def _choose(self, config: TrainConfig, earlier: ComputeChoices | None, loaded: LoadedData) -> tuple[ComputeChoices, ThreadTuner]:
         """An earlier session's choices where its device is here, else measured ones, and what adapts the threads meanwhile.
 
         Several processes divide the cores of their machine and keep that number: each step waits for the slowest of them.

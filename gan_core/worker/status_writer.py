@@ -14,13 +14,13 @@ from typing import Any
 
 import psutil
 
-from ..messages import ENGLISH, because, part
+from ..messages import ENGLISH, message, os_reason
 from ..runs.run import Run
 from ..runs.status import ACTIVE
 
 HEARTBEAT_INTERVAL = 0.3  # seconds between heartbeats when nothing else writes the status
 
-Notice = dict[str, Any]  # as `messages.part` makes it
+Notice = dict[str, Any]  # as `messages.message` makes it
 
 
 class StatusWriter:
@@ -64,7 +64,7 @@ class StatusWriter:
                 self._notices.pop(cause, None)
                 self._notices |= {cause: notices} if notices else {}
                 self.status.notices = [notice for group in self._notices.values() for notice in group]
-                self.status.notice = " ".join(map(ENGLISH.say, self.status.notices))
+                self.status.notice = " ".join(map(ENGLISH.sentence, self.status.notices))
                 self._put()
 
     def clear_notices(self, but: str) -> None:
@@ -78,7 +78,7 @@ class StatusWriter:
             action()
             self.set_notices(what)
         except OSError as error:
-            self.set_notices(what, part("notice_disk", what=part(f"doing_{what}"), reason=because(error)))
+            self.set_notices(what, message("notice_disk", what=message(f"doing_{what}"), reason=os_reason(error)))
 
     def _put(self) -> None:
         self.status.heartbeat += 1

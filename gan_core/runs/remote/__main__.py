@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..run import Run, RunError
 from ..status import ACTIVE
-from . import EVERY, Mirror, find, keep, push, shown
+from . import POLL_INTERVAL, Mirror, find, keep, push, redact_url
 
 
 class Bar:
@@ -22,7 +22,7 @@ class Bar:
     def __init__(self) -> None:
         self.bar = tqdm(unit="B", unit_scale=True, unit_divisor=1024, dynamic_ncols=True, leave=False)
 
-    def tell(self, name: str, done: int, total: int) -> None:
+    def update(self, name: str, done: int, total: int) -> None:
         self.bar.total, self.bar.n = total, done
         self.bar.set_description_str(name, refresh=False)
         self.bar.update(0)
@@ -34,7 +34,8 @@ def pull(args: argparse.Namespace, bar: Bar) -> int:
     """Every run at the address; with --follow the one run until it has ended there. Returns how many could not be had."""
     urls, refused = find(args.url) or [args.url], 0  # where none is, a pull says so in words
     if args.follow and len(urls) > 1:
-        raise RunError(f"There are {len(urls)} runs at {shown(args.url)}; give the address of the one that is to be followed.")
+        raise RunError(f"There are {len(urls)} runs at {redact_url(args.url)}; "
+                       "give the address of the one that is to be followed.")
     for url in urls:
         try:
             pull_one(url, args, bar)
@@ -45,7 +46,7 @@ def pull(args: argparse.Namespace, bar: Bar) -> int:
 
 
 def pull_one(url: str, args: argparse.Namespace, bar: Bar) -> None:
-    mirror = Mirror(url, args.folder, checkpoints=args.checkpoints or args.keep, tell=bar.tell)
+    mirror = Mirror(url, args.folder, checkpoints=args.checkpoints or args.keep, on_progress=bar.update)
     mirror.refresh()
     while args.follow and mirror.run.stored_status().state in ACTIVE:
         time.sleep(args.every)
@@ -75,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--checkpoints", action="store_true", help="the newest and the best checkpoint too")
     shared.add_argument("--follow", action="store_true", help="go on until the run has ended")
-    shared.add_argument("--every", type=seconds, metavar="SECONDS", default=EVERY, help="seconds between two looks")
+    shared.add_argument("--every", type=seconds, metavar="SECONDS", default=POLL_INTERVAL, help="seconds between two looks")
     one = commands.add_parser("pull", parents=[shared], help="mirror a run, or each run of a folder, from URL into FOLDER")
     one.add_argument("url", metavar="URL")
     one.add_argument("folder", type=Path, metavar="FOLDER")
@@ -91,9 +92,9 @@ def main(argv: list[str] | None = None) -> int:
         else:
             stop = threading.Event()
             signal.signal(signal.SIGTERM, lambda *_: stop.set())  # a batch system says so at the end: one last look, then go
-            push(Run.open(args.run), args.url, args.follow, checkpoints=args.checkpoints, every=args.every, tell=bar.tell,
-                 stop=stop)
-            bar.bar.write(f"{args.run} is at {shown(args.url)}")
+            push(Run.open(args.run), args.url, args.follow, checkpoints=args.checkpoints, interval=args.every,
+                 on_progress=bar.update, stop=stop)
+            bar.bar.write(f"{args.run} is at {redact_url(args.url)}")
     except RunError as error:
         bar.bar.close()
         print(error, file=sys.stderr)

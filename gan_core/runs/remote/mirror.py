@@ -1,7 +1,7 @@
 """A run folder that lies elsewhere and its copy here, brought up to date as often as somebody asks.
 
 A copy is for reading: it cannot be steered or resumed, and it never shows a status that speaks of what is not here yet. What
-the other side sends is a stranger's: `gate` looks at it first.
+the other side sends is a stranger's: `validation` looks at it first.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ from ..checkpoint_index import CheckpointError, read_pointer
 from ..files import atomic_write, folder_name, replace
 from ..run import Run, RunError
 from ..status import Status
-from . import gate
-from .address import Address, Entry, Missing, RemoteError, shown
+from . import validation
+from .folder import Entry, Missing, RemoteError, RemoteFolder, redact_url
 
 FOLDERS = ("metrics", "frames", "live", "control", "checkpoint")
 LOCK = ".mirror.lock"  # one process at a time brings a copy up to date
 TRIES = 3  # looks at a run that changes while it is read
 OVERLAP = 256  # bytes of known metrics that are read again, to see that it is still the same file
-Tell = Callable[[str, int, int], None]  # (file, bytes done, bytes in all, as far as known); what it raises ends the work
+# (file, bytes done, bytes in all, as far as known); what it raises ends the work
+ProgressCallback = Callable[[str, int, int], None]
 
 
 class Mirror:
     """A remote run and its copy here. `refresh` again and again follows a run that trains; one thread at a time."""
 
-    def __init__(self, url: str, folder: Path | str, *, checkpoints: bool = False, tell: Tell | None = None) -> None:
-        self.there, self.checkpoints, self._tell = Address(url), checkpoints, tell
-        key = hashlib.sha256(shown(url.strip()).rstrip("/").encode()).hexdigest()[:8]
+    def __init__(self, url: str, folder: Path | str, *, checkpoints: bool = False,
+                 on_progress: ProgressCallback | None = None) -> None:
+        self.there, self.checkpoints, self._on_progress = RemoteFolder(url), checkpoints, on_progress
+        key = hashlib.sha256(redact_url(url.strip()).rstrip("/").encode()).hexdigest()[:8]
         self.path = Path(folder) / f"{folder_name(self.there.root.rsplit('/', 1)[-1]) or 'run'}-{key}"
         self._stamps: dict[str, str] = {}
         self._status: bytes | None = None
@@ -59,20 +61,20 @@ class Mirror:
         except OSError as error:
             raise RunError(f"{self.path} cannot be written ({error.strerror or error}); choose another folder.") from error
         finally:
-            if not (self.path / gate.CONFIG).exists():  # nothing came: leave nothing
+            if not (self.path / validation.CONFIG).exists():  # nothing came: leave nothing
                 shutil.rmtree(self.path, ignore_errors=True)
 
     def _refresh(self) -> bool:
         files = self.there.files()
-        for name in (gate.CONFIG, gate.STATUS):
+        for name in (validation.CONFIG, validation.STATUS):
             if name not in files:
                 raise RemoteError(f"There is no run at {self.there.url}: it has no {name}.")
         self._look_at_config()
         for attempt in range(TRIES):
-            data = self.there.read(gate.STATUS, gate.TEXT_LIMIT)
+            data = self.there.read(validation.STATUS, validation.TEXT_LIMIT)
             if data == self._status:
                 return False
-            status = gate.status(data)
+            status = validation.status(data)
             if attempt == TRIES - 1:
                 status.live = 0  # copied without its networks, perhaps: everything else can be shown
             self._done = self._total = 0
@@ -84,7 +86,7 @@ class Mirror:
                     raise
                 files = self.there.files()
         status.host = status.host or self.there.url
-        self._put(gate.STATUS, json.dumps(status.to_dict()).encode())
+        self._put(validation.STATUS, json.dumps(status.to_dict()).encode())
         self._status = data
         for path in (*self.path.glob("frames/*.*"), *self.path.glob("live/*.*")):
             if path.name not in kept:
@@ -93,9 +95,9 @@ class Mirror:
 
     def _look_at_config(self) -> None:
         """The first thing of a new mirror; where another run lies at the address by now, the old copy goes."""
-        info = gate.info(self.there.read(gate.CONFIG, gate.TEXT_LIMIT), self.there.url)
+        info = validation.info(self.there.read(validation.CONFIG, validation.TEXT_LIMIT), self.there.url)
         data = json.dumps(info, indent=1).encode()
-        path = self.path / gate.CONFIG
+        path = self.path / validation.CONFIG
         if path.exists() and path.read_bytes() == data:
             return
         if path.exists():
@@ -104,7 +106,7 @@ class Mirror:
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
         self._stamps, self._status = {}, None
         atomic_write(path, data)
-        self._put(gate.STATUS, json.dumps(Status(host=info["origin"]).to_dict()).encode())
+        self._put(validation.STATUS, json.dumps(Status(host=info["origin"]).to_dict()).encode())
 
     def _clear(self) -> None:
         for path in (*self.path.glob("*"), *(file for folder in FOLDERS for file in (self.path / folder).glob("*"))):
@@ -115,26 +117,26 @@ class Mirror:
 
     def _fetch(self, files: dict[str, Entry], status: Status) -> set[str]:
         """Everything that is there before this status may be; returns the names in frames/ and live/ that count."""
-        small = [files[name] for name in gate.SMALL if name in files and not self._is_known(files[name])]
-        segments = self._named("metrics", gate.METRICS, gate.MOST_LIVES)
-        frames = self._named("frames", gate.FRAME, gate.MOST_FRAMES)
+        small = [files[name] for name in validation.SMALL if name in files and not self._is_known(files[name])]
+        segments = self._named("metrics", validation.METRICS, validation.MOST_LIVES)
+        frames = self._named("frames", validation.FRAME, validation.MOST_FRAMES)
         live = [Entry(f"{status.live}.safetensors", -1, "")] if status.live > 0 else []
         new = [entry for entry in frames if not (self.path / "frames" / entry.name).exists()]
         self._check_size([*small, *segments, *frames])
         self._total = sum(max(entry.size, 0) for entry in (*small, *new)) + sum(
             max(entry.size - self._size(f"metrics/{entry.name}"), 0) for entry in segments)
         for entry in small:
-            self._put(entry.name, gate.small(entry.name, self._read(entry.name, gate.PICTURE_LIMIT)))
+            self._put(entry.name, validation.small(entry.name, self._read(entry.name, validation.PICTURE_LIMIT)))
             self._stamps[entry.name] = entry.stamp
         for entry in segments:
             self._grow(f"metrics/{entry.name}", entry.size)
         for entry in new:
             name = f"frames/{entry.name}"
             with contextlib.suppress(Missing):  # thinned meanwhile
-                self._put(name, gate.small(name, self._read(name, gate.PICTURE_LIMIT)))
+                self._put(name, validation.small(name, self._read(name, validation.PICTURE_LIMIT)))
         for entry in live:
             if not (self.path / "live" / entry.name).exists():
-                self._stream(f"live/{entry.name}", gate.LIVE_LIMIT)
+                self._stream(f"live/{entry.name}", validation.LIVE_LIMIT)
         if self.checkpoints:
             self._fetch_checkpoints()
         return {entry.name for entry in (*frames, *live)} | {f"{status.live - 1}.safetensors"}
@@ -146,9 +148,9 @@ class Mirror:
 
     def _check_size(self, entries: list[Entry]) -> None:
         size = sum(max(entry.size, 0) for entry in entries)
-        if size > gate.RUN_LIMIT:
+        if size > validation.RUN_LIMIT:
             raise RemoteError(f"The run at {self.there.url} has {size:,} bytes without its checkpoints; "
-                              f"at most {gate.RUN_LIMIT:,} are mirrored.")
+                              f"at most {validation.RUN_LIMIT:,} are mirrored.")
 
     def _is_known(self, entry: Entry) -> bool:
         return bool(entry.stamp) and self._stamps.get(entry.name) == entry.stamp
@@ -162,26 +164,26 @@ class Mirror:
         path, have = self.path / name, self._size(name)
         if have == size:
             return
-        if size > gate.METRICS_LIMIT:  # it would be fetched to the limit at each look, to be refused then
-            raise RemoteError(f"{self.there.url}: {name} has {size:,} bytes; at most {gate.METRICS_LIMIT:,} are mirrored.")
+        if size > validation.METRICS_LIMIT:  # it would be fetched to the limit at each look, to be refused then
+            raise RemoteError(f"{self.there.url}: {name} has {size:,} bytes; at most {validation.METRICS_LIMIT:,} are mirrored.")
         start = max(0, have - OVERLAP)
-        data = self._read(name, gate.METRICS_LIMIT - start, start)
+        data = self._read(name, validation.METRICS_LIMIT - start, start)
         if have:
             with open(path, "rb") as file:
                 file.seek(start)
                 known = file.read()
             if data[:len(known)] == known:
-                fresh = gate.lines(name, data[len(known):])
+                fresh = validation.lines(name, data[len(known):])
                 with open(path, "ab", buffering=0) as file:
                     file.write(fresh)
                 return
-            data = self._read(name, gate.METRICS_LIMIT)
-        atomic_write(path, gate.lines(name, data), durable=False)
+            data = self._read(name, validation.METRICS_LIMIT)
+        atomic_write(path, validation.lines(name, data), durable=False)
 
     def _fetch_checkpoints(self) -> None:
         """The files that best.json and latest.json name, each with its checksum, and then the pointers."""
         folder = self.path / "checkpoint"
-        for name in self.there.files("checkpoint").keys() & set(gate.POINTERS):
+        for name in self.there.files("checkpoint").keys() & set(validation.POINTERS):
             new = folder / f".{name}"
             try:
                 atomic_write(new, self._read(f"checkpoint/{name}", 10_000))
@@ -189,7 +191,7 @@ class Mirror:
                 assert pointer is not None, "it was written just now"
                 path = folder / pointer["file"]
                 if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != pointer["sha256"]:
-                    self._stream(f"checkpoint/{path.name}", gate.CHECKPOINT_LIMIT, pointer["sha256"])
+                    self._stream(f"checkpoint/{path.name}", validation.CHECKPOINT_LIMIT, pointer["sha256"])
                 replace(new, folder / name)
             except CheckpointError as error:
                 raise RemoteError(f"{self.there.url}: {error}") from error
@@ -217,8 +219,8 @@ class Mirror:
     def _told(self, name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             self._done += len(chunk)
-            if self._tell is not None:
-                self._tell(name, self._done, max(self._total, self._done))
+            if self._on_progress is not None:
+                self._on_progress(name, self._done, max(self._total, self._done))
             yield chunk
 
     def _put(self, name: str, data: bytes) -> None:

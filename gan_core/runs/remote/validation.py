@@ -12,7 +12,7 @@ import re
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ..status import SCHEMA, Status
-from .address import RemoteError
+from .folder import RemoteError
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 CONFIG, STATUS = "config.json", "status.json"

@@ -43,12 +43,12 @@ class Entry:
     stamp: str
 
 
-class Address:
+class RemoteFolder:
     """One folder. Raises RemoteError where the address makes no sense or its driver is not installed."""
 
     def __init__(self, url: str) -> None:
         url = str(url).strip()
-        self.url = shown(url)
+        self.url = redact_url(url)
         if not url:
             raise RemoteError("No address was given; give one such as s3://bucket/runs/my-run.")
         try:
@@ -162,7 +162,7 @@ class Address:
             self._made.add(folder)
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """The address as people and files may see it: without user name and password, and without the keys of a signed one."""
     url = re.sub(r"(?<=://)(?:[^/\s]*@|[^/:@\s]*:(?!\d+/)\S*@)", "", url)  # a password may hold @ and /
     return re.sub(r"(://[^?\s]*\?)[^\s'\")]+", r"\1...", url)
@@ -181,5 +181,5 @@ def _driver(url: str, error: ImportError) -> str:
 def _short(error: Exception) -> str:
     """A driver's error for a sentence; it may quote the address, password and all."""
     text = (str(error).strip() or "no reason given").splitlines()[0]
-    return f"{type(error).__name__}: {shown(text)[:200]}"
+    return f"{type(error).__name__}: {redact_url(text)[:200]}"
 

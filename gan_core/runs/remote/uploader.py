@@ -10,21 +10,21 @@ import json
 from pathlib import Path
 
 from ..run import Run, RunError
-from . import gate
-from .address import Address, Missing, RemoteError
-from .mirror import TRIES, Tell
+from . import validation
+from .folder import Missing, RemoteError, RemoteFolder
+from .mirror import TRIES, ProgressCallback
 
 
-class Outgoing:
+class Uploader:
     """One run here and its copy there. Raises RemoteError where another run lies at the address already."""
 
-    def __init__(self, run: Run, url: str, *, checkpoints: bool = False, tell: Tell | None = None) -> None:
-        self.run, self.there, self.checkpoints, self._tell = run, Address(url), checkpoints, tell
+    def __init__(self, run: Run, url: str, *, checkpoints: bool = False, on_progress: ProgressCallback | None = None) -> None:
+        self.run, self.there, self.checkpoints, self._on_progress = run, RemoteFolder(url), checkpoints, on_progress
         self._sent: dict[str, tuple[int, int]] = {}
         self._status: bytes | None = None
         self._done = self._total = 0
-        if gate.CONFIG in self.there.files():
-            found = gate.parsed(gate.CONFIG, self.there.read(gate.CONFIG, gate.TEXT_LIMIT))
+        if validation.CONFIG in self.there.files():
+            found = validation.parsed(validation.CONFIG, self.there.read(validation.CONFIG, validation.TEXT_LIMIT))
             if any(found.get(name) != run.info.get(name) for name in ("id", "created")):
                 name = str(found.get("name"))[:80]
                 raise RemoteError(f"At {self.there.url} lies another run, {name!r}; give a folder of its own.")
@@ -37,7 +37,7 @@ class Outgoing:
     def _checkpoints_there(self) -> dict[str, int]:
         """Sizes of the checkpoints that came there whole, and are the ones that lie here: their pointers agree."""
         files, found = self.there.files("checkpoint"), {}
-        for name in files.keys() & set(gate.POINTERS):
+        for name in files.keys() & set(validation.POINTERS):
             here = self.run.checkpoint_folder / name
             with contextlib.suppress(OSError, ValueError, KeyError, RemoteError):
                 file = json.loads(here.read_bytes())["file"]
@@ -48,7 +48,7 @@ class Outgoing:
     def send(self) -> bool:
         """Send what is new; returns whether anything was. Raises RemoteError, and RunError for a run that cannot be read."""
         for attempt in range(TRIES):
-            status = self._read(gate.STATUS)
+            status = self._read(validation.STATUS)
             if status == self._status:
                 return False
             try:
@@ -64,7 +64,7 @@ class Outgoing:
         for name in names:
             with contextlib.suppress(FileNotFoundError):  # thinned or pruned meanwhile
                 self._put(name)
-        self.there.write(gate.STATUS, status)
+        self.there.write(validation.STATUS, status)
         self._status = status
         self._clear(set(names))
         return True
@@ -72,14 +72,15 @@ class Outgoing:
     def _names(self, live: int) -> list[str]:
         """What is to be there before this status may be, in that order; only what is not there yet."""
         path, run = self.run.path, self.run
-        names = [gate.CONFIG, *(name for name in gate.SMALL if (path / name).exists())]
-        names += sorted(f"metrics/{file.name}" for file in path.glob("metrics/*.jsonl") if gate.METRICS.fullmatch(file.name))
+        names = [validation.CONFIG, *(name for name in validation.SMALL if (path / name).exists())]
+        names += sorted(f"metrics/{file.name}" for file in path.glob("metrics/*.jsonl")
+                        if validation.METRICS.fullmatch(file.name))
         names += [f"frames/{frame.path.name}" for frame in run.frames()]
         if live:
             run.live_file(live).stat()  # raises where the run has replaced it already
             names += [f"live/{file.name}" for number in (live - 1, live) if (file := run.live_file(number)).exists()]
         if self.checkpoints:
-            pointers = [name for name in gate.POINTERS if (run.checkpoint_folder / name).exists()]
+            pointers = [name for name in validation.POINTERS if (run.checkpoint_folder / name).exists()]
             files = [str(json.loads((run.checkpoint_folder / name).read_bytes())["file"]) for name in pointers]
             names += [f"checkpoint/{name}" for name in dict.fromkeys(files)] + [f"checkpoint/{name}" for name in pointers]
         self._keep = set(names)
@@ -110,12 +111,12 @@ class Outgoing:
             self.there.write(name, self._read(name))
         self._sent[name] = mark
         self._done += max(mark[0], 0)
-        if self._tell is not None:
-            self._tell(name, self._done, max(self._total, self._done))
+        if self._on_progress is not None:
+            self._on_progress(name, self._done, max(self._total, self._done))
 
     def _clear(self, sent: set[str]) -> None:
         """Take away there what the run has thinned out or lost to a resume; names that are no run's stay."""
-        for folder, pattern in (("frames", gate.FRAME), ("live", gate.LIVE)):
+        for folder, pattern in (("frames", validation.FRAME), ("live", validation.LIVE)):
             if any(name.startswith(folder) for name in sent):
                 for name in self.there.files(folder):
                     if pattern.fullmatch(name) and f"{folder}/{name}" not in self._keep:

@@ -586,6 +586,6 @@ def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Pat
     for wrong in ("0", "-1", "nan", "soon"):
         with pytest.raises(SystemExit):
             remote_main(capfd, "pull", "memory://x", str(tmp_path), "--every", wrong)
-        assert f"'{wrong}' is no time to wait; give seconds from 0.1" in capfd.readouterr().err
+        assert f"'{wrong}' is no interval; give seconds from 0.1" in capfd.readouterr().err
     bad = command("pull", str(tmp_path / "nowhere"), str(tmp_path / "there"))
     assert bad.returncode == 2 and "There is no run at" in bad.stderr and "Traceback" not in bad.stderr

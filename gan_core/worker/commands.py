@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol
 
 from ..runs.checkpoint import CheckpointError
 from ..runs.run import Run
+from ..runs.status import Acknowledgement
 from .coordinator import NETWORKS
 from .status_writer import StatusWriter
 
@@ -19,16 +20,6 @@ ACKNOWLEDGED = 16  # acknowledgements that the status keeps
 NAME_LENGTH = 40  # characters of a foreign value that an acknowledgement repeats
 
 Args = dict[str, Any]
-
-
-class Acknowledgement(TypedDict):
-    """One of `Status.acknowledged`."""
-
-    id: str
-    command: str
-    ok: bool
-    message: str
-    step: int
 
 
 class Steerable(Protocol):

@@ -1,69 +1,25 @@
 """Writes the metrics of one session, one JSON object a line: what a step measured, marks, measurements of quality.
 
-`runs.metrics` reads the lines. Steps are averaged, the more of them the longer the run is.
+`runs.metrics` defines and reads the lines. Steps are averaged, the more of them the longer the run is.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import torch
 
+from ..runs.metrics import Mark, Record, SegmentStart
 from ..training.trainer import METRIC_NAMES
 
 DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
 MOST_RECORDS = 16  # in one report
 
 
-class StartRecord(TypedDict):
-    """The first line: the session's number and the step that it goes on from."""
-
-    life: int
-    start_step: int
-
-
-class StepRecord(TypedDict):
-    """The mean over `n` steps, the last of which is `step`. A step of one network alone has only that network's metrics."""
-
-    step: int
-    images: int
-    t: float  # seconds of training
-    d_loss: NotRequired[float]
-    g_loss: NotRequired[float]
-    d_real: NotRequired[float]
-    d_fake: NotRequired[float]
-    n: NotRequired[int]  # left out for 1
-
-
-class Mark(TypedDict):
-    """kind: "tune", "threads" or "restore"; changes: {name: [old, new]}."""
-
-    kind: str
-    changes: dict[str, list[Any]]
-
-
-class MarkRecord(TypedDict):
-    """A change of course at this step."""
-
-    step: int
-    t: float
-    mark: Mark
-
-
-class QualityRecord(TypedDict):
-    """A measurement of the generator of this step, which was some steps ago."""
-
-    step: int
-    images: int
-    t: float
-    quality: dict[str, float]
-    histogram: NotRequired[list[float]]  # share of each class
-
-
-Record = StartRecord | StepRecord | MarkRecord | QualityRecord
 Values = dict[str, Any]  # of one step: "step", "images", "t" and its metrics
 
 
@@ -82,7 +38,7 @@ class MetricsWriter:
         self._path, self._torn = path, False
         self._pending: list[tuple[int, int, float, dict[str, torch.Tensor]]] = []  # on the device
         self._values: list[Values] = []  # read, and not yet enough for a record
-        self._append([StartRecord(life=life, start_step=start_step)])
+        self._append([SegmentStart(life=life, start_step=start_step)])
 
     def add(self, step: int, images: int, elapsed: float, metrics: dict[str, torch.Tensor]) -> None:
         """The metrics of one step, 0-d tensors on any device."""
@@ -99,10 +55,10 @@ class MetricsWriter:
     def mark(self, step: int, elapsed: float, kind: str, changes: dict[str, list[Any]]) -> None:
         """Record a change of course, after the steps before it."""
         self.flush(step, everything=True)
-        self._append([MarkRecord(step=step, t=round(elapsed, 3), mark=Mark(kind=kind, changes=changes))])
+        self._append([Record(step=step, t=round(elapsed, 3), mark=Mark(kind=kind, changes=changes))])
 
     def write_quality(self, step: int, images: int, elapsed: float, quality: dict[str, float], histogram: list[float]) -> None:
-        record = QualityRecord(step=step, images=images, t=round(elapsed, 3), quality=quality)
+        record = Record(step=step, images=images, t=round(elapsed, 3), quality=quality)
         if histogram:
             record["histogram"] = histogram
         self._append([record])
@@ -141,7 +97,7 @@ class MetricsWriter:
         self._values = group
         self._append(records)
 
-    def _append(self, records: list[Record]) -> None:
+    def _append(self, records: Sequence[Record | SegmentStart]) -> None:
         """Whole lines; a line torn by a full disk is closed before the next one."""
         if not records:
             return
@@ -155,10 +111,10 @@ class MetricsWriter:
             raise
 
 
-def _mean(group: list[Values]) -> StepRecord:
+def _mean(group: list[Values]) -> Record:
     """One record for a group of steps: the counts of the last one, the mean of each metric to six digits."""
     last = group[-1]
-    record = StepRecord(step=last["step"], images=last["images"], t=round(last["t"], 3))
+    record = Record(step=last["step"], images=last["images"], t=round(last["t"], 3))
     for name in METRIC_NAMES:
         if name in last:
             record[name] = float(f"{sum(values[name] for values in group) / len(group):.6g}")

@@ -22,6 +22,7 @@ from ..compute.distributed import ALONE, Team, TeamBroken
 from ..compute.processes import SERVER_VARIABLE, is_launcher
 from ..integrations.follower import FollowerProcesses
 from ..messages import Fault
+from ..runs import layout
 from ..runs.files import atomic_write
 from ..runs.run import Run
 from ..runs.status import ACTIVE, ENDED, Status
@@ -60,7 +61,7 @@ def train_run(path: Path, options: Options, shutdown: Shutdown, team: Team = ALO
 
 def _follow(path: Path, team: Team, shutdown: Shutdown) -> int:
     with contextlib.suppress(OSError):  # on another machine the folder may not be there
-        _redirect_output(path / "worker.log")
+        _redirect_output(path / layout.LOG)
     try:
         return follow(team, lambda: bool(shutdown.signals))
     except Exception:
@@ -76,7 +77,7 @@ def _lead(run: Run, options: Options, coordinator: Coordinator, shutdown: Shutdo
         if previous.state in ENDED and (previous.error or {}).get("kind") not in RESTARTABLE:
             return int(previous.state == "failed")
         paused = _was_paused(previous, paused)
-    lock = filelock.FileLock(run.path.parent / ".worker.lock")
+    lock = filelock.FileLock(run.path.parent / layout.WORKER_LOCK)
     holder = _acquire(lock, run)
     if holder == run.id:
         print(f"{run.name} is being trained already by another process.", file=sys.stderr)
@@ -95,9 +96,9 @@ def _lead(run: Run, options: Options, coordinator: Coordinator, shutdown: Shutdo
     except Exception as error:
         traceback.print_exc()
         failure = failure_of(error, status_writer.status)
-        if failure.kind in RESTARTABLE and distributed.may_restart():
+        if failure["kind"] in RESTARTABLE and distributed.may_restart():
             return 1  # as if killed: the status stays as it is, and the next process resumes the run, paused or not
-        status_writer.write("failed", error=failure.record())
+        status_writer.write("failed", error=failure)
         return 1
     finally:
         status_writer.close()
@@ -124,7 +125,7 @@ def _acquire(lock: filelock.BaseFileLock, run: Run) -> str:
 
     The lock ends with the process that holds it, however that ends.
     """
-    holder_path = run.path.parent / ".worker.json"
+    holder_path = run.path.parent / layout.WORKER_NOTE
     try:
         lock.acquire(timeout=10.0 if distributed.restart_count() else 1.0)  # a dead process may take a while to end
     except filelock.Timeout:

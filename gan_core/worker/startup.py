@@ -18,7 +18,7 @@ from ..compute.thread_tuner import ThreadTuner
 from ..config import LIVE, TrainConfig
 from ..data import loading
 from ..data.types import LoadedData, Progress
-from ..messages import message
+from ..messages import Message, message
 from ..runs import checkpoint
 from ..runs.run import Run
 from ..training.trainer import Trainer
@@ -85,7 +85,7 @@ class Startup:
 
         return loading.load(config, report, self._cancelled)
 
-    def _record_data(self, loaded: LoadedData, config: TrainConfig, trained_before: bool) -> list[dict[str, Any]]:
+    def _record_data(self, loaded: LoadedData, config: TrainConfig, trained_before: bool) -> list[Message]:
         """Write what the data set is into data.json; returns notices where an earlier session has trained on another one."""
         about = loaded.summary()
         notices = self.run.check_data(about, config.condition == "class") if trained_before else []

@@ -14,13 +14,11 @@ from typing import Any
 
 import psutil
 
-from ..messages import ENGLISH, message, os_reason
+from ..messages import ENGLISH, Message, message, os_reason
 from ..runs.run import Run
 from ..runs.status import ACTIVE
 
 HEARTBEAT_INTERVAL = 0.3  # seconds between heartbeats when nothing else writes the status
-
-Notice = dict[str, Any]  # as `messages.message` makes it
 
 
 class StatusWriter:
@@ -31,7 +29,7 @@ class StatusWriter:
         """restarting: the state that the run was in when a process was lost; launcher: what would start a lost one again;
         frozen: whether other processes, which this one waits for, do not answer; the heartbeat stops meanwhile."""
         self.run, self.status, self._frozen = run, run.stored_status(), frozen
-        self._notices: dict[str, tuple[Notice, ...]] = {}
+        self._notices: dict[str, tuple[Message, ...]] = {}
         status, process = self.status, psutil.Process()
         if status.state in ACTIVE:
             status.state = "failed"  # left by a worker that died
@@ -57,13 +55,13 @@ class StatusWriter:
                 self.status.restarting = ""
             self._put()
 
-    def set_notices(self, cause: str, *notices: Notice) -> None:
+    def set_notices(self, cause: str, *notices: Message) -> None:
         """Show these as banners until the same cause is set to others or, with none, to nothing. No change costs no write."""
         with self._lock:
             if self._notices.get(cause, ()) != notices:
                 self._notices.pop(cause, None)
                 self._notices |= {cause: notices} if notices else {}
-                self.status.notices = [notice for group in self._notices.values() for notice in group]
+                self.status.notices = [{**notice} for group in self._notices.values() for notice in group]
                 self.status.notice = " ".join(map(ENGLISH.sentence, self.status.notices))
                 self._put()
 

@@ -11,7 +11,6 @@ import json
 import platform
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, Self, TypedDict, cast
 
@@ -22,6 +21,7 @@ from .checkpoint_index import CheckpointError, restore_best
 from .commands import CommandError
 from .data_summary import DataSummary, data_changes
 from .files import atomic_write, folder_name, new_folder, read_json
+from .frames import Frame
 from .metrics import MetricsReader, Record
 from .status import ACTIVE, SCHEMA, Status, controls
 
@@ -55,15 +55,6 @@ class RunInfo(TypedDict):
     config: dict[str, Any]
     parent: Parent | None
     origin: NotRequired[str]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One sample grid (PNG) or one frame of points (JSON) on the disk."""
-
-    seq: int
-    step: int
-    path: Path
 
 
 class Run:

@@ -17,6 +17,7 @@ from ..evaluation.evaluator import Evaluator, Measurement
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST, read_pointer, restore_best
 from ..runs.run import Run
+from ..runs.status import Best
 from ..training.trainer import Trainer
 from .recorder import CheckpointMetadata, Recorder, checkpoint_metadata
 
@@ -40,10 +41,10 @@ class BestCheckpoint:
         self._credit, self._credited_at, self._elapsed = 0.0, elapsed, elapsed
         self._state: dict[str, torch.Tensor] = {}
         self._metadata: CheckpointMetadata | None = None
-        self._best = self._known_best()
+        self._best = self._known_best()  # (measure, rank)
 
-    def _known_best(self) -> dict[str, Any] | None:
-        """What best.json says. It is deleted if its file is gone, or if this session begins before its step."""
+    def _known_best(self) -> tuple[str, list[float]] | None:
+        """(measure, rank) of best.json, which is deleted if its file is gone or if this session begins before its step."""
         try:
             best = read_pointer(self.run.checkpoint_folder, BEST)
         except checkpoint.CheckpointError:
@@ -53,7 +54,7 @@ class BestCheckpoint:
             self._write_status(best=None)
             return None
         self._write_status(best={name: best.get(name) for name in ("step", "name", "value")})
-        return best
+        return best.get("name", ""), list(best.get("rank", []))
 
     # Measuring.
 
@@ -92,12 +93,11 @@ class BestCheckpoint:
         step, quality, rank = measurement.step, measurement.quality, list(measurement.rank)
         recorder.write_quality(step, measurement.images, self._metadata["elapsed"], quality, measurement.histogram)
         name, best = suite.headline, self._best
-        if best is not None and best.get("name") == name and rank >= list(best.get("rank", [])):
+        if best is not None and best[0] == name and rank >= best[1]:
             return
-        measured = {"name": name, "value": quality[name], "rank": rank}
-        newest = recorder.save_best(self._state, self._metadata, measured)
-        self._best = {"step": step, **measured}
-        self._write_status(best={"step": step, "name": name, "value": quality[name]}, checkpoint_step=newest)
+        newest = recorder.save_best(self._state, self._metadata, name, quality[name], rank)
+        self._best = name, rank
+        self._write_status(best=Best(step=step, name=name, value=quality[name]), checkpoint_step=newest)
 
     # Going back.
 

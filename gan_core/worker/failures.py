@@ -17,7 +17,7 @@ REFUSALS = (ConfigError, RunError, CheckpointError)
 
 
 def failure_of(error: Exception, status: Status) -> Failure:
-    """What this exception was; `status`: of the run when it was raised. kind: see RESTARTABLE, or refused, diverged, out_of_memory."""
+    """What this exception means for the run, whose status this is: refused, diverged, out_of_memory, killed or crashed."""
     step, text = status.step, (str(error).strip() or type(error).__name__).splitlines()[0][:1000]
     if isinstance(error, Diverged):
         saved = status.checkpoint_step

@@ -6,13 +6,11 @@ Of several processes, rank 0 runs the session and alone writes the folder; the o
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import sys
 import traceback
 from pathlib import Path
-from typing import TypedDict
 
 import filelock
 import psutil
@@ -23,9 +21,9 @@ from ..compute.processes import SERVER_VARIABLE, is_launcher
 from ..integrations.follower import FollowerProcesses
 from ..messages import Fault
 from ..runs import layout
-from ..runs.files import atomic_write
 from ..runs.run import Run
 from ..runs.status import ACTIVE, ENDED, Status
+from ..runs.worker_note import WorkerNote, read_worker_note, write_worker_note
 from .cli import Options
 from .coordinator import Coordinator, follow
 from .failures import RESTARTABLE, failure_of
@@ -34,16 +32,6 @@ from .shutdown import Shutdown
 from .status_writer import StatusWriter
 
 SILENCE = 2.0  # seconds without a heartbeat from another process before the run's heartbeat stops as well
-
-
-class LockHolder(TypedDict):
-    """`.worker.json`, beside the lock: which run and process hold it."""
-
-    run: str
-    pid: int
-    pid_started: float
-    host: str
-    server: str  # the page that started the worker; "" without one
 
 
 def train_run(path: Path, options: Options, shutdown: Shutdown, team: Team = ALONE) -> int:
@@ -74,7 +62,7 @@ def _lead(run: Run, options: Options, coordinator: Coordinator, shutdown: Shutdo
     paused = options.paused
     if distributed.restart_count():  # torchrun saw a process die: an active run goes on as it was, an ended one stays ended
         previous = run.stored_status()
-        if previous.state in ENDED and (previous.error or {}).get("kind") not in RESTARTABLE:
+        if previous.state in ENDED and (previous.error is None or previous.error["kind"] not in RESTARTABLE):
             return int(previous.state == "failed")
         paused = _was_paused(previous, paused)
     lock = filelock.FileLock(run.path.parent / layout.WORKER_LOCK)
@@ -125,16 +113,15 @@ def _acquire(lock: filelock.BaseFileLock, run: Run) -> str:
 
     The lock ends with the process that holds it, however that ends.
     """
-    holder_path = run.path.parent / layout.WORKER_NOTE
+    folder = run.path.parent
     try:
         lock.acquire(timeout=10.0 if distributed.restart_count() else 1.0)  # a dead process may take a while to end
     except filelock.Timeout:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return str(json.loads(holder_path.read_bytes())["run"])
-        return "another run"
-    holder = LockHolder(run=run.path.name, pid=os.getpid(), pid_started=psutil.Process().create_time(), host=platform.node(),
-                        server=os.environ.get(SERVER_VARIABLE, ""))
-    atomic_write(holder_path, json.dumps(holder).encode(), durable=False)
+        holder = read_worker_note(folder)
+        return "another run" if holder is None else holder["run"]
+    write_worker_note(folder, WorkerNote(
+        run=run.path.name, pid=os.getpid(), pid_started=psutil.Process().create_time(), host=platform.node(),
+        server=os.environ.get(SERVER_VARIABLE, "")))
     return ""
 
 

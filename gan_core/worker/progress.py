@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..config import TrainConfig
 from ..runs.run import Run, RunError
-from ..runs.status import Status
+from ..runs.status import Progress, Status
 
 POLL = 0.25  # seconds between two looks at the run's folder
 LINE_INTERVAL = 60.0  # seconds between two lines where stderr is no terminal
@@ -79,7 +79,7 @@ def describe(status: Status, config: TrainConfig, losses: dict[str, Any], qualit
     return f"{label} {status.step:,}", min(1.0, max(shares)), ", ".join([duration, *facts])
 
 
-def _describe_loading(progress: dict[str, Any]) -> tuple[str, float, str]:
+def _describe_loading(progress: Progress) -> tuple[str, float, str]:
     done, total, bytes_ = progress["done"], progress["total"], progress["stage"] == "downloading"
     count = f"{done / 1e6:,.1f}" if bytes_ else f"{done:,}"
     of = f" of {total / 1e6:,.1f}" if bytes_ and total else f" of {total:,}" if total else ""

@@ -199,10 +199,11 @@ class Recorder:
         self.checkpoints.record(started)
         return trainer.step_count
 
-    def save_best(self, state: checkpoint.Tensors, metadata: CheckpointMetadata, measured: dict[str, Any]) -> int:
+    def save_best(self, state: checkpoint.Tensors, metadata: CheckpointMetadata,
+                  name: str, value: float, rank: list[float]) -> int:
         """Write a state of some steps ago as the best checkpoint, until a better one comes; returns the newest one's step.
 
-        measured: what best.json says beside the file's name. Raises OSError, or CheckpointError where a weight is not a number.
+        name, value, rank: of its measurement. Raises OSError, or CheckpointError where a weight is not a number.
         """
         folder, step = self.run.checkpoint_folder, metadata["step"]
         path, latest = checkpoint.step_path(folder, step), None
@@ -214,7 +215,7 @@ class Recorder:
             sha256 = checkpoint.write(path, state, {**metadata})
         if latest is not None and latest["step"] < step:  # otherwise a resume would begin before the best
             checkpoint.write_pointer(folder, path.name, sha256, step)
-        checkpoint.write_pointer(folder, path.name, sha256, step, BEST, **measured)
+        checkpoint.write_pointer(folder, path.name, sha256, step, BEST, name=name, value=value, rank=rank)
         checkpoint.prune(folder, KEPT_CHECKPOINTS)
         return step if latest is None else max(step, latest["step"])
 

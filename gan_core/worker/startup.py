@@ -20,6 +20,7 @@ from ..data import loading
 from ..data.types import LoadedData, Progress
 from ..messages import Message, message
 from ..runs import checkpoint
+from ..runs.data_summary import DataSummary
 from ..runs.run import Run
 from ..training.trainer import Trainer
 from ..training.trial import trainer_builder
@@ -86,15 +87,17 @@ class Startup:
         return loading.load(config, report, self._cancelled)
 
     def _record_data(self, loaded: LoadedData, config: TrainConfig, trained_before: bool) -> list[Message]:
-        """Write what the data set is into data.json; returns notices where an earlier session has trained on another one."""
-        about = loaded.summary()
-        notices = self.run.check_data(about, config.condition == "class") if trained_before else []
+        """Write what the data set is into data.json; returns notices if an earlier session has trained on another one."""
+        summary = DataSummary({**loaded.summary()})
+        notices = self.run.check_data(summary, config.condition == "class") if trained_before else []
         self.status_writer.status.exact &= not notices
         self.status_writer.write(progress=None)
-        self.status_writer.attempt("data", lambda: self.run.write_file(self.run.data_path, json.dumps(about).encode()))
+        data = json.dumps(summary).encode()
+        self.status_writer.attempt("data", lambda: self.run.write_file(self.run.data_path, data))
         return notices
 
-    def _choose(self, config: TrainConfig, earlier: ComputeChoices | None, loaded: LoadedData) -> tuple[ComputeChoices, ThreadTuner]:
+    def _choose(self, config: TrainConfig, earlier: ComputeChoices | None,
+                loaded: LoadedData) -> tuple[ComputeChoices, ThreadTuner]:
         """An earlier session's choices where its device is here, else measured ones, and what adapts the threads meanwhile.
 
         Several processes divide the cores of their machine and keep that number: each step waits for the slowest of them.

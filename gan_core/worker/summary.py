@@ -38,17 +38,17 @@ def conclude(run: Run, options: Options, result: int, shutdown: Shutdown, alone:
         if status.pid == os.getpid():  # another process of the same run died
             return f"{run.name} is at step {status.step:,}; torchrun starts its processes again.", result
         return f"{run.name} is being trained already by another process.", 1
-    error = status.error or {}
-    new_and_refused = options.new and error.get("kind") == "refused" and status.life == 1 and status.checkpoint_step < 0
-    if result and alone and new_and_refused:
+    failure = status.error
+    untrained = status.life == 1 and status.checkpoint_step < 0
+    if result and alone and options.new and untrained and failure is not None and failure["kind"] == "refused":
         shutil.rmtree(run.path, ignore_errors=True)
-        return error.get("message", ""), 2
+        return failure["message"], 2
     return _last_message(run, status), result or (shutdown.exit_status if alone and status.state != "finished" else 0)
 
 
 def _last_message(run: Run, status: Status) -> str:
     if status.state == "failed":
-        message = (status.error or {}).get("message", "")
+        message = status.error["message"] if status.error is not None else ""
     else:
         message = f"{run.name} {status.state} at step {status.step:,} after {format_duration(status.elapsed)} of training."
         if status.best:

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..messages import message
+from ..messages import Message, message
 from ..runs.files import atomic_write
 from ..runs.metrics import MetricsReader
 from ..runs.run import Run, RunError
@@ -224,8 +224,8 @@ def follow(run: Run, name: str, stop: threading.Event, every: float = EVERY) -> 
 class FollowerProcesses:
     """The followers of a worker's run, a process each. Start them before training: what is missing raises SinkError here."""
 
-    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[dict[str, Any]], None]) -> None:
-        """notice: told why, as `sentences.part`, from a thread, when a follower fails. Training goes on."""
+    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[Message], None]) -> None:
+        """notice: called with the reason, from a thread, when a follower fails. Training goes on."""
         names = list(dict.fromkeys(names))
         check_available(names)
         self._closing, self._notice = False, notice

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ..networks.layers import rewrites
+from ..networks.fast_conv import rewrites
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 
@@ -29,7 +29,7 @@ class ComputeChoices:
     precision: str = "fp32"  # fp32, bf16
     memory_format: str = "channels_last"  # channels_last, contiguous
     threads: int = 1
-    rewrites: bool = True  # convolutions in the cheaper forms of gan_core/networks/layers.py
+    rewrites: bool = True  # convolutions in the cheaper forms of gan_core/networks/fast_conv.py
     speeds: tuple[tuple[int, float], ...] = ()  # (threads, images per second) as measured, for `thread_tuner`
 
     def __post_init__(self) -> None:

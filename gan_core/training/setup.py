@@ -15,7 +15,8 @@ from ..data import loading
 from ..losses.adversarial import Loss
 from ..losses.randomness import derive_seed
 from ..messages import Misfit
-from ..networks.layers import BatchNorm2d, spectral_norm_
+from ..networks.layers import BatchNorm2d
+from ..networks.spectral_norm import spectral_norm_
 
 Array: TypeAlias = torch.Tensor | np.ndarray
 Shape = tuple[int, ...]

@@ -19,7 +19,8 @@ from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
 from ..losses.adversarial import Loss, mean_realness
-from ..networks.layers import Dropout, power_iterate_
+from ..networks.layers import Dropout
+from ..networks.spectral_norm import power_iterate_
 from . import setup, state
 from .batches import Batches
 from .penalties import DiscriminatorPass, SquaredGradients, penalty

@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict
 import torch
 
 from ..evaluation import plane
-from ..networks.layers import state_without_spectral_norm
+from ..networks.spectral_norm import state_without_spectral_norm
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST
 from ..runs.frames import Frame, kept_frames

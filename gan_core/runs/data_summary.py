@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
-from ..messages import Misfit, part
+from ..messages import Misfit, message
 
 
 class DataSummary(TypedDict):
@@ -37,7 +37,7 @@ def data_changes(before: DataSummary, now: DataSummary, run_name: str, condition
         raise Misfit("misfit_form", run=run_name, before=shapes[0], now=shapes[1])
     if conditional and before["names"] != now["names"]:
         raise Misfit("misfit_other_classes", run=run_name, before=_first_names(before["names"]), now=_first_names(now["names"]))
-    return [part("notice_data", before=before["count"], now=now["count"])]
+    return [message("notice_data", before=before["count"], now=now["count"])]
 
 
 def _first_names(names: list[str]) -> str:

@@ -93,7 +93,7 @@ def learn(page: Page, seed: int, seconds: float, keep: Path) -> tuple[float, lis
     last = 0
     while time.monotonic() - began < seconds:
         status = run.stored_status()
-        if status.live != last and (path := run.newest_live_path()) is not None:
+        if status.live != last and (path := run.live_path()) is not None:
             last = status.live
             with contextlib.suppress(OSError):
                 kept.append((time.monotonic() - began, Path(shutil.copy(path, keep / f"{seed}-{last}.safetensors"))))

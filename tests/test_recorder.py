@@ -15,6 +15,7 @@ from gan_core.config import PRESETS
 from gan_core.latent.view import load_live
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
+from gan_core.worker import metrics_writer
 from gan_core.worker import recorder as r
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -87,7 +88,7 @@ def test_a_long_runs_curves_stay_small(made):
         if k % 8 == 0:
             recorder.flush()
     recorder.flush(everything=True)
-    assert 4000 <= len(run.metrics()) <= r.DENSE * (1 + np.log(30_000 / r.DENSE)) + 100
+    assert 4000 <= len(run.metrics()) <= metrics_writer.DENSE * (1 + np.log(30_000 / metrics_writer.DENSE)) + 100
 
 
 def test_divergence_is_named_by_its_first_step_and_what_was_good_is_kept(made):
@@ -233,7 +234,7 @@ def test_the_verdict_of_a_live_file_is_the_trainers_whatever_the_loss_is_called(
         for weight in weights:
             weight.mul_(factor)
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
-    view = load_live(run.live_path(1), lambda networks, *of: registry.resolve(registry.NETWORKS, networks)(*of))
+    view = load_live(run.live_file(1), lambda networks, *of: registry.resolve(registry.NETWORKS, networks)(*of))
     believed = torch.sigmoid(-logit() if trainer.loss.fake_is_one else logit()).item()
     assert abs(believed - 0.5) > 0.1, "a verdict of one half would be right either way"
     assert view.image(z[0])[1] == pytest.approx(believed, abs=0.05)
@@ -244,7 +245,7 @@ def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
     run = Run.create(config, tmp_path)
     trainer = Trainer(config, POINTS)
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
-    view = load_live(run.live_path(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    view = load_live(run.live_file(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     z = torch.tensor([[0.5, -1.0]])
     picture, _, point = view.render(z[0])
     assert picture.shape == (280, 280, 4) and np.allclose(point, trainer.sample(z)[0], atol=0.02)

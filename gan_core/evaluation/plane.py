@@ -72,7 +72,7 @@ class Axes:
     def around(cls, points: torch.Tensor, middle: torch.Tensor, scale: float) -> Axes:
         """Axes that show all of `points` (N, 2)."""
         low, high = points.amin(0).double(), points.amax(0).double()
-        x0, x1, y0, y1 = rendering.view(low.tolist(), high.tolist())
+        x0, x1, y0, y1 = rendering.bounding_square(low.tolist(), high.tolist())
         return cls((float(middle[0]), float(middle[1])), float(scale), (x0, x1, y0, y1))
 
     @classmethod

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..messages import part
+from ..messages import Message, message
 from ..runs.files import atomic_write
 from ..runs.metrics import MetricsReader
 from ..runs.run import Run, RunError
@@ -224,8 +224,8 @@ def follow(run: Run, name: str, stop: threading.Event, every: float = EVERY) -> 
 class FollowerProcesses:
     """The followers of a worker's run, a process each. Start them before training: what is missing raises SinkError here."""
 
-    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[dict[str, Any]], None]) -> None:
-        """notice: told why, as `sentences.part`, from a thread, when a follower fails. Training goes on."""
+    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[Message], None]) -> None:
+        """notice: called with the reason, from a thread, when a follower fails. Training goes on."""
         names = list(dict.fromkeys(names))
         check_available(names)
         self._closing, self._notice = False, notice
@@ -243,8 +243,8 @@ class FollowerProcesses:
         if said:
             print(said, file=sys.stderr, flush=True)
         if process.returncode and not self._closing:
-            reason = said.splitlines()[-1][:200] if said else part("exit_status", status=process.returncode)
-            self._notice(part("notice_log", name=name, reason=reason))
+            reason = said.splitlines()[-1][:200] if said else message("exit_status", status=process.returncode)
+            self._notice(message("notice_log", name=name, reason=reason))
 
     def close(self, timeout: float = CLOSING) -> None:
         """Wait until they have told the end of the run, which must be in its status by now; who is not done then is ended."""

@@ -167,8 +167,7 @@ class Trainer:
             total = d_loss + penalty(self.D, passed, self.batches, index, self._decayed(self.config.penalty_final))
         self.opt_D.zero_grad()
         total.backward()
-        d_loss, real_logits, fake_logits = self.team.all_reduce_gradients(self.D.parameters(), d_loss, real_logits, fake_logits)
-        self.opt_D.step()
+        d_loss, real_logits, fake_logits = self._descend(self.D, self.opt_D, d_loss, real_logits, fake_logits)
         with torch.no_grad():
             d_real, d_fake = mean_realness(self.loss, real_logits, fake_logits)
         return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
@@ -186,10 +185,15 @@ class Trainer:
         g_loss = self.loss.g_loss(fake_logits, real_logits)
         self.opt_G.zero_grad()
         g_loss.backward()
-        (g_loss,) = self.team.all_reduce_gradients(self.G.parameters(), g_loss)
-        self.opt_G.step()
+        (g_loss,) = self._descend(self.G, self.opt_G, g_loss)
         self.D.requires_grad_(True)
         return {"g_loss": g_loss}
+
+    def _descend(self, network: nn.Module, optimizer: torch.optim.Optimizer, *results: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """One step down the gradients of the whole batch; results: the loss and logits, which become the whole batch's too."""
+        results = self.team.all_reduce_gradients(network.parameters(), *results)
+        optimizer.step()
+        return results
 
     def _discriminate(self, batch: torch.Tensor, labels: torch.Tensor | None, index: int) -> DiscriminatorPass:
         """D's pass over fakes and reals, with what its penalties need."""

@@ -16,6 +16,7 @@ from typing import Any, NotRequired, Self, TypedDict, cast
 
 from ..compute.processes import process_exists
 from ..config import TrainConfig
+from ..messages import Message
 from . import commands, layout
 from .checkpoint_index import CheckpointError, restore_best
 from .commands import CommandError
@@ -252,7 +253,7 @@ class Run:
         """data.json, or None where it does not exist yet. An older version's file has fewer keys."""
         return cast(DataSummary | None, _read_if_possible(self.data_path))
 
-    def check_data(self, summary: DataSummary, conditional: bool) -> list[dict[str, Any]]:
+    def check_data(self, summary: DataSummary, conditional: bool) -> list[Message]:
         """Notices where the data of today are not those that an earlier life learned from; files made of the old data go.
 
         conditional: whether the networks see the class. Raises Misfit where the networks cannot go on with such data.

@@ -22,7 +22,7 @@ import psutil
 
 from .. import registry
 from ..config import PRESETS, ConfigError, TrainConfig
-from ..integrations import follower
+from ..integrations.registry import INTEGRATIONS, check_available
 from ..runs.files import atomic_write, runs_folder
 from ..runs.run import Run, RunError, read_json
 from ..runs.status import ACTIVE
@@ -82,7 +82,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
            parser.add_argument("--name", metavar="TEXT", help="what the run is called (default: after its preset)"),
            parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")]
     parser.add_argument("--log", metavar="NAME", action="append", default=[],
-                        help=f"also tell {' or '.join(follower.INTEGRATIONS)} what happens; may be repeated")
+                        help=f"also tell {' or '.join(INTEGRATIONS)} what happens; may be repeated")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads for runs that leave it open; 0 measures")
     parser.add_argument("--paused", action="store_true", help="begin paused")
     parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')
@@ -238,7 +238,7 @@ def train(args: argparse.Namespace, work: Callable[[Path, Shutdown], int], team:
     open_streams()
     shutdown = Shutdown()
     try:
-        follower.check_available(args.log)
+        check_available(args.log)
         path = _path(args, team, again) if args.new else args.run
         if team.rank:
             return work(path, shutdown)

@@ -23,7 +23,7 @@ from ..compute import autotune, distributed
 from ..compute.distributed import Team, TeamBroken
 from ..compute.processes import SERVER_VARIABLE, is_launcher
 from ..config import PRESETS, ConfigError
-from ..integrations.follower import FollowerProcesses
+from ..integrations.processes import FollowerProcesses
 from ..messages import Fault
 from ..runs import checkpoint
 from ..runs.files import atomic_write

@@ -33,7 +33,7 @@ def client(catalogue, latent_service):
 
 
 def view_of(run):
-    return load_live(run.newest_live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    return load_live(run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
 
 
 def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client, catalogue, tmp_path):

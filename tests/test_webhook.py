@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from test_remote import ROOT, Fake
 
+from gan_core import registry
 from gan_core.integrations import follower as following
 from gan_core.integrations import webhook
 from gan_core.integrations.follower import Follower, follow
-from gan_core.integrations.interface import DeliveryError, IntegrationError
+from gan_core.integrations.interface import DeliveryError, Integration, IntegrationError
 from gan_core.integrations.processes import FollowerProcesses
-from gan_core.integrations.registry import check_available
+from gan_core.integrations.registry import INTEGRATIONS, check_available
 from gan_core.messages import ENGLISH
 
 
@@ -207,6 +208,11 @@ def test_an_address_that_is_none_is_a_sentence_before_training(monkeypatch: pyte
     monkeypatch.setenv(webhook.VARIABLE, url)
     with pytest.raises(IntegrationError, match=webhook.VARIABLE):
         check_available(["webhook"])
+
+
+def test_every_integration_of_the_table_is_one() -> None:
+    for name in INTEGRATIONS:
+        assert issubclass(registry.resolve(INTEGRATIONS, name), Integration), name
 
 
 @pytest.mark.slow

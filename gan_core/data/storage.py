@@ -6,7 +6,6 @@ It opens no picture and follows no name out of its folders. Whether a run still 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from . import array_cache, torchvision_sets, uploads
+from .reading import archive
 from .types import data_folder
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")  # of what was handed in or drawn: no dot, no separator
+NAMES = {"zip": archive.NAME, "drawn": uploads.DRAWING}  # of what was handed in or drawn: no dot, no separator
 ENDINGS = {"zip": (".zip", ".json"), "drawn": (".points.json",)}  # its files; the first is the one without which it is not there
 FETCHED = ("", ".json", ".part", ".part.json")  # what a download leaves: the file, its note, the part that came so far
 PARTS = {"cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz"), "svhn": (torchvision_sets.SVHN_FILE,)}
@@ -69,10 +69,10 @@ def remove(dataset: str) -> bool:
     kind, _, name = dataset.partition(":")
     there = False
     if kind in ENDINGS:
-        if NAME.fullmatch(name):
-            for shutdown in ENDINGS[kind]:
+        if NAMES[kind].fullmatch(name):
+            for ending in ENDINGS[kind]:
                 with contextlib.suppress(FileNotFoundError):
-                    (uploads.folder() / f"{name}{shutdown}").unlink()
+                    (uploads.folder() / f"{name}{ending}").unlink()
                     there = True
     elif dataset in _downloads():
         files = _files(dataset)
@@ -88,7 +88,8 @@ def remove(dataset: str) -> bool:
 def _gone(origin: str) -> bool:
     """Whether an upload is not there any more; what an older version prepared does not say what it is of, and counts as such."""
     kind, _, name = origin.partition(":")
-    return origin == "?" or (kind == "zip" and bool(NAME.fullmatch(name)) and not (uploads.folder() / f"{name}.zip").exists())
+    uploaded = kind == "zip" and not archive.is_path(name)
+    return origin == "?" or (uploaded and not (uploads.folder() / f"{name}.zip").exists())
 
 
 def _downloads() -> list[str]:
@@ -112,7 +113,7 @@ def _files(dataset: str) -> list[Path]:
         if base.is_dir() and not base.is_symlink():
             found += [path for path in sorted(base.rglob("*")) if not path.name.endswith(".lock")]
         else:  # of a link the link itself
-            found += [base.with_name(base.name + shutdown) for shutdown in FETCHED]
+            found += [base.with_name(base.name + ending) for ending in FETCHED]
     return [path for path in found if path.is_symlink() or path.is_file()]
 
 

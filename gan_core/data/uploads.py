@@ -34,6 +34,7 @@ from .types import DataError, data_folder
 MAX_UPLOAD = 512 << 20  # bytes of all that is handed in at once
 MAX_KEPT = 8 << 30  # bytes of everything that was ever handed in: whoever reaches the page must not fill the disk
 MAX_POINTS = 10_000
+DRAWING = re.compile(r"drawn-[0-9a-f]{12}")  # what a drawing is called; an upload's name is archive.NAME
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def keep_points(points: Iterable[Iterable[float]]) -> str:
 def points(name: str) -> np.ndarray:
     """The drawing of that name, (K, 2) float64 in [0, 1]. Raises DataError in a sentence."""
     try:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", name):
+        if not DRAWING.fullmatch(name):
             raise ValueError(name)
         return _points(json.loads((folder() / f"{name}.points.json").read_bytes())["points"])
     except FileNotFoundError as error:

@@ -5,6 +5,7 @@ It moves runs through the supervisor and their command folder. It knows no gradi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+from .. import registry
 from ..config import LIVE, PRESETS, ConfigError, TrainConfig
 from ..data import storage
 from ..runs import run as runs
@@ -19,8 +21,8 @@ from ..runs.run import CommandError, Run, RunError
 from ..runs.status import ACTIVE
 from ..runs.supervisor import WorkerBusy, room_for
 from . import words
-from .attached import NoPlace
-from .shelf import Shelf
+from .external_runs import NoPlace
+from .run_catalogue import RunCatalogue
 
 ANSWER = 3.0  # seconds a worker has to answer a command
 BEGIN = 20.0  # seconds a new worker has to begin before its first single step
@@ -40,9 +42,9 @@ class Refusal(Exception):
 class Controls:
     """The controls of one page. `defaults` are config values from the command line (seed, device)."""
 
-    def __init__(self, shelf: Shelf, defaults: dict[str, Any] | None = None) -> None:
-        self.shelf, self.supervisor, self.defaults = shelf, shelf.supervisor, defaults or {}
-        self.folders = True  # whether a folder of this machine may be named; not where strangers reach the page
+    def __init__(self, catalogue: RunCatalogue, defaults: dict[str, Any] | None = None) -> None:
+        self.catalogue, self.supervisor, self.defaults = catalogue, catalogue.supervisor, defaults or {}
+        self.local_paths = True  # whether a path of this machine may be named; not where strangers reach the page
 
     def config(self, preset: str, overrides: dict[str, Any], lang: str = "en", labels: bool = False) -> TrainConfig:
         """The preset with the command line's values and then these; a bad one is refused in words.
@@ -54,12 +56,24 @@ class Controls:
         if not isinstance(overrides, dict):
             raise Refusal("errors.refused", lang, message="overrides must be a JSON object of field names and values.")
         config = _checked(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
-        if config.dataset.startswith("folder:") and not self.folders:
-            raise Refusal("errors.no_folders", lang)
+        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
         return config
+
+    def _refuse_local_path(self, dataset: str, key: str, lang: str) -> None:
+        """Raises Refusal with this sentence where strangers reach the page and the data set names a path of this machine."""
+        if not self.local_paths and registry.reads_local_path(dataset):
+            raise Refusal(key, lang)
+
+    def _refuse_local_life(self, run: Run, lang: str) -> None:
+        """The same for a run that is to begin a life: that reads the data anew, and so whatever lies at the path by now."""
+        config = run.info.get("config")
+        dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
+        with contextlib.suppress(ValueError):  # no data set that is known here: the worker refuses it by its name
+            self._refuse_local_path(dataset, "errors.no_local_life", lang)
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""
+        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
         room = room_for(config.processes, config.device)
         if room is not None:
             raise Refusal(f"errors.processes_{room[0]}", lang, n=config.processes, most=room[1])
@@ -71,13 +85,14 @@ class Controls:
         elif active is not None:
             raise Refusal("errors.busy", lang, name=active.name)
         try:
-            run = Run.create(config, self.shelf.folder, preset=preset)
+            run = Run.create(config, self.catalogue.folder, preset=preset)
         except RunError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
         self._begin(run, paused, lang, new=True)
         return run
 
     def _begin(self, run: Run, paused: bool, lang: str, new: bool = False) -> None:
+        self._refuse_local_life(run, lang)
         try:
             self.supervisor.start(run, paused)
         except WorkerBusy as busy:
@@ -107,7 +122,7 @@ class Controls:
 
     def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
         """Single steps of one network or both; with no run to step, of a new one that stays paused."""
-        run = self.shelf.asked(run_id)
+        run = self.catalogue.asked(run_id)
         if run is None or run.kind != "run":
             run = self.start(config, preset, paused=True, lang=lang)
             self._until_begun(run, BEGIN * config.processes)  # each of them imports torch
@@ -117,6 +132,7 @@ class Controls:
 
     def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en") -> Run:
         """End the shown run, saved and kept, and begin a new one."""
+        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)  # before the shown run is ended
         run = self._target(run_id, "reset", lang)
         force = run.status().state in ACTIVE
         if force and not self._is_ours(run):
@@ -163,6 +179,7 @@ class Controls:
         active = self.supervisor.active()
         if active is not None:
             raise Refusal("errors.busy", lang, name=active.name)
+        self._refuse_local_life(run, lang)  # before its next checkpoint is chosen
         try:
             run.use_best()
         except RunError as error:
@@ -172,7 +189,7 @@ class Controls:
 
     def stop(self, run_id: str = "", lang: str = "en") -> None:
         """End the active worker, by force where it does not answer. A run elsewhere that somebody else trains is only asked."""
-        run = self.shelf.asked(run_id)
+        run = self.catalogue.asked(run_id)
         if run is None or self._is_ours(run):
             self.supervisor.stop(ANSWER)
         else:
@@ -181,21 +198,21 @@ class Controls:
     def _is_ours(self, run: Run) -> bool:
         """Whether the supervisor answers for it: a run of its folder, or one elsewhere that it trains."""
         active = self.supervisor.active()
-        return not self.shelf.is_elsewhere(run) or (active is not None and active.path == run.path)
+        return not self.catalogue.is_elsewhere(run) or (active is not None and active.path == run.path)
 
     def attach(self, text: str, lang: str = "en") -> Run:
         """Open a run, a folder of runs or an address that lies elsewhere; the newest of its runs."""
-        if not self.folders:
+        if not self.local_paths:
             raise Refusal("errors.attach_shared", lang)
         try:
-            return self.shelf.attached.open(text)[0]
+            return self.catalogue.external_runs.open(text)[0]
         except NoPlace as error:
             raise Refusal(error.key, lang, **error.values) from error
 
     def let_go(self, run_id: str, lang: str = "en") -> None:
         """Take what was opened by hand off the list; nothing is deleted."""
         try:
-            gone = self.folders and self.shelf.attached.let_go(run_id)
+            gone = self.local_paths and self.catalogue.external_runs.let_go(run_id)
         except NoPlace as error:
             raise Refusal(error.key, lang, **error.values) from error
         if not gone:
@@ -203,10 +220,10 @@ class Controls:
 
     def learned_from(self, dataset: str, lang: str = "en") -> list[Run]:
         """The runs that go on from a checkpoint only while an upload is here. Raises Refusal where it may not be deleted now."""
-        if not self.folders:
+        if not self.local_paths:
             raise Refusal("data.delete_shared", lang)
         found = []
-        for run in [*self.shelf.own(), *self.shelf.attached.runs()]:
+        for run in [*self.catalogue.own(), *self.catalogue.external_runs.runs()]:
             config = run.info.get("config")
             if run.kind == "run" and isinstance(config, dict) and config.get("dataset") == dataset:
                 status = run.status()
@@ -238,7 +255,7 @@ class Controls:
         return run
 
     def _meant(self, run_id: str, lang: str) -> Run:
-        run = self.shelf.asked(run_id)
+        run = self.catalogue.asked(run_id)
         if run is None:
             raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
         return run

@@ -12,7 +12,7 @@ import pytest
 from conftest import Server
 from PIL import Image
 
-from gan_core.ui.data_panel import called
+from gan_core.ui.forms.data_panel import called
 from gan_core.ui.words import text
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -114,9 +114,10 @@ def test_an_upload_is_shown_with_what_was_left_out_and_its_classes_have_names(pl
     facts(person, "48 pictures, 32 × 32, grey")
     # Networks that cannot take these say so before Start, and Start says it too.
     page.locator("#preset input[value=course]").check(force=True)
-    page.locator("#data-misfit").get_by_text(text("data.misfit_course")).wait_for()
+    sentence = text("data.misfit_shape", networks=text("choices.networks.course"), sides="28 × 28", colors="grey")
+    page.locator("#data-misfit").get_by_text(sentence).wait_for()
     person.click("btn-start")
-    page.locator(".toast-body").get_by_text(text("data.misfit_course")).wait_for()
+    page.locator(".toast-body").get_by_text(sentence).wait_for()
     page.locator(".toast-close").click()
     page.locator("#preset input[value=conditional]").check(force=True)
     page.locator("#data-misfit").wait_for(state="hidden")

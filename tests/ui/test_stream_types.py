@@ -11,7 +11,7 @@ from making import OF_POINTS, make_run
 
 from gan_core.messages import Fault, part
 from gan_core.runs.status import Status
-from gan_core.ui.feed import Feed
+from gan_core.ui.run_events import RunEvents
 from gan_core.ui.stream_types import EVENTS, FeedSnapshot, PublicStatus
 
 AROUND = {"worker": "ready", "active": None}
@@ -46,14 +46,14 @@ def faults(value: Any, hint: Any, where: str = "") -> list[str]:
     return [] if fits else [f"{where} is {value!r}, not {hint}"]
 
 
-def events_of(feed: Feed) -> dict[str, Any]:
+def events_of(feed: RunEvents) -> dict[str, Any]:
     return {name: json.loads(text) for name, text in feed.refresh(AROUND)}
 
 
 @pytest.mark.parametrize("config", [{}, OF_POINTS], ids=["pictures", "points"])
 def test_every_event_is_of_its_type(tmp_path, config):
     run = make_run(tmp_path, **config)
-    feed = Feed(run)
+    feed = RunEvents(run)
     events = {**events_of(feed), "snapshot": json.loads(feed.snapshot())}
     with open(run.metrics_path(1), "a") as file:
         file.write('{"step": 4, "d_loss": 1.5}\n{"step": 4, "t": 1.0, "quality": {"fd": 0.5}}\n'
@@ -74,7 +74,7 @@ def test_every_event_is_of_its_type(tmp_path, config):
 
 
 def test_a_page_without_a_run_is_told_of_the_same_type():
-    feed = Feed(None)
+    feed = RunEvents(None)
     events_of(feed)
     assert faults(json.loads(feed.snapshot()), FeedSnapshot, "snapshot") == []
 

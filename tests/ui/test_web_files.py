@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from gan_core.ui import view, web_files, words
+from gan_core.ui import containers, web_files, words
 from gan_core.ui.web_files import ADDRESS, BOOT, CACHED, FOLDER, MAIN, STYLE, STYLES
 
 FILES = web_files.web_files()
@@ -92,7 +92,7 @@ def page(request):
 @pytest.mark.parametrize("prefix", ["", "/space"])
 def test_the_head_is_in_the_page_itself_and_nowhere_else(prefix):
     routes = [Route("/", page), Route("/gradio_api/x", lambda request: PlainTextResponse("</head>")), Route("/other", page)]
-    inner = Starlette(routes=routes, middleware=[Middleware(view.HeadFirst)])
+    inner = Starlette(routes=routes, middleware=[Middleware(containers.HeadFirst)])
     client = TestClient(Starlette(routes=[Mount(prefix, inner)]) if prefix else inner)
     reply = client.get(f"{prefix}/")
     assert reply.text.count(FILES.head()) == 1

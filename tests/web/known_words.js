@@ -1,8 +1,8 @@
 // ESLint rule: a key given to t() is a key of the words, and what is put together in a template begins and ends like one.
 import { readFileSync } from "node:fs";
 
-const groups = JSON.parse(readFileSync(new URL("../../gan_core/ui/words/en.json", import.meta.url), "utf-8"));
-const keys = Object.entries(groups).flatMap(([group, names]) => Object.keys(names).map((name) => `${group}.${name}`));
+/** Every key that the page is sent; write_types.py writes it. @type {string[]} */
+const keys = JSON.parse(readFileSync(new URL("generated/words.json", import.meta.url), "utf-8"));
 
 /** Whether a key may be meant by an argument. */
 function isKnown({ type, value, quasis, consequent, alternate }) {
@@ -14,7 +14,7 @@ function isKnown({ type, value, quasis, consequent, alternate }) {
 }
 
 export default {
-  meta: { type: "problem", schema: [], messages: { unknown: "gan_core/ui/words/en.json has no such key." } },
+  meta: { type: "problem", schema: [], messages: { unknown: "The words in gan_core/ui/words have no such key." } },
   create: (context) => ({
     "CallExpression[callee.name='t']"({ arguments: [key] }) {
       if (!isKnown(key)) context.report({ node: key, messageId: "unknown" });

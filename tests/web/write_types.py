@@ -1,4 +1,4 @@
-"""Writes generated/: the stream's types for the page's modules, and cases of the rule of kept frames, both from the Python code.
+"""Writes generated/ from the Python code: the stream's types, the keys of the words, and cases of the rule of kept frames.
 
     python tests/web/write_types.py
 """
@@ -16,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from gan_core.runs.frames import FRAME_RATIO, NEWEST_FRAMES, Frame, kept_frames
-from gan_core.ui import stream_types
+from gan_core.ui import stream_types, words
 
 GENERATED = Path(__file__).parent / "generated"
 ALIASES = {"Measurement": "Record<string, number | null>"}
@@ -76,5 +76,6 @@ def cases(count: int = 40) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     GENERATED.mkdir(exist_ok=True)
     (GENERATED / "stream.d.ts").write_text(declarations(), encoding="utf-8")
+    (GENERATED / "words.json").write_text(json.dumps(list(words.shown("en"))), encoding="utf-8")
     rule = {"rule": {"ratio": FRAME_RATIO, "newest": NEWEST_FRAMES}, "cases": cases()}
     (GENERATED / "frames.json").write_text(json.dumps(rule), encoding="utf-8")

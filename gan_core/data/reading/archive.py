@@ -30,6 +30,7 @@ from .pictures import MAX_BYTES, Unreadable
 MAX_ENTRIES = 200_000
 MAX_DIRECTORY = 16 << 20  # bytes of the list of entries, which zipfile reads whole
 MIN_TOTAL, MAX_RATIO = 1 << 30, 20  # all entries unpacked: a gigabyte, or so many times the archive: pictures hardly shrink
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}-[0-9a-f]{16}")  # what `own` calls an upload; whatever else is asked for is a path
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others cannot be unpacked in bounded pieces by zipfile
 
 
@@ -46,9 +47,19 @@ def source(request: DataRequest) -> Loaded:
     return loaded
 
 
+def label(argument: str) -> str:
+    """What people call "sheep-0123456789abcdef": what the upload was called before a fingerprint was put behind it."""
+    return argument.rpartition("-")[0] or argument
+
+
+def is_path(name: str) -> bool:
+    """Whether zip:NAME opens a path of this machine; False where NAME is an upload's, which leads nowhere else."""
+    return not NAME.fullmatch(name)
+
+
 def find(name: str) -> Path:
     """Where the archive of that name lies: among one's own, or at that path. Raises DataError."""
-    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", name):
+    if not is_path(name):
         path = data_folder() / "own" / f"{name}.zip"
         if path.is_file():
             return path

@@ -47,6 +47,11 @@ def source(request: DataRequest) -> Loaded:
                             f"folder:{root.resolve()}")
 
 
+def label(argument: str) -> str:
+    """What people call "/home/me/sheep": the last part of the path, of either system's."""
+    return argument.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
 def path_of(text: str) -> Path:
     """What is meant, as a whole path: also with ~, and with what file managers (quotes, file://) and terminals copy along."""
     text = text.strip()

@@ -1,17 +1,21 @@
 """All the words a person reads, one JSON table a language; it knows nothing of gradio, runs or pages.
 
 A key is "group.name" ("bar.step"); a value may hold {placeholders}. English is the reference: a key that another
-language lacks is read in English, an unknown key raises. The English of "fault.name" is gan_core/sentences.json.
+language lacks is read in English, an unknown key raises. The English of "fault.name" is gan_core/messages.json, that of
+"fields.name.help" is the help in gan_core/config.py, with the table's "terms" in place of the standard ones.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ... import messages
+from ...config import TrainConfig
 
 LANGUAGES = ("en", "fr")
 
@@ -23,7 +27,19 @@ def _table(lang: str) -> dict[str, str]:
     groups = json.loads((Path(__file__).parent / f"{lang}.json").read_text(encoding="utf-8"))
     if lang == "en":
         groups["fault"] = messages.english()
+        groups["fields"] = _with_help(groups["fields"], groups["terms"])
     return {f"{group}.{name}": words for group, names in groups.items() for name, words in names.items()}
+
+
+def _with_help(labels: dict[str, str], terms: dict[str, str]) -> dict[str, str]:
+    """Behind each field's label its help from config, with this table's terms in place of the standard ones."""
+    help_texts = {f.name: f.metadata["help"] for f in fields(TrainConfig)}
+    named = {}
+    for name, text in labels.items():
+        named[name] = text
+        if name in help_texts:
+            named[f"{name}.help"] = functools.reduce(lambda said, term: said.replace(*term), terms.items(), help_texts[name])
+    return named
 
 
 def table(lang: str) -> dict[str, str]:
@@ -34,6 +50,12 @@ def table(lang: str) -> dict[str, str]:
 def shown(lang: str) -> dict[str, str]:
     """`table` without the faults, of which a page gets whole sentences."""
     return {key: said for key, said in table(lang).items() if not key.startswith("fault.")}
+
+
+def preferred(accepted: str) -> str:
+    """The first language of a browser's Accept-Language header that there are words in; English where there is none."""
+    spoken = (tag.partition(";")[0].strip().lower().partition("-")[0] for tag in accepted[:1000].split(","))
+    return next((lang for lang in spoken if lang in LANGUAGES), LANGUAGES[0])
 
 
 def number(value: float, lang: str = "en") -> str:

@@ -5,11 +5,13 @@ import re
 
 import pytest
 
-from gan_core.ui import knobs, view
+from gan_core.ui import containers
+from gan_core.ui.forms import knobs
 
-PARTS = {"gan-bar": view.bar, "gan-flow": view.flow, "gan-grid": view.samples, "gan-real": view.real, "gan-curves": view.curves,
-         "gan-latent": view.latent, "gan-faces": view.faces, "gan-presets": lambda: view.presets({"quick": "digits"}),
-         "gan-knobs": lambda: view.knobs(knobs.tables())}
+PARTS = {"gan-bar": containers.bar, "gan-flow": containers.flow, "gan-grid": containers.samples, "gan-real": containers.real,
+         "gan-curves": containers.curves, "gan-latent": containers.latent, "gan-faces": containers.faces,
+         "gan-presets": lambda: containers.presets({"quick": "digits"}),
+         "gan-knobs": lambda: containers.knobs(knobs.tables())}
 
 
 @pytest.mark.parametrize("elem_id", PARTS)
@@ -21,6 +23,6 @@ def test_a_container_is_an_empty_part_with_a_name(elem_id):
 
 def test_what_a_part_is_handed_comes_through_gradios_template_and_the_browser_unchanged():
     given = '{"a": "x${1}\'\\"<b>{{y}}&"}'
-    value = view.part("knobs", given).value
+    value = containers.part("knobs", given).value
     assert "${" not in value and "{{" not in value
     assert html.unescape(re.search(r'data-knobs="([^"]*)"', value)[1]) == given

@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from ..config import PRESETS
-from ..runs.run import Run, RunError
-from . import data_panel, view, words
-from .attached import Elsewhere
-from .controls import Controls
+from ...config import PRESETS
+from ...runs.run import Run, RunError
+from .. import containers, words
+from ..controls import Controls
+from ..external_runs import Elsewhere
+from . import data_panel
 from .train_tab import QUIET, tell
 
 # One after the other: an answer about the run that was chosen before must not come last.
@@ -39,6 +40,15 @@ def card(run: Run, lang: str) -> str:
     return "\n".join(lines)
 
 
+def _head(t: Callable[[str], Any]) -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
+    """The buttons above the list: show, resume, let go, refresh."""
+    with gr.Row(elem_id="gan-runs-head"):
+        show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
+        resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
+        let_go = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
+        return show, resume, let_go, gr.Button(t("runs.refresh"), elem_id="btn-refresh")
+
+
 def _opener(t: Callable[[str], Any]) -> tuple[gr.Textbox, gr.Button]:
     """The box for a path or an address that is opened, and its button."""
     with gr.Row(elem_id="gan-attach"):
@@ -50,20 +60,16 @@ def _opener(t: Callable[[str], Any]) -> tuple[gr.Textbox, gr.Button]:
 def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang_box: gr.Textbox, tabs: gr.Tabs,
           tab: gr.Tab) -> None:
     """Everything inside the second tab; the list is read when the tab is opened."""
-    shelf = controls.shelf
+    catalogue = controls.catalogue
     with gr.Column(elem_id="gan-runs"):
-        with gr.Row(elem_id="gan-runs-head"):
-            show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
-            resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
-            let_go = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
-            refresh = gr.Button(t("runs.refresh"), elem_id="btn-refresh")
+        show, resume, let_go, refresh = _head(t)
         about = gr.Markdown("", elem_id="gan-runs-about")
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
         place, attach = _opener(t)
 
     def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, str]:
         cards = []
-        for run in [*shelf.own()[:MOST], *shelf.attached.runs()[:MOST], *shelf.starters()]:
+        for run in [*catalogue.own()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]:
             try:
                 cards.append((card(run, lang), run.id))
             except RunError:
@@ -71,14 +77,14 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         known = {name for _, name in cards}
         # What a person has chosen is left alone: by now it may be another one than when this was asked.
         choice = {} if now in known else {"value": run_id if run_id in known else None}
-        folder = words.text("runs.folder", lang, folder=f"`{shelf.folder.resolve()}`")
+        folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
         return gr.Radio(choices=cards, **choice), text
 
     def enabled(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, Any]:
-        run = shelf.find(now or "")
+        run = catalogue.find(now or "")
         can = False
-        if run is not None and run.kind == "run" and shelf.supervisor.active() is None:
+        if run is not None and run.kind == "run" and catalogue.supervisor.active() is None:
             status = run.status()
             can = status.state in ("stopped", "failed") and status.checkpoint_step >= 0
         return tuple(gr.Button(interactive=means) for means in (run is not None, can, isinstance(run, Elsewhere)))
@@ -96,13 +102,15 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         return listed(run_id, lang, None)
 
     here, buttons = [run_box, lang_box, chosen], [show, resume, let_go]
-    asked = [event(tell(listed), here, [chosen, about], js=view.TELL, **QUIET) for event in (tab.select, refresh.click)]
-    asked += [event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=view.TELL, **QUIET)
-              for event in (attach.click, place.submit)]
-    asked.append(let_go.click(tell(gone), here, [chosen, about], js=view.TELL, **QUIET))
-    for event in asked:
-        event.success(tell(enabled), here, buttons, js=view.TELL, **IN_TURN)
-    chosen.input(tell(enabled), here, buttons, js=view.TELL, trigger_mode="always_last", **IN_TURN)
-    show.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
-    show.click(None, chosen, None, js=view.call("showRun"), api_visibility="private")
-    resume.click(tell(go_on), here, tabs, js=SHOW_AND_TELL, **QUIET)
+    asked = {door: event(tell(listed), here, [chosen, about], js=containers.TELL, api_name=door, **QUIET)
+             for door, event in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
+    asked |= {door: event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=containers.TELL, api_name=door,
+                          **QUIET)
+              for door, event in (("attach", attach.click), ("attach-submit", place.submit))}
+    asked["let-go"] = let_go.click(tell(gone), here, [chosen, about], js=containers.TELL, api_name="let-go", **QUIET)
+    for door, dependency in asked.items():
+        dependency.success(tell(enabled), here, buttons, js=containers.TELL, api_name=f"{door}-enabled", **IN_TURN)
+    chosen.input(tell(enabled), here, buttons, js=containers.TELL, trigger_mode="always_last", api_name="choose-run", **IN_TURN)
+    show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUIET)
+    show.click(None, chosen, None, js=containers.call("showRun"), api_name="show-run", api_visibility="private")
+    resume.click(tell(go_on), here, tabs, js=SHOW_AND_TELL, api_name="resume-run", **QUIET)

@@ -48,7 +48,7 @@ Event = tuple[str, str]  # name, JSON
 Shown = str | RealPoints | None  # real data: a picture as data URI, or points
 
 
-class Feed:
+class RunEvents:
     """What is known of one run. `refresh` looks at the folder and gives the events that follow from it."""
 
     def __init__(self, run: Run | None) -> None:

@@ -7,44 +7,39 @@ connections to a server, and whoever stops asking has gone.
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import data_panel, settings, words
+from . import words
 from .controls import Controls, Refusal
-from .library import Library
-from .live import PREFIX, QUIET
+from .forms import data_panel, settings
+from .json_body import BadBody, read_json
+from .live_routes import PREFIX, QUIET
+from .preview_jobs import PreviewJobs
 
 LARGEST_BODY = 64 * 1024  # bytes of a wish: 345 categories are 4 kB
-OURS = "x-gan-page"  # a header that no form of another site can send
 
 
-class Wishes:
+class PreviewRoutes:
     """The handlers of one page."""
 
-    def __init__(self, controls: Controls, library: Library) -> None:
-        self.controls, self.library = controls, library
+    def __init__(self, controls: Controls, preview_jobs: PreviewJobs) -> None:
+        self.controls, self.preview_jobs = controls, preview_jobs
 
     async def wish(self, request: Request) -> Response:
         """Body {"who", "lang", "values"}: this is wished for; with "look": true, how far is it; with "leave": true, no more."""
-        if OURS not in request.headers:
-            return _no(403, f"Send the header {OURS}.")
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > LARGEST_BODY:
-                return _no(413, f"A wish is at most {LARGEST_BODY:,} bytes.")
         try:
-            said = json.loads(body)
+            said = await read_json(request, LARGEST_BODY)
             who, lang, values = str(said["who"])[:64], said.get("lang"), said.get("values", [])
-        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        except BadBody as error:
+            return _no(error.status, str(error))
+        except KeyError:
             return _no(422, 'Send {"who", "lang", "values"}.')
         if said.get("leave"):
-            return JSONResponse(await asyncio.to_thread(self.library.leave, who), headers=QUIET)
+            return JSONResponse(await asyncio.to_thread(self.preview_jobs.leave, who), headers=QUIET)
         if not isinstance(values, list) or len(values) != settings.INPUTS:
             return _no(422, "These are not the form's values; reload the page.")
         action = self._look if said.get("look") else self._wish
@@ -52,15 +47,15 @@ class Wishes:
         return JSONResponse(told, headers=QUIET)
 
     def _look(self, who: str, lang: str, values: list[Any]) -> dict[str, Any]:
-        return {**_said(self.library.look(who), lang), "misfit": self._misfit(lang, values)}
+        return {**_said(self.preview_jobs.look(who), lang), "misfit": self._misfit(lang, values)}
 
     def _wish(self, who: str, lang: str, values: list[Any]) -> dict[str, Any]:
         try:
             config = settings.wish(self.controls, lang, values)
         except Refusal as refusal:  # something is still to be chosen, or a number is out of range
-            self.library.leave(who)
+            self.preview_jobs.leave(who)
             return {"state": "open", "sentence": str(refusal)}
-        told = _said(self.library.wish(who, config), lang)
+        told = _said(self.preview_jobs.wish(who, config), lang)
         return {**told, "misfit": self._misfit(lang, values)}
 
     def _misfit(self, lang: str, values: list[Any]) -> str:
@@ -70,7 +65,7 @@ class Wishes:
         except Refusal:
             return ""
         try:
-            data_panel.wanted(config, self.library, lang)
+            data_panel.wanted(config, self.preview_jobs, lang)
         except Refusal as refusal:
             return str(refusal)
         return ""
@@ -80,9 +75,9 @@ class Wishes:
         return JSONResponse(await asyncio.to_thread(data_panel.sets), headers=QUIET)
 
 
-def routes(controls: Controls, library: Library) -> list[Route]:
+def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
     """What `launch(app_kwargs={"routes": ...})` takes."""
-    wishes = Wishes(controls, library)
+    wishes = PreviewRoutes(controls, preview_jobs)
     return [Route(PREFIX + "data", wishes.wish, methods=["POST"]),
             Route(PREFIX + "data/sets", wishes.sets, methods=["GET"])]
 

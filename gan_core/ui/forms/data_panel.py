@@ -1,6 +1,6 @@
 """The choice of data: a list with human names, what each needs more (categories, a folder, an upload, a drawing), and its form.
 
-It lays out and names; what the data are is read by `library`'s processes, what it looks like is drawn by web/data/.
+It lays out and names; what the data are is read by `preview_jobs`'s processes, what it looks like is drawn by web/data/.
 """
 
 from __future__ import annotations
@@ -12,37 +12,21 @@ from typing import Any
 
 import gradio as gr
 
-from .. import registry
-from ..config import TrainConfig
-from ..data import loading, quickdraw, storage, uploads
-from ..data.types import DataError
-from ..messages import Fault
-from . import view, words
-from .controls import Controls, Refusal
-from .library import Library
+from ... import registry
+from ...config import FIELD_GROUPS, TrainConfig
+from ...data import loading, quickdraw, storage, uploads
+from ...data.types import DataError
+from ...messages import Fault
+from .. import containers, words
+from ..controls import Controls, Refusal
+from ..preview_jobs import PreviewJobs
 
-# The list, in its order and under its headings; one that no group names stands at the end of the first.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "ready": ("digits", "mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "svhn", "quickdraw"),
-    "own": ("zip", "folder"),
-    "points": ("ring", "grid", "line", "two-gaussians", "lab-ring", "disjoint", "spiral", "drawn"),
-}
-PICTURES = ("image_size", "color", "crop", "max_images")  # the form of pictures, in a config
+PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
-# Channels and pixels a side of those that are not 1 and 28, before any of them was read; 0: nobody knows.
-NATIVE: dict[str, tuple[int, int]] = {"cifar10": (3, 32), "svhn": (3, 32), "folder": (0, 32), "zip": (0, 32)}
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MOST_DRAWN = 4000  # points of one drawing
-WISH = view.call("formChanged")
+WISH = containers.call("formChanged")
 QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
-
-
-def kinds() -> dict[str, str]:
-    """Every data set there is -> its group, in the order in which they are shown."""
-    found = {name: group for group, names in GROUPS.items() for name in names if name in registry.DATASETS}
-    strangers = {name: "points" if entry.points else "ready" for name, entry in registry.DATASETS.items() if name not in found}
-    order = list(GROUPS)
-    return dict(sorted({**found, **strangers}.items(), key=lambda item: order.index(item[1])))
 
 
 def name_of(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
@@ -57,18 +41,11 @@ def name_of(kind: str, categories: list[str] | None, folder: str | None, upload:
     return f"{kind}:{asked[kind]}"
 
 
-def came_as(name: str) -> str:
-    """What an upload was called before `own` put its fingerprint behind it."""
-    return name.rpartition("-")[0] or name
-
-
 def called(dataset: str, lang: str) -> str:
     """A data set as people call it: "digits" by its words, one's own by the name it came with. web/data/facts.js does so too."""
-    kind, _, argument = dataset.partition(":")
-    own = {"zip": came_as(argument), "folder": argument.replace("\\", "/").rstrip("/").rpartition("/")[2],
-           "quickdraw": ", ".join(argument.split(","))}.get(kind, "")
+    kind = dataset.partition(":")[0]
     known = words.table(lang).get(f"settings.dataset.{kind}", kind)
-    return " ".join((own or known).split())[:60]
+    return " ".join((registry.label(dataset) or known).split())[:60]
 
 
 def some(kind: str) -> str:
@@ -80,13 +57,12 @@ def some(kind: str) -> str:
 def expected(config: TrainConfig) -> tuple[list[int | None], bool | None]:
     """(shape, whether there are labels) as far as they can be known before the data are read; None: nobody knows."""
     kind, argument = registry.split_dataset(config.dataset)
-    if registry.DATASETS[kind].points:
+    entry = registry.DATASETS[kind]
+    if entry.points:
         return [2], None
-    channels, side = NATIVE.get(kind, (1, 28))
-    channels = {"grey": 1, "color": 3}.get(config.color, channels)
-    side = side if config.image_size == "auto" else int(config.image_size)
-    labelled = None if kind in ("folder", "zip") else "," in argument if kind == "quickdraw" else True
-    return [channels or None, side, side], labelled
+    channels = {"grey": 1, "color": 3}.get(config.color, entry.channels)
+    side = entry.side if config.image_size == "auto" else int(config.image_size)
+    return [channels or None, side, side], entry.has_labels(argument)
 
 
 def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
@@ -95,11 +71,12 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
     `about`: what is known of the data once they were read.
     """
     shape, labelled = (about["shape"], about["labelled"]) if about else expected(config)
-    if (len(shape) == 1) != (config.networks == "mlp"):
+    networks = registry.NETWORKS[config.networks]
+    if (len(shape) == 1) != networks.points:
         return "data.misfit_points" if len(shape) == 1 else "data.misfit_pictures"
-    if config.networks == "course" and any(have not in (want, None) for have, want in zip(shape, (1, 28, 28), strict=True)):
-        return "data.misfit_course"
-    if config.condition == "class" and config.networks in ("course", "mlp"):
+    if not networks.accepts(shape):
+        return "data.misfit_shape"
+    if config.condition == "class" and not networks.conditional:
         return "data.misfit_told"
     return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
 
@@ -115,7 +92,7 @@ class DataPanel:
     """The panel's components. `inputs`: the ones that name the data set; `fields`: the form of pictures, by a config's field."""
 
     def __init__(self, t: Callable[[str], Any], first: TrainConfig, component: Callable[..., Any]) -> None:
-        groups = kinds()
+        groups = {kind: entry.group for kind, entry in registry.DATASETS.items()}
         with gr.Column(elem_id="gan-data"):
             self.kind = gr.Dropdown([(t(f"settings.dataset.{kind}"), kind) for kind in groups], value=first.dataset,
                                     label=t("settings.title"), elem_id="dataset", interactive=True)
@@ -130,9 +107,10 @@ class DataPanel:
             with gr.Row(elem_id="gan-data-kept"):
                 self.kept = gr.Dropdown([], value=None, label=t("data.kept"), elem_id="data-kept", interactive=True)
                 self.delete = gr.Button(t("data.delete"), size="sm", elem_id="btn-delete-data")
-            view.part("pad")
+            containers.part("pad")
             self.notice = gr.HTML("", elem_id="gan-data-notice", js_on_load=None)
-            view.part("look", json.dumps({"groups": groups, "points": [k for k, e in registry.DATASETS.items() if e.points]}))
+            containers.part("look", json.dumps({"groups": groups,
+                                                "points": [k for k, e in registry.DATASETS.items() if e.points]}))
             with gr.Row(elem_id="gan-data-form"):
                 self.fields = {name: component(name, False) for name in PICTURES}
             with gr.Row(elem_id="gan-data-hand"):  # out of sight: the page's scripts press the buttons, the boxes hold answers
@@ -142,22 +120,26 @@ class DataPanel:
                 self.sure = gr.Button("sure", elem_id="btn-delete-sure")
         self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
 
-    def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, library: Library) -> None:
+    def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
         """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
-        self._controls, self._library = controls, library
+        self._controls, self._library = controls, preview_jobs
         for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
-            one.change(None, form, None, js=WISH, queue=False, api_visibility="private")
-        for event in (self.folder.submit, self.folder.blur):
-            event(None, form, None, js=WISH, queue=False, api_visibility="private")
-        tell = view.TELL_LANGUAGE
-        self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell, **QUIET)
-        self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, **QUIET)
-        self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice],
+            one.change(None, form, None, js=WISH, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
+        for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
+            event(None, form, None, js=WISH, api_name=door, queue=False, api_visibility="private")
+        tell = containers.TELL_LANGUAGE
+        self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell,
+                           api_name="keep-upload", **QUIET)
+        self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
+                        **QUIET)
+        self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice], api_name="keep-drawing",
                         js="() => [ganPage.language, ganPage.drawing]", **QUIET)
-        asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell, **QUIET)
-        asked.success(None, self.question, None, js=view.call("askToDelete"), api_visibility="private")
+        asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
+                                  api_name="ask-delete-data", **QUIET)
+        asked.success(None, self.question, None, js=containers.call("askToDelete"), api_name="ask-delete-data-shown",
+                      api_visibility="private")
         # The name that was asked about: by now another upload may have taken its place in the list.
-        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice],
+        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], api_name="delete-data",
                         js="() => [ganPage.language, ganPage.upload]", **QUIET)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
@@ -189,10 +171,9 @@ class DataPanel:
         """The upload is deleted; the newest of the others stands in its place."""
         lang = lang if lang in words.LANGUAGES else "en"
         try:
-            self._controls.delete_data(f"zip:{name}", lang)
+            delete(self._controls, self._library, name, lang)
         except Refusal as refusal:
             return gr.skip(), alert(str(refusal))
-        self._library.forget(f"zip:{name}")
         return self._known(lang, "zip", None)[0], ""
 
     def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
@@ -208,7 +189,7 @@ class DataPanel:
 
 def kept(lang: str) -> list[tuple[str, str]]:
     """(label, name) of every upload that is kept, newest first: its own name, how many pictures it holds, its size."""
-    return [(words.text("data.kept_one", lang, name=came_as(one.name), n=words.number(one.count, lang),
+    return [(words.text("data.kept_one", lang, name=registry.label(one.dataset), n=words.number(one.count, lang),
                         size=megabytes(one.bytes, lang)), one.name) for one in uploads.kept() if one.kind == "zip"]
 
 
@@ -228,16 +209,31 @@ def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
                        total=megabytes(sum(one.bytes for one in things), lang))]
     if runs:
         said.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
-    return {"name": name, "title": words.text("data.delete_title", lang, name=came_as(name)),
+    return {"name": name, "title": words.text("data.delete_title", lang, name=registry.label(f"zip:{name}")),
             "text": " ".join(said), "go": words.text("data.delete", lang)}
 
 
-def wanted(config: TrainConfig, library: Library, lang: str) -> TrainConfig:
+def delete(controls: Controls, preview_jobs: PreviewJobs, name: str, lang: str) -> None:
+    """Delete an upload, and what was made ready from it. Raises Refusal."""
+    controls.delete_data(f"zip:{name}", lang)
+    preview_jobs.forget(f"zip:{name}")
+
+
+def wanted(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) -> TrainConfig:
     """The config itself, if its networks can take its data. Raises Refusal with what to do."""
-    key = misfit(config, library.about(config))
+    key = misfit(config, preview_jobs.about(config))
     if key:
-        raise Refusal(key, lang, networks=words.text(f"choices.networks.{config.networks}", lang))
+        raise Refusal(key, lang, **described(config.networks, lang))
     return config
+
+
+def described(networks: str, lang: str) -> dict[str, str]:
+    """What a sentence says of a pair of networks: its name, and the sides and colours of its pictures."""
+    entry = registry.NETWORKS[networks]
+    colors = [words.text(f"choices.color.{color}", lang) for channels, color in ((1, "grey"), (3, "color"))
+              if channels in entry.channels]
+    return {"networks": words.text(f"choices.networks.{networks}", lang), "colors": " / ".join(colors),
+            "sides": ", ".join(f"{side} × {side}" for side in entry.sides)}
 
 
 def alert(sentence: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 import gradio as gr
 
-from . import knobs, view, words
-from .controls import Controls, Refusal
-from .library import Library
+from .. import containers, words
+from ..controls import Controls, Refusal
+from ..preview_jobs import PreviewJobs
+from . import knobs
 from .settings import Settings
 
 # The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
@@ -32,25 +33,26 @@ def tell(action: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
-def build(t: Callable[[str], Any], controls: Controls, library: Library, run_box: gr.Textbox, lang_box: gr.Textbox) -> list[Any]:
+def build(t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, run_box: gr.Textbox,
+          lang_box: gr.Textbox) -> list[Any]:
     """Everything inside the first tab; returns the form's inputs. `run_box`, `lang_box`: hidden inputs that `view.TELL` fills."""
     with gr.Column(elem_id="gan-train"):
         with gr.Row(elem_id="gan-main"):
             with gr.Column(elem_id="gan-settings"):
-                view.faces()
+                containers.faces()
                 with gr.Column(elem_id="gan-next"):
-                    settings = Settings(t, controls, library, lang_box)
+                    settings = Settings(t, controls, preview_jobs, lang_box)
                 with gr.Column(elem_id="gan-now"):
-                    view.real()
-                    view.knobs(knobs.tables())
+                    containers.real()
+                    containers.knobs(knobs.tables())
             with gr.Column(elem_id="gan-stage"):
                 buttons = _transport(t)
-                view.flow()
-                view.samples()
+                containers.flow()
+                containers.samples()
             with gr.Column(elem_id="gan-side"):
-                view.curves()
+                containers.curves()
         with gr.Column(elem_id="gan-bottom"):
-            view.latent()
+            containers.latent()
     _wire(controls, settings, buttons, run_box, lang_box)
     return settings.inputs
 
@@ -79,7 +81,7 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
 
     def stepper(network: str) -> Callable[..., None]:
         def step(run_id: str, lang: str, preset: str, *values: Any) -> None:
-            run = controls.shelf.asked(run_id)  # the form counts only where a new run begins
+            run = controls.catalogue.asked(run_id)  # the form counts only where a new run begins
             config = settings.config(lang, preset, *values) if run is None or run.kind == "starter" else run.config
             controls.step(network, 1, config, preset, run_id, lang)
         return step
@@ -92,20 +94,28 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
                  "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
     for name, action in with_form.items():
-        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=view.TELL, **QUIET)
-        asked.failure(None, None, None, js=view.call("startRefused"), api_visibility="private")
-    plain: dict[str, Callable[[str, str], Any]] = {"pause": controls.pause, "resume": controls.resume, "save": controls.save}
+        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=containers.TELL, api_name=_door(name),
+                                    **QUIET)
+        asked.failure(None, None, None, js=containers.call("startRefused"), api_name=f"{_door(name)}-failed",
+                      api_visibility="private")
+    plain: dict[str, Callable[[str, str], Any]] = {
+        "pause": controls.pause, "resume": controls.resume, "save": controls.save, "restore-confirm": controls.restore,
+        "stop": lambda run_id, lang: controls.stop(run_id, lang)}
     for name, act in plain.items():
-        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=view.TELL, **QUIET)
-    buttons["restore-confirm"].click(tell(_silent(controls.restore)), [run_box, lang_box], None, js=view.TELL, **QUIET)
+        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=containers.TELL, api_name=_door(name), **QUIET)
 
     def tune(run_id: str, lang: str, changes: str) -> None:
         controls.tune(changes, run_id, lang, labels=True)
 
-    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TUNING, **QUIET)
-    tuned.success(None, None, None, js=view.call("tuneObeyed"), api_visibility="private")
-    tuned.failure(None, None, None, js=view.call("tuneRefused"), api_visibility="private")
-    buttons["stop"].click(tell(_silent(controls.stop)), [run_box, lang_box], None, js=view.TELL, **QUIET)
+    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TUNING, api_name=_door("tune"), **QUIET)
+    tuned.success(None, None, None, js=containers.call("tuneObeyed"), api_name=f"{_door('tune')}-true", api_visibility="private")
+    tuned.failure(None, None, None, js=containers.call("tuneRefused"), api_name=f"{_door('tune')}-false",
+                  api_visibility="private")
+
+
+def _door(name: str) -> str:
+    """A button's event in the table of doors."""
+    return f"button-{name.replace('_', '-')}"
 
 
 def _silent(act: Callable[[str, str], Any]) -> Callable[[str, str], None]:

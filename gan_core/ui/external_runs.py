@@ -54,7 +54,7 @@ class Elsewhere(Run):
             self.kind = "reading"
 
 
-class Attached:
+class ExternalRuns:
     """The places that belong to one folder of runs. Safe to call from many threads."""
 
     def __init__(self, folder: Path) -> None:

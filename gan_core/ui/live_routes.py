@@ -20,8 +20,8 @@ from starlette.routing import Route
 
 from ..runs.run import Run, RunError
 from .hub import Hub
-from .latents import Desk, NotReady
-from .shelf import Shelf
+from .latent_service import LatentService, NotReady
+from .run_catalogue import RunCatalogue
 
 PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
 LARGEST_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
@@ -30,11 +30,11 @@ QUIET = {"Cache-Control": "no-store"}
 SCRIPTS = {"bokeh.js": "bokeh.min.js", "bokeh-api.js": "bokeh-api.min.js"}
 
 
-class Live:
+class LiveRoutes:
     """The handlers of one page's routes."""
 
-    def __init__(self, shelf: Shelf, hub: Hub, desk: Desk) -> None:
-        self.shelf, self.hub, self.desk = shelf, hub, desk
+    def __init__(self, catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> None:
+        self.catalogue, self.hub, self.latent_service = catalogue, hub, latent_service
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events: a snapshot at once, then whatever happens."""
@@ -54,7 +54,7 @@ class Live:
             body += part
             if len(body) > LARGEST_BODY:
                 raise ValueError(f"The body is larger than {LARGEST_BODY:,} bytes; give latent_dim numbers of 4 bytes.")
-        picture, verdict, point, step = await self._at_the_desk(self.desk.image, run, body, psi, label)
+        picture, verdict, point, step = await self._at_the_desk(self.latent_service.image, run, body, psi, label)
         headers = {"X-Gan-Step": str(step), "X-Gan-Run": run.id, "X-Gan-Verdict": f"{verdict:.4f}", **QUIET}
         if point is not None:
             headers["X-Gan-Point"] = ",".join(f"{v:.6g}" for v in point)
@@ -62,13 +62,14 @@ class Live:
 
     async def directions(self, request: Request) -> Response:
         """Directions of the newest generator, in their places."""
-        found = await self._at_the_desk(self.desk.directions, self._wanted(request))
+        found = await self._at_the_desk(self.latent_service.directions, self._wanted(request))
         return Response(found, media_type="application/json", headers=QUIET)
 
     async def seed(self, request: Request) -> Response:
         """z of a seed."""
         number = _whole(request, "seed")
-        return JSONResponse({"z": await self._at_the_desk(self.desk.seed, self._wanted(request), number)}, headers=QUIET)
+        return JSONResponse({"z": await self._at_the_desk(self.latent_service.seed, self._wanted(request), number)},
+                            headers=QUIET)
 
     async def frame(self, request: Request) -> Response:
         """One sample grid of the history, or one frame of points."""
@@ -90,20 +91,20 @@ class Live:
 
     def _wanted(self, request: Request) -> Run:
         run_id = request.query_params.get("run", "")
-        run = self.shelf.asked(run_id)
+        run = self.catalogue.asked(run_id)
         if run is None:
             raise LookupError(f"There is no run called {run_id[:80]!r}." if run_id else "There is no run yet.")
         return run
 
     async def _at_the_desk(self, function: Callable[..., Any], *args: Any) -> Any:
-        if not self.desk.ready.is_set():
+        if not self.latent_service.ready.is_set():
             raise NotReady("The sliders are waking up; ask again in a moment.")
-        return await asyncio.get_running_loop().run_in_executor(self.desk.pool, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(self.latent_service.pool, function, *args)
 
 
-def routes(shelf: Shelf, hub: Hub, desk: Desk) -> list[Route]:
+def routes(catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> list[Route]:
     """What `launch(app_kwargs={"routes": ...})` takes."""
-    live = Live(shelf, hub, desk)
+    live = LiveRoutes(catalogue, hub, latent_service)
     plain = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
              **{name: live.script for name in SCRIPTS}}
     return [*(Route(PREFIX + name, _told(handler), methods=["GET"]) for name, handler in plain.items()),

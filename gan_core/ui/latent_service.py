@@ -44,7 +44,7 @@ class Driven:
     pictures: OrderedDict[tuple[bytes, float, int | None], tuple[bytes, float, Point]] = field(default_factory=OrderedDict)
 
 
-class Desk:
+class LatentService:
     """All driving happens in one thread of its own: one torch thread, no view used by two."""
 
     def __init__(self) -> None:

@@ -6,20 +6,15 @@ It says what the page's script needs to draw them; what a change does is the wor
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
-from ..config import LIVE
-from . import words
-from .controls import FIELDS
-from .settings import FIELD_GROUPS, choices
+from ...config import FIELD_GROUPS, LIVE
+from .. import words
+from ..controls import FIELDS
+from .settings import choices
 
-# Where a slider walks in equal ratios: from, to, in so many stops, and whether 0 lies left of them. The box beside it takes all.
-WIDE: dict[str, tuple[float, float, int, bool]] = {
-    "lr_d": (1e-6, 1e-1, 200, True), "lr_g": (1e-6, 1e-1, 200, True), "batch_size": (1, 512, 9, False),
-    "ema_half_life": (1, 1e5, 100, False), "r1": (1e-3, 100, 100, True), "r2": (1e-3, 100, 100, True),
-    "gradient_penalty": (1e-2, 100, 100, True),
-}
-WIDEST = 20  # a field whose whole range is at most this has a plain slider; larger ones without a row above have none
+WIDEST = 20  # a field whose whole range is at most this has a slider in equal steps; larger ones need a `Slider` in config
 
 
 def knob(name: str, lang: str) -> dict[str, Any]:
@@ -32,9 +27,8 @@ def knob(name: str, lang: str) -> dict[str, Any]:
     if field.type.startswith("tuple"):
         return {"name": name, "kind": "pair"}
     slider = None
-    if name in WIDE:
-        low, high, stops, zero = WIDE[name]
-        slider = {"low": low, "high": high, "stops": stops, "log": True, "zero": zero}
+    if about["slider"] is not None:
+        slider = {**asdict(about["slider"]), "log": True}
     elif about["high"] <= WIDEST:
         stops = about["high"] - about["low"] if field.type == "int" else 100
         slider = {"low": about["low"], "high": about["high"], "stops": stops, "log": False, "zero": False}

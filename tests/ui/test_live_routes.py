@@ -12,32 +12,32 @@ from starlette.testclient import TestClient
 
 from gan_core import registry
 from gan_core.latent.driving import load_live, seed_z
-from gan_core.ui import live
+from gan_core.ui import live_routes
 from gan_core.ui.hub import QUEUE, Hub
-from gan_core.ui.latents import Desk
+from gan_core.ui.latent_service import LatentService
 
-AT = live.PREFIX
-
-
-@pytest.fixture
-def desk():
-    desk = Desk()
-    desk._wake()
-    yield desk
-    desk.close()
+AT = live_routes.PREFIX
 
 
 @pytest.fixture
-def client(shelf, desk):
-    return TestClient(Starlette(routes=live.routes(shelf, Hub(shelf), desk)))
+def latent_service():
+    latent_service = LatentService()
+    latent_service._wake()
+    yield latent_service
+    latent_service.close()
+
+
+@pytest.fixture
+def client(catalogue, latent_service):
+    return TestClient(Starlette(routes=live_routes.routes(catalogue, Hub(catalogue), latent_service)))
 
 
 def view_of(run):
     return load_live(run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
 
 
-def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client, shelf, tmp_path):
-    run = make_run(shelf.folder)
+def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client, catalogue, tmp_path):
+    run = make_run(catalogue.folder)
     z = seed_z(7, 20)
     reply = client.post(f"{AT}z?run={run.id}&psi=0.7", content=z.astype("<f4").tobytes())
     wanted, verdict = view_of(run).image(z, 0.7)
@@ -55,21 +55,21 @@ def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client,
     ("&psi=11", bytes(80), 422, "psi"), ("&label=0", bytes(80), 422, "no classes"), ("&label=1.5", bytes(80), 422, "whole"),
     ("", bytes(20_000), 422, "larger"), ("&run=nobody", bytes(80), 404, "nobody"),
     ("&run=../x", bytes(80), 404, "run")])
-def test_anything_else_is_refused_in_one_sentence(client, shelf, query, body, status, word):
-    make_run(shelf.folder, steps=1)
+def test_anything_else_is_refused_in_one_sentence(client, catalogue, query, body, status, word):
+    make_run(catalogue.folder, steps=1)
     reply = client.post(f"{AT}z?x=1{query}", content=body)
     assert reply.status_code == status and word in reply.text and reply.text.endswith(".") and "\n" not in reply.text
 
 
-def test_while_torch_is_imported_the_sliders_say_wait(shelf):
-    make_run(shelf.folder, steps=1)
-    client = TestClient(Starlette(routes=live.routes(shelf, Hub(shelf), Desk())))
+def test_while_torch_is_imported_the_sliders_say_wait(catalogue):
+    make_run(catalogue.folder, steps=1)
+    client = TestClient(Starlette(routes=live_routes.routes(catalogue, Hub(catalogue), LatentService())))
     for reply in (client.post(f"{AT}z", content=bytes(80)), client.get(f"{AT}directions"), client.get(f"{AT}seed?seed=1")):
         assert reply.status_code == 503 and reply.headers["Retry-After"]
 
 
-def test_seeds_and_directions_are_those_of_the_newest_generator(client, shelf):
-    run = make_run(shelf.folder)
+def test_seeds_and_directions_are_those_of_the_newest_generator(client, catalogue):
+    run = make_run(catalogue.folder)
     assert client.get(f"{AT}seed?run={run.id}&seed=7").json()["z"] == pytest.approx(seed_z(7, 20).tolist())
     for wrong in ("-1", "1.5", "x", "1e99", "nan"):
         assert client.get(f"{AT}seed?seed={wrong}").status_code == 422
@@ -79,11 +79,11 @@ def test_seeds_and_directions_are_those_of_the_newest_generator(client, shelf):
     assert found["latent_dim"] == 20 and found["step"] == 3 and found["version"] == 1
 
 
-def test_directions_keep_their_place_when_the_generator_is_replaced(client, shelf, desk):
-    run = make_run(shelf.folder)
+def test_directions_keep_their_place_when_the_generator_is_replaced(client, catalogue, latent_service):
+    run = make_run(catalogue.folder)
     before = client.get(f"{AT}directions").json()
     # Another generator under the same run: its own directions differ, in order and in sign.
-    other = make_run(shelf.folder.parent / "shipped", kind="starter", steps=1, seed=5)
+    other = make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1, seed=5)
     run.live_file(2).write_bytes(other.live_path().read_bytes())
     status = run.stored_status()
     status.live = 2
@@ -96,8 +96,8 @@ def test_directions_keep_their_place_when_the_generator_is_replaced(client, shel
     assert client.get(f"{AT}directions?run={run.id}").json() == after
 
 
-def test_the_history_is_served_picture_by_picture(client, shelf):
-    run = make_run(shelf.folder)
+def test_the_history_is_served_picture_by_picture(client, catalogue):
+    run = make_run(catalogue.folder)
     frames = run.frames()
     assert len(frames) == 2
     for frame in frames:
@@ -106,8 +106,8 @@ def test_the_history_is_served_picture_by_picture(client, shelf):
         assert client.get(f"{AT}frame?run={run.id}&seq={wrong}").status_code == 404
 
 
-def test_points_are_driven_on_their_plane_and_their_history_is_json(client, shelf, tmp_path):
-    run = make_run(shelf.folder, **OF_POINTS)
+def test_points_are_driven_on_their_plane_and_their_history_is_json(client, catalogue, tmp_path):
+    run = make_run(catalogue.folder, **OF_POINTS)
     z = seed_z(7, 20)
     reply = client.post(f"{AT}z?run={run.id}", content=z.tobytes())
     picture, verdict, point = view_of(run).drawn(z)
@@ -121,7 +121,7 @@ def test_points_are_driven_on_their_plane_and_their_history_is_json(client, shel
         assert found.headers["content-type"] == "application/json" and found.json() == json.loads(frame.path.read_bytes())
 
 
-@pytest.mark.parametrize("name", live.SCRIPTS)
+@pytest.mark.parametrize("name", live_routes.SCRIPTS)
 def test_bokehs_scripts_come_from_the_installed_package(client, name):
     reply = client.get(AT + name)
     assert reply.status_code == 200 and len(reply.content) > 50_000
@@ -135,11 +135,11 @@ async def take(watching, count):
     return [await asyncio.wait_for(anext(watching), 20) for _ in range(count)]
 
 
-def test_everybody_gets_a_snapshot_then_the_same_events_with_the_same_ids(shelf):
-    run = make_run(shelf.folder)
+def test_everybody_gets_a_snapshot_then_the_same_events_with_the_same_ids(catalogue):
+    run = make_run(catalogue.folder)
 
     async def story():
-        hub = Hub(shelf)
+        hub = Hub(catalogue)
         one, two = hub.watch(), hub.watch(run.id)
         firsts = [(await take(one, 1))[0], (await take(two, 1))[0]]
         for name, text, identity in firsts:
@@ -159,15 +159,15 @@ def test_everybody_gets_a_snapshot_then_the_same_events_with_the_same_ids(shelf)
     asyncio.run(story())
 
 
-def test_who_follows_the_shown_run_is_taken_along_when_another_is_shown(shelf):
-    first = make_run(shelf.folder, steps=1)
+def test_who_follows_the_shown_run_is_taken_along_when_another_is_shown(catalogue):
+    first = make_run(catalogue.folder, steps=1)
 
     async def story():
-        hub = Hub(shelf)
+        hub = Hub(catalogue)
         following, staying = hub.watch(), hub.watch(first.id)
         await take(following, 1)
         await take(staying, 1)
-        second = make_run(shelf.folder, steps=2)
+        second = make_run(catalogue.folder, steps=2)
         (event,) = await take(following, 1)
         assert event[0] == "snapshot" and json.loads(event[1])["run"] == second.id
         for viewer in hub._viewers:
@@ -178,11 +178,11 @@ def test_who_follows_the_shown_run_is_taken_along_when_another_is_shown(shelf):
     asyncio.run(story())
 
 
-def test_a_viewer_too_slow_for_its_events_is_given_a_fresh_snapshot(shelf):
-    run = make_run(shelf.folder, steps=1)
+def test_a_viewer_too_slow_for_its_events_is_given_a_fresh_snapshot(catalogue):
+    run = make_run(catalogue.folder, steps=1)
 
     async def story():
-        hub = Hub(shelf)
+        hub = Hub(catalogue)
         slow = hub.watch()
         await take(slow, 1)
         (viewer,) = hub._viewers

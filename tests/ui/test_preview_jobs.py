@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from gan_core.config import TrainConfig
-from gan_core.ui.library import AT_ONCE, Library
+from gan_core.ui.preview_jobs import AT_ONCE, PreviewJobs
 
 # A process that speaks as gan_core.data.preview does: it says that it began in a file, and ends when stdin does, or is told to.
 OBEDIENT = """
@@ -37,12 +37,12 @@ def made(tmp_path):
     libraries = []
 
     def make(script=OBEDIENT, **arguments):
-        libraries.append(Library(command=(sys.executable, "-c", script, str(tmp_path)), **arguments))
+        libraries.append(PreviewJobs(command=(sys.executable, "-c", script, str(tmp_path)), **arguments))
         return libraries[-1], tmp_path
 
     yield make
-    for library in libraries:
-        library.close()
+    for preview_jobs in libraries:
+        preview_jobs.close()
 
 
 def wish(count=0, dataset="digits"):
@@ -62,75 +62,76 @@ def begun(folder: Path, what="*", end="began"):
 
 
 def test_fifty_browsers_share_one_process_and_its_result_is_remembered(made):
-    library, folder = made()
-    threads = [threading.Thread(target=library.wish, args=(f"browser {k}", wish())) for k in range(50)]
+    preview_jobs, folder = made()
+    threads = [threading.Thread(target=preview_jobs.wish, args=(f"browser {k}", wish())) for k in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    until(lambda: library.look("browser 7").get("progress"))
-    assert library.look("browser 49")["progress"] == {"stage": "reading", "done": 1, "total": 4, "what": "digits-0"}
-    assert library.about(wish()) is None
+    until(lambda: preview_jobs.look("browser 7").get("progress"))
+    assert preview_jobs.look("browser 49")["progress"] == {"stage": "reading", "done": 1, "total": 4, "what": "digits-0"}
+    assert preview_jobs.about(wish()) is None
     (folder / "digits-0.end").write_text(DONE)
-    until(lambda: all(library.look(f"browser {k}")["state"] == "ready" for k in range(50)))
-    assert library.look("browser 3")["preview"] == "data:,"
-    assert library.wish("a late one", wish())["state"] == "ready" and library.about(wish())["labelled"]
+    until(lambda: all(preview_jobs.look(f"browser {k}")["state"] == "ready" for k in range(50)))
+    assert preview_jobs.look("browser 3")["preview"] == "data:,"
+    assert preview_jobs.wish("a late one", wish())["state"] == "ready" and preview_jobs.about(wish())["labelled"]
     assert begun(folder) == ["digits-0"]
 
 
 def test_the_newest_wish_of_a_browser_wins_and_what_nobody_wants_is_cancelled(made):
-    library, folder = made()
-    library.wish("a", wish(1))
-    library.wish("b", wish(1))
+    preview_jobs, folder = made()
+    preview_jobs.wish("a", wish(1))
+    preview_jobs.wish("b", wish(1))
     until(lambda: begun(folder) == ["digits-1"])
-    library.wish("a", wish(2))
+    preview_jobs.wish("a", wish(2))
     until(lambda: begun(folder) == ["digits-1", "digits-2"])
-    assert library.look("b")["state"] == "working", "somebody else still wants it"
-    assert library.leave("b") == {"state": "cancelled"}
+    assert preview_jobs.look("b")["state"] == "working", "somebody else still wants it"
+    assert preview_jobs.leave("b") == {"state": "cancelled"}
     until(lambda: begun(folder, end="cancelled") == ["digits-1"])
-    assert library.look("a")["state"] == "working" and library.look("b")["state"] == "none"
+    assert preview_jobs.look("a")["state"] == "working" and preview_jobs.look("b")["state"] == "none"
     (folder / "digits-1.end").write_text(DONE)
-    library.wish("b", wish(1))
-    until(lambda: library.look("b")["state"] == "ready")
+    preview_jobs.wish("b", wish(1))
+    until(lambda: preview_jobs.look("b")["state"] == "ready")
     assert begun(folder).count("digits-1") == 2, "a cancelled wish begins anew"
 
 
 def test_two_at_once_the_others_wait_and_those_that_were_given_up_never_begin(made):
-    library, folder = made()
+    preview_jobs, folder = made()
     for k in range(1, 6):
-        library.wish(f"browser {k}", wish(k))
+        preview_jobs.wish(f"browser {k}", wish(k))
     until(lambda: len(begun(folder)) == AT_ONCE)
-    assert [library.look(f"browser {k}")["state"] for k in range(1, 6)] == ["working"] * 2 + ["waiting"] * 3
-    library.leave("browser 3")
+    assert [preview_jobs.look(f"browser {k}")["state"] for k in range(1, 6)] == ["working"] * 2 + ["waiting"] * 3
+    preview_jobs.leave("browser 3")
     for k in (1, 2, 4, 5):
         (folder / f"digits-{k}.end").write_text(DONE)
-    until(lambda: all(library.look(f"browser {k}")["state"] == "ready" for k in (1, 2, 4, 5)))
+    until(lambda: all(preview_jobs.look(f"browser {k}")["state"] == "ready" for k in (1, 2, 4, 5)))
     assert begun(folder) == ["digits-1", "digits-2", "digits-4", "digits-5"]
 
 
 def test_what_was_refused_is_tried_once_more_when_somebody_starts_it_all_the_same(made):
-    library, folder = made()
-    assert library.again(wish(1)) is None, "nobody has looked at it yet"
-    library.wish("a", wish(1))
+    preview_jobs, folder = made()
+    assert preview_jobs.again(wish(1)) is None, "nobody has looked at it yet"
+    preview_jobs.wish("a", wish(1))
     refused = '{"refused": "No.", "fault": {"key": "silent", "values": {}}}'
     (folder / "digits-1.end").write_text(refused)
-    until(lambda: library.look("a")["state"] == "refused")
-    again = library.again(wish(1), seconds=30)
-    assert again["sentence"] == "No." and again["fault"]["key"] == "silent" and library.look("a")["state"] == "refused"
+    until(lambda: preview_jobs.look("a")["state"] == "refused")
+    again = preview_jobs.again(wish(1), seconds=30)
+    assert again["sentence"] == "No." and again["fault"]["key"] == "silent" and preview_jobs.look("a")["state"] == "refused"
     (folder / "digits-1.end").unlink()
-    assert library.again(wish(1), seconds=0.05) is None and library.look("a")["state"] == "working", "nobody waits for ever"
+    assert preview_jobs.again(wish(1), seconds=0.05) is None, "nobody waits without end"
+    assert preview_jobs.look("a")["state"] == "working"
     (folder / "digits-1.end").write_text(DONE)
-    until(lambda: library.look("a")["state"] == "ready")
-    assert library.again(wish(1)) is None
+    until(lambda: preview_jobs.look("a")["state"] == "ready")
+    assert preview_jobs.again(wish(1)) is None
 
 
 def test_a_browser_that_went_without_a_word_is_noticed(made):
-    library, folder = made(lease=0.4)
-    library.wish("gone", wish(1))
-    library.wish("here", wish(2))
+    preview_jobs, folder = made(lease=0.4)
+    preview_jobs.wish("gone", wish(1))
+    preview_jobs.wish("here", wish(2))
     until(lambda: begun(folder) == ["digits-1", "digits-2"])
-    until(lambda: library.look("here")["state"] == "working" and begun(folder, end="cancelled") == ["digits-1"])
-    assert begun(folder, end="cancelled") == ["digits-1"] and library.look("here")["state"] == "working"
+    until(lambda: preview_jobs.look("here")["state"] == "working" and begun(folder, end="cancelled") == ["digits-1"])
+    assert begun(folder, end="cancelled") == ["digits-1"] and preview_jobs.look("here")["state"] == "working"
 
 
 @pytest.mark.parametrize(("script", "said"), [
@@ -139,37 +140,37 @@ def test_a_browser_that_went_without_a_word_is_noticed(made):
     ("print('{\"refused\": \"There is no network.\"}')", "There is no network."),
     ("print('{\"refused\": \"There is no network.\", \"fault\": {\"key\": \"from the future\"}}')", "There is no network.")])
 def test_a_process_that_dies_or_refuses_is_one_sentence_and_is_asked_again(made, script, said):
-    library, _ = made(script)
+    preview_jobs, _ = made(script)
     for _ in range(2):
-        assert library.wish("a", wish())["state"] == "working"
-        until(lambda: library.look("a")["state"] == "refused")
-        assert said in library.look("a")["sentence"]
+        assert preview_jobs.wish("a", wish())["state"] == "working"
+        until(lambda: preview_jobs.look("a")["state"] == "refused")
+        assert said in preview_jobs.look("a")["sentence"]
 
 
 def test_one_that_will_not_end_is_killed_and_closing_ends_everything(made, monkeypatch):
-    monkeypatch.setattr("gan_core.ui.library.GRACE", 0.2)
-    library, _ = made("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")
-    library.wish("a", wish())
+    monkeypatch.setattr("gan_core.ui.preview_jobs.GRACE", 0.2)
+    preview_jobs, _ = made("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")
+    preview_jobs.wish("a", wish())
     child = until(lambda: next((one for one in psutil.Process().children() if one.name().startswith("python")), None))
-    library.close()
+    preview_jobs.close()
     assert psutil.wait_procs([child], 20)[1] == []
-    assert library.wish("a", wish(3)) == {"state": "cancelled"}
+    assert preview_jobs.wish("a", wish(3)) == {"state": "cancelled"}
 
 
 def test_a_folder_is_read_again_for_every_new_wish_because_its_pictures_may_have_changed(made, tmp_path):
-    library, folder = made(OBEDIENT.replace("{config['dataset']}", "{config['dataset'].split(':')[0]}"))
+    preview_jobs, folder = made(OBEDIENT.replace("{config['dataset']}", "{config['dataset'].split(':')[0]}"))
     (folder / "folder-0.end").write_text(DONE)
     for _ in range(2):
-        library.wish("a", wish(dataset=f"folder:{tmp_path}"))
-        until(lambda: library.look("a")["state"] == "ready")
+        preview_jobs.wish("a", wish(dataset=f"folder:{tmp_path}"))
+        until(lambda: preview_jobs.look("a")["state"] == "ready")
     assert begun(folder) == ["folder-0"] * 2
 
 
 def test_the_real_process_prepares_the_digits():
-    library = Library()
+    preview_jobs = PreviewJobs()
     try:
-        library.wish("a", wish())
-        until(lambda: library.look("a")["state"] == "ready")
-        assert library.about(wish())["count"] == 5000 and library.look("a")["preview"].startswith("data:image/png")
+        preview_jobs.wish("a", wish())
+        until(lambda: preview_jobs.look("a")["state"] == "ready")
+        assert preview_jobs.about(wish())["count"] == 5000 and preview_jobs.look("a")["preview"].startswith("data:image/png")
     finally:
-        library.close()
+        preview_jobs.close()

@@ -13,7 +13,7 @@ from gan_core.config import PRESETS
 from gan_core.messages import Fault, part
 from gan_core.runs.run import Run
 from gan_core.training.pixel_range import grid, png
-from gan_core.ui.feed import MOST_MARKS, MOST_MEASURED, SERIES, Feed, _spread, _thinned
+from gan_core.ui.run_events import MOST_MARKS, MOST_MEASURED, SERIES, RunEvents, _spread, _thinned
 
 AROUND = {"worker": "ready", "active": None}
 
@@ -28,7 +28,7 @@ def run(tmp_path):
 
 
 def test_a_snapshot_holds_everything_and_nothing_is_told_twice(run):
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     everything = json.loads(feed.snapshot())
     assert everything["run"] == run.id and everything["status"]["step"] == 3 and everything["kind"] == "run"
@@ -41,7 +41,7 @@ def test_a_snapshot_holds_everything_and_nothing_is_told_twice(run):
 
 
 def test_changes_come_one_kind_an_event(run):
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     with open(run.metrics_path(1), "a") as file:
         file.write('{"step": 4, "d_loss": 1.5}\n')
@@ -61,7 +61,7 @@ def test_changes_come_one_kind_an_event(run):
 
 def test_a_run_of_points_comes_with_their_coordinates(tmp_path):
     run = make_run(tmp_path, **OF_POINTS)
-    feed = Feed(run)
+    feed = RunEvents(run)
     first = look(feed)
     newest = run.frames()[-1]
     assert first["frame"]["points"] == json.loads(newest.path.read_bytes()) and first["frame"]["seq"] == newest.seq
@@ -72,7 +72,7 @@ def test_a_run_of_points_comes_with_their_coordinates(tmp_path):
 
 def test_what_is_real_comes_with_the_first_frame_of_a_run_that_was_watched_from_its_start(tmp_path):
     run, ready = Run.create(PRESETS["quick"], tmp_path / "new"), make_run(tmp_path)
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     before = json.loads(feed.snapshot())
     assert before["real"] is None and before["frame"] is None and before["data"] == "images"
@@ -88,7 +88,7 @@ def test_what_is_real_comes_with_the_first_frame_of_a_run_that_was_watched_from_
 
 
 def test_a_resume_that_found_other_data_shows_them_to_those_who_watch(run):
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     old = json.loads(feed.snapshot())["real"]
     run.put(run.real_path, png(grid(IMAGES[:16].numpy()[::-1].copy(), 8)))
@@ -105,13 +105,13 @@ def test_a_resume_that_found_other_data_shows_them_to_those_who_watch(run):
 def test_a_grid_says_how_many_columns_it_has(tmp_path):
     run = make_run(tmp_path)
     run.put(run.frame_path(9, 9), png(grid(IMAGES[:20].repeat(4, 1, 1, 1).numpy(), 10)))
-    feed = Feed(run)
+    feed = RunEvents(run)
     told = look(feed)["frame"]
     assert (told["rows"], told["cols"]) == (8, 10)
 
 
 def test_a_rewound_curve_comes_as_a_whole_snapshot(run):
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     run.metrics_path(2).write_text('{"life": 2, "start_step": 1}\n{"step": 2, "d_loss": 9.0}\n')
     events = look(feed)
@@ -129,7 +129,7 @@ MARK = {"step": 3, "t": 0.3, "mark": {"kind": "tune", "changes": {"lr_d": [0.002
 
 
 def test_measurements_and_marks_are_events_of_their_own_and_never_in_the_curves(run):
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     nothing = json.loads(feed.snapshot())
     assert nothing["quality"] == [] and nothing["marks"] == [] and nothing["floor"] is None
@@ -142,14 +142,14 @@ def test_measurements_and_marks_are_events_of_their_own_and_never_in_the_curves(
     assert everything["quality"] == [measured] and everything["marks"] == [mark] and everything["floor"] == {"fd": 0.32}
     assert everything["series"] == nothing["series"], "no empty row in the losses"
     assert look(feed) == {}
-    later = Feed(run)
+    later = RunEvents(run)
     look(later)
     assert json.loads(later.snapshot()) == everything, "who comes later is told the same"
 
 
 def test_going_back_takes_later_measurements_and_marks_away(run):
     append(run, MEASURED, MARK, {**MEASURED, "step": 1}, {**MARK, "step": 1})
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     run.metrics_path(2).write_text('{"life": 2, "start_step": 2}\n')
     events = look(feed)
@@ -160,7 +160,7 @@ def test_going_back_takes_later_measurements_and_marks_away(run):
 
 def test_a_long_run_hands_over_a_few_measurements_and_its_newest_marks(run):
     append(run, *({**MEASURED, "step": 3 + i} for i in range(1203)), *({**MARK, "step": 3 + i} for i in range(300)))
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     everything = json.loads(feed.snapshot())
     assert len(everything["quality"]) <= MOST_MEASURED and everything["quality"][-1]["step"] == 1205
@@ -177,13 +177,13 @@ def test_spreading_keeps_the_last_the_order_and_the_limit(size, most):
 
 def test_silence_is_counted_by_our_own_clock_and_only_of_the_living(run, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("gan_core.ui.feed.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("gan_core.ui.run_events.time.monotonic", lambda: now[0])
     status = run.stored_status()
     status.state, status.pid = "running", os.getpid()
     import psutil
     status.pid_started = psutil.Process().create_time()
     run.write_status(status)
-    feed = Feed(run)
+    feed = RunEvents(run)
     assert look(feed)["status"]["silent"] == 0
     now[0] += 2.9
     assert look(feed) == {}
@@ -200,7 +200,7 @@ def test_silence_is_counted_by_our_own_clock_and_only_of_the_living(run, monkeyp
 
 
 def test_no_run_at_all_is_a_state_too():
-    feed = Feed(None)
+    feed = RunEvents(None)
     look(feed)
     everything = json.loads(feed.snapshot())
     assert everything["run"] is None and everything["status"] is None and everything["controls"]["start"]
@@ -222,7 +222,7 @@ def test_notices_are_told_in_every_language_and_where_one_is_unknown_as_they_wer
     status, known = run.stored_status(), part("notice_data", before=1234, now=5)
     status.notice, status.notices = "As it was written.", [known, part("notice_log", name="x", reason="y")]
     run.write_status(status)
-    feed = Feed(run)
+    feed = RunEvents(run)
     look(feed)
     told = json.loads(feed.snapshot())["status"]["noticed"]
     assert "1,234 then, 5 now" in told["en"] and "(1\u202f234 alors, 5 maintenant)" in told["fr"] and "vers x" in told["fr"]
@@ -232,7 +232,7 @@ def test_notices_are_told_in_every_language_and_where_one_is_unknown_as_they_wer
 
 
 def test_a_failure_is_told_in_every_language_and_one_without_a_key_as_it_was_written(run):
-    feed, status = Feed(run), run.stored_status()
+    feed, status = RunEvents(run), run.stored_status()
     fault = Fault("folder_missing", path="/x")
     status.state = "failed"
     status.error = {"kind": "refused", "message": str(fault), "step": 0, "fault": fault.told()}

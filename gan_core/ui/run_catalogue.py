@@ -12,15 +12,15 @@ from pathlib import Path
 
 from ..runs.run import Run, RunError, list_runs
 from ..runs.supervisor import Supervisor
-from .attached import Attached
+from .external_runs import ExternalRuns
 
 
-class Shelf:
+class RunCatalogue:
     """The runs of one checkpoints folder, and the starter runs found beside the program."""
 
     def __init__(self, supervisor: Supervisor, starters: Path) -> None:
         self.supervisor, self.folder, self._starters = supervisor, supervisor.folder, starters
-        self.attached = Attached(supervisor.folder)
+        self.external_runs = ExternalRuns(supervisor.folder)
 
     def find(self, run_id: str) -> Run | None:
         """The run of this id; None where there is none. An id is a plain folder name, so it leads nowhere else."""
@@ -29,7 +29,7 @@ class Shelf:
         for folder in (self.folder, self._starters):
             with contextlib.suppress(RunError):
                 return Run.open(folder / run_id)
-        return self.attached.find(run_id)
+        return self.external_runs.find(run_id)
 
     def is_elsewhere(self, run: Run) -> bool:
         """Whether a run lies in another folder than this shelf's own two."""

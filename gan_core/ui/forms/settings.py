@@ -10,41 +10,18 @@ from typing import Any
 
 import gradio as gr
 
-from .. import registry
-from ..config import LIVE, PRESETS, TrainConfig
-from . import view, words
-from .controls import FIELDS, Controls, Refusal
+from ... import registry
+from ...config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
+from .. import containers, words
+from ..controls import FIELDS, Controls, Refusal
+from ..preview_jobs import PreviewJobs
 from .data_panel import ARGUMENTS, PICTURES, DataPanel, alert, misfit, name_of, some, wanted
-from .library import Library
 
-# Which presets stand together; one that no group names stands with the first.
-PRESET_GROUPS: dict[str, tuple[str, ...]] = {
-    "digits": ("quick", "course", "course-wgan-gp", "steady", "conditional"),
-    "points": ("ring", "grid"),
-    "failing": ("expert-too-strong", "mode-collapse", "merry-go-round"),
-}
-# Every field but the data set, which has its own place.
-FIELD_GROUPS: dict[str, tuple[str, ...]] = {
-    "pictures": PICTURES,
-    "learned": ("networks", "loss", "condition", "latent_dim", "seed"),
-    "optimizers": ("lr_d", "lr_g", "batch_size", "ema_half_life", "betas_d", "betas_g"),
-    "steadiness": ("d_steps", "r1", "r2", "gradient_penalty", "penalty", "spectral_norm", "augment", "instance_noise",
-                   "label_noise", "label_smoothing"),
-    "schedule": ("max_steps", "max_minutes", "decay_steps", "lr_final", "penalty_final"),
-    "machine": ("device", "precision", "memory_format", "rewrites", "threads", "processes",
-                "measure_share"),
-}
 ALL = "max_images"  # a number whose 0 means all: shown as an empty box that says so
+MADE_FOR = {config.dataset for config in PRESETS.values()}  # data sets that a preset was made for
 LIVE_MARK = "●"  # before the help of a field that may also change while a run trains
 ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
 INPUTS = 1 + ARGUMENTS + len(ADVANCED)  # values of the form: the preset, what names the data set, and every field
-
-
-def preset_groups() -> dict[str, str]:
-    """Every preset there is -> its group, in the order in which they are shown."""
-    found = {name: group for group, names in PRESET_GROUPS.items() for name in names if name in PRESETS}
-    strangers = {name: next(iter(PRESET_GROUPS)) for name in PRESETS if name not in found}
-    return {**strangers, **found}
 
 
 def key(name: str) -> str:
@@ -105,7 +82,7 @@ def read(name: str, value: Any) -> Any:
 def preset_for(dataset: str, preset: str) -> str:
     """The preset to go with a data set: the one chosen already if its networks take these data, else the first that was made
     for them, else the first that takes them."""
-    able = [name for name in preset_groups() if not misfit(PRESETS[name].replace(dataset=some(dataset)))]
+    able = [name for name in PRESETS if not misfit(PRESETS[name].replace(dataset=some(dataset)))]
     if preset in able:
         return preset
     made = [name for name in able if PRESETS[name].dataset == dataset]
@@ -113,12 +90,15 @@ def preset_for(dataset: str, preset: str) -> str:
 
 
 def keeps_data(preset: str, dataset: str) -> bool:
-    """Whether a preset leaves the data set as it is. Those made for pictures take any; those made for points have sets of
-    their own, which only points of another kind (drawn, say) may replace, and never on the ring and the grid themselves."""
+    """Whether a preset leaves the data set as it is.
+
+    One made for pictures takes any pictures. One made for points has a set of its own: only points that no preset was made
+    for, drawn ones for instance, may replace it.
+    """
     entries, mine = registry.DATASETS, PRESETS[preset].dataset
     if not entries[mine].points:
         return not entries[dataset].points
-    return entries[dataset].points and dataset not in ("ring", "grid") and preset != mine
+    return entries[dataset].points and dataset not in MADE_FOR and preset != mine
 
 
 def overrides(dataset: str, *values: Any) -> dict[str, Any]:
@@ -141,16 +121,16 @@ def wish(controls: Controls, lang: str, values: list[Any]) -> TrainConfig:
 class Settings:
     """The form's components. `inputs` are the ones whose values make a config: preset, the data panel's, then ADVANCED."""
 
-    def __init__(self, t: Callable[[str], Any], controls: Controls, library: Library, lang: gr.Textbox) -> None:
-        groups, name = preset_groups(), next(iter(PRESETS))
+    def __init__(self, t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, lang: gr.Textbox) -> None:
+        groups, name = PRESET_GROUPS, next(iter(PRESETS))
         first = controls.config(name, {})
-        self._controls, self._library = controls, library
+        self._controls, self._library = controls, preview_jobs
 
         def component(field: str, info: bool = True) -> Any:
             return self._component(field, shown(field, getattr(first, field)), t, info)
 
         self.data = DataPanel(t, first, component)
-        view.presets(groups)
+        containers.presets(groups)
         self.preset = gr.Radio([(t(f"presets.{one}.card"), one) for one in groups], value=name, label=t("presets.title"),
                                elem_id="preset", interactive=True)
         self.fields: list[Any] = list(self.data.fields.values())
@@ -203,12 +183,13 @@ class Settings:
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         # The last choice counts: by itself gradio drops one that is made while an earlier one is still being answered.
         last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
-        for event in (self.preset.input, defaults.click):
-            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], **last)
-        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], **last)
-        for component in self.fields:
-            component.input(check, [lang, *self.inputs], self.notice, trigger_mode="always_last",
-                            js=view.TELL_LANGUAGE, **quiet)
+        for event, door in ((self.preset.input, "fill-preset"), (defaults.click, "fill-defaults")):
+            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], api_name=door, **last)
+        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], api_name="follow-dataset",
+                   **last)
+        for name, component in zip(ADVANCED, self.fields, strict=True):
+            component.input(check, [lang, *self.inputs], self.notice, js=containers.TELL_LANGUAGE,
+                            api_name=f"check-{name}", **last)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
         self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._library)
 

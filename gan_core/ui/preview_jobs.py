@@ -52,7 +52,7 @@ class Job:
         self.state, self.sentence, self.fault = "refused", str(fault), fault.told()
 
 
-class Library:
+class PreviewJobs:
     """All jobs of one page. Safe to call from many threads; `who` is a browser's own name for itself."""
 
     def __init__(self, lease: float = LEASE, command: tuple[str, ...] = (sys.executable, "-m", "gan_core.data.preview")) -> None:

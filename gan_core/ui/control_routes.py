@@ -1,0 +1,97 @@
+"""POST control/NAME: what a script of the page asks for without the form: tune, stop, restore, keep a drawing, delete an upload.
+
+A refusal is one sentence in the language that was asked for. What a control means is in `controls`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..data import uploads
+from ..data.types import DataError
+from . import words
+from .controls import Controls, Refusal
+from .doors import CONTROLS, EVENT_BODY
+from .forms import data_panel
+from .json_body import BadBody, read_json
+from .live_routes import PREFIX, QUIET
+from .preview_jobs import PreviewJobs
+
+Body = dict[str, Any]
+
+
+class ControlRoutes:
+    """The handlers of one page. Each takes (body, lang) and returns what the answer holds beside "ok"."""
+
+    def __init__(self, controls: Controls, preview_jobs: PreviewJobs) -> None:
+        self.controls, self.preview_jobs = controls, preview_jobs
+        self.actions: dict[str, Callable[[Body, str], dict[str, Any]]] = {
+            "tune": self.tune, "stop": self.stop, "restore": self.restore, "keep-drawing": self.keep_drawing,
+            "delete-data": self.delete_data}
+
+    def tune(self, body: Body, lang: str) -> dict[str, Any]:
+        """{"run", "changes": {field: value}}: turn knobs; the worker has taken them when this is answered."""
+        self.controls.tune(json.dumps(body.get("changes")), _run(body), lang, labels=True)
+        return {}
+
+    def stop(self, body: Body, lang: str) -> dict[str, Any]:
+        """{"run"}: save and end it, by force where it does not answer."""
+        self.controls.stop(_run(body), lang)
+        return {}
+
+    def restore(self, body: Body, lang: str) -> dict[str, Any]:
+        """{"run"}: back to its best measured state, paused."""
+        self.controls.restore(_run(body), lang)
+        return {}
+
+    def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:
+        """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; of none at all the name is ""."""
+        points = body.get("points")
+        given: list[Any] = points[:data_panel.MOST_DRAWN] if isinstance(points, list) else [None]
+        return {"name": uploads.keep_points(given) if given else ""}
+
+    def delete_data(self, body: Body, lang: str) -> dict[str, Any]:
+        """{"name"} -> {"uploads": [[label, name], ...]}: delete an upload; the others, newest first."""
+        data_panel.delete(self.controls, self.preview_jobs, str(body.get("name", "")), lang)
+        return {"uploads": data_panel.kept(lang)}
+
+    def handler(self, name: str) -> Callable[[Request], Any]:
+        """The route's function for one action: {"ok": true, ...}, or status 4xx with {"message", "title"}."""
+        async def handle(request: Request) -> Response:
+            lang = words.preferred(request.headers.get("accept-language", ""))
+            try:
+                body = await read_json(request, EVENT_BODY)
+                asked = body.get("lang")
+                lang = asked if isinstance(asked, str) and asked in words.LANGUAGES else lang
+                answer = await run_in_threadpool(self.actions[name], body, lang)
+            except BadBody as error:
+                return _refused(error.status, str(error), lang)
+            except Refusal as refusal:
+                return _refused(409, str(refusal), lang)
+            except DataError as error:
+                return _refused(422, words.fault(error.told(), lang, str(error)), lang)
+            return JSONResponse({"ok": True, **answer}, headers=QUIET)
+        return handle
+
+
+def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
+    """What `launch(app_kwargs={"routes": ...})` takes."""
+    made = ControlRoutes(controls, preview_jobs)
+    return [Route(f"{PREFIX}control/{name}", made.handler(name), methods=["POST"]) for name in CONTROLS]
+
+
+def _run(body: Body) -> str:
+    """The id of the run that is meant; "" is the shown one."""
+    run = body.get("run")
+    return run if isinstance(run, str) else ""
+
+
+def _refused(status: int, message: str, lang: str) -> Response:
+    return JSONResponse({"message": message, "title": words.text("errors.title", lang)}, status, headers=QUIET)

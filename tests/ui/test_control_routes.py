@@ -1,0 +1,100 @@
+"""POST control/NAME: a real page and a real worker, asked as the page's scripts ask."""
+
+import json
+import time
+
+import httpx
+import pytest
+from PIL import Image
+
+from gan_core.data import uploads
+from gan_core.runs.run import Run
+from gan_core.ui import words
+from gan_core.ui.app import Playground
+from gan_core.ui.doors import CONTROLS
+
+OURS = {"X-Gan-Page": "1"}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path_factory.mktemp("data")))
+        folder = tmp_path_factory.mktemp("controls") / "runs"
+        folder.mkdir()
+        playground = Playground(folder, threads=1)
+        playground.launch(host="127.0.0.1", quiet=True)
+        yield playground
+        playground.close()
+
+
+@pytest.fixture
+def ask(page):
+    def ask(action, headers=OURS, **body):
+        url = f"{page.demo.local_url}gradio_api/gan/control/{action}"
+        reply = httpx.post(url, json=body, headers=headers, timeout=30)
+        return reply.status_code, reply.json()
+    return ask
+
+
+def refused(key, lang="en", **values):
+    return {"message": words.text(key, lang, **values), "title": words.text("errors.title", lang)}
+
+
+def test_a_run_is_tuned_and_stopped(page, ask):
+    run = page.controls.start(page.controls.config("quick", {"batch_size": 2, "latent_dim": 8, "seed": 3}), "quick")
+    deadline = time.monotonic() + 60
+    while run.status().state != "running":
+        assert time.monotonic() < deadline, run.status()
+        time.sleep(0.02)
+    assert ask("tune", run=run.id, lang="en", changes={"lr_d": 0.0005}) == (200, {"ok": True})
+    assert run.status().tuned == {"lr_d": 0.0005}
+    status, said = ask("tune", run=run.id, lang="fr", changes={"latent_dim": 9})
+    assert (status, said["title"]) == (409, words.text("errors.title", "fr"))
+    assert words.text("fields.latent_dim", "fr") in said["message"]
+    assert ask("restore", run=run.id, lang="fr") == (409, refused("errors.no_best", "fr"))
+    assert ask("stop", run=run.id) == (200, {"ok": True})
+    assert Run.open(run.path).status().state == "stopped" and run.status().checkpoint_step > 0
+    status, said = ask("tune", run=run.id, changes={"lr_d": 0.0005})
+    assert status == 409 and "stopped" in said["message"]
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_what_cannot_be_done_is_said_in_the_language_that_is_asked_for(ask, lang):
+    assert ask("tune", run="nobody", lang=lang, changes={"lr_d": 1}) == (409, refused("errors.unknown_run", lang, name="nobody"))
+    assert ask("restore", run="../x", lang=lang) == (409, refused("errors.unknown_run", lang, name="../x"))
+    assert ask("delete-data", name="../own/x", lang=lang) == (409, refused("data.delete_gone", lang))
+    assert ask("delete-data", headers={**OURS, "Accept-Language": lang}) == (409, refused("data.delete_gone", lang))
+    status, said = ask("keep-drawing", points=[[7, 7]], lang=lang)
+    assert status == 422 and said == refused("fault.drawing_none", lang)
+
+
+def test_a_drawing_is_kept_and_an_upload_deleted(ask, tmp_path):
+    status, said = ask("keep-drawing", points=[[0.1, 0.2], [0.8, 0.9]])
+    assert status == 200 and uploads.points(said["name"]).tolist() == [[0.1, 0.2], [0.8, 0.9]]
+    assert ask("keep-drawing", points=[]) == (200, {"ok": True, "name": ""}), "a pad that was wiped"
+    names = []
+    for value in (1, 2):
+        path = tmp_path / f"farm{'ab'[value - 1]}.png"
+        Image.new("L", (9, 9), value).save(path)
+        names.append(uploads.keep_pictures([path]))
+    status, said = ask("delete-data", name=names[0], lang="en")
+    assert status == 200 and [name for _, name in said["uploads"]] == [names[1]] and "farmb" in said["uploads"][0][0]
+    assert [one.name for one in uploads.kept() if one.kind == "zip"] == [names[1]]
+
+
+@pytest.mark.parametrize("action", CONTROLS)
+def test_no_form_of_another_site_can_press_it(page, ask, action):
+    status, said = ask(action, headers={"Origin": "https://elsewhere.example"})
+    assert status == 403 and "x-gan-page" in said["message"]
+    url = f"{page.demo.local_url}gradio_api/gan/control/{action}"
+    assert httpx.get(url).status_code == 404
+    for body in (b"", b"[]", b"{", b"[" * 9000, b'"x"'):
+        assert httpx.post(url, content=body, headers=OURS).status_code == 422
+
+
+@pytest.mark.parametrize("body", [{"changes": None}, {"changes": []}, {"changes": {}}, {"changes": "x"}, {"run": 7},
+                                  {"lang": ["en"]}, {"run": None, "changes": {"lr_d": 1}, "lang": "de"}])
+def test_values_of_any_kind_are_refused_in_a_sentence(ask, body):
+    status, said = ask("tune", **body)
+    assert status == 409 and said["message"] and json.dumps(said)

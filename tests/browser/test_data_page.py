@@ -81,7 +81,8 @@ def preset(person):
 
 def stopped(person):
     """End what trains, for the next test."""
-    person.page.evaluate("document.getElementById('btn-stop').click()")
+    person.page.evaluate("""() => fetch('gradio_api/gan/control/stop', { method: 'POST', headers: { 'X-Gan-Page': '1' },
+        body: JSON.stringify({ run: ganPlayground.run }) })""")
     person.wait_state("stopped")
 
 

@@ -16,8 +16,9 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.evaluation.evaluator import Evaluator
+from gan_core.runs.metrics import SERIES
 from gan_core.runs.run import Run
-from gan_core.training.trainer import SERIES, Trainer
+from gan_core.training.trainer import Trainer
 from gan_core.worker.recorder import Recorder
 
 ROOT = Path(__file__).parent.parent

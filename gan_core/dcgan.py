@@ -19,8 +19,9 @@ from . import plots, registry
 from .config import PRESETS, TrainConfig
 from .networks.course import course_discriminator, course_generator
 from .runs import checkpoint
+from .runs.metrics import LOSSES, SERIES
 from .training import pixel_range
-from .training.trainer import SERIES, Trainer
+from .training.trainer import Trainer
 
 # What the loss of the course is called in the libraries it may come from.
 CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")
@@ -98,7 +99,7 @@ class DCGAN:
             bar.update()
             if step % 10 == 0 or step == steps - 1:
                 means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
-                bar.set_postfix({name: f"{means[name]:.3f}" for name in ("d_loss", "g_loss")}, refresh=False)
+                bar.set_postfix({name: f"{means[name]:.3f}" for name in LOSSES}, refresh=False)
         return means
 
     def generate(self, z: Any = 16, seed: int = 0) -> np.ndarray:

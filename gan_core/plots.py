@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from .runs.metrics import LOSSES, SERIES
+
 # Okabe & Ito's colours: they stay apart for every kind of colour vision.
-SERIES = {"d_loss": ("discriminator", "#0072B2"), "g_loss": ("generator", "#D55E00"),
-          "d_real": ("real images", "#009E73"), "d_fake": ("generated images", "#CC79A7")}
+LOOKS = dict(zip(SERIES, (("discriminator", "#0072B2"), ("generator", "#D55E00"),
+                          ("real images", "#009E73"), ("generated images", "#CC79A7")), strict=True))
 
 
 class Picture(Figure):
@@ -38,12 +40,12 @@ def draw_curves(history: Mapping[str, Sequence[float | None]], unit: str = "epoc
     figure = Picture(figsize=(7, 5), layout="constrained")
     losses, verdicts = figure.subplots(2, 1, sharex=True)
     for name in drawn:
-        label, colour = SERIES[name]
+        label, colour = LOOKS[name]
         y = np.array([np.nan if v is None else float(v) for v in history[name]])
         x = np.asarray(history["step"]) if len(history.get("step", ())) else np.arange(1, len(y) + 1)
         if len(x) != len(y):
             raise ValueError(f"{name} has {len(y)} values and step {len(x)}; give as many of both.")
-        axes = losses if name.endswith("loss") else verdicts
+        axes = losses if name in LOSSES else verdicts
         axes.plot(x, y, color=colour, label=label, marker="o" if len(y) < 20 else None, markersize=3)
     losses.set_ylabel("loss")
     verdicts.set_ylabel('probability of "real"')

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from ..messages import part
 from ..runs.files import atomic_write
-from ..runs.metrics import MetricsReader
+from ..runs.metrics import SERIES, MetricsReader
 from ..runs.run import Run, RunError
 from ..runs.status import ACTIVE
 
@@ -30,7 +30,7 @@ EVERY = 1.0  # seconds between two looks at the folder
 GROWTH = 1.25  # a picture is told when its step is this many times the last told one's
 CLOSING = 20.0  # seconds that a worker gives its followers to tell the end
 PROJECT = "gan-playground"  # trackio's name for all these runs together
-SERIES = {"d_loss": "loss/discriminator", "g_loss": "loss/generator", "d_real": "believed/real", "d_fake": "believed/fake"}
+NAMES = dict(zip(SERIES, ("loss/discriminator", "loss/generator", "believed/real", "believed/fake"), strict=True))
 
 
 class SinkError(RunError):
@@ -201,7 +201,7 @@ class Follower:
             self.sink.text("marks", f"{mark['kind']} {changes}".strip(), step)
         elif measured is not None:
             self.sink.numbers({f"quality/{name}": value for name, value in measured.items()}, step, t)
-        elif values := {SERIES[name]: record[name] for name in SERIES if record.get(name) is not None}:
+        elif values := {NAMES[name]: record[name] for name in SERIES if record.get(name) is not None}:
             self.sink.numbers(values, step, t)
 
 

@@ -10,6 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+LOSSES = ("d_loss", "g_loss")
+SERIES = (*LOSSES, "d_real", "d_fake")  # the last two: the mean probability of "real" that D gives to real and to fake pictures
+
 
 class MetricsReader:
     """Follows a run's metrics across worker lives without reading a line twice."""

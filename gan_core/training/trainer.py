@@ -27,7 +27,6 @@ from .batches import Batches, Labels
 from .setup import MOMENTS, frozen_statistics, play
 
 Metrics = dict[str, torch.Tensor]
-SERIES = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
 EMA_RAMP = 0.05  # early on the average reaches back this share of the run, as in StyleGAN2-ADA [2006.06676]
 
 

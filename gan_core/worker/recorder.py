@@ -19,9 +19,10 @@ from ..networks.layers import plain_state
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST
 from ..runs.frames import Frame, kept_frames
+from ..runs.metrics import SERIES
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
-from ..training.trainer import SERIES, Trainer
+from ..training.trainer import Trainer
 
 ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `columns_for`
 MOST_CLASSES = 16  # that have columns of their own; of more the grid shows the first 64 in turn

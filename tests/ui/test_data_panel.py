@@ -186,7 +186,7 @@ def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     ("folder:/", "A folder", "Un dossier"),
     ("drawn:0123", "Drawn by hand", "Dessinés à la main"), ("moon\n", "moon", "moon"), ("", "", "")])
 def test_a_data_set_is_called_by_its_own_name(dataset, en, fr):
-    assert [data_panel.called(dataset, lang) for lang in ("en", "fr")] == [en, fr]
+    assert [words.dataset(dataset, lang) for lang in ("en", "fr")] == [en, fr]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import math
 import re
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ..metrics import SERIES
 from ..status import SCHEMA, Status
 from .address import RemoteError
 
@@ -134,7 +135,7 @@ def _sound(record: dict[str, Any]) -> bool:
             sound = isinstance(changes, dict) and isinstance(value.get("kind"), str) and all(
                 isinstance(pair, list) and len(pair) == 2 for pair in changes.values())
         else:
-            sound = name not in ("t", "d_loss", "g_loss", "d_real", "d_fake") or _number(value)
+            sound = name not in ("t", *SERIES) or _number(value)
         if not sound:
             return False
     return True

@@ -42,13 +42,6 @@ def name_of(kind: str, categories: list[str] | None, folder: str | None, upload:
     return f"{kind}:{asked[kind]}"
 
 
-def called(dataset: str, lang: str) -> str:
-    """A data set as people call it: "digits" by its words, one's own by the name it came with. web/data/facts.js does so too."""
-    kind = dataset.partition(":")[0]
-    known = words.table(lang).get(f"settings.dataset.{kind}", kind)
-    return " ".join((registry.label(dataset) or known).split())[:60]
-
-
 def some(kind: str) -> str:
     """A data set of this kind, whatever its argument; for asking what networks can take it."""
     entry = registry.DATASETS[kind]

@@ -96,6 +96,7 @@ function coloursButton() {
   };
 }
 
+/** The next of the languages, after the last one the first again. */
 function languageButton() {
   const { languages } = window.ganPage;
   const other = languages[(languages.indexOf(language) + 1) % languages.length];
@@ -104,5 +105,5 @@ function languageButton() {
     remember("gan.language", other);
     location.reload();
   };
-  return h("button", { ...props, onclick: choose }, t("bar.language_other"));
+  return h("button", { ...props, onclick: choose }, other.toUpperCase());
 }

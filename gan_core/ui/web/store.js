@@ -33,8 +33,8 @@ import { append, copied, thinned } from "./lib/series.js";
 /** @type {State} */
 export const store = {
   connection: "connecting", run: null, kind: "none", origin: "", config: null, dataset_label: {}, status: null, controls: {},
-  worker: "none", silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null, history: [],
-  frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [],
+  worker: "none", silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null,
+  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [],
 };
 
 /** @type {{ names: string[], listener: (detail?: any) => void }[]} */

@@ -150,7 +150,7 @@ def test_any_cuts_end_in_the_file_or_in_words(server, path, cuts, ranges, length
 def test_a_server_that_always_cuts_at_the_same_place_is_given_up(server, path):
     server.cut_after, server.ranges = [100_000] * 50, False
     sentence = refused(server.url("it.bin"), path, ASK)
-    assert "cut" in sentence and "0.1 MB, is kept" in sentence and len(server.asked) == 2 and not path.exists()
+    assert "cut" in sentence and "0.1 MB that arrived are kept" in sentence and len(server.asked) == 2 and not path.exists()
 
 
 def test_stopped_before_the_file_got_its_name_nothing_is_fetched_again(server, path, monkeypatch):

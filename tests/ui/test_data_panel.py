@@ -255,7 +255,7 @@ def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(
     told = panel._library.wish("me", config)
     while told["state"] in ("waiting", "working"):
         told = panel._library.look("me")
-    assert told["state"] == "refused" and "hand it in again" in told["sentence"]
+    assert told["state"] == "refused" and "upload it again" in told["sentence"]
     _, notice = panel._delete("fr", farm)
     assert words.text("data.delete_gone", "fr") in notice
 

@@ -1,7 +1,4 @@
-"""Pictures for notebooks and exports: curves and grids as matplotlib figures, without pyplot's global state.
-
-Nothing here trains or reads runs; each function takes plain numbers and returns a Figure that belongs to the caller.
-"""
+"""Curves and grids as matplotlib figures, for notebooks and exports: plain numbers in, a Figure out, no pyplot state."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-# Okabe & Ito's colours: they stay apart for every kind of colour vision.
-SERIES = {"d_loss": ("discriminator", "#0072B2"), "g_loss": ("generator", "#D55E00"),
+# Okabe & Ito's colours, which can be told apart with every kind of colour vision.
+CURVES = {"d_loss": ("discriminator", "#0072B2"), "g_loss": ("generator", "#D55E00"),
           "d_real": ("real images", "#009E73"), "d_fake": ("generated images", "#CC79A7")}
 
 
 class Picture(Figure):
-    """A Figure that a notebook shows by itself, whatever matplotlib backend is in use."""
+    """A Figure that a notebook displays under any matplotlib backend."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -32,13 +29,13 @@ def draw_curves(history: Mapping[str, Sequence[float | None]], unit: str = "epoc
     `history` maps any of d_loss, g_loss, d_real, d_fake to equally long series; "step", if there, is their x axis, else
     they are counted from 1 in `unit`. None and NaN leave gaps. Raises ValueError when there is nothing to draw.
     """
-    drawn = [name for name in SERIES if len(history.get(name, ()))]
+    drawn = [name for name in CURVES if len(history.get(name, ()))]
     if not drawn:
         raise ValueError("there is no history to draw yet; train first.")
     figure = Picture(figsize=(7, 5), layout="constrained")
     losses, verdicts = figure.subplots(2, 1, sharex=True)
     for name in drawn:
-        label, colour = SERIES[name]
+        label, colour = CURVES[name]
         y = np.array([np.nan if v is None else float(v) for v in history[name]])
         x = np.asarray(history["step"]) if len(history.get("step", ())) else np.arange(1, len(y) + 1)
         if len(x) != len(y):

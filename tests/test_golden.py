@@ -59,6 +59,12 @@ def test_every_presets_first_steps_are_computed_as_they_were(preset):
     agree(recording.first_losses(preset), NUMBERS["presets"][preset])
 
 
+def as_before(found: dict, golden: dict) -> dict:
+    """`found` without the fields that were added since: a reader of the old ones does not know them, and need not."""
+    return {name: as_before(value, golden[name]) if name == "data" and isinstance(value, dict) else value
+            for name, value in found.items() if name in golden}
+
+
 def test_no_preset_has_gone():
     assert list(gan_core.PRESETS) == list(NUMBERS["presets"])
 
@@ -67,12 +73,14 @@ def test_no_preset_has_gone():
 def test_whoever_opens_an_old_run_is_sent_the_same_snapshot(name, served):
     page, _, runs = served
     run = runs[name].name if name in runs else "starter-digits"
-    assert recording.snapshot(page, run) == EVENTS["snapshots"][name]
+    found, golden = recording.snapshot(page, run), EVENTS["snapshots"][name]
+    assert [as_before(*pair) for pair in zip(found, golden, strict=True)] == golden
 
 
 def test_a_run_that_grows_is_told_in_the_same_events(served):
     page, folder, runs = served
-    assert recording.told_again(page, runs["ring"], folder) == EVENTS["growing"]
+    found = recording.told_again(page, runs["ring"], folder)
+    assert [as_before(*pair) for pair in zip(found, EVENTS["growing"], strict=True)] == EVENTS["growing"]
 
 
 @pytest.mark.parametrize(("name", "latent_dim", "label"), [("ring", 2, None), ("conditional", 8, 3)])

@@ -91,9 +91,9 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
     fake = Fake(tmp_path)
     fake.step(first)
     follower = integrations.Follower(fake.run, "tensorboard")
-    follower.turn()
+    follower.update()
     if again:
-        follower.sink.close()
+        follower.integration.close()
     fake.step(20 - first)
     for start in starts:
         begin(fake, start)
@@ -101,8 +101,8 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
         fake.step(10)
     if again:
         follower = integrations.Follower(fake.run, "tensorboard")
-    follower.turn()
-    follower.sink.close()
+    follower.update()
+    follower.integration.close()
     found, records = told(fake.run), fake.run.metrics()
     assert [step for step, _ in found["loss/discriminator"]] == [r["step"] for r in records if "d_loss" in r]
     assert found["marks/text_summary"] == [(r["step"], "restore") for r in records if "mark" in r]
@@ -112,11 +112,11 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
 
 def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Fake(tmp_path).run
-    with pytest.raises(integrations.SinkError, match="no log 'wandb'; choose from: tensorboard, trackio"):
+    with pytest.raises(integrations.IntegrationError, match="no log 'wandb'; choose from: tensorboard, trackio"):
         integrations.FollowerProcesses(run, ["tensorboard", "wandb"], pytest.fail)
-    monkeypatch.setitem(integrations.SINKS, "trackio", ("a_package_that_nobody_has", integrations.Trackio))
-    with pytest.raises(integrations.SinkError, match=r"pip install a_package_that_nobody_has$"):
-        integrations.check(["trackio"])
+    monkeypatch.setitem(integrations.INTEGRATIONS, "trackio", ("a_package_that_nobody_has", integrations.Trackio))
+    with pytest.raises(integrations.IntegrationError, match=r"pip install a_package_that_nobody_has$"):
+        integrations.check_available(["trackio"])
 
 
 def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..messages import message
+from ..messages import Message, message
 from ..runs.files import atomic_write
 from ..runs.metrics import MetricsReader
 from ..runs.run import Run, RunError
@@ -33,16 +33,16 @@ PROJECT = "gan-playground"  # trackio's name for all these runs together
 SERIES = {"d_loss": "loss/discriminator", "g_loss": "loss/generator", "d_real": "believed/real", "d_fake": "believed/fake"}
 
 
-class SinkError(RunError):
+class IntegrationError(RunError):
     """A sink that does not exist or is not installed; one sentence."""
 
 
-class Sink(Protocol):
+class Integration(Protocol):
     """Where a run is told. `step` is the training's; `t` its seconds of training."""
 
-    def numbers(self, values: dict[str, float], step: int, t: float) -> None: ...
-    def text(self, tag: str, text: str, step: int) -> None: ...
-    def picture(self, path: Path, step: int) -> None: ...
+    def log_scalars(self, values: dict[str, float], step: int, t: float) -> None: ...
+    def log_text(self, tag: str, text: str, step: int) -> None: ...
+    def log_image(self, path: Path, step: int) -> None: ...
 
     def rewind(self, step: int) -> int:
         """The run went back to this step: forget from there on. Returns the step from which everything is to be told again."""
@@ -64,14 +64,14 @@ class TensorBoard:
         # Its files are named by the second: two within one would be the same file, and are read in the order of their names.
         return SummaryWriter(self._folder, purge_step=purge_step, max_queue=1000, filename_suffix=f".{time.time_ns():020d}")
 
-    def numbers(self, values: dict[str, float], step: int, t: float) -> None:
+    def log_scalars(self, values: dict[str, float], step: int, t: float) -> None:
         for name, value in values.items():
             self._writer.add_scalar(name, value, step, walltime=self._created + t)
 
-    def text(self, tag: str, text: str, step: int) -> None:
+    def log_text(self, tag: str, text: str, step: int) -> None:
         self._writer.add_text(tag, text, step)
 
-    def picture(self, path: Path, step: int) -> None:
+    def log_image(self, path: Path, step: int) -> None:
         import numpy as np
         from PIL import Image
 
@@ -105,15 +105,15 @@ class Trackio:
         return trackio.init(PROJECT, name=self._run.id, config=config, resume="allow", embed=False,
                             auto_log_gpu=False, auto_log_cpu=False)
 
-    def numbers(self, values: dict[str, float], step: int, t: float) -> None:
+    def log_scalars(self, values: dict[str, float], step: int, t: float) -> None:
         self._handle.log({**values, "seconds": t}, step=step)
 
-    def text(self, tag: str, text: str, step: int) -> None:
+    def log_text(self, tag: str, text: str, step: int) -> None:
         import trackio
 
         self._handle.log({tag: trackio.Markdown(text)}, step=step)
 
-    def picture(self, path: Path, step: int) -> None:
+    def log_image(self, path: Path, step: int) -> None:
         import numpy as np
         import trackio
         from PIL import Image
@@ -127,8 +127,8 @@ class Trackio:
 
         self._handle.finish()
         with contextlib.suppress(ValueError):  # no store here
-            for told in trackio.Api().runs(PROJECT):
-                if told.name == self._run.id and told.delete():
+            for earlier in trackio.Api().runs(PROJECT):
+                if earlier.name == self._run.id and earlier.delete():
                     step = -1
         self._handle = self._open()
         return step
@@ -141,68 +141,70 @@ class Trackio:
 
 
 # name -> (what pip installs and Python imports, the sink)
-SINKS: dict[str, tuple[str, Callable[[Run], Sink]]] = {
+INTEGRATIONS: dict[str, tuple[str, Callable[[Run], Integration]]] = {
     "tensorboard": ("tensorboardX", TensorBoard), "trackio": ("trackio", Trackio)}
 
 
-def check(names: Iterable[str]) -> None:
+def check_available(names: Iterable[str]) -> None:
     """Raises SinkError, in a sentence, for a name that is no sink or whose package is not installed."""
     for name in names:
-        if name not in SINKS:
-            raise SinkError(f"There is no log {name!r}; choose from: {', '.join(SINKS)}.")
-        if find_spec(SINKS[name][0]) is None:
-            raise SinkError(f"Logging to {name} needs a package that is not installed here: pip install {SINKS[name][0]}")
+        if name not in INTEGRATIONS:
+            raise IntegrationError(f"There is no log {name!r}; choose from: {', '.join(INTEGRATIONS)}.")
+        if find_spec(INTEGRATIONS[name][0]) is None:
+            raise IntegrationError(f"Logging to {name} needs a package that is not installed here: "
+                                   f"pip install {INTEGRATIONS[name][0]}")
 
 
 class Follower:
     """Tells one sink what a run folder holds, each record once: `logged.json` beside the log says how far it has come."""
 
     def __init__(self, run: Run, name: str) -> None:
-        check([name])
+        check_available([name])
         self.run, self._reader, self._records = run, MetricsReader(run.path), []
         (run.path / name).mkdir(exist_ok=True)
         self._path = run.path / name / "logged.json"
         # Told so far: lives, records of them, the furthest step, the step of the last picture.
-        self.told = {"life": 0, "records": 0, "step": -1, "picture": -1}
+        self.position = {"life": 0, "records": 0, "step": -1, "picture": -1}
         with contextlib.suppress(OSError, ValueError, TypeError):
-            self.told |= {key: int(value) for key, value in json.loads(self._path.read_bytes()).items() if key in self.told}
-        self.sink = SINKS[name][1](run)
-        if not self.told["life"]:
-            self.sink.text("config", "\n".join(f"    {key}: {value}" for key, value in run.info["config"].items()), 0)
+            stored = json.loads(self._path.read_bytes())
+            self.position |= {key: int(value) for key, value in stored.items() if key in self.position}
+        self.integration = INTEGRATIONS[name][1](run)
+        if not self.position["life"]:
+            self.integration.log_text("config", "\n".join(f"    {key}: {value}" for key, value in run.info["config"].items()), 0)
 
-    def turn(self) -> None:
+    def update(self) -> None:
         """Tell what is new."""
-        told = self.told
-        fresh, rewound = self._reader.new()
+        position = self.position
+        fresh, rewound = self._reader.read_new()
         self._records = fresh if rewound else [*self._records, *fresh]
-        begun = [start for life, start in self._reader.starts.items() if life > told["life"]]
-        news = self._records[told["records"]:]
-        if begun and min(begun) < told["step"]:  # some of what was told did not happen
-            step = self.sink.rewind(min(begun))
+        begun = [start for life, start in self._reader.start_steps.items() if life > position["life"]]
+        news = self._records[position["records"]:]
+        if begun and min(begun) < position["step"]:  # some of what was told did not happen
+            step = self.integration.rewind(min(begun))
             news = [record for record in self._records if record["step"] >= step]
-            told |= {"step": step, "picture": max(-1, min(told["picture"], step - 1))}
+            position |= {"step": step, "picture": max(-1, min(position["picture"], step - 1))}
         for record in news:
             self._tell(record)
-            told["step"] = max(told["step"], record["step"])
-        told |= {"records": len(self._records), "life": max(self._reader.starts, default=0)}
+            position["step"] = max(position["step"], record["step"])
+        position |= {"records": len(self._records), "life": max(self._reader.start_steps, default=0)}
         for frame in self.run.frames():
-            if frame.path.suffix == ".png" and frame.step > GROWTH * told["picture"]:
+            if frame.path.suffix == ".png" and frame.step > GROWTH * position["picture"]:
                 with contextlib.suppress(FileNotFoundError):  # thinned meanwhile
-                    self.sink.picture(frame.path, frame.step)
-                    told["picture"] = frame.step
-        self.sink.flush()
-        atomic_write(self._path, json.dumps(told).encode(), durable=False)
+                    self.integration.log_image(frame.path, frame.step)
+                    position["picture"] = frame.step
+        self.integration.flush()
+        atomic_write(self._path, json.dumps(position).encode(), durable=False)
 
     def _tell(self, record: dict[str, Any]) -> None:
         step, t = record["step"], float(record.get("t") or 0.0)
         mark, measured = record.get("mark"), record.get("quality")
         if mark is not None:
             changes = ", ".join(f"{name}: {old} -> {new}" for name, (old, new) in mark["changes"].items())
-            self.sink.text("marks", f"{mark['kind']} {changes}".strip(), step)
+            self.integration.log_text("marks", f"{mark['kind']} {changes}".strip(), step)
         elif measured is not None:
-            self.sink.numbers({f"quality/{name}": value for name, value in measured.items()}, step, t)
+            self.integration.log_scalars({f"quality/{name}": value for name, value in measured.items()}, step, t)
         elif values := {SERIES[name]: record[name] for name in SERIES if record.get(name) is not None}:
-            self.sink.numbers(values, step, t)
+            self.integration.log_scalars(values, step, t)
 
 
 def follow(run: Run, name: str, stop: threading.Event, every: float = EVERY) -> None:
@@ -211,21 +213,21 @@ def follow(run: Run, name: str, stop: threading.Event, every: float = EVERY) -> 
     try:
         while True:
             going = run.status().state in ACTIVE and not stop.is_set()
-            follower.turn()
+            follower.update()
             if not going:
                 return
             stop.wait(every)
     finally:
-        follower.sink.close()
+        follower.integration.close()
 
 
 class FollowerProcesses:
     """The followers of a worker's run, a process each. Start them before training: what is missing raises SinkError here."""
 
-    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[dict[str, Any]], None]) -> None:
-        """notice: told why, as `sentences.part`, from a thread, when a follower fails. Training goes on."""
+    def __init__(self, run: Run, names: Iterable[str], notice: Callable[[Message], None]) -> None:
+        """notice: called with the reason, from a thread, when a follower fails. Training goes on."""
         names = list(dict.fromkeys(names))
-        check(names)
+        check_available(names)
         self._closing, self._notice = False, notice
         command = [sys.executable, "-m", "gan_core.sinks", str(run.path.resolve())]
         self._processes = [subprocess.Popen([*command, name], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -257,7 +259,7 @@ class FollowerProcesses:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gan_core.sinks", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the run's folder")
-    parser.add_argument("log", help=f"where to tell it: {', '.join(SINKS)}")
+    parser.add_argument("log", help=f"where to tell it: {', '.join(INTEGRATIONS)}")
     args = parser.parse_args(argv)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

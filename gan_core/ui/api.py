@@ -17,12 +17,12 @@ import gradio as gr
 from ..config import PRESETS
 from ..runs.run import Run, RunError
 from .controls import Controls, Refusal
-from .latents import Desk, NotReady
+from .latent_service import LatentService, NotReady
 
 MOST_PICTURES = 256
 
 
-def build(controls: Controls, desk: Desk) -> None:
+def build(controls: Controls, latent_service: LatentService) -> None:
     """Register every call; inside the Blocks."""
 
     def start(preset: str, overrides: str) -> dict:
@@ -50,7 +50,7 @@ def build(controls: Controls, desk: Desk) -> None:
 
     def reset() -> dict:
         """End the shown run, saved and kept in the list, and begin a new one with the same settings."""
-        run = controls.shelf.shown()
+        run = controls.catalogue.shown()
         if run is None or run.kind == "starter":
             raise Refusal("empty.run")
         return _status(controls.reset(run.config, run.preset))
@@ -61,7 +61,7 @@ def build(controls: Controls, desk: Desk) -> None:
 
     def state() -> dict:
         """The status of the shown run, with "run", its id; {} where there is no run at all."""
-        run = controls.shelf.shown()
+        run = controls.catalogue.shown()
         return _status(run) if run is not None else {}
 
     async def generate(seed: int, count: int) -> dict:
@@ -70,7 +70,7 @@ def build(controls: Controls, desk: Desk) -> None:
         Answers with {"run", "step", "pictures"}: pictures is a list of count pictures, each rows of grey values 0 to 255; a run
         of 2-D points answers with "points" instead, a list of [x, y].
         """
-        return await _generated(controls, desk, seed, count)
+        return await _generated(controls, latent_service, seed, count)
 
     for call in (start, pause, resume, step, reset, save, *_steering(controls), state, generate):
         gr.api(_told(call), api_name=call.__name__, queue=False)
@@ -93,16 +93,17 @@ def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
     return tune, restore
 
 
-async def _generated(controls: Controls, desk: Desk, seed: int, count: int) -> dict[str, Any]:
-    run = controls.shelf.shown()
+async def _generated(controls: Controls, latent_service: LatentService, seed: int, count: int) -> dict[str, Any]:
+    run = controls.catalogue.shown()
     if run is None:
         raise Refusal("empty.run")
     if not 0 <= seed < 2**31:
         raise Refusal("errors.refused", message=f"seed is {seed}; give a whole number from 0 to 2,147,483,647.")
     if not 1 <= count <= MOST_PICTURES:
         raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MOST_PICTURES}.")
-    await asyncio.to_thread(desk.ready.wait, 30)  # torch is imported after the page answers
-    pictures, points, step = await asyncio.get_running_loop().run_in_executor(desk.pool, desk.generate, run, seed, count)
+    await asyncio.to_thread(latent_service.ready.wait, 30)  # torch is imported after the page answers
+    pictures, points, step = await asyncio.get_running_loop().run_in_executor(latent_service.pool, latent_service.generate, run,
+                                                                              seed, count)
     made = {"points": points} if points else {"pictures": [picture.tolist() for picture in pictures]}
     return {"run": run.id, "step": step, **made}
 

@@ -13,16 +13,17 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ..runs.supervisor import PROJECT, Supervisor
-from . import api, control_routes, exposure, live, runs_tab, train_tab, view, wishes
+from . import api, containers, control_routes, exposure, live_routes, preview_routes, web_files
 from .controls import Controls
-from .data_panel import WISH
+from .forms import runs_tab, train_tab
+from .forms.data_panel import WISH
+from .forms.settings import key, translations
 from .guard import Guard
 from .hub import Hub
-from .latents import Desk
-from .library import Library
+from .latent_service import LatentService
 from .page import Page
-from .settings import key, translations
-from .shelf import Shelf
+from .preview_jobs import PreviewJobs
+from .run_catalogue import RunCatalogue
 
 
 class Playground:
@@ -34,10 +35,10 @@ class Playground:
     def __init__(self, folder: Path, threads: int = 0, defaults: dict[str, Any] | None = None,
                  attach: list[str] | None = None) -> None:
         self.supervisor = Supervisor(folder, threads)
-        self.shelf = Shelf(self.supervisor, PROJECT / "checkpoints")
-        self.controls = Controls(self.shelf, defaults)
-        self.desk, self.library = Desk(), Library()
-        self.hub = Hub(self.shelf, lambda: bool(getattr(getattr(self.demo, "server", None), "should_exit", False)))
+        self.catalogue = RunCatalogue(self.supervisor, PROJECT / "checkpoints")
+        self.controls = Controls(self.catalogue, defaults)
+        self.latent_service, self.preview_jobs = LatentService(), PreviewJobs()
+        self.hub = Hub(self.catalogue, lambda: bool(getattr(getattr(self.demo, "server", None), "should_exit", False)))
         self.i18n = gr.I18n(**translations())
         self.demo = self._build()
         for place in attach or []:
@@ -50,13 +51,13 @@ class Playground:
         with Page(title="GAN Playground", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
             run_box = gr.Textbox(visible=False, elem_id="gan-run-box")
             lang_box = gr.Textbox(visible=False, elem_id="gan-lang-box")
-            view.bar()
+            containers.bar()
             with gr.Tabs(selected="train") as tabs:
                 with gr.Tab(t("tabs.train"), id="train"):
-                    form = train_tab.build(t, self.controls, self.library, run_box, lang_box)
+                    form = train_tab.build(t, self.controls, self.preview_jobs, run_box, lang_box)
                 with gr.Tab(t("tabs.runs"), id="runs") as runs:
                     runs_tab.build(t, self.controls, run_box, lang_box, tabs, runs)
-            api.build(self.controls, self.desk)
+            api.build(self.controls, self.latent_service)
             demo.load(None, form, None, js=WISH, api_name="wish-load", queue=False, api_visibility="private")
         demo.queue(max_size=64)
         return demo
@@ -66,24 +67,25 @@ class Playground:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
         # Strangers are not to look through this machine's folders.
         self.controls.local_paths = not exposure.is_public(host, share)
-        routes = [*live.routes(self.shelf, self.hub, self.desk), *wishes.routes(self.controls, self.library),
-                  *control_routes.routes(self.controls, self.library)]
+        routes = [*live_routes.routes(self.catalogue, self.hub, self.latent_service),
+                  *preview_routes.routes(self.controls, self.preview_jobs),
+                  *control_routes.routes(self.controls, self.preview_jobs), *web_files.routes()]
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
-            prevent_thread_lock=True, theme=view.theme(), i18n=self.i18n, ssr_mode=False,
+            prevent_thread_lock=True, theme=containers.theme(), i18n=self.i18n, ssr_mode=False,
             run_history=False, show_error=True, max_file_size="512mb", state_session_capacity=500, footer_links=[],
-            app_kwargs={"routes": routes, "middleware": [Middleware(Guard), Middleware(view.HeadFirst)]})
+            app_kwargs={"routes": routes, "middleware": [Middleware(Guard), Middleware(containers.HeadFirst)]})
         # Only now that the page answers: what costs seconds of processor time.
         self.supervisor.warm()
-        self.desk.wake()
+        self.latent_service.wake()
 
     def close(self) -> None:
         """Save and stop the active run, end the streams and the server; at most about 7 s."""
         self.hub.closed = True
-        self.shelf.attached.closed.set()
+        self.catalogue.external_runs.closed.set()
         ending = threading.Thread(target=self.demo.close, kwargs={"verbose": False}, daemon=True)
         ending.start()
         self.supervisor.close(timeout=6.0)
-        self.library.close()
-        self.desk.close()
+        self.preview_jobs.close()
+        self.latent_service.close()
         ending.join(1.0)

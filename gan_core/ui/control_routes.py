@@ -16,12 +16,13 @@ from starlette.routing import Route
 
 from ..data import uploads
 from ..data.types import DataError
-from . import data_panel, words
+from . import words
 from .controls import Controls, Refusal
 from .doors import CONTROLS, EVENT_BODY
+from .forms import data_panel
 from .json_body import BadBody, read_json
-from .library import Library
-from .live import PREFIX, QUIET
+from .live_routes import PREFIX, QUIET
+from .preview_jobs import PreviewJobs
 
 Body = dict[str, Any]
 
@@ -29,8 +30,8 @@ Body = dict[str, Any]
 class ControlRoutes:
     """The handlers of one page. Each takes (body, lang) and returns what the answer holds beside "ok"."""
 
-    def __init__(self, controls: Controls, library: Library) -> None:
-        self.controls, self.library = controls, library
+    def __init__(self, controls: Controls, preview_jobs: PreviewJobs) -> None:
+        self.controls, self.preview_jobs = controls, preview_jobs
         self.actions: dict[str, Callable[[Body, str], dict[str, Any]]] = {
             "tune": self.tune, "stop": self.stop, "restore": self.restore, "keep-drawing": self.keep_drawing,
             "delete-data": self.delete_data}
@@ -58,7 +59,7 @@ class ControlRoutes:
 
     def delete_data(self, body: Body, lang: str) -> dict[str, Any]:
         """{"name"} -> {"uploads": [[label, name], ...]}: delete an upload; the others, newest first."""
-        data_panel.delete(self.controls, self.library, str(body.get("name", "")), lang)
+        data_panel.delete(self.controls, self.preview_jobs, str(body.get("name", "")), lang)
         return {"uploads": data_panel.kept(lang)}
 
     def handler(self, name: str) -> Callable[[Request], Any]:
@@ -80,9 +81,9 @@ class ControlRoutes:
         return handle
 
 
-def routes(controls: Controls, library: Library) -> list[Route]:
+def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
     """What `launch(app_kwargs={"routes": ...})` takes."""
-    made = ControlRoutes(controls, library)
+    made = ControlRoutes(controls, preview_jobs)
     return [Route(f"{PREFIX}control/{name}", made.handler(name), methods=["POST"]) for name in CONTROLS]
 
 

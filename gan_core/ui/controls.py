@@ -19,10 +19,10 @@ from ..data import storage
 from ..runs import run as runs
 from ..runs.run import CommandError, Run, RunError
 from ..runs.status import ACTIVE
-from ..runs.supervisor import WorkerBusy, room_for
+from ..runs.supervisor import WorkerBusy, capacity_limit
 from . import words
-from .attached import NoPlace
-from .shelf import Shelf
+from .external_runs import NoPlace
+from .run_catalogue import RunCatalogue
 
 ANSWER = 3.0  # seconds a worker has to answer a command
 BEGIN = 20.0  # seconds a new worker has to begin before its first single step
@@ -42,8 +42,8 @@ class Refusal(Exception):
 class Controls:
     """The controls of one page. `defaults` are config values from the command line (seed, device)."""
 
-    def __init__(self, shelf: Shelf, defaults: dict[str, Any] | None = None) -> None:
-        self.shelf, self.supervisor, self.defaults = shelf, shelf.supervisor, defaults or {}
+    def __init__(self, catalogue: RunCatalogue, defaults: dict[str, Any] | None = None) -> None:
+        self.catalogue, self.supervisor, self.defaults = catalogue, catalogue.supervisor, defaults or {}
         self.local_paths = True  # whether a path of this machine may be named; not where strangers reach the page
 
     def config(self, preset: str, overrides: dict[str, Any], lang: str = "en", labels: bool = False) -> TrainConfig:
@@ -74,7 +74,7 @@ class Controls:
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
-        room = room_for(config.processes, config.device)
+        room = capacity_limit(config.processes, config.device)
         if room is not None:
             raise Refusal(f"errors.processes_{room[0]}", lang, n=config.processes, most=room[1])
         if config.batch_size % config.processes:
@@ -85,7 +85,7 @@ class Controls:
         elif active is not None:
             raise Refusal("errors.busy", lang, name=active.name)
         try:
-            run = Run.create(config, self.shelf.folder, preset=preset)
+            run = Run.create(config, self.catalogue.folder, preset=preset)
         except RunError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
         self._begin(run, paused, lang, new=True)
@@ -122,7 +122,7 @@ class Controls:
 
     def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
         """Single steps of one network or both; with no run to step, of a new one that stays paused."""
-        run = self.shelf.asked(run_id)
+        run = self.catalogue.asked(run_id)
         if run is None or run.kind != "run":
             run = self.start(config, preset, paused=True, lang=lang)
             self._until_begun(run, BEGIN * config.processes)  # each of them imports torch
@@ -181,7 +181,7 @@ class Controls:
             raise Refusal("errors.busy", lang, name=active.name)
         self._refuse_local_life(run, lang)  # before its next checkpoint is chosen
         try:
-            run.use_best()
+            run.restore_best()
         except RunError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
         self._begin(run, True, lang)
@@ -189,7 +189,7 @@ class Controls:
 
     def stop(self, run_id: str = "", lang: str = "en") -> None:
         """End the active worker, by force where it does not answer. A run elsewhere that somebody else trains is only asked."""
-        run = self.shelf.asked(run_id)
+        run = self.catalogue.asked(run_id)
         if run is None or self._is_ours(run):
             self.supervisor.stop(ANSWER)
         else:
@@ -198,21 +198,21 @@ class Controls:
     def _is_ours(self, run: Run) -> bool:
         """Whether the supervisor answers for it: a run of its folder, or one elsewhere that it trains."""
         active = self.supervisor.active()
-        return not self.shelf.is_elsewhere(run) or (active is not None and active.path == run.path)
+        return not self.catalogue.is_elsewhere(run) or (active is not None and active.path == run.path)
 
     def attach(self, text: str, lang: str = "en") -> Run:
         """Open a run, a folder of runs or an address that lies elsewhere; the newest of its runs."""
         if not self.local_paths:
             raise Refusal("errors.attach_shared", lang)
         try:
-            return self.shelf.attached.open(text)[0]
+            return self.catalogue.external_runs.open(text)[0]
         except NoPlace as error:
             raise Refusal(error.key, lang, **error.values) from error
 
     def let_go(self, run_id: str, lang: str = "en") -> None:
         """Take what was opened by hand off the list; nothing is deleted."""
         try:
-            gone = self.local_paths and self.shelf.attached.let_go(run_id)
+            gone = self.local_paths and self.catalogue.external_runs.let_go(run_id)
         except NoPlace as error:
             raise Refusal(error.key, lang, **error.values) from error
         if not gone:
@@ -223,7 +223,7 @@ class Controls:
         if not self.local_paths:
             raise Refusal("data.delete_shared", lang)
         found = []
-        for run in [*self.shelf.own(), *self.shelf.attached.runs()]:
+        for run in [*self.catalogue.own(), *self.catalogue.external_runs.runs()]:
             config = run.info.get("config")
             if run.kind == "run" and isinstance(config, dict) and config.get("dataset") == dataset:
                 status = run.status()
@@ -255,7 +255,7 @@ class Controls:
         return run
 
     def _meant(self, run_id: str, lang: str) -> Run:
-        run = self.shelf.asked(run_id)
+        run = self.catalogue.asked(run_id)
         if run is None:
             raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
         return run

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.routing import compile_path
 
 from .controls import FIELDS
-from .live import PREFIX
+from .live_routes import PREFIX
 
 
 class Role(enum.IntEnum):
@@ -90,6 +90,7 @@ PATHS: dict[tuple[str, str], Door] = {
     ("POST", "/gradio_api/upload"): Door(Role.DRIVER, body=UPLOAD_BODY),
     # Our own routes.
     **{("GET", PREFIX + path): _LOOK for path in ("directions", "seed", "frame", "bokeh.js", "bokeh-api.js", "data/sets")},
+    ("GET", PREFIX + "assets/{version}/{name:path}"): _LOOK,
     ("GET", PREFIX + "stream"): _STREAM,
     ("POST", PREFIX + "z"): Door(Role.WATCHER, body=16 << 10),
     ("POST", PREFIX + "data"): Door(Role.WATCHER, body=64 << 10),

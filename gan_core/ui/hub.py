@@ -10,10 +10,10 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
-from .feed import Event, Feed
-from .shelf import Shelf
+from .run_catalogue import RunCatalogue
+from .run_events import Event, RunEvents
+from .stream_types import Surroundings
 
 TICK = 0.125  # seconds between looks
 QUEUE = 40  # events a slow viewer may lag behind before it is given a fresh snapshot instead
@@ -32,12 +32,12 @@ class Viewer:
 class Hub:
     """All viewers of one server. Its coroutines run in the server's event loop; looks at the disk run in a thread."""
 
-    def __init__(self, shelf: Shelf, should_exit: Callable[[], bool] = lambda: False) -> None:
-        self.shelf, self.should_exit = shelf, should_exit
+    def __init__(self, catalogue: RunCatalogue, should_exit: Callable[[], bool] = lambda: False) -> None:
+        self.catalogue, self.should_exit = catalogue, should_exit
         self.boot = uuid.uuid4().hex[:8]
         self.closed = False
         self._viewers: set[Viewer] = set()
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, RunEvents] = {}
         self._count = 0
         self._task: asyncio.Task[None] | None = None
         self._look_lock = asyncio.Lock()
@@ -82,19 +82,19 @@ class Hub:
                 with contextlib.suppress(asyncio.QueueFull):
                     viewer.queue.put_nowait(None)
 
-    def _look(self, wanted: set[str]) -> dict[str, tuple[Feed, list[Event]]]:
+    def _look(self, wanted: set[str]) -> dict[str, tuple[RunEvents, list[Event]]]:
         """What is new in every run that is wanted: chosen name -> (its feed, events). Runs in a thread."""
-        supervisor = self.shelf.supervisor
+        supervisor = self.catalogue.supervisor
         active = supervisor.active()
-        shown = active or self.shelf.resting()
+        shown = active or self.catalogue.resting()
         worker = "busy" if active is not None else supervisor.spare
-        surroundings: dict[str, Any] = {"worker": worker, "active": active.id if active is not None else None}
-        looked: dict[str, tuple[Feed, list[Event]]] = {}
+        surroundings: Surroundings = {"worker": worker, "active": active.id if active is not None else None}
+        looked: dict[str, tuple[RunEvents, list[Event]]] = {}
         fresh: dict[str, list[Event]] = {}
         for chosen in wanted:
-            run = (self.shelf.find(chosen) if chosen else None) or shown
+            run = (self.catalogue.find(chosen) if chosen else None) or shown
             key = run.id if run is not None else ""
-            feed = self._feeds.pop(key, None) or Feed(run)
+            feed = self._feeds.pop(key, None) or RunEvents(run)
             self._feeds[key] = feed  # the order of the dict is the order of the last look
             if key not in fresh:
                 fresh[key] = list(feed.refresh(surroundings))
@@ -103,7 +103,7 @@ class Hub:
             del self._feeds[key]
         return looked
 
-    def _send(self, looked: dict[str, tuple[Feed, list[Event]]]) -> None:
+    def _send(self, looked: dict[str, tuple[RunEvents, list[Event]]]) -> None:
         """Each event gets its id and its text once, whoever receives it."""
         dressed: dict[int, list[tuple[str, str, str]]] = {}
         for viewer in self._viewers:
@@ -122,7 +122,7 @@ class Hub:
                     viewer.lost = True
                     break
 
-    def _dress(self, feed: Feed, event: Event) -> tuple[str, str, str]:
+    def _dress(self, feed: RunEvents, event: Event) -> tuple[str, str, str]:
         name, text = event
         if name == "snapshot":
             text = self._booted(text)
@@ -132,7 +132,7 @@ class Hub:
     def _booted(self, text: str) -> str:
         return f'{{"boot": {json.dumps(self.boot)}, {text[1:]}'
 
-    def _introduce(self, viewer: Viewer, feed: Feed) -> None:
+    def _introduce(self, viewer: Viewer, feed: RunEvents) -> None:
         while not viewer.queue.empty():
             viewer.queue.get_nowait()
         viewer.run, viewer.lost = feed.id, False

@@ -12,7 +12,7 @@ import pytest
 from conftest import Server
 from PIL import Image
 
-from gan_core.ui.data_panel import called
+from gan_core.ui.forms.data_panel import called
 from gan_core.ui.words import text
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -121,7 +121,7 @@ def test_an_upload_is_shown_with_what_was_left_out_and_its_classes_have_names(pl
     page.locator(".toast-close").click()
     page.locator("#preset input[value=conditional]").check(force=True)
     page.locator("#data-misfit").wait_for(state="hidden")
-    person.until("() => !gan.store.pending")
+    person.until("() => !ganPlayground.store.pending")
     person.start()
     person.until("() => [...document.getElementById('latent-class').options].map(one => one.textContent).join() === 'cat,sheep'")
     person.until("() => [...document.querySelectorAll('.gan-columns span')].map(one => one.textContent).join() === 'cat,sheep'")
@@ -198,8 +198,8 @@ def test_points_are_drawn_by_hand_and_trained_on(place, visit):
     page.mouse.up()
     page.locator("#data-preview canvas").wait_for(state="visible")
     person.start()
-    assert page.evaluate("gan.store.config.dataset").startswith("drawn:")
-    points = np.array(page.evaluate("gan.store.real.points"))
+    assert page.evaluate("ganPlayground.store.config.dataset").startswith("drawn:")
+    points = np.array(page.evaluate("ganPlayground.store.real.points"))
     assert np.corrcoef(points.T)[0, 1] > 0.9, "the line as it was drawn last, upwards to the right"
     assert person.errors == []
     stopped(person)
@@ -227,7 +227,7 @@ def test_doodles_come_with_progress_can_be_given_up_and_a_run_waits_for_them(pla
     shop.go_on.set()
     facts(person, "9,000 pictures, 28 × 28, grey")
     person.start()
-    assert page.evaluate("gan.store.config.dataset") == "quickdraw:sheep" and person.errors == []
+    assert page.evaluate("ganPlayground.store.config.dataset") == "quickdraw:sheep" and person.errors == []
     stopped(person)
     page.click("#dataset input")
     assert page.locator("#dataset li[data-note]", has_text=text("settings.dataset.quickdraw")).get_attribute("data-note") in (
@@ -242,7 +242,7 @@ def test_every_kind_fits_and_axe_finds_nothing(place, visit, width, height, sche
     page = person.page
     for dataset in ("digits", "quickdraw:sheep,cat", "quickdraw", "zip:my-farm-01", "folder:/home/me/sheep/", "folder:C:\\sheep",
                     "drawn:01"):
-        assert page.evaluate("dataset => gan.called(dataset)", dataset) == called(dataset, lang), "as the server says"
+        assert page.evaluate("dataset => ganPlayground.called(dataset)", dataset) == called(dataset, lang), "as the server says"
     for kind in ("quickdraw", "zip", "folder", "spiral", "drawn", "digits"):
         choose(person, kind, lang)
         page.locator(":is(#data-preview > *, #data-preview .gan-work):not([hidden])").first.wait_for()

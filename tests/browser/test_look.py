@@ -87,7 +87,7 @@ def test_numbers_that_grow_move_nothing(standing, visit):
     page.wait_for_selector("#sample-grid img[src]:not([hidden])")
     before = page.evaluate(where)
     page.evaluate("""() => {
-        Object.assign(gan.store.status, { step: 98765432, images: 9876543210, speed: 123456, elapsed: 360000 });
-        gan.emit('status');
+        Object.assign(ganPlayground.store.status, { step: 98765432, images: 9876543210, speed: 123456, elapsed: 360000 });
+        ganPlayground.emit('status');
     }""")
     assert page.evaluate(where) == before

@@ -63,7 +63,8 @@ def held(person) -> None:
     if person.state() == "running":
         person.click("btn-pause")
     person.wait_state("paused")
-    person.until("() => gan.store.frame.seq === gan.store.status.seq && gan.store.latent.live === gan.store.status.live")
+    person.until("() => { const { frame, latent, status } = ganPlayground.store; "
+                 "return frame.seq === status.seq && latent.live === status.live; }")
     person.page.wait_for_timeout(1000)  # points glide to their places, the slider bank's answer comes
 
 
@@ -73,7 +74,7 @@ def test_the_plane_is_live_its_history_is_kept_and_nothing_is_reported_in_the_co
     said = []
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     first = page.evaluate("ganPlayground.frames")
-    person.until("first => ganPlayground.frames > first + 3 && gan.store.history.length > 4", first)
+    person.until("first => ganPlayground.frames > first + 3 && ganPlayground.store.history.length > 4", first)
     page.click("#settings-face [data-key=now]")
     assert page.locator(".gan-reals.points").is_visible() and not page.locator("#sample-grid img").is_visible()
     page.click("#settings-face [data-key=next]")
@@ -104,7 +105,7 @@ def test_every_layer_has_a_switch_that_the_keyboard_reaches_and_the_browser_reme
     held(person)
     for name in LAYERS:
         layer(page, name, False)
-    page.evaluate("gan.emit('driven', null)")  # the ring of the slider bank is no layer
+    page.evaluate("ganPlayground.emit('driven', null)")  # the ring of the slider bank is no layer
     assert set(drawn(page).values()) == {0}
     # What each layer alone puts on the plane: its own colour, and no other.
     for name, colour in (("real", "real"), ("fakes", "gen"), ("arrows", "dis"), ("opinion", "map")):
@@ -170,7 +171,7 @@ def test_who_asked_for_less_motion_sees_each_frame_drawn_once(look):
             drawings += this.canvas.className === 'gan-points';
             return clear.apply(this, area);
         };
-        gan.on('frame driven', () => { window.reasons = (window.reasons || 0) + 1; });
+        ganPlayground.on('frame driven', () => { window.reasons = (window.reasons || 0) + 1; });
     }""")
     person.until("() => window.reasons > 8")
     drawings, reasons = person.page.evaluate("[drawings, reasons]")

@@ -36,8 +36,8 @@ def measured_run(folder, measurements=12, **config):
 
 
 def show(person, run, face="quality"):
-    person.page.evaluate("run => gan.showRun(run)", run.id)
-    person.until("run => gan.store.run === run", run.id)
+    person.page.evaluate("run => ganPlayground.showRun(run)", run.id)
+    person.until("run => ganPlayground.store.run === run", run.id)
     person.page.click(f"#curves-face [data-key={face}]")
 
 
@@ -101,7 +101,7 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     person, other = visit(playground.url), visit(playground.url, locale="fr-FR")
     page = person.page
     # Marks of other kinds may come between: on a busy machine the training changes its number of threads.
-    tuned = "gan.store.marks.filter((mark) => mark.kind === 'tune')"
+    tuned = "ganPlayground.store.marks.filter((mark) => mark.kind === 'tune')"
     person.start()
     for one in (person, other):
         one.page.click("#settings-face [data-key=now]")
@@ -109,7 +109,7 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     page.fill("#knob-lr_d", "0.0005")
     page.keyboard.press("Enter")
     for one in (person, other):
-        one.until(f"() => (gan.store.status.tuned || {{}}).lr_d === 0.0005 && {tuned}.length === 1")
+        one.until(f"() => (ganPlayground.store.status.tuned || {{}}).lr_d === 0.0005 && {tuned}.length === 1")
         one.until("() => document.querySelector('[data-knob=lr_d]').classList.contains('gan-changed')")
     assert other.page.locator("#knob-lr_d").input_value() == "0.0005"
     assert text("knobs.was", "fr", value="0,002") in other.page.locator("[data-knob=lr_d]").inner_text()
@@ -119,13 +119,13 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     assert page.locator("#field-lr_d input").input_value() == "0.002", "the settings of the next run stay as they are"
     page.click("#settings-face [data-key=now]")
     step = page.evaluate(f"{tuned}[0].step")
-    assert step > 0 and not page.evaluate("gan.store.series.step.includes(null)")
+    assert step > 0 and not page.evaluate("ganPlayground.store.series.step.includes(null)")
 
     page.locator("[data-knob=lr_g] input[type=range]").focus()
     page.keyboard.press("ArrowLeft")
-    person.until("() => (gan.store.status.tuned || {}).lr_g < 0.002")
+    person.until("() => (ganPlayground.store.status.tuned || {}).lr_g < 0.002")
     page.locator("[data-knob=lr_d] .gan-back").click()
-    person.until("() => !('lr_d' in gan.store.status.tuned)")
+    person.until("() => !('lr_d' in ganPlayground.store.status.tuned)")
     page.wait_for_selector("[data-knob=lr_d]:not(.gan-changed, .gan-waits)")
 
     page.fill("#knob-batch_size", "0")
@@ -136,7 +136,7 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     assert page.locator("#knob-lr_d").is_enabled(), "a paused run can be tuned before it goes on"
     person.click("btn-reset")
     page.get_by_role("button", name=text("dialog.reset_paused")).click()
-    person.until(f"() => Object.keys(gan.store.status.tuned || {{}}).length === 0 && {tuned}.length === 0")
+    person.until(f"() => Object.keys(ganPlayground.store.status.tuned || {{}}).length === 0 && {tuned}.length === 0")
     assert person.errors == [] and other.errors == []
 
 
@@ -150,22 +150,23 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     page.click("details.gan-fold:has(#knob-measure_share) > summary")
     page.fill("#knob-measure_share", "0.5")  # ten times as often: nobody waits for what this test is not about
     page.keyboard.press("Enter")
-    person.until("() => gan.store.status.best && gan.store.quality.length > 0 && gan.store.floor", seconds=120)
+    person.until("() => { const { status, quality, floor } = ganPlayground.store; "
+                 "return status.best && quality.length > 0 && floor; }", seconds=120)
     person.until("() => document.querySelector('#quality-curves .gan-empty').hidden")
-    best = page.evaluate("gan.store.status.best.step")
+    best = page.evaluate("ganPlayground.store.status.best.step")
     person.until_step(best + 30)
     page.locator("#btn-restore:enabled").click()
     dialog = page.locator("dialog[open]")
     assert "deterministic" in dialog.inner_text()
     page.get_by_role("button", name=text("dialog.cancel")).click()
     assert person.state() == "running"
-    best = page.evaluate("gan.store.status.best.step")
+    best = page.evaluate("ganPlayground.store.status.best.step")
     page.locator("#btn-restore:enabled").click()
     page.get_by_role("button", name=text("dialog.restore_go"), exact=True).click()
     person.wait_state("paused")
-    person.until("() => gan.store.marks.some(mark => mark.kind === 'restore')")
-    assert best <= person.step() and page.evaluate("Math.max(...gan.store.series.step)") <= person.step()
-    assert page.evaluate("gan.store.status.best.step") == person.step()
+    person.until("() => ganPlayground.store.marks.some(mark => mark.kind === 'restore')")
+    assert best <= person.step() and page.evaluate("Math.max(...ganPlayground.store.series.step)") <= person.step()
+    assert page.evaluate("ganPlayground.store.status.best.step") == person.step()
     assert person.errors == []
 
 

@@ -17,7 +17,7 @@ def test_the_page_is_alive_before_anything_is_pressed(standing, visit):
     page = person.page
     page.wait_for_selector("#sample-grid img[src]:not([hidden])")
     assert person.step() > 0, "the starter run is on the page"
-    person.until("() => gan.store.series.step.length > 10")
+    person.until("() => ganPlayground.store.series.step.length > 10")
     page.wait_for_selector("#latent-image[src]:not([hidden])")
     before = page.locator("#latent-image").get_attribute("src")
     slider = page.locator("#latent-sliders input").first
@@ -37,7 +37,7 @@ def test_every_slider_of_raw_z_is_there_and_the_middle_is_zero(standing, visit):
     page = person.page
     page.wait_for_selector("#latent-sliders input")
     page.click("#latent-mode")
-    assert page.locator("#latent-sliders input").count() == page.evaluate("gan.store.latent.latent_dim")
+    assert page.locator("#latent-sliders input").count() == page.evaluate("ganPlayground.store.latent.latent_dim")
     assert any(float(v) for v in page.locator("#latent-sliders input").evaluate_all("all => all.map(one => one.value)"))
     page.click("#latent-middle")
     assert {float(v) for v in page.locator("#latent-sliders input").evaluate_all("all => all.map(one => one.value)")} == {0.0}
@@ -62,7 +62,7 @@ def test_start_pause_step_save_reset(playground, visit):
         assert person.step() == held + i, f"{name} makes one step"
 
     person.click("btn-save")
-    person.until("step => gan.store.status.checkpoint_step === step", held + 3)
+    person.until("step => ganPlayground.store.status.checkpoint_step === step", held + 3)
 
     old = page.evaluate("ganPlayground.run")
     person.click("btn-reset")
@@ -86,7 +86,7 @@ def test_a_bad_number_is_refused_in_words_and_nothing_starts(playground, visit):
         if value == "0":
             person.click("btn-start")
             page.locator(".toast-body").get_by_text("Batch is 0").wait_for()
-            person.until("() => !gan.store.pending")
+            person.until("() => !ganPlayground.store.pending")
             assert person.enabled() == {"btn-start", *ALL_STEPS} and list_runs(playground.folder) == []
             page.locator(".toast-close").click()
     # The preset's own numbers come back by one button, and another preset brings its own.
@@ -157,12 +157,12 @@ def test_keyboard_works_except_where_keys_are_typed(playground, visit):
 def test_reloads_lose_nothing_and_a_second_browser_sees_the_same(playground, visit):
     first = visit(playground.url)
     first.start()
-    first.until("() => gan.store.series.step.length > 3")
-    run, step, points = first.page.evaluate("[ganPlayground.run, ganPlayground.step, gan.store.series.step[0]]")
+    first.until("() => ganPlayground.store.series.step.length > 3")
+    run, step, points = first.page.evaluate("[ganPlayground.run, ganPlayground.step, ganPlayground.store.series.step[0]]")
     for _ in range(5):
         first.page.reload()
         first.wait_state("running", seconds=15)
-        now = first.page.evaluate("[ganPlayground.run, ganPlayground.step, gan.store.series.step[0]]")
+        now = first.page.evaluate("[ganPlayground.run, ganPlayground.step, ganPlayground.store.series.step[0]]")
         assert now[0] == run and now[1] >= step and now[2] == points, "the same run, further on, its whole curve"
         step = now[1]
         first.page.wait_for_selector("#sample-grid img[src]:not([hidden])")
@@ -198,10 +198,11 @@ def test_a_killed_worker_is_told_and_resume_goes_on(playground, visit):
     person = visit(playground.url)
     page = person.page
     person.start()
-    saved = page.evaluate("gan.store.status.checkpoint_step")
+    saved = page.evaluate("ganPlayground.store.status.checkpoint_step")
     person.click("btn-save")
-    person.until("saved => gan.store.status.checkpoint_step > saved", saved)
-    saved, run, pid = page.evaluate("[gan.store.status.checkpoint_step, ganPlayground.run, gan.store.status.pid]")
+    person.until("saved => ganPlayground.store.status.checkpoint_step > saved", saved)
+    status = page.evaluate("ganPlayground.store.status")
+    saved, run, pid = status["checkpoint_step"], page.evaluate("ganPlayground.run"), status["pid"]
     os.kill(pid, signal.SIGKILL)
     person.wait_state("failed")
     banner = page.locator(".gan-banner")

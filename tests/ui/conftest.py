@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from gan_core.runs.supervisor import Supervisor
-from gan_core.ui.shelf import Shelf
+from gan_core.ui.run_catalogue import RunCatalogue
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def catalogue(tmp_path: Path) -> RunCatalogue:
     (tmp_path / "runs").mkdir()
     (tmp_path / "shipped").mkdir()
-    return Shelf(Supervisor(tmp_path / "runs", threads=1), tmp_path / "shipped")
+    return RunCatalogue(Supervisor(tmp_path / "runs", threads=1), tmp_path / "shipped")

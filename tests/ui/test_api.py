@@ -70,7 +70,7 @@ def test_the_whole_story_by_its_api_names(page):
     again = client.predict(api_name="/reset")
     assert again["run"] != started["run"]
     until(client, lambda status: status["run"] == again["run"] and status["step"] > 0)
-    runs = {run.id: run for run in list_runs(playground.shelf.folder)}
+    runs = {run.id: run for run in list_runs(playground.catalogue.folder)}
     assert runs[started["run"]].status().state == "stopped" and runs[started["run"]].status().checkpoint_step > 0
     assert runs[again["run"]].config == runs[started["run"]].config
 
@@ -80,10 +80,10 @@ def test_the_whole_story_by_its_api_names(page):
     ("quick", '{"batch_size": 0}', "batch_size is 0; give a whole number from 1"), ("quick", '{"lr_d": "fast"}', "lr_d"),
     ("quick", '{"betas_d": 0.5}', "betas_d"), ("quick", '{"device": "moon"}', "device"), ("quick", "[" * 5000, "JSON")])
 def test_what_cannot_be_started_is_refused_in_words(page, preset, overrides, word):
-    before = len(list_runs(page[0].shelf.folder))
+    before = len(list_runs(page[0].catalogue.folder))
     with pytest.raises(AppError, match=word):
         page[1].predict(preset, overrides, api_name="/start")
-    assert len(list_runs(page[0].shelf.folder)) == before
+    assert len(list_runs(page[0].catalogue.folder)) == before
 
 
 @pytest.mark.parametrize(("args", "word"), [

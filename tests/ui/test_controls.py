@@ -12,9 +12,9 @@ from gan_core.ui.controls import Controls, Refusal
 
 
 @pytest.fixture
-def run(shelf):
+def run(catalogue):
     """A run that says it is paused, by a worker that is this very process and never answers."""
-    run = make_run(shelf.folder, steps=1)
+    run = make_run(catalogue.folder, steps=1)
     status = run.stored_status()
     status.state, status.pid, status.pid_started = "paused", os.getpid(), psutil.Process().create_time()
     run.write_status(status)
@@ -29,8 +29,8 @@ def asked(monkeypatch):
     return sent
 
 
-def test_a_change_reaches_the_worker_of_the_run_that_is_meant(shelf, run, asked):
-    assert Controls(shelf).tune('{"lr_d": 0.0005, "betas_g": [0.5, 0.9]}', run.id).id == run.id
+def test_a_change_reaches_the_worker_of_the_run_that_is_meant(catalogue, run, asked):
+    assert Controls(catalogue).tune('{"lr_d": 0.0005, "betas_g": [0.5, 0.9]}', run.id).id == run.id
     assert asked == [("tune", {"changes": {"lr_d": 0.0005, "betas_g": [0.5, 0.9]}})]
 
 
@@ -42,45 +42,45 @@ def test_a_change_reaches_the_worker_of_the_run_that_is_meant(shelf, run, asked)
     ('{"ema_half_life": 0}', "fr", "Demi-vie de la moyenne (EMA) ne peut pas passer de ou à 0"),
     ('{"wings": 3}', "en", "wings cannot change"), ("{}", "en", "nothing to change"), ("[1]", "en", "nothing to change"),
     ("{", "fr", "rien à changer"), ("[" * 5000, "en", "nothing to change")])
-def test_a_bad_change_is_refused_by_the_labels_people_see_and_sent_to_nobody(shelf, run, asked, changes, lang, said):
+def test_a_bad_change_is_refused_by_the_labels_people_see_and_sent_to_nobody(catalogue, run, asked, changes, lang, said):
     with pytest.raises(Refusal) as caught:
-        Controls(shelf).tune(changes, run.id, lang, labels=True)
+        Controls(catalogue).tune(changes, run.id, lang, labels=True)
     assert said in str(caught.value) and asked == []
 
 
-def test_programs_are_told_by_the_fields_own_names(shelf, run, asked):
+def test_programs_are_told_by_the_fields_own_names(catalogue, run, asked):
     with pytest.raises(Refusal, match=r"lr_d is 7; give a number from 0 to 1\."):
-        Controls(shelf).tune('{"lr_d": 7}')
+        Controls(catalogue).tune('{"lr_d": 7}')
 
 
-def test_a_run_that_was_tuned_is_checked_as_it_is_now(shelf, run, asked):
+def test_a_run_that_was_tuned_is_checked_as_it_is_now(catalogue, run, asked):
     status = run.stored_status()
     status.tuned = {"ema_half_life": 100.0}
     run.write_status(status)
-    Controls(shelf).tune('{"ema_half_life": 50}', run.id)
+    Controls(catalogue).tune('{"ema_half_life": 50}', run.id)
     assert asked[0][1] == {"changes": {"ema_half_life": 50}}
 
 
 @pytest.mark.parametrize(("state", "kind"), [("finished", "run"), ("stopped", "run"), ("failed", "run"), ("finished", "starter")])
 @pytest.mark.parametrize("lang", words.LANGUAGES)
-def test_only_a_run_that_trains_can_be_tuned_and_only_one_with_a_best_taken_back(shelf, asked, state, kind, lang):
-    run = make_run(shelf.folder if kind == "run" else shelf.folder.parent / "shipped", kind=kind, steps=1, state=state)
+def test_only_a_run_that_trains_can_be_tuned_and_only_one_with_a_best_taken_back(catalogue, asked, state, kind, lang):
+    run = make_run(catalogue.folder if kind == "run" else catalogue.folder.parent / "shipped", kind=kind, steps=1, state=state)
     now = words.text(f"states.{'starter' if kind == 'starter' else state}", lang).lower()
     with pytest.raises(Refusal) as caught:
-        Controls(shelf).tune('{"lr_d": 0.1}', run.id, lang)
+        Controls(catalogue).tune('{"lr_d": 0.1}', run.id, lang)
     assert str(caught.value) == words.text("errors.not_now", lang, state=now)
     with pytest.raises(Refusal) as caught:
-        Controls(shelf).restore(run.id, lang)
+        Controls(catalogue).restore(run.id, lang)
     said = words.text("errors.not_now", lang, state=now) if kind == "starter" else words.text("errors.no_best", lang)
     assert str(caught.value) == said
     assert asked == []
 
 
-def test_an_unknown_run_is_said_to_be_unknown(shelf):
+def test_an_unknown_run_is_said_to_be_unknown(catalogue):
     with pytest.raises(Refusal, match="no run called nobody"):
-        Controls(shelf).tune('{"lr_d": 0.1}', "nobody")
+        Controls(catalogue).tune('{"lr_d": 0.1}', "nobody")
     with pytest.raises(Refusal):
-        Controls(shelf).restore()
+        Controls(catalogue).restore()
 
 
 def best_of(run, state):
@@ -92,24 +92,24 @@ def best_of(run, state):
     run.write_status(status)
 
 
-def test_the_way_back_is_the_workers_where_one_lives(shelf, run, asked):
+def test_the_way_back_is_the_workers_where_one_lives(catalogue, run, asked):
     best_of(run, "paused")
-    assert Controls(shelf).restore(run.id).id == run.id and asked == [("restore", {})]
+    assert Controls(catalogue).restore(run.id).id == run.id and asked == [("restore", {})]
 
 
-def test_an_ended_run_begins_a_new_life_paused_at_its_best(shelf, run, asked, monkeypatch):
+def test_an_ended_run_begins_a_new_life_paused_at_its_best(catalogue, run, asked, monkeypatch):
     best_of(run, "stopped")
     with pytest.raises(Refusal, match="best checkpoint"):
-        Controls(shelf).restore(run.id)  # the status says so, but the file is gone
+        Controls(catalogue).restore(run.id)  # the status says so, but the file is gone
     begun = []
-    monkeypatch.setattr(Run, "use_best", lambda self: 1)
-    monkeypatch.setattr(shelf.supervisor, "start", lambda run, paused: begun.append((run.id, paused)))
-    assert Controls(shelf).restore(run.id).id == run.id and begun == [(run.id, True)] and asked == []
+    monkeypatch.setattr(Run, "restore_best", lambda self: 1)
+    monkeypatch.setattr(catalogue.supervisor, "start", lambda run, paused: begun.append((run.id, paused)))
+    assert Controls(catalogue).restore(run.id).id == run.id and begun == [(run.id, True)] and asked == []
 
 
-def test_nobody_is_taken_back_while_another_trains(shelf, run, monkeypatch):
+def test_nobody_is_taken_back_while_another_trains(catalogue, run, monkeypatch):
     best_of(run, "stopped")
-    monkeypatch.setattr(Run, "use_best", lambda self: pytest.fail("its checkpoints were touched"))
-    monkeypatch.setattr(shelf.supervisor, "active", lambda: make_run(shelf.folder, steps=1))
+    monkeypatch.setattr(Run, "restore_best", lambda self: pytest.fail("its checkpoints were touched"))
+    monkeypatch.setattr(catalogue.supervisor, "active", lambda: make_run(catalogue.folder, steps=1))
     with pytest.raises(Refusal, match="training already"):
-        Controls(shelf).restore(run.id)
+        Controls(catalogue).restore(run.id)

@@ -16,9 +16,10 @@ from gan_core.data import quickdraw, storage, uploads
 from gan_core.data.reading import archive
 from gan_core.data.types import DataError, DataRequest
 from gan_core.runs.run import Run, Status
-from gan_core.ui import data_panel, settings, wishes, words
+from gan_core.ui import preview_routes, words
 from gan_core.ui.controls import Controls, Refusal
-from gan_core.ui.library import Library
+from gan_core.ui.forms import data_panel, settings
+from gan_core.ui.preview_jobs import PreviewJobs
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def data(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def page(shelf, data):
-    library = Library()
-    yield TestClient(Starlette(routes=wishes.routes(Controls(shelf), library)))
-    library.close()
+def page(catalogue, data):
+    preview_jobs = PreviewJobs()
+    yield TestClient(Starlette(routes=preview_routes.routes(Controls(catalogue), preview_jobs)))
+    preview_jobs.close()
 
 
 def values(preset="quick", kind="digits", categories=("sheep",), folder="", kept=None, drawn="", **fields):
@@ -160,8 +161,8 @@ def test_an_upload_and_a_drawing_are_refused_in_the_page_s_language(data, tmp_pa
         assert "Le dessin n’est pas une liste de points" in data_panel.DataPanel._drawn(None, "fr", bad)[1]
 
 
-def test_a_page_that_strangers_can_open_names_no_folders(shelf):
-    controls = Controls(shelf)
+def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
+    controls = Controls(catalogue)
     assert controls.config("quick", {"dataset": "folder:/x"}).dataset == "folder:/x"
     controls.local_paths = False
     for lang in words.LANGUAGES:
@@ -211,31 +212,31 @@ def farm(tmp_path, data):
     return name
 
 
-def learned(shelf, name, state="stopped", checkpoint=5, pid=0, started=0.0):
-    run = Run.create(TrainConfig(dataset=f"zip:{name}"), shelf.folder)
+def learned(catalogue, name, state="stopped", checkpoint=5, pid=0, started=0.0):
+    run = Run.create(TrainConfig(dataset=f"zip:{name}"), catalogue.folder)
     run.write_status(Status(state=state, checkpoint_step=checkpoint, pid=pid, pid_started=started))
     return run
 
 
 @pytest.fixture
-def panel(shelf, data):
+def panel(catalogue, data):
     """The panel's handlers with real controls and a real library, without its components."""
     made = data_panel.DataPanel.__new__(data_panel.DataPanel)
-    made._controls, made._library = Controls(shelf), Library()
+    made._controls, made._library = Controls(catalogue), PreviewJobs()
     yield made
     made._library.close()
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
-def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel, farm, shelf, lang):
-    learned(shelf, farm, checkpoint=-1)  # it has nothing to go on from
-    learned(shelf, "other-0123")
+def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel, farm, catalogue, lang):
+    learned(catalogue, farm, checkpoint=-1)  # it has nothing to go on from
+    learned(catalogue, "other-0123")
     said = json.loads(panel._question(lang, farm)[0])
     assert said["name"] == farm and "my-farm" in said["title"] and said["text"].startswith("3 ")
     assert words.text("data.delete_run", lang) not in said["text"] and "0" + {"en": ".", "fr": ","}[lang] + "1" in said["text"]
-    learned(shelf, farm)
+    learned(catalogue, farm)
     assert words.text("data.delete_run", lang) in json.loads(panel._question(lang, farm)[0])["text"]
-    learned(shelf, farm, "finished")
+    learned(catalogue, farm, "finished")
     assert words.text("data.delete_runs", lang, n=2) in json.loads(panel._question(lang, farm)[0])["text"]
     assert storage.find(f"zip:{farm}") is not None, "asking deletes nothing"
 
@@ -260,9 +261,9 @@ def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(
     assert words.text("data.delete_gone", "fr") in notice
 
 
-def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(panel, farm, shelf):
+def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(panel, farm, catalogue):
     me = psutil.Process()
-    run = learned(shelf, farm, "paused", pid=me.pid, started=me.create_time())
+    run = learned(catalogue, farm, "paused", pid=me.pid, started=me.create_time())
     for handler in (panel._question, panel._delete):
         assert handler("en", farm)[-1] == data_panel.alert(words.text("data.delete_busy", run=run.name))
     run.write_status(Status(state="stopped", checkpoint_step=5))

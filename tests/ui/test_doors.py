@@ -17,7 +17,7 @@ from gan_core.runs.run import list_runs
 from gan_core.ui import doors, words
 from gan_core.ui.app import Playground
 from gan_core.ui.doors import EVENTS, PATHS, SHUT, Role
-from gan_core.ui.live import PREFIX
+from gan_core.ui.live_routes import PREFIX
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_the_number_in_the_body_counts_and_not_the_name_in_the_path(page, http, 
         if name in ("start", "pause"):
             said = run(http, "state", name, page, ["nothing", "{}"][:len(data)], **{"X-Gan-Key": "key"}).json()["error"]
             assert said and said != words.text("errors.no_role")
-    assert list_runs(page.shelf.folder) == []
+    assert list_runs(page.catalogue.folder) == []
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(key for key, door in PATHS.items() if door.role > Role.WATCHER))

@@ -6,7 +6,7 @@ import pytest
 
 from gan_core.ui import doors, guard
 from gan_core.ui.guard import Guard
-from gan_core.ui.live import PREFIX
+from gan_core.ui.live_routes import PREFIX
 
 STREAM, LOOK, UPLOAD = ("GET", f"{PREFIX}stream"), ("GET", "/config"), ("POST", "/gradio_api/upload")
 

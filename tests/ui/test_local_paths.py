@@ -20,9 +20,10 @@ from gan_core.data.download import Unreachable
 from gan_core.data.types import DataError
 from gan_core.runs.run import Run, list_runs
 from gan_core.runs.status import ACTIVE
-from gan_core.ui import settings, words
+from gan_core.ui import words
 from gan_core.ui.app import Playground
 from gan_core.ui.controls import Controls, Refusal
+from gan_core.ui.forms import settings
 
 HEADERS = {"X-Gan-Page": "1"}
 SMALL = {"batch_size": 2, "latent_dim": 8, "threads": 1}
@@ -169,7 +170,7 @@ def test_no_data_set_shows_a_stranger_what_lies_outside(public, outside, kind):
     for name in spellings(kind, outside)[:2] if kind in ("quickdraw", "drawn") else ():
         told = preview(public, name)
         assert told["state"] == "refused" and "preview" not in told, name
-    assert list_runs(public.shelf.folder) == []
+    assert list_runs(public.catalogue.folder) == []
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
@@ -182,12 +183,13 @@ def test_the_form_and_its_preview_refuse_a_path_in_the_page_s_language(public, o
         assert failed and said == sentence, button
         said, failed = event(public, f"button-{button}", "", lang, *form(f"zip:{outside / 'mine.zip'}"))
         assert failed, "gradio itself takes no upload that is not in its list"
-    assert list_runs(public.shelf.folder) == []
+    assert list_runs(public.catalogue.folder) == []
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
 def test_a_run_on_a_path_is_begun_again_by_no_door(public, outside, kind):
-    run = make_run(public.shelf.folder, state="stopped", dataset=f"{kind}:{outside / 'mine'}{'.zip' if kind == 'zip' else ''}")
+    dataset = f"{kind}:{outside / 'mine'}{'.zip' if kind == 'zip' else ''}"
+    run = make_run(public.catalogue.folder, state="stopped", dataset=dataset)
     status = run.stored_status()
     status.checkpoint_step, status.best = 3, {"step": 1, "name": "fd", "value": 1.0}
     run.write_status(status)
@@ -199,7 +201,8 @@ def test_a_run_on_a_path_is_begun_again_by_no_door(public, outside, kind):
         assert event(public, name, *data)[1], name
     reply = httpx.post(address(public, "gan/control/restore"), json={"run": run.id, "lang": "fr"}, headers=HEADERS, timeout=30)
     assert (reply.status_code, reply.json()["message"]) == (409, words.text("errors.no_local_life", "fr"))
-    assert (run.path / "status.json").read_bytes() == before and [one.id for one in list_runs(public.shelf.folder)] == [run.id]
+    assert (run.path / "status.json").read_bytes() == before
+    assert [one.id for one in list_runs(public.catalogue.folder)] == [run.id]
     for path in sorted(run.path.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     run.path.rmdir()
@@ -241,7 +244,7 @@ def test_on_this_machine_alone_paths_are_read(private, outside):
         assert told["state"] == "ready" and told["about"]["count"] == 20 and told["preview"].startswith("data:image/png"), name
     page = client(private)
     started = page.predict("quick", json.dumps({"dataset": f"zip:{outside / 'mine.zip'}", **SMALL}), api_name="/start")
-    run = Run.open(private.shelf.folder / started["run"])
+    run = Run.open(private.catalogue.folder / started["run"])
     deadline = time.monotonic() + 120
     while not run.real_path.exists() or run.status().checkpoint_step < 0:
         assert time.monotonic() < deadline and run.status().state in ACTIVE, run.status()
@@ -250,18 +253,18 @@ def test_on_this_machine_alone_paths_are_read(private, outside):
     assert reply.json() == {"ok": True} and run.status().state == "stopped"
     assert page.predict(api_name="/resume")["state"] in ACTIVE
     again = page.predict(api_name="/reset")
-    assert again["run"] != run.id and Run.open(private.shelf.folder / again["run"]).config.dataset == run.config.dataset
+    assert again["run"] != run.id and Run.open(private.catalogue.folder / again["run"]).config.dataset == run.config.dataset
     private.supervisor.stop()
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
-def test_nothing_is_ended_for_a_new_run_that_is_refused(shelf, monkeypatch, kind):
-    controls = Controls(shelf)
+def test_nothing_is_ended_for_a_new_run_that_is_refused(catalogue, monkeypatch, kind):
+    controls = Controls(catalogue)
     config = controls.config("quick", {"dataset": f"{kind}:/x.zip"})
     controls.local_paths = False
     ended = []
-    monkeypatch.setattr(type(shelf.supervisor), "stop", lambda self, *_: ended.append(self))
-    monkeypatch.setattr(type(shelf.supervisor), "active", lambda self: make_run(shelf.folder))
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, *_: ended.append(self))
+    monkeypatch.setattr(type(catalogue.supervisor), "active", lambda self: make_run(catalogue.folder))
     for act in (lambda: controls.start(config, "quick", force=True), lambda: controls.reset(config, "quick")):
         with pytest.raises(Refusal, match=words.text("errors.no_local_paths")[:40]):
             act()

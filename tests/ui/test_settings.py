@@ -5,19 +5,20 @@ from dataclasses import fields
 import pytest
 
 from gan_core.config import LIVE, PRESET_GROUPS, PRESETS, TrainConfig
-from gan_core.ui import knobs, settings, words
+from gan_core.ui import words
 from gan_core.ui.controls import Controls, Refusal
+from gan_core.ui.forms import knobs, settings
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_shown_and_read_back_is_the_preset(preset, shelf):
+def test_a_preset_shown_and_read_back_is_the_preset(preset, catalogue):
     config = PRESETS[preset]
     values = [settings.shown(name, getattr(config, name)) for name in settings.ADVANCED]
-    assert Controls(shelf).config(preset, settings.overrides(config.dataset, *values)) == config
+    assert Controls(catalogue).config(preset, settings.overrides(config.dataset, *values)) == config
 
 
-def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(shelf):
-    controls = Controls(shelf, {"seed": 9, "device": "cpu"})
+def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(catalogue):
+    controls = Controls(catalogue, {"seed": 9, "device": "cpu"})
     assert controls.config("course", {}).seed == 9 and controls.config("course", {}).device == "cpu"
     assert controls.config("course", {"seed": 3}).seed == 3
     assert controls.config("course", {}).replace(seed=0, device="auto") == PRESETS["course"]
@@ -28,10 +29,10 @@ def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(
     ("betas_d", "a, b"), ("betas_g", "0.5, 1.0"), ("betas_g", "1 2 3"), ("ema_half_life", -1), ("device", "moon"),
     ("spectral_norm", 1), ("augment", "all"), ("max_images", "many"), ("max_images", "1.5"), ("max_images", "-3"),
     ("max_images", "\u00b2"), ("max_images", "9" * 5000)])
-def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(shelf, name, value):
+def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(catalogue, name, value):
     values = [value if one == name else settings.shown(one, getattr(TrainConfig(), one)) for one in settings.ADVANCED]
     with pytest.raises(Refusal, match=name) as caught:
-        Controls(shelf).config("quick", settings.overrides("digits", *values))
+        Controls(catalogue).config("quick", settings.overrides("digits", *values))
     assert "give" in str(caught.value) or "choose" in str(caught.value)
 
 
@@ -61,18 +62,18 @@ def test_every_field_says_its_range_in_the_language(lang):
 
 @pytest.mark.parametrize(("lang", "said"), [("en", "Batch is 0; give a whole number from 1 to 4,096."),
                                             ("fr", "Lot vaut 0 ; donnez un nombre entier de 1 à 4\u202f096.")])
-def test_people_are_told_in_their_language_by_the_labels_they_see(shelf, lang, said):
+def test_people_are_told_in_their_language_by_the_labels_they_see(catalogue, lang, said):
     with pytest.raises(Refusal) as caught:
-        Controls(shelf).config("quick", {"batch_size": 0}, lang, labels=True)
+        Controls(catalogue).config("quick", {"batch_size": 0}, lang, labels=True)
     assert str(caught.value) == said.replace("Lot", words.text("fields.batch_size", lang))
 
 
 @pytest.mark.parametrize("name", settings.ADVANCED)
 @pytest.mark.parametrize("value", [None, "", "moon", -1, [1, 2, 3], 1e300])
-def test_every_field_refuses_nonsense_in_every_language(shelf, name, value):
+def test_every_field_refuses_nonsense_in_every_language(catalogue, name, value):
     for lang in words.LANGUAGES:
         with pytest.raises(Refusal, match=words.text(f"fields.{name}", lang).split()[0]):
-            Controls(shelf).config("quick", {name: value}, lang, labels=True)
+            Controls(catalogue).config("quick", {name: value}, lang, labels=True)
 
 
 def test_every_field_stands_in_exactly_one_group():

@@ -1,0 +1,117 @@
+"""The parts of the page that move: their empty containers, and the middleware that writes the head of the page.
+
+Everything that changes while a run trains is drawn by the modules in `web/` from one event stream. This file only hands their
+containers to gradio: it knows no run and puts no user's text in a page.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+
+import gradio as gr
+
+from .theme import theme
+from .web_files import web_files
+
+__all__ = ["HeadFirst", "bar", "call", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real", "samples",
+           "theme"]
+
+# What an event's `js=` puts before the values of its inputs: the run that this browser looks at, and its language.
+TELL = "(run, lang, ...rest) => [ganPage.run, ganPage.language, ...rest]"
+TELL_LANGUAGE = "(lang, ...rest) => [ganPage.language, ...rest]"
+
+
+def call(name: str) -> str:
+    """An event's `js=` that calls one of the functions in `web/page.js` with the values of the event's inputs."""
+    return f"(...values) => {{ ganPage.call('{name}', ...values); return []; }}"
+
+
+class HeadFirst:
+    """ASGI middleware that writes our head into the page: `launch(app_kwargs={"middleware": [Middleware(HeadFirst)]})`.
+
+    `launch(head=...)` adds its tags by a script once gradio has started: too late to choose language and colours.
+    `launch(css=...)` is rewritten by gradio, so that `:root` and `body` miss.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.head = web_files().head().encode()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "").removeprefix(scope.get("root_path", "")).strip("/")
+        if scope["type"] != "http" or scope["method"] != "GET" or path:
+            await self.app(scope, receive, send)
+            return
+        start: dict[str, Any] = {}
+        body = b""
+
+        async def hold(message: dict[str, Any]) -> None:
+            nonlocal body
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            body = body.replace(b"</head>", self.head + b"</head>", 1)
+            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+            await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+            await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, hold)
+
+
+def part(name: str, data: str = "") -> gr.HTML:
+    """An empty container; the part that `web/main.js` lists under this name fills it. `data`: JSON for that part."""
+    # Escaped twice over: html for the browser, and no template marks for gradio's own reading.
+    said = html.escape(data).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
+    given = f' data-{name}="{said}"' if data else ""
+    return gr.HTML(f'<gan-part class="gan-part" data-gan="{name}"{given}></gan-part>', elem_id=f"gan-{name}", js_on_load=None,
+                   apply_default_css=False)
+
+
+def bar() -> gr.HTML:
+    """State, step and facts of the shown run, banners, language and colours."""
+    return part("bar")
+
+
+def flow() -> gr.HTML:
+    """Noise, generator, fake, discriminator, verdict, in one line."""
+    return part("flow")
+
+
+def samples() -> gr.HTML:
+    """The 8x8 grid of fakes with its history."""
+    return part("grid")
+
+
+def real() -> gr.HTML:
+    """A strip of 16 real pictures."""
+    return part("real")
+
+
+def faces() -> gr.HTML:
+    """The switch of the settings card: the next run, or the run that trains now."""
+    return part("faces")
+
+
+def presets(groups: dict[str, str]) -> gr.HTML:
+    """The headings between the presets: name -> group, in the order shown."""
+    return part("presets", json.dumps(groups))
+
+
+def knobs(tables: str) -> gr.HTML:
+    """What can be turned while a run trains; `tables` as `knobs.tables` makes them."""
+    return part("knobs", tables)
+
+
+def curves() -> gr.HTML:
+    """Both losses, and how real the discriminator finds real and generated images; behind them the measures of quality."""
+    return part("curves")
+
+
+def latent() -> gr.HTML:
+    """The slider bank, the image it drives and the discriminator's verdict on it."""
+    return part("latent")

@@ -1,0 +1,153 @@
+"""The live routes under /gradio_api/gan/: the event stream, the sliders' pictures, the history, Bokeh's own scripts.
+
+It turns requests into calls of the hub and the desk and their answers into HTTP; it computes nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import math
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from ..runs.run import Run, RunError
+from .hub import Hub
+from .latent_service import LatentService, NotReady
+from .run_catalogue import RunCatalogue
+
+PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
+LARGEST_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
+PING = 10  # seconds
+QUIET = {"Cache-Control": "no-store"}
+SCRIPTS = {"bokeh.js": "bokeh.min.js", "bokeh-api.js": "bokeh-api.min.js"}
+
+
+class LiveRoutes:
+    """The handlers of one page's routes."""
+
+    def __init__(self, catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> None:
+        self.catalogue, self.hub, self.latent_service = catalogue, hub, latent_service
+
+    async def stream(self, request: Request) -> Response:
+        """Server-sent events: a snapshot at once, then whatever happens."""
+        async def events() -> Any:
+            async for name, text, identity in self.hub.watch(request.query_params.get("run", "")):
+                yield ServerSentEvent(data=text, event=name, id=identity)
+        headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+        return EventSourceResponse(events(), headers=headers, ping=PING,
+                                   ping_message_factory=lambda: ServerSentEvent(comment="ping"))
+
+    async def z(self, request: Request) -> Response:
+        """The picture of one z and the verdict on it; `label`: of which class, where there are classes."""
+        run, psi = self._wanted(request), _number(request, "psi", "1")
+        label = _whole(request, "label") if "label" in request.query_params else None
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_BODY:
+                raise ValueError(f"The body is larger than {LARGEST_BODY:,} bytes; give latent_dim numbers of 4 bytes.")
+        picture, verdict, point, step = await self._at_the_desk(self.latent_service.image, run, body, psi, label)
+        headers = {"X-Gan-Step": str(step), "X-Gan-Run": run.id, "X-Gan-Verdict": f"{verdict:.4f}", **QUIET}
+        if point is not None:
+            headers["X-Gan-Point"] = ",".join(f"{v:.6g}" for v in point)
+        return Response(picture, media_type="image/png", headers=headers)
+
+    async def directions(self, request: Request) -> Response:
+        """Directions of the newest generator, in their places."""
+        found = await self._at_the_desk(self.latent_service.directions, self._wanted(request))
+        return Response(found, media_type="application/json", headers=QUIET)
+
+    async def seed(self, request: Request) -> Response:
+        """z of a seed."""
+        number = _whole(request, "seed")
+        return JSONResponse({"z": await self._at_the_desk(self.latent_service.seed, self._wanted(request), number)},
+                            headers=QUIET)
+
+    async def frame(self, request: Request) -> Response:
+        """One sample grid of the history, or one frame of points."""
+        run, seq = self._wanted(request), request.query_params.get("seq", "")
+        found = next((one for one in run.frames() if str(one.seq) == seq), None)
+        if found is None:
+            raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
+        try:
+            picture = await asyncio.to_thread(found.path.read_bytes)
+        except OSError as error:  # thinned away between the two looks
+            raise LookupError(f"The picture {seq[:20]!r} of this run is not kept any more.") from error
+        kind = "application/json" if found.path.suffix == ".json" else "image/png"
+        return Response(picture, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+
+    async def script(self, request: Request) -> Response:
+        """One of Bokeh's own scripts."""
+        path = _bokeh() / SCRIPTS[request.url.path.rsplit("/", 1)[-1]]
+        return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
+
+    def _wanted(self, request: Request) -> Run:
+        run_id = request.query_params.get("run", "")
+        run = self.catalogue.asked(run_id)
+        if run is None:
+            raise LookupError(f"There is no run called {run_id[:80]!r}." if run_id else "There is no run yet.")
+        return run
+
+    async def _at_the_desk(self, function: Callable[..., Any], *args: Any) -> Any:
+        if not self.latent_service.ready.is_set():
+            raise NotReady("The sliders are waking up; ask again in a moment.")
+        return await asyncio.get_running_loop().run_in_executor(self.latent_service.pool, function, *args)
+
+
+def routes(catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> list[Route]:
+    """What `launch(app_kwargs={"routes": ...})` takes."""
+    live = LiveRoutes(catalogue, hub, latent_service)
+    plain = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
+             **{name: live.script for name in SCRIPTS}}
+    return [*(Route(PREFIX + name, _told(handler), methods=["GET"]) for name, handler in plain.items()),
+            Route(PREFIX + "z", _told(live.z), methods=["POST"])]
+
+
+def _told(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    """Every fault as one sentence with its status."""
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except NotReady as error:
+            return PlainTextResponse(str(error), 503, headers={"Retry-After": "1", **QUIET})
+        except LookupError as error:
+            return PlainTextResponse(str(error.args[0]), 404, headers=QUIET)
+        except RunError as error:
+            return PlainTextResponse(str(error), 404, headers=QUIET)
+        except ValueError as error:
+            return PlainTextResponse(str(error), 422, headers=QUIET)
+    return answer
+
+
+def _number(request: Request, name: str, default: str) -> float:
+    text = request.query_params.get(name, default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {text[:40]!r}; give a number.")
+    return value
+
+
+def _whole(request: Request, name: str) -> int:
+    number = _number(request, name, "0")
+    if number != int(number) or not 0 <= number < 2**31:
+        raise ValueError(f"The {name} must be a whole number from 0 to 2,147,483,647.")
+    return int(number)
+
+
+@cache
+def _bokeh() -> Path:
+    """Bokeh's scripts inside the installed package, found without importing it: no network, no copy."""
+    spec = importlib.util.find_spec("bokeh")
+    assert spec is not None and spec.origin is not None, "bokeh is a requirement"
+    return Path(spec.origin).parent / "server" / "static" / "js"

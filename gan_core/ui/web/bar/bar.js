@@ -1,0 +1,107 @@
+// The bar on top: state, step and facts of the shown run, the banner under it, language and colours.
+import { h, nativeButton, setText, smallButton } from "../dom.js";
+import { clock } from "../lib/numbers.js";
+import { remember } from "../storage.js";
+import { isIn, on, store } from "../store.js";
+import { language, number, t } from "../words.js";
+import { bannerState, noticeKey } from "./banner.js";
+import { machine, machineHelp } from "./machine.js";
+import { pillState } from "./pill.js";
+
+/** @type {import("../mount.js").Part} */
+export function bar(root, signal) {
+  const pill = pillView(), facts = factsView(), notice = noticeView(), colours = coloursButton();
+  root.append(
+    h("div", { class: "gan-bar" }, h("h1", {}, t("bar.title")), pill.element, facts.element, h("span", { class: "gan-space" }),
+      h("div", { class: "gan-row" }, colours.element, languageButton())),
+    notice.element);
+  const draw = () => {
+    pill.draw();
+    facts.draw();
+    notice.draw();
+  };
+  on("snapshot status connection pending page marks", draw, signal);
+  on("colours", colours.draw, signal);
+  draw();
+  colours.draw();
+}
+
+function pillView() {
+  const word = h("span");
+  const element = h("span", { id: "run-state", class: "gan-pill", role: "status", "data-state": "loading" },
+    h("i", { class: "gan-dot" }), word);
+  return {
+    element,
+    draw() {
+      const { name, look, text } = pillState();
+      element.dataset.state = name;
+      element.dataset.look = look;
+      document.documentElement.dataset.look = look;
+      setText(word, text);
+    },
+  };
+}
+
+function factsView() {
+  const step = h("b", { id: "run-step" }, "0"), images = h("b", { class: "w7" }, "0"), speed = h("b", { class: "w5" }, "0");
+  const elapsed = h("b", { class: "w5" }, "00:00"), computer = h("span", { class: "gan-machine" });
+  const element = h("div", { class: "gan-facts", role: "group", "aria-label": t("bar.facts") },
+    h("span", {}, t("bar.step"), " ", step), h("span", { class: "gan-2nd" }, t("bar.images"), " ", images),
+    h("span", {}, speed, " ", t("bar.speed")), h("span", { title: t("bar.elapsed") }, elapsed), computer);
+  return {
+    element,
+    draw() {
+      const status = store.status || /** @type {Partial<Stream.Status>} */ ({});
+      setText(step, number(status.step || 0));
+      setText(images, number(status.images || 0));
+      setText(speed, number(isIn("running", "paused") ? status.speed || 0 : 0));
+      setText(elapsed, clock(status.elapsed));
+      setText(computer, machine(status));
+      const help = machineHelp(status);
+      if (computer.title !== help) computer.title = help;
+    },
+  };
+}
+
+function noticeView() {
+  let dismissed = "";
+  const sentence = h("span");
+  const stop = smallButton(t("banner.stop"), () => nativeButton("btn-stop")?.click(), { hidden: true });
+  const dismiss = smallButton(t("banner.dismiss"), () => { dismissed = noticeKey(); draw(); }, { hidden: true });
+  const element = h("div", { class: "gan-banner", role: "status", hidden: true }, sentence, stop, dismiss);
+  function draw() {
+    const banner = bannerState(dismissed);
+    element.hidden = !banner;
+    element.dataset.look = banner ? banner.look : "";
+    setText(sentence, banner ? banner.text : "");
+    stop.hidden = !(banner?.stop && nativeButton("btn-stop"));
+    dismiss.hidden = !banner?.dismiss;
+  }
+  return { element, draw };
+}
+
+function coloursButton() {
+  const { isDark, paint } = window.ganPage;
+  const element = h("button", { type: "button", class: "gan-btn gan-icon", onclick: () => {
+    remember("gan.theme", isDark() ? "light" : "dark");
+    paint();
+  } }, h("i", { class: "gan-half", "aria-hidden": "true" }));
+  return {
+    element,
+    draw() {
+      element.title = t(isDark() ? "bar.theme_light" : "bar.theme_dark");
+      element.setAttribute("aria-label", element.title);
+    },
+  };
+}
+
+function languageButton() {
+  const { languages } = window.ganPage;
+  const other = languages[(languages.indexOf(language) + 1) % languages.length];
+  const props = { type: "button", class: "gan-btn", id: "gan-language", title: t("bar.language"), lang: other };
+  const choose = () => {
+    remember("gan.language", other);
+    location.reload();
+  };
+  return h("button", { ...props, onclick: choose }, t("bar.language_other"));
+}

@@ -1,0 +1,63 @@
+// BokehJS, loaded once after the first paint, and a bare figure in the page's own colours and numbers. It knows no series.
+import { address } from "../address.js";
+import { h, token } from "../dom.js";
+import { number, short } from "../words.js";
+
+/** @type {Promise<any> | null} */
+let library = null;
+
+/** Bokeh; a failed load may be tried again. */
+export function loadBokeh() {
+  library ||= script("bokeh.js").then(() => script("bokeh-api.js")).then(() => {
+    window.Bokeh.set_log_level("error");
+    return window.Bokeh;
+  }).catch((error) => {
+    library = null;
+    throw error;
+  });
+  return library;
+}
+
+/** @param {string} name @returns {Promise<void>} */
+function script(name) {
+  return new Promise((resolve, reject) => {
+    document.head.append(h("script", { src: address(name), onload: () => resolve(), onerror: () => reject(new Error(name)) }));
+  });
+}
+
+/** A Bokeh model by its name. @param {string} name @param {Record<string, any>} [values] */
+export const model = (name, values = {}) => new (window.Bokeh.Models.get(name))(values);
+
+/**
+ * @param {object} options
+ * @param {number} options.height CSS pixels
+ * @param {boolean} [options.log] whether y is logarithmic
+ * @param {boolean} [options.share] whether the values lie in [0, 1]
+ */
+export function figure({ height, log = false, share = false }) {
+  const p = window.Bokeh.Plotting.figure({
+    height, sizing_mode: "stretch_width", toolbar_location: null, tools: "", y_axis_type: log ? "log" : "linear",
+    output_backend: "canvas", background_fill_color: null, border_fill_color: null, outline_line_color: null,
+    min_border_left: 42, min_border_right: 8, min_border_top: 6, min_border_bottom: 22,
+  });
+  const [below] = p.below, [left] = p.left;
+  for (const axis of [below, left]) {
+    Object.assign(axis, { axis_line_color: null, major_tick_line_color: null, minor_tick_line_color: null,
+      major_label_text_color: token("--mut"), major_label_text_font_size: "11px",
+      major_label_text_font: "system-ui, sans-serif" });
+  }
+  for (const grid of p.center) grid.grid_line_color = grid.dimension === 1 ? token("--line") : null;
+  below.formatter = formatter(number);
+  below.ticker.desired_num_ticks = 5;
+  left.formatter = formatter(short);
+  if (!log) left.ticker.desired_num_ticks = 3;
+  if (share) {
+    p.y_range = model("Range1d", { start: -0.02, end: 1.02 });
+    left.ticker = model("FixedTicker", { ticks: [0, 0.5, 1] });
+  } else Object.assign(p.y_range, { default_span: log ? 1 : 2, range_padding: 0.08, only_visible: true });
+  p.x_range.range_padding = 0.01;
+  return p;
+}
+
+/** Our own numbers, because BokehJS knows only English ones. @param {(tick: number) => string} format */
+const formatter = (format) => model("CustomJSTickFormatter", { args: { format }, code: "return format(tick)" });

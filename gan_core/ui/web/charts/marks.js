@@ -1,0 +1,41 @@
+// Marks: thin lines across a chart where the course of the run was changed, and what they say.
+import { token } from "../dom.js";
+import { store } from "../store.js";
+import { known, number, short, t } from "../words.js";
+import { model } from "./bokeh.js";
+
+const MOST_MARKS = 200; // the newest ones
+
+/** A knob's value as people read it. @param {any} value @returns {string} */
+export function shownValue(value) {
+  if (Array.isArray(value)) return value.map(shownValue).join("; ");
+  if (typeof value === "number") return Math.abs(value) >= 1000 ? number(value) : short(value);
+  if (typeof value === "boolean") return t(value ? "knobs.yes" : "knobs.no");
+  return value === null || value === undefined ? "\u2013" : String(value);
+}
+
+/** What a mark says, one line a change. Going back also turns the knobs back to where they stood. @param {Stream.Mark} mark */
+export function markLines(mark) {
+  const value = (/** @type {string} */ name, /** @type {any} */ one) =>
+    (known(`choices.${name}.${one}`) ? t(`choices.${name}.${one}`) : shownValue(one));
+  const lines = Object.entries(mark.changes || {}).map(([name, [from, to]]) =>
+    t("marks.change", { name: t(`fields.${name}`), from: value(name, from), to: value(name, to) }));
+  if (mark.kind === "restore") return [t("marks.restore"), ...lines];
+  return lines.length ? lines : [t("marks.other")];
+}
+
+export function marksData() {
+  const marks = store.marks.slice(-MOST_MARKS);
+  return { step: marks.map(({ step }) => step),
+    said: marks.map((mark) => [t("marks.at", { step: number(mark.step) }), ...markLines(mark)].join("\n")) };
+}
+
+/** Lines over the whole height; a wider, unseen one beneath makes them easy to point at. @param {any} p the figure */
+export function addMarks(p) {
+  const source = model("ColumnDataSource", { data: marksData() }), x = { field: "step" };
+  const wide = p.vspan(x, { source, line_width: 11, line_alpha: 0 });
+  p.vspan(x, { source, line_width: 1, line_alpha: 0.75, line_color: token("--mut"), line_dash: { value: [2, 2] } });
+  p.add_tools(model("HoverTool", { renderers: [wide], attachment: "above",
+    tooltips: '<div style="white-space:pre-line;max-width:260px">@said</div>' }));
+  return source;
+}

@@ -1,0 +1,37 @@
+// One chart of the curves: each line pale as it is and strong as smoothed.
+import { figure, model } from "../charts/bokeh.js";
+import { addHover } from "../charts/hover.js";
+import { token } from "../dom.js";
+import { t } from "../words.js";
+import { LINES } from "./columns.js";
+
+/** @type {Record<string, string>} */
+const COLOUR = { d_loss: "--dis", g_loss: "--gen", d_real: "--real", d_fake: "--gen" };
+
+/**
+ * `lines`: the two Bokeh lines of each name.
+ * @param {string} kind
+ * @param {any} source
+ * @param {{ log: boolean, hidden: Set<string>, height: number }} options
+ */
+export function curveChart(kind, source, { log, hidden, height }) {
+  const p = figure({ height, log: kind === "losses" && log, share: kind === "beliefs" }), x = { field: "step" };
+  if (kind === "beliefs") {
+    const look = { line_dash: [3, 4], line_color: token("--mut"), line_width: 1 };
+    p.add_layout(model("Span", { location: 0.5, dimension: "width", ...look }));
+  }
+  /** @type {Record<string, any[]>} */
+  const lines = {};
+  for (const name of LINES[kind]) {
+    const line_color = token(COLOUR[name]);
+    lines[name] = [
+      p.line(x, { field: name }, { source, line_color, line_width: 1, line_alpha: 0.28 }),
+      p.line(x, { field: `${name}_smooth` }, { source, line_color, line_width: 2 }),
+    ];
+    for (const line of lines[name]) line.visible = !hidden.has(name);
+  }
+  const anchor = p.line(x, { field: `${LINES[kind][0]}_smooth` }, { source, line_alpha: 0, line_width: 1 });
+  addHover(p, anchor, [[t("curves.step"), "@step{0,0}"], ...LINES[kind].flatMap((name) => /** @type {[string, string][]} */ ([
+    [t(`curves.${name}`), `@${name}_smooth{0.000}`], [t("curves.raw"), `@${name}{0.000}`]]))]);
+  return { p, source, lines };
+}

@@ -1,0 +1,34 @@
+// The data of the curves: what is drawn of the series.
+import { spread } from "../lib/series.js";
+import { smoothed } from "../lib/smoothing.js";
+import { store } from "../store.js";
+
+/** The lines of each chart. @type {Record<string, string[]>} */
+export const LINES = { losses: ["d_loss", "g_loss"], beliefs: ["d_real", "d_fake"] };
+
+const NAMES = Object.values(LINES).flat();
+const MOST_POINTS = 1200; // of a line
+const RECENT = 200; // values whose average the legend shows
+
+/**
+ * Every line as it is and smoothed. On a logarithmic axis a loss of 0 or less has no place.
+ * @param {number} weight of the past
+ * @param {boolean} log
+ */
+export function curveColumns(weight, log) {
+  const { series } = store, keep = spread(series.step.length, MOST_POINTS);
+  /** @type {Record<string, (number | null)[]>} */
+  const data = { step: series.step.filter(keep) };
+  for (const name of NAMES) {
+    const noPlace = (/** @type {number} */ value) => log && name.endsWith("loss") && value <= 0;
+    const values = (series[name] || []).map((value) => (value === null || noPlace(value) ? NaN : value));
+    data[`${name}_smooth`] = smoothed(values, weight).filter(keep);
+    data[name] = values.filter(keep);
+  }
+  return data;
+}
+
+/** The newest smoothed value, undefined before the first. @param {string} name @param {number} weight */
+export function newestSmoothed(name, weight) {
+  return smoothed((store.series[name] || []).filter((value) => value !== null).slice(-RECENT), weight).at(-1);
+}

@@ -1,0 +1,106 @@
+// The losses, and how real the discriminator finds both kinds of pictures.
+import { model } from "../charts/bokeh.js";
+import { ChartStack } from "../charts/stack.js";
+import { h, setText, smallButton } from "../dom.js";
+import { recall, remember } from "../storage.js";
+import { store } from "../store.js";
+import { decimal, t } from "../words.js";
+import { curveChart } from "./chart.js";
+import { LINES, curveColumns, newestSmoothed } from "./columns.js";
+
+const WEIGHT = 0.94; // of the past, in a curve's average, where the browser remembers no other
+
+export class Losses {
+  #hidden = new Set();
+  #log = recall("gan.log") === "1";
+  #weight = rememberedWeight();
+  /** @type {Record<string, HTMLElement>} */
+  #values = {};
+  #stack;
+
+  /** @param {HTMLElement} root @param {AbortSignal} signal */
+  constructor(root, signal) {
+    this.#stack = new ChartStack(root, Object.keys(LINES), {
+      prefix: "curves",
+      make: (kind, height) => {
+        const source = model("ColumnDataSource", { data: this.#columns() }); // a bokeh model lives in one document only
+        return curveChart(kind, source, { log: this.#log, hidden: this.#hidden, height });
+      },
+      draw: (charts) => {
+        this.#drawNumbers();
+        const data = Object.keys(charts).length ? this.#columns() : null;
+        for (const { source } of Object.values(charts)) source.data = data;
+      },
+      empty: () => (store.series.step.length ? "" : t("curves.empty")),
+    }, signal);
+    this.settings = h("div", { class: "gan-row", "data-of": "losses" },
+      smallButton(t("curves.fit"), () => { this.#stack.build(); }),
+      h("label", { class: "gan-row" }, t("curves.smooth"), this.#smoothSlider()),
+      h("label", { class: "gan-row" }, this.#logBox(), t("curves.log")));
+    this.element = h("div", { id: "loss-curves", class: "gan-curves", "data-of": "losses" },
+      this.#legend("losses"), this.#stack.boxes.losses,
+      h("h2", {}, t("curves.beliefs")), this.#legend("beliefs"), this.#stack.boxes.beliefs);
+    this.#drawNumbers();
+  }
+
+  /** There are new values. */
+  ask() {
+    this.#stack.ask();
+  }
+
+  #columns() {
+    return curveColumns(this.#weight, this.#log);
+  }
+
+  #smoothSlider() {
+    const slider = h("input", { type: "range", min: 0, max: 0.98, step: 0.02, "aria-label": t("curves.smooth") });
+    slider.value = String(this.#weight);
+    slider.addEventListener("input", () => {
+      this.#weight = Number(slider.value);
+      remember("gan.smooth", this.#weight);
+      this.#stack.ask();
+    });
+    return slider;
+  }
+
+  #logBox() {
+    const box = h("input", { type: "checkbox" });
+    box.checked = this.#log;
+    box.addEventListener("change", () => {
+      this.#log = box.checked;
+      remember("gan.log", this.#log ? "1" : "0");
+      this.#stack.build();
+    });
+    return box;
+  }
+
+  /** Names with their newest values; each hides its lines. @param {string} kind */
+  #legend(kind) {
+    const keys = LINES[kind].map((name) => {
+      const value = this.#values[name] = h("b", { class: "w4" });
+      const key = h("button", { type: "button", class: `gan-key ${name}`, "aria-pressed": "true", title: t("curves.hide") },
+        h("i"), t(`curves.${name}`), " ", value);
+      key.addEventListener("click", () => {
+        const shown = this.#hidden.delete(name);
+        if (!shown) this.#hidden.add(name);
+        key.setAttribute("aria-pressed", String(shown));
+        for (const line of this.#stack.charts[kind]?.lines[name] ?? []) line.visible = shown;
+      });
+      return key;
+    });
+    const guess = kind === "beliefs" ? h("span", { class: "gan-guess" }, h("i"), t("curves.guessing")) : null;
+    return h("div", { class: "gan-legend" }, ...keys, guess);
+  }
+
+  #drawNumbers() {
+    for (const [name, element] of Object.entries(this.#values)) {
+      const value = newestSmoothed(name, this.#weight);
+      setText(element, value === undefined ? "" : decimal(value, 2));
+    }
+  }
+}
+
+function rememberedWeight() {
+  const weight = Number(recall("gan.smooth") ?? WEIGHT);
+  return weight >= 0 && weight < 1 ? weight : WEIGHT;
+}

@@ -1,0 +1,179 @@
+// The slider bank: z = seed's z + sum of a_k d_k, sent as float32, and the picture and verdict that come back.
+// One request is on its way at a time; when it is back, the newest position is asked for.
+import { h } from "../dom.js";
+import { LatentPoint } from "../lib/latent.js";
+import { playground } from "../playground.js";
+import { emit, isIn, on, store } from "../store.js";
+import { t } from "../words.js";
+import { Bank } from "./bank.js";
+import { DrivenPicture } from "./picture.js";
+import { NotReady, Refused, fetchDirections, fetchPicture, fetchSeed } from "./service.js";
+import { BankSettings } from "./settings.js";
+
+const FIRST_SEED = 7;
+const AGAIN_MS = 1500; // after a picture that could not be shown
+
+/** @type {import("../mount.js").Part} */
+export function latent(root, signal) {
+  new Latent(root, signal);
+}
+
+class Latent {
+  #signal;
+  #point = new LatentPoint();
+  #picture = new DrivenPicture();
+  #bank = new Bank({
+    get: (k) => this.#point.get(k),
+    set: (k, value, when) => {
+      this.#point.set(k, value);
+      this.#ask(when);
+    },
+  }, (dragging) => {
+    this.#dragging = dragging;
+    if (!dragging) this.#refresh();
+  });
+  #settings = new BankSettings({
+    plant: (seed) => { this.#plant(seed); },
+    changed: (when) => this.#ask(when),
+    center: (when) => this.#center(when),
+    toggleRaw: () => {
+      this.#point.toggleRaw();
+      this.#build();
+    },
+  });
+  #seed = FIRST_SEED;
+  /** @type {string | null} whose generator is driven */
+  #run = null;
+  /** @type {{ run: string, version: number } | null} of the directions that the bank has */
+  #source = null;
+  #dragging = false;
+  #busy = false;
+  #requestTime = 0; // when the newest position was taken, 0 if it is on its way already
+  #timer = 0;
+
+  /** @param {HTMLElement} root @param {AbortSignal} signal */
+  constructor(root, signal) {
+    this.#signal = signal;
+    this.#settings.showSeed(this.#seed);
+    root.append(h("div", { class: "gan-latent" }, this.#picture.element,
+      h("div", { class: "gan-desk" }, this.#settings.element, this.#bank.element)));
+    on("frame", () => this.#settings.renameClasses(), signal);
+    on("snapshot latent", () => { this.#refresh(); }, signal);
+    on("status", () => this.#describe(), signal);
+    if (store.connection === "open") this.#refresh();
+  }
+
+  /** A new generator: a new picture at once, new directions only when no hand is on a slider. */
+  async #refresh() {
+    if (!store.run || !store.latent?.live) { this.#blank(); return; }
+    const run = this.#run = store.run;
+    if (!this.#dragging) {
+      try {
+        const reply = await fetchDirections(run);
+        if (this.#run !== run || this.#dragging) return;
+        await this.#adopt(run, reply);
+      } catch (error) {
+        if (this.#run !== run) return;
+        if (error instanceof NotReady) this.#later(error.ms); else this.#blank();
+        return;
+      }
+    }
+    this.#describe();
+    this.#ask();
+  }
+
+  /** @param {string} run @param {Awaited<ReturnType<typeof fetchDirections>>} reply */
+  async #adopt(run, { version, latent_dim, classes, directions }) {
+    this.#settings.showClasses(classes || 0);
+    const other = this.#source?.run !== run;
+    if (!other && this.#source?.version === version && this.#point.dim === latent_dim) return;
+    const changed = this.#point.adopt(directions, latent_dim), fresh = !this.#point.base;
+    if (fresh) this.#point.restart(await fetchSeed(run, this.#seed));
+    this.#source = { run, version };
+    if (other || changed || fresh) this.#build();
+  }
+
+  #build() {
+    this.#bank.build(this.#run, this.#point.count, this.#point.raw);
+    this.#settings.showMode(this.#point.raw);
+    this.#describe();
+  }
+
+  /** No generator to drive. */
+  #blank() {
+    const same = this.#run === store.run;
+    this.#picture.say(t(store.connection === "open" ? "latent.empty" : "empty.server"));
+    this.#picture.showSentence(this.#picture.isEmpty || !store.run || !same);
+    if (same) return;
+    this.#picture.clear();
+    // Sliders of another run's generator stay while this one is about to have its own; nothing jumps at every Start.
+    if (isIn("starting", "running")) return;
+    this.#run = this.#source = null;
+    this.#bank.build(null, 0, this.#point.raw);
+    this.#settings.describe("");
+  }
+
+  #describe() {
+    const { dim, raw, count } = this.#point, many = t(raw ? "latent.raw" : "latent.directions", { n: count });
+    this.#settings.describe(dim ? `${many} \u00b7 ${t(isIn("running") ? "latent.live" : "latent.still")}` : "");
+  }
+
+  /** @param {number} seed */
+  async #plant(seed) {
+    const run = this.#run, when = performance.now();
+    this.#seed = seed;
+    this.#settings.showSeed(seed);
+    const base = run ? await fetchSeed(run, seed).catch(() => null) : null;
+    if (!base || this.#run !== run) return;
+    this.#point.restart(base);
+    this.#bank.draw();
+    this.#ask(when);
+  }
+
+  /** @param {number} when */
+  #center(when) {
+    if (!this.#point.base) return;
+    this.#point.center();
+    this.#bank.draw();
+    this.#ask(when);
+  }
+
+  /** @param {number} [when] the position was taken, for the latency */
+  async #ask(when = performance.now()) {
+    this.#requestTime = when;
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#requestTime && this.#point.base && this.#run && !this.#signal.aborted) {
+      const began = this.#requestTime;
+      this.#requestTime = 0;
+      try {
+        await this.#drive(this.#run, this.#point.z(this.#point.base));
+        playground.sliderLatencyMs = performance.now() - began;
+      } catch (error) {
+        if (error instanceof Refused) this.#complain(error.message);
+        else this.#later(error instanceof NotReady ? error.ms : AGAIN_MS);
+        break;
+      }
+    }
+    this.#busy = false;
+  }
+
+  /** @param {string} run @param {Float32Array} z */
+  async #drive(run, z) {
+    const reply = await fetchPicture(run, z, this.#settings.options);
+    await this.#picture.show(reply);
+    emit("driven", reply.point && { run, point: reply.point });
+  }
+
+  /** @param {number} ms */
+  #later(ms) {
+    if (this.#picture.isEmpty) this.#picture.say(t("latent.waking"));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => { if (this.#source?.run === this.#run) this.#ask(); else this.#refresh(); }, ms);
+  }
+
+  /** @param {string} message */
+  #complain(message) {
+    if (this.#picture.isEmpty) this.#picture.say(t("latent.error", { message }));
+  }
+}

@@ -1,0 +1,29 @@
+// The list beside the plane: what each layer is, and a switch for it.
+import { h } from "../dom.js";
+import { recall, remember } from "../storage.js";
+import { t } from "../words.js";
+
+const LAYERS = /** @type {const} */ (["real", "fakes", "opinion", "arrows", "grid"]); // as listed
+
+/**
+ * `shown`: which layers are switched on, remembered by the browser.
+ * @param {() => void} changed
+ */
+export function layerLegend(changed) {
+  const shown = /** @type {Record<LAYERS[number], boolean>} */ (
+    Object.fromEntries(LAYERS.map((name) => [name, recall(`gan.layer.${name}`) !== "0"])));
+  const element = h("fieldset", { class: "gan-layers" }, h("legend", { class: "gan-hidden" }, t("plane.layers")),
+    ...LAYERS.map((name) => {
+      const box = h("input", { type: "checkbox", id: `layer-${name}`, "aria-describedby": `about-${name}` });
+      box.checked = shown[name];
+      box.addEventListener("change", () => {
+        shown[name] = box.checked;
+        remember(`gan.layer.${name}`, box.checked ? "1" : "0");
+        changed();
+      });
+      return h("div", { class: "gan-layer" }, box, h("i", { class: `gan-mark ${name}`, "aria-hidden": "true" }),
+        h("label", { for: box.id }, t(`plane.${name}`)),
+        h("span", { id: `about-${name}`, class: "gan-about" }, t(`plane.${name}.help`)));
+    }));
+  return { element, shown };
+}

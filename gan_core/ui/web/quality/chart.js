@@ -1,0 +1,41 @@
+// One chart of the measures: the headline with its floor and its best, or the shares.
+import { figure, model } from "../charts/bokeh.js";
+import { addHover } from "../charts/hover.js";
+import { token } from "../dom.js";
+import { t } from "../words.js";
+import { SHARES, bestColumns, floorColumns, measures, qualityColumns } from "./measures.js";
+
+/** @type {Record<string, { colour: string, dash?: number[] }>} */
+const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precision: { colour: "--ink" },
+  recall: { colour: "--mut", dash: [5, 3] } };
+
+/**
+ * `source`, `floor` and `best` are its sources of data.
+ * @param {string} kind "head" or "shares"
+ * @param {number} height
+ */
+export function qualityChart(kind, height) {
+  const head = kind === "head", { first, shares } = measures(), x = { field: "step" }, value = { field: "value" };
+  const p = figure({ height, log: head, share: !head });
+  const [source, floor, best] = [qualityColumns(), floorColumns(), bestColumns()]
+    .map((data) => model("ColumnDataSource", { data }));
+  const line = (/** @type {string} */ field, look = LOOK[field] || { colour: "--gen" }) => {
+    const line_color = token(look.colour);
+    p.line(x, { field }, { source, line_color, line_width: 2, line_dash: { value: look.dash || [] } });
+    p.scatter(x, { field }, { source, size: 5, fill_color: line_color, line_color: null });
+  };
+  if (head) {
+    p.line(x, value, { source: floor, line_color: token("--real"), line_width: 1.5, line_dash: { value: [5, 4] } });
+    line("head", LOOK[first ?? ""]);
+    p.scatter(x, value, { source: best, size: 10, fill_color: token("--card"), line_color: token("--ink"), line_width: 2 });
+  } else {
+    p.line(x, value, { source: floor, line_alpha: 0 }); // both charts over the same steps
+    for (const name of SHARES) line(name);
+  }
+  const anchor = p.line(x, { field: head ? "head" : shares[0] || "head" }, { source, line_alpha: 0, line_width: 1 });
+  /** @type {[string, string][]} */
+  const rows = head ? [[first ? t(`measures.${first}`) : "", "@head{0.0000}"]]
+    : shares.map((name) => [t(`measures.${name}`), `@${name}{0.000}`]);
+  addHover(p, anchor, [[t("curves.step"), "@step{0,0}"], ...rows]);
+  return { p, source, floor, best };
+}

@@ -1,0 +1,61 @@
+// What is known of the measures: which names there are, which one leads, what its values are. It computes no measure.
+import { last } from "../lib/series.js";
+import { store } from "../store.js";
+import { decimal, known, short } from "../words.js";
+
+const HEADLINES = ["fd", "mode_kl", "patches", "swd"]; // lower is better
+export const SHARES = ["coverage", "precision", "recall", "good"]; // in [0, 1]
+
+/** Which names this run's measurements have, and what leads. */
+export function measures() {
+  /** @type {Set<string>} */
+  const names = new Set();
+  for (const record of store.quality) for (const name of Object.keys(record)) if (known(`measures.${name}`)) names.add(name);
+  const best = store.status?.best;
+  const first = best && names.has(best.name) ? best.name : HEADLINES.find((name) => names.has(name)) || [...names].at(0);
+  return { first, shares: SHARES.filter((name) => names.has(name)), names };
+}
+
+/** The newest value; NaN where there is none. A measure may be taken less often than the others. @param {string} name */
+export function newest(name) {
+  return last(store.quality.map((record) => record[name] ?? null)) ?? NaN;
+}
+
+/** @param {string} name @param {number} value */
+export function writtenValue(name, value) {
+  if (!Number.isFinite(value)) return "\u2013";
+  if (SHARES.includes(name)) return decimal(value, 2);
+  return short(name === measures().first ? value : Number(value.toFixed(3)));
+}
+
+/** What real pictures score against each other; null where it is not known. @param {string} [name] */
+export function floorOf(name = "") {
+  const value = store.floor?.[name] ?? 0;
+  return value > 0 ? value : null;
+}
+
+/** @param {Stream.Measurement} record */
+const stepOf = ({ step }) => step ?? 0;
+
+export function qualityColumns() {
+  const records = store.quality, { first = "", names } = measures();
+  /** @type {Record<string, number[]>} */
+  const data = { step: records.map(stepOf) };
+  for (const name of [...SHARES, ...names]) data[name] = records.map((record) => record[name] ?? NaN);
+  data.head = (data[first] || []).map((value) => (value > 0 ? value : NaN)); // on a logarithmic axis
+  return data;
+}
+
+/** The floor as a line over all steps so far. */
+export function floorColumns() {
+  const records = store.quality, value = floorOf(measures().first) ?? NaN;
+  if (!records.length) return { step: [], value: [] };
+  return { step: [0, Math.max(store.status?.step ?? 0, stepOf(records[records.length - 1]))], value: [value, value] };
+}
+
+/** The best measurement so far as a point. */
+export function bestColumns() {
+  const best = store.status?.best;
+  if (!best || best.name !== measures().first || best.value <= 0) return { step: [], value: [] };
+  return { step: [best.step], value: [best.value] };
+}

@@ -1,0 +1,114 @@
+// The measures of the averaged generator over the steps: the headline, the shares below it, and the newest numbers in words.
+import { ChartStack } from "../charts/stack.js";
+import { h, setText } from "../dom.js";
+import { inForce, isIn, store } from "../store.js";
+import { number, short, t } from "../words.js";
+import { qualityChart } from "./chart.js";
+import { bestColumns, floorColumns, floorOf, measures, newest, qualityColumns, writtenValue } from "./measures.js";
+
+const FIRST_S = 0.9; // seconds of one core that a first measurement takes, that of real against real with it
+const SHARE = 0.05; // of the time, where a run says no other
+
+export class Quality {
+  #sentence = h("p", { class: "gan-told", "aria-live": "polite" });
+  #focus = ""; // the measure that one points at
+  /** @type {Record<string, { element: HTMLElement, value: HTMLElement }>} */
+  #keys = {};
+  #floor = h("b");
+  #best = h("b");
+  #floorKey = h("span", { class: "gan-guess gan-floor" }, h("i"), t("quality.floor"), " ", this.#floor);
+  #bestKey = h("span", { class: "gan-bestkey" }, h("i"), t("quality.best"), " ", this.#best);
+  #headLegend = h("div", { class: "gan-legend" });
+  #shareLegend = h("div", { class: "gan-legend" });
+  #rest = h("div", { class: "gan-legend gan-rest" });
+  #shareTitle = h("h2", {}, t("quality.shares"));
+  #shape = ""; // which measures there are
+  #stack;
+
+  /** @param {HTMLElement} root @param {AbortSignal} signal */
+  constructor(root, signal) {
+    this.#stack = new ChartStack(root, ["head", "shares"], {
+      prefix: "quality",
+      make: qualityChart,
+      draw: (charts) => this.#draw(charts),
+      empty: emptySentence,
+    }, signal);
+    this.element = h("div", { id: "quality-curves", class: "gan-curves", "data-of": "quality" },
+      this.#headLegend, this.#stack.boxes.head, this.#shareTitle, this.#shareLegend, this.#stack.boxes.shares, this.#rest,
+      this.#sentence);
+    this.#drawNumbers();
+  }
+
+  /** There are new values. */
+  ask() {
+    this.#stack.ask();
+  }
+
+  /** @param {Record<string, import("../charts/stack.js").Chart>} charts */
+  #draw(charts) {
+    this.#drawNumbers();
+    const data = Object.keys(charts).length ? qualityColumns() : null;
+    for (const { source, floor, best } of Object.values(charts)) {
+      source.data = data;
+      floor.data = floorColumns();
+      best.data = bestColumns();
+    }
+  }
+
+  #drawNumbers() {
+    this.#drawKeys();
+    for (const [name, { value }] of Object.entries(this.#keys)) setText(value, writtenValue(name, newest(name)));
+    const floor = floorOf(measures().first), { step: [step], value: [value] } = bestColumns();
+    this.#floorKey.hidden = floor === null;
+    this.#bestKey.hidden = step === undefined;
+    setText(this.#floor, floor === null ? "" : short(floor));
+    setText(this.#best, step === undefined ? "" : t("quality.best_at", { value: short(value), step: number(step) }));
+    this.#tell(this.#focus);
+  }
+
+  /** When other things are measured: another run, or its first measurement. */
+  #drawKeys() {
+    const { first, shares, names } = measures(), others = [...names].filter((name) => name !== first && !shares.includes(name));
+    this.#shareTitle.hidden = !shares.length;
+    const shape = JSON.stringify([first, shares, others]);
+    if (shape === this.#shape) return;
+    if (this.#shape) this.#stack.build();
+    this.#shape = shape;
+    this.#headLegend.replaceChildren(...(first ? [this.#key(first), this.#floorKey, this.#bestKey] : []));
+    this.#shareLegend.replaceChildren(...shares.map((name) => this.#key(name)));
+    this.#rest.replaceChildren(...others.map((name) => this.#key(name)));
+  }
+
+  /**
+   * A measure's name and number; its sentence is shown below while one points at it or reaches it by Tab.
+   * @param {string} name
+   */
+  #key(name) {
+    if (!this.#keys[name]) {
+      const value = h("b");
+      const element = h("button", { type: "button", class: "gan-key gan-measure", "data-measure": name },
+        h("i"), t(`measures.${name}`), " ", value);
+      for (const event of ["pointerenter", "focus", "click"]) element.addEventListener(event, () => this.#tell(name));
+      for (const event of ["pointerleave", "blur"]) element.addEventListener(event, () => this.#tell(""));
+      this.#keys[name] = { element, value };
+    }
+    return this.#keys[name].element;
+  }
+
+  /** @param {string} focus name of the measure that one points at, "" for the headline */
+  #tell(focus) {
+    this.#focus = focus;
+    const name = focus || measures().first, value = name ? newest(name) : NaN;
+    const sentence = !name || !Number.isFinite(value) ? ""
+      : t("quality.told", { name: t(`measures.${name}`), value: writtenValue(name, value), help: t(`measures.${name}.help`) });
+    setText(this.#sentence, sentence);
+  }
+}
+
+function emptySentence() {
+  if (store.quality.length) return "";
+  const share = store.config ? inForce("measure_share") : 0;
+  if (share === 0) return t("quality.none");
+  const active = store.kind === "run" && isIn("starting", "running", "paused");
+  return active ? t("quality.empty", { n: Math.round(FIRST_S / (share || SHARE)) }) : t("quality.never");
+}

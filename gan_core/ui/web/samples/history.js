@@ -1,0 +1,48 @@
+// The slider over the kept frames of the run, and the button back to the newest.
+import { h, setText } from "../dom.js";
+import { store } from "../store.js";
+import { number, t } from "../words.js";
+
+export class HistorySlider {
+  /** @type {Stream.Kept | null} the frame that is looked at; null: the newest */
+  chosen = null;
+  #slider = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": t("samples.history"), disabled: true });
+  #step = h("span", { class: "gan-at" });
+  #live = h("button", { type: "button", class: "gan-btn gan-small", "aria-pressed": "true" },
+    h("i", { class: "gan-dot" }), t("samples.live"));
+  element = h("span", { class: "gan-scrub" }, this.#step, this.#slider, this.#live);
+  #changed;
+
+  /** @param {() => void} changed */
+  constructor(changed) {
+    this.#changed = changed;
+    this.#slider.addEventListener("input", () => this.#choose());
+    this.#live.addEventListener("click", () => {
+      this.#slider.value = this.#slider.max;
+      this.#choose();
+    });
+  }
+
+  /** @param {number | null} step that is on the page */
+  showStep(step) {
+    setText(this.#step, step === null ? "" : t("samples.at_step", { step: number(step) }));
+  }
+
+  draw() {
+    const { history } = store, chosen = this.chosen, top = Math.max(0, history.length - 1);
+    this.#slider.max = String(top);
+    this.#slider.disabled = top < 1;
+    const place = chosen ? history.findIndex(({ seq }) => seq === chosen.seq) : top;
+    if (document.activeElement !== this.#slider || !chosen) this.#slider.value = String(place < 0 ? top : place);
+    this.#live.setAttribute("aria-pressed", String(!chosen));
+  }
+
+  #choose() {
+    const place = Number(this.#slider.value);
+    this.chosen = place >= store.history.length - 1 ? null : store.history[place];
+    this.#changed();
+    const { step } = this.chosen || store.frame || { step: 0 };
+    this.#slider.setAttribute("aria-valuetext", t("samples.at_step", { step: number(step) }));
+    this.draw();
+  }
+}

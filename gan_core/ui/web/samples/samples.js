@@ -1,0 +1,161 @@
+// The fakes with their history: a grid of pictures, or points on the plane.
+import { address } from "../address.js";
+import { progressWords } from "../data/progress.js";
+import { h, pixelRatio, setText, stacked, swapImage } from "../dom.js";
+import { zoom } from "../lib/zoom.js";
+import { Stage } from "../plane/stage.js";
+import { frameShown } from "../playground.js";
+import { isIn, on, store } from "../store.js";
+import { number, t } from "../words.js";
+import { ClassColumns } from "./columns.js";
+import { HistorySlider } from "./history.js";
+
+const NATIVE = 224; // 8 cells of 28 pixels
+const BORDERS = 4, NAMES = 18; // CSS pixels: of the picture, of the line of class names
+
+/** @typedef {Partial<Stream.Frame> & Stream.Kept & { run: string | null, live: boolean }} FrameRequest a frame to be shown */
+
+/** @type {import("../mount.js").Part} */
+export function samples(root, signal) {
+  new Samples(root, signal);
+}
+
+class Samples {
+  #root;
+  #image = h("img", { class: "gan-fakes", alt: "", width: NATIVE, height: NATIVE, hidden: true, draggable: "false" });
+  #empty = h("p", { class: "gan-empty" }, t("empty.server"));
+  #columns = new ClassColumns();
+  #holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element, this.#image, this.#empty);
+  #caption = h("span");
+  #history = new HistorySlider(() => this.#look());
+  #stage;
+  /** @type {FrameRequest | null} */
+  #request = null;
+  /** @type {FrameRequest | null} */
+  #current = null;
+  #busy = false;
+
+  /** @param {HTMLElement} root @param {AbortSignal} signal */
+  constructor(root, signal) {
+    this.#root = root;
+    this.#stage = new Stage(this.#holder, signal);
+    const caption = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
+    root.append(h("div", { class: "gan-stage" }, this.#holder, h("div", { class: "gan-under" }, caption, this.#history.element)));
+    new ResizeObserver(() => this.#resize()).observe(this.#holder);
+    on("snapshot", () => this.#restart(), signal);
+    on("status connection", () => this.#describe(), signal);
+    on("frame", () => this.#update(), signal);
+    this.#update();
+  }
+
+  #restart() {
+    this.#history.chosen = this.#current = null;
+    if (!store.frame) {
+      this.#image.hidden = true;
+      this.#nameColumns(0);
+      this.#stage.hide();
+      this.#empty.hidden = false;
+      this.#history.showStep(null);
+    }
+    this.#update();
+  }
+
+  #update() {
+    this.#describe();
+    this.#drawHistory();
+    this.#showNewest();
+  }
+
+  #drawHistory() {
+    this.#history.draw();
+    this.#root.classList.toggle("gan-past", Boolean(this.#history.chosen));
+  }
+
+  #showNewest() {
+    const { frame, run } = store, current = this.#current;
+    if (this.#history.chosen || !frame) return;
+    if (current && current.live && current.seq === frame.seq && current.run === run) return;
+    this.#show({ ...frame, run, live: true });
+  }
+
+  /** Somebody has moved the slider. */
+  #look() {
+    const { chosen } = this.#history, { run } = store;
+    if (chosen) this.#show({ ...chosen, src: address("frame", { run: run ?? "", seq: chosen.seq }), run, live: false });
+    else {
+      this.#current = null;
+      this.#showNewest();
+    }
+    this.#drawHistory();
+  }
+
+  /** One at a time; the newest is the one that counts. @param {FrameRequest} request */
+  async #show(request) {
+    this.#request = request;
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#request) {
+      const next = this.#request;
+      this.#request = null;
+      try {
+        await this.#draw(next);
+      } catch { // a picture of the history that has been thinned away, or a torn connection: the old one stays
+        if (!next.live) store.history = store.history.filter(({ seq }) => seq !== next.seq);
+      }
+    }
+    this.#busy = false;
+  }
+
+  /** @param {FrameRequest} request */
+  async #draw(request) {
+    const { src = "", step, rows = 8, cols } = request;
+    const points = request.points || (store.data === "points" ? await fetchPoints(src) : null);
+    if (request.run !== store.run) return; // another run is shown by now
+    if (points) this.#stage.show(points, request);
+    else {
+      this.#image = await swapImage(this.#image, src, t("samples.alt", { n: rows * (cols || 8), step: number(step) }));
+      this.#resize();
+      this.#stage.hide();
+    }
+    this.#image.hidden = Boolean(points);
+    this.#nameColumns(points ? 0 : cols || this.#current?.cols || 0);
+    this.#current = request;
+    this.#empty.hidden = true;
+    if (request.live) frameShown();
+    this.#history.showStep(step);
+  }
+
+  /** @param {number} columns */
+  #nameColumns(columns) {
+    if (!this.#columns.show(columns)) return;
+    this.#holder.classList.toggle("named", !this.#columns.element.hidden);
+    this.#resize();
+  }
+
+  #resize() {
+    const holder = this.#holder, wide = this.#image.naturalWidth || NATIVE, high = this.#image.naturalHeight || NATIVE;
+    // Where the page is stacked it scrolls, and only the width is given.
+    const room = (stacked.matches ? 0.55 * innerHeight : holder.clientHeight) - (this.#columns.element.hidden ? 0 : NAMES);
+    const ratio = pixelRatio();
+    const times = Math.min(zoom(holder.clientWidth - BORDERS, wide, ratio), zoom(room - BORDERS, high, ratio));
+    this.#root.style.setProperty("--wide", `${times * wide}px`);
+    this.#root.style.setProperty("--high", `${times * high}px`);
+    this.#image.classList.toggle("gan-smooth", (times * ratio) % 1 !== 0); // uneven pixels would be seen
+  }
+
+  #describe() {
+    const pictures = store.config?.condition === "class" ? "samples.caption_classes" : "samples.caption";
+    setText(this.#caption, t(store.data === "points" ? "plane.caption" : pictures));
+    const progress = store.status?.state === "starting" && store.status.progress;
+    if (progress) setText(this.#empty, progressWords(progress, " \u00b7 "));
+    else if (!store.status && store.connection !== "open") setText(this.#empty, t("empty.server"));
+    else setText(this.#empty, t(isIn("starting", "running") ? "samples.waiting" : "samples.empty"));
+  }
+}
+
+/** One frame of points of the history. @param {string} src @returns {Promise<Stream.Points>} */
+async function fetchPoints(src) {
+  const reply = await fetch(src);
+  if (!reply.ok) throw new Error(src);
+  return reply.json();
+}

@@ -1,0 +1,35 @@
+// The switch of the settings card: the next run, or the run that trains now.
+import { segments, setText } from "../dom.js";
+import { isIn, on, store } from "../store.js";
+import { t } from "../words.js";
+
+let arrived = false; // whether the first snapshot has been looked at
+
+/** @type {import("../mount.js").Part} */
+export function faces(root, signal) {
+  const bar = segments(t("knobs.faces"), [["next", t("knobs.next")], ["now", t("knobs.now")]], "next", (face) => {
+    const card = /** @type {HTMLElement | null} */ (root.closest("#gan-settings"));
+    if (!card) return;
+    card.dataset.face = face;
+    card.scrollTop = 0;
+  });
+  const now = /** @type {HTMLButtonElement} */ (bar.lastElementChild);
+  bar.id = "settings-face";
+  root.append(bar);
+
+  /** A visitor who comes while a run is at work sees that run's data and knobs, not a form that nobody has filled in. */
+  function arrive() {
+    if (arrived || store.connection !== "open" || !store.status) return;
+    arrived = true;
+    if (store.kind === "run" && isIn("starting", "running", "paused")) now.click();
+  }
+  /** How many knobs stand otherwise than the shown run began with. */
+  function count() {
+    const many = Object.keys(store.status?.tuned || {}).length;
+    setText(now, many ? t("knobs.now_many", { n: many }) : t("knobs.now"));
+  }
+  on("snapshot", arrive, signal);
+  on("snapshot status", count, signal);
+  arrive();
+  count();
+}

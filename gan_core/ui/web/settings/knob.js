@@ -1,0 +1,114 @@
+// One knob of the run that trains now: its box, its slider, what it began with, and the way back there.
+import { shownValue } from "../charts/marks.js";
+import { h, setText } from "../dom.js";
+import { parsedPair } from "../lib/pair.js";
+import { sliderScale } from "../lib/scale.js";
+import { inForce, store } from "../store.js";
+import { t } from "../words.js";
+import { isPending, pendingValue, same, tune, wasRefused } from "./tuning.js";
+
+const SETTLE_MS = 350; // after the last move of a slider
+
+/**
+ * @typedef {object} KnobSpec as the server describes it
+ * @property {string} name of the field
+ * @property {"number" | "whole" | "pair" | "choice"} kind
+ * @property {[value: string, text: string][]} [choices]
+ * @property {import("../lib/scale.js").Slider | null} [slider]
+ * @property {[low: number, high: number]} [allowed]
+ */
+
+export class Knob {
+  #spec;
+  #box;
+  #was = h("span", { class: "gan-was" });
+  #back;
+  /** @type {ReturnType<typeof sliderScale> | null} */
+  #scale = null;
+  /** @type {HTMLInputElement | null} */
+  #slider = null;
+
+  /** @param {KnobSpec} spec @param {() => void} restore called where nothing was typed: draws what is in force again */
+  constructor(spec, restore) {
+    const { name, kind, slider } = spec, label = t(`fields.${name}`);
+    this.#spec = spec;
+    this.#box = boxOf(spec);
+    this.#box.addEventListener("change", () => {
+      const value = this.#typed();
+      if (value === null) restore(); else tune(name, value);
+    });
+    const goBack = () => tune(name, store.config?.[name]);
+    this.#back = h("button", { type: "button", class: "gan-back", onclick: goBack }, t("knobs.back"));
+    if (slider) {
+      this.#scale = sliderScale(slider, kind === "whole");
+      this.#slider = h("input", { type: "range", min: 0, max: this.#scale.last, step: 1, "aria-label": label });
+    }
+    this.element = h("div", { class: "gan-knob", "data-knob": name, title: t(`fields.${name}.help`) },
+      h("label", { for: this.#box.id }, label), this.#box, this.#slider, h("div", { class: "gan-start" }, this.#was, this.#back));
+    if (this.#slider && this.#scale) this.#watchSlider(this.#slider, this.#scale);
+  }
+
+  /** @param {boolean} enabled */
+  draw(enabled) {
+    const { name } = this.#spec, waits = isPending(name), now = inForce(name), start = store.config?.[name];
+    this.#box.disabled = !enabled;
+    if (this.#slider) this.#slider.disabled = !enabled;
+    this.element.classList.toggle("gan-waits", waits);
+    this.element.classList.toggle("gan-changed", now !== undefined && !same(now, start));
+    setText(this.#was, waits ? t("knobs.waiting") : same(now, start) ? "" : t("knobs.was", { value: shownValue(start) }));
+    this.#back.hidden = waits || same(now, start) || !enabled;
+    const value = waits ? pendingValue(name) : now;
+    if (value !== undefined && !this.element.classList.contains("gan-moving")) this.#put(value, waits);
+  }
+
+  /**
+   * A box with the cursor in it is left alone, unless its value waits or was refused.
+   * @param {any} value
+   * @param {boolean} waits
+   */
+  #put(value, waits) {
+    const { name, kind } = this.#spec;
+    const free = document.activeElement !== this.#box || waits || wasRefused(name);
+    if (free) this.#box.value = kind === "pair" ? value.join("; ") : String(value);
+    if (!this.#slider || !this.#scale) return;
+    this.#slider.value = String(this.#scale.place(value));
+    this.#slider.setAttribute("aria-valuetext", String(value));
+  }
+
+  /** null: nothing. */
+  #typed() {
+    const { kind } = this.#spec, { value } = this.#box;
+    if (kind === "choice") return value;
+    if (kind === "pair") return parsedPair(value);
+    return value === "" ? null : Number(value);
+  }
+
+  /** @param {HTMLInputElement} slider @param {ReturnType<typeof sliderScale>} scale */
+  #watchSlider(slider, scale) {
+    let timer = 0;
+    const moved = () => {
+      clearTimeout(timer);
+      this.#box.value = String(scale.value(Number(slider.value)));
+      slider.setAttribute("aria-valuetext", this.#box.value);
+    };
+    slider.addEventListener("input", () => {
+      moved();
+      this.element.classList.add("gan-moving");
+    });
+    slider.addEventListener("change", () => {
+      moved();
+      timer = setTimeout(() => {
+        this.element.classList.remove("gan-moving");
+        tune(this.#spec.name, Number(this.#box.value));
+      }, SETTLE_MS);
+    });
+  }
+}
+
+/** @param {KnobSpec} spec */
+function boxOf({ name, kind, choices = [], allowed }) {
+  const [low, high] = allowed ?? [], id = `knob-${name}`;
+  if (kind === "choice") return h("select", { id }, ...choices.map(([value, text]) => h("option", { value }, text)));
+  return h("input", { id, type: kind === "pair" ? "text" : "number", step: kind === "whole" ? 1 : "any", min: low, max: high,
+    autocomplete: "off" });
+}

@@ -1,0 +1,107 @@
+// The store: the last snapshot with everything that came after it, and who is told when it changes. Only stream.js feeds it.
+// Events: those of the stream, and "connection", "pending", "page" (gradio has changed the page), "colours", "driven".
+import { kept } from "./lib/history.js";
+import { append, copied, thinned } from "./lib/series.js";
+
+/**
+ * @typedef {object} State
+ * @property {"connecting" | "open" | "gone"} connection
+ * @property {string | null} run id of the shown run
+ * @property {string} kind "none", "run", "starter", "reading" or "remote"
+ * @property {string} origin
+ * @property {Record<string, any> | null} config as the run began
+ * @property {Stream.Status | null} status
+ * @property {Record<string, boolean>} controls
+ * @property {string} worker
+ * @property {number} silent seconds
+ * @property {import("./lib/series.js").Columns} series
+ * @property {"images" | "points"} data
+ * @property {Stream.Frame | null} frame the newest
+ * @property {string | Stream.RealPoints | null} real
+ * @property {Stream.About | null} about
+ * @property {Stream.Latent | null} latent
+ * @property {Stream.Kept[]} history
+ * @property {Stream.FrameRule} frame_rule
+ * @property {string | null} active id of the active run
+ * @property {"" | "start"} pending what was pressed here and has not been answered
+ * @property {Stream.Measurement[]} quality
+ * @property {Record<string, number> | null} floor
+ * @property {Stream.Mark[]} marks
+ */
+
+/** @type {State} */
+export const store = {
+  connection: "connecting", run: null, kind: "none", origin: "", config: null, status: null, controls: {}, worker: "none",
+  silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null, history: [],
+  frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [],
+};
+
+/** @type {{ names: string[], listener: (detail?: any) => void }[]} */
+let listeners = [];
+
+/**
+ * @param {string} names of events, separated by spaces
+ * @param {(detail?: any) => void} listener
+ * @param {AbortSignal} [signal] ends the listening
+ */
+export function on(names, listener, signal) {
+  const entry = { names: names.split(" "), listener };
+  listeners.push(entry);
+  signal?.addEventListener("abort", () => { listeners = listeners.filter((one) => one !== entry); });
+}
+
+/** @param {string} name @param {unknown} [detail] */
+export function emit(name, detail) {
+  for (const { names, listener } of [...listeners]) {
+    if (!names.includes(name)) continue;
+    try { listener(detail); } catch (error) { console.error(`gan: ${name}`, error); } // one broken part must not stop the others
+  }
+}
+
+/** A config field as it is in force now: as tuned, else as the run began. @param {string} name */
+export function inForce(name) {
+  const tuned = store.status?.tuned || {};
+  return name in tuned ? tuned[name] : store.config?.[name];
+}
+
+/** @param {...string} states */
+export const isIn = (...states) => Boolean(store.status && states.includes(store.status.state));
+
+/**
+ * What each event of the stream does to the store.
+ * @type {{ [name in keyof Stream.Events]: (event: Stream.Events[name]) => void }}
+ */
+export const reducers = {
+  snapshot(event) {
+    const { run, kind, origin, config, status, worker, frame, real, latent, active, frame_rule } = event;
+    Object.assign(store, {
+      run, kind, origin, config, status, worker, frame, real, latent, active, frame_rule, controls: event.controls || {},
+      silent: event.silent || 0, data: event.data || "images", about: event.about || null, series: copied(event.series),
+      history: [...(event.history || [])], quality: [...(event.quality || [])], floor: event.floor || null,
+      marks: [...(event.marks || [])], pending: "",
+    });
+  },
+  status(event) {
+    const before = store.status?.state;
+    Object.assign(store, event);
+    if (store.status && store.status.state !== before) store.pending = "";
+  },
+  metrics(event) {
+    append(store.series, event.series);
+    store.series = thinned(store.series);
+  },
+  frame(event) {
+    store.frame = event;
+    store.data = event.points ? "points" : "images";
+    if (event.real) store.real = event.real; // comes with a run's first frame
+    if (event.about) store.about = event.about;
+    if (!store.history.some(({ seq }) => seq === event.seq)) store.history.push({ seq: event.seq, step: event.step });
+    store.history = kept(store.history, store.frame_rule);
+  },
+  latent(event) { store.latent = event; },
+  quality(event) {
+    store.quality.push(...event.quality);
+    if (event.floor) store.floor = event.floor;
+  },
+  marks(event) { store.marks.push(...event.marks); },
+};

@@ -1,0 +1,202 @@
+"""The live routes: sliders, history and stream, asked as a browser and as a stranger would."""
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+from making import OF_POINTS, make_run
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from gan_core import registry
+from gan_core.latent.view import load_live, seed_z
+from gan_core.ui import live_routes
+from gan_core.ui.hub import QUEUE, Hub
+from gan_core.ui.latent_service import LatentService
+
+AT = live_routes.PREFIX
+
+
+@pytest.fixture
+def latent_service():
+    latent_service = LatentService()
+    latent_service._wake()
+    yield latent_service
+    latent_service.close()
+
+
+@pytest.fixture
+def client(catalogue, latent_service):
+    return TestClient(Starlette(routes=live_routes.routes(catalogue, Hub(catalogue), latent_service)))
+
+
+def view_of(run):
+    return load_live(run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+
+
+def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client, catalogue, tmp_path):
+    run = make_run(catalogue.folder)
+    z = seed_z(7, 20)
+    reply = client.post(f"{AT}z?run={run.id}&psi=0.7", content=z.astype("<f4").tobytes())
+    wanted, verdict = view_of(run).image(z, 0.7)
+    (tmp_path / "z.png").write_bytes(reply.content)
+    assert reply.status_code == 200 and np.array_equal(np.asarray(Image.open(tmp_path / "z.png")), wanted)
+    assert float(reply.headers["X-Gan-Verdict"]) == pytest.approx(verdict, abs=1e-4)
+    assert reply.headers["X-Gan-Run"] == run.id and reply.headers["X-Gan-Step"] == "3"
+    assert client.post(f"{AT}z?psi=0.7", content=z.tobytes()).content == reply.content, "without a name it is the shown run"
+
+
+@pytest.mark.parametrize(("query", "body", "status", "word"), [
+    ("", b"", 422, "float32"), ("", b"123", 422, "float32"), ("", b"\0" * 84, 422, "20 numbers"),
+    ("", np.full(20, np.nan, "f4").tobytes(), 422, "finite"), ("", np.full(20, np.inf, "f4").tobytes(), 422, "finite"),
+    ("&psi=nan", bytes(80), 422, "psi"), ("&psi=x", bytes(80), 422, "psi"), ("&psi=-1", bytes(80), 422, "psi"),
+    ("&psi=11", bytes(80), 422, "psi"), ("&label=0", bytes(80), 422, "no classes"), ("&label=1.5", bytes(80), 422, "whole"),
+    ("", bytes(20_000), 422, "larger"), ("&run=nobody", bytes(80), 404, "nobody"),
+    ("&run=../x", bytes(80), 404, "run")])
+def test_anything_else_is_refused_in_one_sentence(client, catalogue, query, body, status, word):
+    make_run(catalogue.folder, steps=1)
+    reply = client.post(f"{AT}z?x=1{query}", content=body)
+    assert reply.status_code == status and word in reply.text and reply.text.endswith(".") and "\n" not in reply.text
+
+
+def test_while_torch_is_imported_the_sliders_say_wait(catalogue):
+    make_run(catalogue.folder, steps=1)
+    client = TestClient(Starlette(routes=live_routes.routes(catalogue, Hub(catalogue), LatentService())))
+    for reply in (client.post(f"{AT}z", content=bytes(80)), client.get(f"{AT}directions"), client.get(f"{AT}seed?seed=1")):
+        assert reply.status_code == 503 and reply.headers["Retry-After"]
+
+
+def test_seeds_and_directions_are_those_of_the_newest_generator(client, catalogue):
+    run = make_run(catalogue.folder)
+    assert client.get(f"{AT}seed?run={run.id}&seed=7").json()["z"] == pytest.approx(seed_z(7, 20).tolist())
+    for wrong in ("-1", "1.5", "x", "1e99", "nan"):
+        assert client.get(f"{AT}seed?seed={wrong}").status_code == 422
+    found = client.get(f"{AT}directions?run={run.id}").json()
+    rows = np.array(found["directions"])
+    assert rows.shape == (16, 20) and np.allclose(rows @ rows.T, np.eye(16), atol=1e-3)
+    assert found["latent_dim"] == 20 and found["step"] == 3 and found["version"] == 1
+
+
+def test_directions_keep_their_place_when_the_generator_is_replaced(client, catalogue, latent_service):
+    run = make_run(catalogue.folder)
+    before = client.get(f"{AT}directions").json()
+    # Another generator under the same run: its own directions differ, in order and in sign.
+    other = make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1, seed=5)
+    run.live_file(2).write_bytes(other.live_path().read_bytes())
+    status = run.stored_status()
+    status.live = 2
+    run.write_status(status)
+    after = client.get(f"{AT}directions?run={run.id}").json()
+    assert after["version"] == before["version"] + 1
+    alike = np.array(before["directions"]) @ np.array(after["directions"]).T
+    assert (np.diag(alike) >= 0).all()
+    assert np.abs(np.diag(alike)).sum() >= np.abs(np.diag(alike[:, ::-1])).sum()
+    assert client.get(f"{AT}directions?run={run.id}").json() == after
+
+
+def test_the_history_is_served_picture_by_picture(client, catalogue):
+    run = make_run(catalogue.folder)
+    frames = run.frames()
+    assert len(frames) == 2
+    for frame in frames:
+        assert client.get(f"{AT}frame?run={run.id}&seq={frame.seq}").content == frame.path.read_bytes()
+    for wrong in ("99", "x", "", "../1"):
+        assert client.get(f"{AT}frame?run={run.id}&seq={wrong}").status_code == 404
+
+
+def test_points_are_driven_on_their_plane_and_their_history_is_json(client, catalogue, tmp_path):
+    run = make_run(catalogue.folder, **OF_POINTS)
+    z = seed_z(7, 20)
+    reply = client.post(f"{AT}z?run={run.id}", content=z.tobytes())
+    picture, verdict, point = view_of(run).render(z)
+    (tmp_path / "z.png").write_bytes(reply.content)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "z.png")), picture)
+    assert [float(v) for v in reply.headers["X-Gan-Point"].split(",")] == pytest.approx(point, rel=1e-4)
+    assert float(reply.headers["X-Gan-Verdict"]) == pytest.approx(verdict, abs=1e-4)
+    assert client.get(f"{AT}directions?run={run.id}").json()["classes"] == 0
+    for frame in run.frames():
+        found = client.get(f"{AT}frame?run={run.id}&seq={frame.seq}")
+        assert found.headers["content-type"] == "application/json" and found.json() == json.loads(frame.path.read_bytes())
+
+
+@pytest.mark.parametrize("name", live_routes.SCRIPTS)
+def test_bokehs_scripts_come_from_the_installed_package(client, name):
+    reply = client.get(AT + name)
+    assert reply.status_code == 200 and len(reply.content) > 50_000
+    assert reply.headers["content-type"].startswith("text/javascript")
+
+
+# The hub, without HTTP.
+
+
+async def take(watching, count):
+    return [await asyncio.wait_for(anext(watching), 20) for _ in range(count)]
+
+
+def test_everybody_gets_a_snapshot_then_the_same_events_with_the_same_ids(catalogue):
+    run = make_run(catalogue.folder)
+
+    async def story():
+        hub = Hub(catalogue)
+        one, two = hub.watch(), hub.watch(run.id)
+        firsts = [(await take(one, 1))[0], (await take(two, 1))[0]]
+        for name, text, identity in firsts:
+            assert name == "snapshot" and json.loads(text)["run"] == run.id and json.loads(text)["boot"] == hub.boot
+            assert identity.startswith(f"{hub.boot}.{run.id}.")
+        with open(run.metrics_path(1), "a") as file:
+            file.write('{"step": 4, "d_loss": 1.5}\n')
+        (a,), (b,) = await take(one, 1), await take(two, 1)
+        assert a == b and a[0] == "metrics"
+        assert hub.viewers == 2
+        await one.aclose()
+        assert hub.viewers == 1
+        hub.closed = True
+        assert [event async for event in two] == [], "the end of the server ends every stream"
+        await hub._task
+
+    asyncio.run(story())
+
+
+def test_who_follows_the_shown_run_is_taken_along_when_another_is_shown(catalogue):
+    first = make_run(catalogue.folder, steps=1)
+
+    async def story():
+        hub = Hub(catalogue)
+        following, staying = hub.watch(), hub.watch(first.id)
+        await take(following, 1)
+        await take(staying, 1)
+        second = make_run(catalogue.folder, steps=2)
+        (event,) = await take(following, 1)
+        assert event[0] == "snapshot" and json.loads(event[1])["run"] == second.id
+        for viewer in hub._viewers:
+            assert viewer.run == (first.id if viewer.chosen else second.id)
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+
+
+def test_a_viewer_too_slow_for_its_events_is_given_a_fresh_snapshot(catalogue):
+    run = make_run(catalogue.folder, steps=1)
+
+    async def story():
+        hub = Hub(catalogue)
+        slow = hub.watch()
+        await take(slow, 1)
+        (viewer,) = hub._viewers
+        step = 1
+        while not viewer.lost:
+            step += 1
+            with open(run.metrics_path(1), "a") as file:
+                file.write(json.dumps({"step": step, "d_loss": 1.0}) + "\n")
+            hub._send(hub._look({""}))
+        assert step > QUEUE
+        hub._send(hub._look({""}))
+        (event,) = await take(slow, 1)
+        assert event[0] == "snapshot" and json.loads(event[1])["series"]["step"][-1] == step
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())

@@ -1,0 +1,45 @@
+// Sentences, numbers and pairs, as people read and write them.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { translator } from "../../../gan_core/ui/web/lib/i18n.js";
+import { clock, formats, percent, signed } from "../../../gan_core/ui/web/lib/numbers.js";
+import { parsedPair } from "../../../gan_core/ui/web/lib/pair.js";
+
+test("placeholders are filled, also with 0 and twice, and unknown ones stay", () => {
+  const { t, known } = translator({ "a.b": "{n} of {n}, {other}" });
+  assert.equal(t("a.b", { n: 0 }), "0 of 0, {other}");
+  assert.equal(t("no.such"), "no.such");
+  assert.deepEqual([known("a.b"), known("no.such")], [true, false]);
+});
+
+test("a value that holds braces is not read again", () => {
+  assert.equal(translator({ a: "{x} {y}" }).t("a", { x: "{y}", y: "1" }), "{y} 1");
+});
+
+test("numbers are written in the language's way", () => {
+  const english = formats("en"), french = formats("fr");
+  assert.equal(english.number(1234567.8), "1,234,568");
+  assert.equal(french.number(1234567.8).replace(/\s/g, " "), "1 234 568");
+  assert.deepEqual([english.decimal(0.5, 2), french.decimal(0.5, 2)], ["0.50", "0,50"]);
+  assert.deepEqual([english.short(0.00012345), english.short(98765)], ["0.000123", "98,800"]);
+});
+
+test("percentages are whole and never leave 0 to 100", () => {
+  assert.deepEqual([-1, 0, 0.005, 0.4949, 0.995, 2].map(percent), ["0", "0", "1", "49", "100", "100"]);
+});
+
+test("a clock shows hours from the first one on", () => {
+  assert.deepEqual([undefined, -5, 0, 59.9, 60, 3599, 3600, 360000].map((s) => clock(s)),
+    ["00:00", "00:00", "00:00", "00:59", "01:00", "59:59", "1:00:00", "100:00:00"]);
+});
+
+test("a signed number has a real minus sign and no sign at 0", () => {
+  assert.deepEqual([signed(1, "1.0"), signed(-1, "1.0"), signed(0, "0.0")], ["+1.0", "\u22121.0", "0.0"]);
+});
+
+test("a pair is read in either language's way", () => {
+  const ways = ["0.5, 0.999", "0.5 0.999", "0,5; 0,999", " 0.5 ;0.999 ", "0.5,0.999"];
+  for (const text of ways) assert.deepEqual(parsedPair(text), [0.5, 0.999]);
+  assert.deepEqual(parsedPair(""), []);
+  assert.ok(parsedPair("0.5, x").some(Number.isNaN));
+});

@@ -93,7 +93,7 @@ def learn(page: Page, seed: int, seconds: float, keep: Path) -> tuple[float, lis
     last = 0
     while time.monotonic() - began < seconds:
         status = run.stored_status()
-        if status.live != last and (path := run.newest_live_path()) is not None:
+        if status.live != last and (path := run.live_path()) is not None:
             last = status.live
             with contextlib.suppress(OSError):
                 kept.append((time.monotonic() - began, Path(shutil.copy(path, keep / f"{seed}-{last}.safetensors"))))
@@ -108,7 +108,8 @@ def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, 
 
     from gan_core import registry
     from gan_core.data.digits import load
-    from gan_core.evaluation.classifier import ReadabilityScorer, load_classifier
+    from gan_core.evaluation.classifier import load_classifier
+    from gan_core.evaluation.readability import ReadabilityScorer
     from gan_core.latent.view import load_live
     from gan_core.losses.randomness import Draws
     from gan_core.training import pixel_range

@@ -20,7 +20,8 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.data.digits import load
-from gan_core.evaluation.classifier import ReadabilityScorer, load_classifier
+from gan_core.evaluation.classifier import load_classifier
+from gan_core.evaluation.readability import ReadabilityScorer
 from gan_core.evaluation.suites import ClassifierSuite
 from gan_core.training.trainer import Trainer
 

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from gan_core.config import PRESETS
-from gan_core.messages import part
+from gan_core.messages import message
 from gan_core.runs.run import Run
 from gan_core.worker import status_writer as boards
 from gan_core.worker.status_writer import StatusWriter
@@ -20,8 +20,8 @@ def run(tmp_path) -> Run:
 
 def test_a_notice_stays_until_its_own_cause_is_gone(run: Run) -> None:
     status_writer = StatusWriter(run)
-    logs, data = part("notice_log", name="trackio", reason="gone"), part("notice_data", before=3, now=4)
-    saving = [part("notice_saving", reason=reason, kept=part("kept_none")) for reason in ("full", "still full")]
+    logs, data = message("notice_log", name="trackio", reason="gone"), message("notice_data", before=3, now=4)
+    saving = [message("notice_saving", reason=reason, kept=message("kept_none")) for reason in ("full", "still full")]
     status_writer.note("logs", logs)
     status_writer.note("saving", saving[0])
     assert run.stored_status().notices == [logs, saving[0]]

@@ -118,7 +118,7 @@ def test_real_ones_in_place_of_fakes_reach_the_floor(kind, monkeypatch):
     evaluator = Evaluator(trainer(kind))
     evaluator.measure()
 
-    def reals(count):
+    def reals(_, count):
         yield None
         return evaluator.suite.other_reals()
 

@@ -7,6 +7,8 @@ import torch
 
 from gan_core.data.digits import load
 from gan_core.evaluation import classifier as j
+from gan_core.evaluation.measures import precision_recall
+from gan_core.evaluation.readability import ReadabilityScorer
 from gan_core.runs.checkpoint import CheckpointError, write
 
 
@@ -18,7 +20,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def readers(digits):
-    return j.ReadabilityScorer(j.load_classifier(), *digits)
+    return ReadabilityScorer(j.load_classifier(), *digits)
 
 
 def test_the_shipped_judge_is_right_on_digits_it_has_never_seen(digits):
@@ -60,15 +62,15 @@ def test_precision_and_recall_are_those_of_their_definition():
         radii = np.sort(np.linalg.norm(ball[:, None] - ball[None], axis=2), axis=1)[:, k]
         return np.mean([(np.linalg.norm(ball - x, axis=1) <= radii).any() for x in inside])
 
-    found = j.precision_recall(torch.from_numpy(real), torch.from_numpy(fake))
+    found = precision_recall(torch.from_numpy(real), torch.from_numpy(fake))
     assert found == pytest.approx((share(fake, real), share(real, fake)))
-    assert j.precision_recall(torch.from_numpy(real), torch.from_numpy(real)) == (1.0, 1.0)
-    assert j.precision_recall(torch.from_numpy(real), torch.from_numpy(fake + 100)) == (0.0, 0.0)
+    assert precision_recall(torch.from_numpy(real), torch.from_numpy(real)) == (1.0, 1.0)
+    assert precision_recall(torch.from_numpy(real), torch.from_numpy(fake + 100)) == (0.0, 0.0)
     half = np.concatenate([real[:20], real[:20] + 1e-6])
-    precision, recall = j.precision_recall(torch.from_numpy(real), torch.from_numpy(half))
+    precision, recall = precision_recall(torch.from_numpy(real), torch.from_numpy(half))
     assert precision == 1.0 and recall < 0.9
     with pytest.raises(ValueError, match="at least 4"):
-        j.precision_recall(torch.zeros(3, 2), torch.zeros(3, 2))
+        precision_recall(torch.zeros(3, 2), torch.zeros(3, 2))
 
 
 def test_the_histogram_counts_the_likeliest_class():
@@ -104,7 +106,7 @@ def test_a_judge_can_be_fitted_on_any_labelled_set_and_keeps_its_kind_in_its_fil
         with pytest.raises(CheckpointError):
             j.load_classifier(tmp_path / "odd.safetensors")
     write(tmp_path / "other.safetensors", {"x": torch.zeros(2)}, {"judge": {"shape": [1, 28, 28], "classes": 10}})
-    with pytest.raises(CheckpointError, match="not a judge"):
+    with pytest.raises(CheckpointError, match="not the file of a classifier"):
         j.load_classifier(tmp_path / "other.safetensors")
 
 

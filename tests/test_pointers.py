@@ -22,7 +22,7 @@ def make(folder, step, best=False):
 
 
 def steps(folder):
-    return sorted(p.step_of(path.name) for path in folder.glob("step-*"))
+    return sorted(p.checkpoint_step(path.name) for path in folder.glob("step-*"))
 
 
 def test_going_back_moves_the_pointer_and_removes_what_came_after(tmp_path):

@@ -58,8 +58,8 @@ class Fake:
             status.images = 16 * status.step
             self.line({"step": status.step, "images": status.images, "t": 0.1 * status.step, "d_loss": 1.0 / status.step})
             run.write_file(run.frame_path(status.seq, status.step), PNG)
-            run.write_file(run.live_path(status.live), b"%d" % status.live * 1000)
-            run.live_path(status.live - 2).unlink(missing_ok=True)
+            run.write_file(run.live_file(status.live), b"%d" % status.live * 1000)
+            run.live_file(status.live - 2).unlink(missing_ok=True)
             run.write_status(status, durable=False)
 
     def end(self) -> None:
@@ -92,7 +92,7 @@ def test_a_run_put_in_memory_and_mirrored_from_there_is_the_same_run_for_reading
     with pytest.raises(CommandError, match="lies elsewhere"):
         copy.send("pause")
     assert copy.metrics() == fake.run.metrics()
-    assert [frame.seq for frame in copy.frames()] == [1, 2, 3, 4, 5] and copy.newest_live_path() is not None
+    assert [frame.seq for frame in copy.frames()] == [1, 2, 3, 4, 5] and copy.live_path() is not None
     assert [run.id for run in list_runs(tmp_path / "there")] == [copy.id]
     assert [name for name, on in controls(copy.stored_status(), copy.kind).items() if on] == ["start", "step"]
 
@@ -251,7 +251,7 @@ def test_a_reader_never_sees_a_status_that_speaks_of_what_is_not_here_while_anot
             except RunError:
                 continue  # not here yet
             status = run.stored_status()
-            there = {"live": not status.live or run.live_path(status.live).exists(),
+            there = {"live": not status.live or run.live_file(status.live).exists(),
                      "frame": not status.seq or run.newest_frame().seq >= status.seq,
                      "curves": not status.step or run.metrics()[-1]["step"] >= status.step}
             if run.stored_status() == status:  # a newer one may have taken things away meanwhile
@@ -380,7 +380,7 @@ def test_networks_from_a_stranger_meet_the_checkpoints_gate_when_they_are_opened
     put(url, "live/3.safetensors", b"\xff" * 8 + b"{}" * 100)
     copy = remote.pull(url, tmp_path / "there")
     with pytest.raises(CheckpointError):
-        load_live(copy.newest_live_path(), lambda *_: pytest.fail("it may not come so far"))
+        load_live(copy.live_path(), lambda *_: pytest.fail("it may not come so far"))
 
 
 def test_links_pipes_and_folders_in_the_place_of_files_are_left_alone(tmp_path: Path) -> None:
@@ -586,6 +586,6 @@ def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Pat
     for wrong in ("0", "-1", "nan", "soon"):
         with pytest.raises(SystemExit):
             remote_main(capfd, "pull", "memory://x", str(tmp_path), "--every", wrong)
-        assert f"'{wrong}' is no time to wait; give seconds from 0.1" in capfd.readouterr().err
+        assert f"'{wrong}' is no interval; give seconds from 0.1" in capfd.readouterr().err
     bad = command("pull", str(tmp_path / "nowhere"), str(tmp_path / "there"))
     assert bad.returncode == 2 and "There is no run at" in bad.stderr and "Traceback" not in bad.stderr

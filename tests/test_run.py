@@ -42,7 +42,7 @@ def test_a_run_is_opened_as_it_was_created(tmp_path: Path) -> None:
     assert again.config == PRESETS["course"] and again.info == run.info and again.preset == "course" and again.kind == "run"
     assert again.info["parent"] == {"run": "old", "step": 5}
     assert again.status() == Status() and again.status().state == "stopped" and again.status().life == 0
-    assert not again.is_alive() and again.metrics() == [] and again.frames() == [] and again.newest_live_path() is None
+    assert not again.is_alive() and again.metrics() == [] and again.frames() == [] and again.live_path() is None
 
 
 @given(st.one_of(st.text(max_size=400), st.sampled_from([
@@ -317,12 +317,12 @@ def test_frames_are_found_by_their_names_and_strangers_are_passed_over(tmp_path:
 
 def test_the_live_file_is_the_one_the_status_names(tmp_path: Path) -> None:
     run = make(tmp_path)
-    run.live_path(3).write_bytes(b"x")
-    assert run.newest_live_path() is None
+    run.live_file(3).write_bytes(b"x")
+    assert run.live_path() is None
     run.write_status(Status(live=3))
-    assert run.newest_live_path() == run.live_path(3)
+    assert run.live_path() == run.live_file(3)
     run.write_status(Status(live=4))
-    assert run.newest_live_path() is None
+    assert run.live_path() is None
 
 
 def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left(tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left
 ABOUT = {"count": 3, "shape": [1, 8, 8], "names": ["cat", "dog"], "crc32": 7}
 
 
-@pytest.mark.parametrize("now, by_class, said", [
+@pytest.mark.parametrize("now, conditional, said", [
     ({}, True, ""), ({"crc32": 8}, True, r"3 then, 3 now"), ({"count": 4, "crc32": 8}, False, r"3 then, 4 now"),
     ({"names": ["cat", "dog", "eel"]}, False, "no longer bit for bit"),
     ({"names": ["cat", "dog", "eel"]}, True, "the classes cat, dog, and now they are cat, dog, eel"),

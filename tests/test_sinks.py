@@ -124,7 +124,7 @@ def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -
     (fake.run.path / "tensorboard").write_text("in the way")
     logs = integrations.FollowerProcesses(fake.run, ["tensorboard"], notices.append)
     logs.close()
-    assert len(notices) == 1 and ENGLISH.say(notices[0]).startswith("Logging to tensorboard has ended (FileExistsError")
+    assert len(notices) == 1 and ENGLISH.sentence(notices[0]).startswith("Logging to tensorboard has ended (FileExistsError")
     fake.step()
     assert fake.run.metrics()[-1]["step"] == 1
 

@@ -33,7 +33,7 @@ def test_every_pair_of_states_is_as_the_contract_says(before: str, after: str) -
         status.move_to(after)
         assert status.state == after
     else:
-        with pytest.raises(AssertionError, match=f"no way from {before} to {after}"):
+        with pytest.raises(AssertionError, match=f"no transition from {before} to {after}"):
             status.move_to(after)
         assert status.state == before
 

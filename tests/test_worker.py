@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import forked
 import numpy as np
 import psutil
 import pytest
@@ -38,14 +39,14 @@ def until(condition: Callable[[], object], what: str, worker: subprocess.Popen |
 
 
 class Worker:
-    """A real worker process with one run."""
+    """A worker process with one run; without `code` it is `python -m gan_core.worker` to the letter."""
 
-    def __init__(self, run: Run, paused: bool = False, code: str = "") -> None:
+    def __init__(self, run: Run, paused: bool = False, code: str = forked.WORKER) -> None:
         self.run = run
-        how = ["-c", code] if code else ["-m", "gan_core.worker"]
         self.life = run.stored_status().life + 1
-        self.process = subprocess.Popen([sys.executable, *how, str(run.path), *(["--paused"] if paused else [])], cwd=ROOT,
-                                        stdin=subprocess.DEVNULL, start_new_session=True)
+        argv = [str(run.path), *(["--paused"] if paused else [])]
+        self.process = forked.started(argv, code) if code else subprocess.Popen(
+            [sys.executable, "-m", "gan_core.worker", *argv], cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def until_state(self, *states: str) -> Status:
         until(lambda: self.run.stored_status().life == self.life and self.run.stored_status().state in states, f"state {states}",
@@ -79,7 +80,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     """Starts workers, and leaves none behind."""
     workers: list[Worker] = []
 
-    def go(run: Run | None = None, paused: bool = False, code: str = "", **config: object) -> Worker:
+    def go(run: Run | None = None, paused: bool = False, code: str = forked.WORKER, **config: object) -> Worker:
         if run is None:
             run = Run.create(PRESETS["quick"].replace(**{**SMALL, **config}), tmp_path, preset="quick")
         workers.append(Worker(run, paused, code))
@@ -102,9 +103,9 @@ def same(a: checkpoint.Tensors, b: checkpoint.Tensors, prefix: str = "") -> bool
 
 
 def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start) -> None:
-    worker = start()
+    worker = start(code="")
     run = worker.run
-    until(lambda: run.stored_status().step >= 3 and run.newest_frame() and run.newest_live_path(), "the first frame",
+    until(lambda: run.stored_status().step >= 3 and run.newest_frame() and run.live_path(), "the first frame",
           worker.process)
     status = run.status()
     assert status.state == "running" and status.pid == worker.process.pid and run.is_alive()
@@ -232,11 +233,11 @@ def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None
     status = worker.until_state("finished")
     assert worker.process.wait(PATIENCE) == 0
     assert status.step == 7 and status.images == 28 and worker.run.metrics()[-1]["step"] == 7
-    view = load_live(worker.run.newest_live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    view = load_live(worker.run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     picture, verdict = view.image(np.zeros(8))
     assert view.step == 7 and picture.shape == (28, 28) and 0 <= verdict <= 1
     assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7
-    again = start(worker.run)  # there is nothing left to do, so nothing is done
+    again = start(worker.run, code="")  # there is nothing left to do, so nothing is done
     assert again.process.wait(PATIENCE) == 0
     status = worker.run.status()
     assert (status.state, status.step, status.life) == ("finished", 7, 2)

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..messages import part
+from ..messages import message
 from ..runs.files import atomic_write
 from ..runs.metrics import MetricsReader
 from ..runs.run import Run, RunError
@@ -243,8 +243,8 @@ class FollowerProcesses:
         if said:
             print(said, file=sys.stderr, flush=True)
         if process.returncode and not self._closing:
-            reason = said.splitlines()[-1][:200] if said else part("exit_status", status=process.returncode)
-            self._notice(part("notice_log", name=name, reason=reason))
+            reason = said.splitlines()[-1][:200] if said else message("exit_status", status=process.returncode)
+            self._notice(message("notice_log", name=name, reason=reason))
 
     def close(self, timeout: float = CLOSING) -> None:
         """Wait until they have told the end of the run, which must be in its status by now; who is not done then is ended."""

@@ -81,12 +81,13 @@ class BatchNorm2d(nn.BatchNorm2d):
         if self.all_gather is None or not self.training:
             return super().forward(x)
         y, mean, variance = _NormOverAll.apply(x, self.weight, self.bias, self.eps, self.all_gather)
-        if self.track_running_stats:
+        mean_buffer, variance_buffer, count = self.running_mean, self.running_var, self.num_batches_tracked
+        if mean_buffer is not None and variance_buffer is not None and count is not None:
             with torch.no_grad():
-                self.num_batches_tracked.add_(1)
-                share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-                self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-                self.running_var.lerp_(variance.to(self.running_var.dtype), share)
+                count.add_(1)
+                share = 1 / float(count) if self.momentum is None else self.momentum
+                mean_buffer.lerp_(mean.to(mean_buffer.dtype), share)
+                variance_buffer.lerp_(variance.to(variance_buffer.dtype), share)
         return y
 
 
@@ -162,6 +163,9 @@ class SpectralNorm(nn.Module):
     included, and never in evaluation mode. Here they move when `power_iterate_` is called, so that D is one function until then.
     """
 
+    u: torch.Tensor  # left singular vector (rows,)
+    v: torch.Tensor  # right singular vector (columns,)
+
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__()
         # Exact to begin with, and without a random draw.
@@ -197,10 +201,11 @@ def spectral_norm_(network: nn.Module) -> nn.Module:
 
 def power_iterate_(network: nn.Module) -> None:
     """One power iteration of every spectral norm inside; a network without any is left alone."""
-    for layer in network.modules():
-        if parametrize.is_parametrized(layer, "weight"):
-            for norm in layer.parametrizations.weight:
-                norm.iterate(layer.parametrizations.weight.original)
+    for weight in network.modules():
+        if isinstance(weight, parametrize.ParametrizationList):
+            for norm in weight:
+                if isinstance(norm, SpectralNorm):
+                    norm.iterate(weight.original)
 
 
 def state_without_spectral_norm(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -211,7 +216,9 @@ def state_without_spectral_norm(network: nn.Module) -> dict[str, torch.Tensor]:
             start = f"{prefix}." if prefix else ""
             inside = f"{start}parametrizations."
             state = {name: value for name, value in state.items() if not name.startswith(inside)}
-            state[f"{start}weight"] = layer.weight.detach()
+            weight = layer.weight
+            assert isinstance(weight, torch.Tensor)
+            state[f"{start}weight"] = weight.detach()
     return state
 
 
@@ -248,6 +255,7 @@ def single_channel_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
     """
     if not _rewrites.get():
         return upcast(conv(x))
+    assert conv.bias is not None
     size = conv.kernel_size[0]
     kernel = conv.weight.flip(2, 3)[0].flatten(1).T[:, :, None, None]  # (k*k, C, 1, 1)
     parts = upcast(F.conv2d(x, kernel).flatten(2))  # (N, k*k, H*W)

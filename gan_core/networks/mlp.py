@@ -43,6 +43,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Points (N, 2) -> logits (N,) float32: waves, two hidden layers of leaky ReLU, no normalisation."""
 
+    frequencies: torch.Tensor  # (2, waves)
+
     def __init__(self, width: int = WIDTH, waves: int = NUM_WAVES) -> None:
         super().__init__()
         self.register_buffer("frequencies", FREQUENCY_STD * fourier_frequencies(waves))
@@ -92,7 +94,7 @@ def fourier_frequencies(count: int) -> torch.Tensor:
 def he_(network: nn.Module) -> nn.Module:
     """He's initial weights for every hidden layer, in place; the heads stay as small as torch makes them; returns the network."""
     for name, layer in network.named_modules():
-        if name.startswith("hidden"):
+        if isinstance(layer, nn.Linear) and name.startswith("hidden"):
             nn.init.kaiming_normal_(layer.weight, a=SLOPE)
     return network
 

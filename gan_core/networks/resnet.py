@@ -45,7 +45,7 @@ class Generator(nn.Module):
         self.dense = nn.Linear(latent_dim, self.base**2 * width)
         # A class adds a picture of its own to the first layer: as if its one-hot vector stood beside z.
         self.embedding = nn.Embedding(classes, self.base**2 * width) if classes else None
-        if classes:
+        if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, 0.0, 0.02)
         self.blocks = nn.ModuleList(Block(size) for size in widths)
         self.change = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in pairwise(widths))

@@ -20,6 +20,7 @@ TERMS = ((1.0, 1.0, 1.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 def fast_upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool) -> torch.Tensor:
     """x (N, C, H, W) -> (N, out, 2H, 2W), channels_last, for a 3x3 convolution with padding 1, in autocast's type if it is on."""
+    assert conv.bias is not None
     device = x.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
     terms = torch.tensor(TERMS, dtype=conv.weight.dtype, device=x.device)
@@ -62,8 +63,7 @@ class FastUpsampleConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor, None]:
         x, kernels, y = ctx.saved_tensors
-        wants_x = ctx.needs_input_grad[0]
-        grad_x = torch.empty_like(x, memory_format=torch.channels_last) if wants_x else None
+        grad_x = torch.empty_like(x, memory_format=torch.channels_last) if ctx.needs_input_grad[0] else None
         exact = torch.promote_types(x.dtype, torch.float32)
         grad_kernels = torch.zeros(kernels.shape, dtype=exact, device=x.device)
         grad_bias = torch.zeros(kernels.shape[2], dtype=exact, device=x.device)
@@ -81,13 +81,13 @@ class FastUpsampleConv(torch.autograd.Function):
                 for q in range(3):
                     d_term, d_kernel, _ = torch.ops.aten.convolution_backward(
                         sums[p][q].permute(0, 3, 1, 2), terms[p][q].permute(0, 3, 1, 2), kernels[p, q, :, :, None, None],
-                        None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [wants_x, True, False])
+                        None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [grad_x is not None, True, False])
                     grad_kernels[p, q] += d_kernel[:, :, 0, 0]
-                    if wants_x:
+                    if grad_x is not None:
                         grads.append(_rows(d_term))
-                if wants_x:
+                if grad_x is not None:
                     back.append(_gathered(grads, 2))
-            if wants_x:
+            if grad_x is not None:
                 _rows(grad_x)[at] = _gathered(back, 1)
         return grad_x, grad_kernels.to(kernels.dtype), grad_bias.to(kernels.dtype), None
 

@@ -143,7 +143,7 @@ class LatentService:
 
         if not live:
             raise NotReady("This run has no generator to drive yet.")
-        view = load_live(run.live_path(live), build)
+        view = load_live(run.live_file(live), build)
         old = before.directions if before is not None else None
         found = find_directions(view, old)
         if before is None or old is None:

@@ -111,7 +111,7 @@ def _lead(run: Run, paused: bool, threads: int, coordinator: Coordinator, shutdo
         kind, message, step = _told(error, status_writer.status)
         if kind in MENDED and distributed.may_restart():
             return 1  # as if this process had been killed; the next life finds the run as it was, paused or not
-        fault = {"fault": message.told()} if isinstance(message, Fault) else {}
+        fault = {"fault": message.payload()} if isinstance(message, Fault) else {}
         status_writer.write("failed", error={"kind": kind, "message": str(message), "step": step, **fault})
         return 1
     finally:

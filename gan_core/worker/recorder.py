@@ -211,7 +211,7 @@ class Recorder:
                  "classes": trainer.classes}
         if self._axes is not None:
             notes["axes"] = self._axes.to_dict()
-        checkpoint.write(self.run.live_path(self.live_number + 1), tensors, notes, durable=False)
+        checkpoint.write(self.run.live_file(self.live_number + 1), tensors, notes, durable=False)
         self.live_number += 1
         for path in self.run.path.glob("live/*.safetensors"):
             if path.stem.isdigit() and int(path.stem) < self.live_number - 1:

@@ -19,7 +19,7 @@ from ..compute.thread_tuner import ThreadTuner
 from ..config import LIVE, TrainConfig
 from ..data import loading
 from ..data.types import Cancelled, Progress
-from ..messages import ENGLISH, because, part
+from ..messages import ENGLISH, message, os_reason
 from ..runs import checkpoint
 from ..runs.run import Run
 from ..training.trainer import Trainer
@@ -69,7 +69,7 @@ class Session:
                 self.status_writer.write(progress=dataclasses.asdict(progress))
 
         loaded = loading.load(config, report, self._called_off)
-        about = loaded.about()
+        about = loaded.summary()
         notices = self.run.check_data(about, config.condition == "class") if learned else []
         self.status_writer.status.exact &= not notices
         self.status_writer.write(progress=None)
@@ -96,7 +96,7 @@ class Session:
         images, labels, notices = self._data(config, kept is not None)
         choices = self._choices(config, before, images, labels)
         if before and before.device != choices.device:
-            notices.append(part("notice_device", before=before.device, now=choices.device))
+            notices.append(message("notice_device", before=before.device, now=choices.device))
             status.exact = False
         trainer = Trainer(config, images, labels, choices=choices, team=self.team)
         self.coordinator.start(trainer)
@@ -104,7 +104,7 @@ class Session:
             trainer.load_state_dict(kept.tensors)
             self.elapsed = float(kept.metadata["elapsed"])
             if kept.skip_reasons:
-                notices.append(part("notice_checkpoint", reason=kept.skip_reasons[0]))
+                notices.append(message("notice_checkpoint", reason=kept.skip_reasons[0]))
         self.coordinator.adopt(trainer)
         self.status_writer.note("resuming", *notices)
         self.status_writer.write(step=trainer.step_count, images=trainer.images_seen, elapsed=self.elapsed,
@@ -244,7 +244,7 @@ class Session:
             action()
             self.status_writer.note(what)
         except OSError as error:
-            self.status_writer.note(what, part("notice_disk", what=part(f"doing_{what}"), reason=because(error)))
+            self.status_writer.note(what, message("notice_disk", what=message(f"doing_{what}"), reason=os_reason(error)))
         except checkpoint.CheckpointError as error:
             raise Diverged(self.trainer.step_count) from error
 
@@ -260,11 +260,11 @@ class Session:
         try:
             step = self.recorder.save(self.elapsed)
         except OSError as error:
-            kept = part("kept_step", step=good) if good >= 0 else part("kept_none")
-            notice = part("notice_saving", reason=because(error), kept=kept)
+            kept = message("kept_step", step=good) if good >= 0 else message("kept_none")
+            notice = message("notice_saving", reason=os_reason(error), kept=kept)
             self.recorder.checkpoints.record(time.monotonic())
             self.status_writer.note("saving", notice)
-            return ENGLISH.say(notice)
+            return ENGLISH.sentence(notice)
         self.status_writer.note("saving")
         self.status_writer.write(checkpoint_step=step)
         return ""

@@ -63,7 +63,7 @@ class StatusWriter:
                 self._notices.pop(cause, None)
                 self._notices |= {cause: notices} if notices else {}
                 self.status.notices = [one for some in self._notices.values() for one in some]
-                self.status.notice = " ".join(map(ENGLISH.say, self.status.notices))
+                self.status.notice = " ".join(map(ENGLISH.sentence, self.status.notices))
                 self._put()
 
     def forget_notices(self, but: str) -> None:

@@ -108,7 +108,7 @@ def pack(name: str, run: gan_core.Run) -> None:
     status = run.stored_status()
     status.host = "golden"
     run.write_status(status)
-    newest = run.newest_live_path()
+    newest = run.live_path()
     for path in (run.path / "live").iterdir():
         if path != newest:
             path.unlink()

@@ -173,7 +173,7 @@ def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
 
 def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
     name, notice = data_panel.DataPanel._drawn(None, "en", json.dumps([[0.1, 0.2], [0.8, 0.9]]))
-    assert notice == "" and uploads.points(name).tolist() == [[0.1, 0.2], [0.8, 0.9]]
+    assert notice == "" and uploads.load_points(name).tolist() == [[0.1, 0.2], [0.8, 0.9]]
     assert data_panel.DataPanel._drawn(None, "en", "[]") == ("", "")  # wiped, which is nobody's fault
     for bad in ("[[0.5, 0.5]]", "[[7, 7], [8, 8]]", "{", "null", '"<b>"'):
         name, notice = data_panel.DataPanel._drawn(None, "en", bad)
@@ -183,7 +183,7 @@ def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
 def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     def refuse(paths):
         raise DataError("archive_missing", path="<img src=x> ${value} {{x}}")
-    monkeypatch.setattr(uploads, "keep_pictures", refuse)
+    monkeypatch.setattr(uploads, "save_pictures", refuse)
     *_, notice = data_panel.DataPanel._keep(None, "en", ["x"])
     assert "There is no file &lt;img src=x&gt; &#36;&#123;value&#125; &#123;&#123;x&#125;&#125;; give the path" in notice
 
@@ -207,7 +207,7 @@ def farm(tmp_path, data):
             file = io.BytesIO()
             Image.new("L", (28, 28), 50 * k).save(file, "PNG")
             packed.writestr(f"{k}.png", file.getvalue())
-    name = uploads.keep_pictures([path])
+    name = uploads.save_pictures([path])
     archive.source(DataRequest("zip", name))
     return name
 
@@ -238,12 +238,12 @@ def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel
     assert words.text("data.delete_run", lang) in json.loads(panel._question(lang, farm)[0])["text"]
     learned(catalogue, farm, "finished")
     assert words.text("data.delete_runs", lang, n=2) in json.loads(panel._question(lang, farm)[0])["text"]
-    assert storage.thing(f"zip:{farm}") is not None, "asking deletes nothing"
+    assert storage.find(f"zip:{farm}") is not None, "asking deletes nothing"
 
 
 def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(panel, farm):
     Image.new("L", (9, 9)).save(uploads.folder().parent / "x.png")
-    other = uploads.keep_pictures([uploads.folder().parent / "x.png"])
+    other = uploads.save_pictures([uploads.folder().parent / "x.png"])
     config = TrainConfig(dataset=f"zip:{farm}")
     told = panel._library.wish("me", config)
     while told["state"] in ("waiting", "working"):
@@ -251,7 +251,7 @@ def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(
     assert told["state"] == "ready" and told["about"]["count"] == 3
     dropdown, notice = panel._delete("en", farm)
     assert notice == "" and dropdown.value == other and [name for _, name in dropdown.choices] == [other]
-    assert storage.thing(f"zip:{farm}") is None and panel._library.about(config) is None
+    assert storage.find(f"zip:{farm}") is None and panel._library.about(config) is None
     assert panel._library.look("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
     told = panel._library.wish("me", config)
     while told["state"] in ("waiting", "working"):
@@ -270,9 +270,9 @@ def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(pa
     panel._controls.local_paths = False
     for handler in (panel._question, panel._delete):
         assert words.text("data.delete_shared", "fr").partition(",")[0] in handler("fr", farm)[-1]
-    assert storage.thing(f"zip:{farm}") is not None
+    assert storage.find(f"zip:{farm}") is not None
     panel._controls.local_paths = True
-    assert panel._delete("en", farm)[-1] == "" and storage.thing(f"zip:{farm}") is None
+    assert panel._delete("en", farm)[-1] == "" and storage.find(f"zip:{farm}") is None
 
 
 @pytest.mark.parametrize("name", ["../own/{}", "{}.zip", "", "/etc/passwd", "a/b", "..", "x" * 300, None])
@@ -280,6 +280,6 @@ def test_the_page_deletes_nothing_by_another_name(panel, farm, name):
     asked = name and name.format(farm)
     for handler in (panel._question, panel._delete):
         assert words.text("data.delete_gone") in handler("en", asked)[-1]
-    assert storage.thing(f"zip:{farm}") is not None
+    assert storage.find(f"zip:{farm}") is not None
     with pytest.raises(Refusal):
         panel._controls.delete_data("mnist")

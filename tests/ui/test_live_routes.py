@@ -84,7 +84,7 @@ def test_directions_keep_their_place_when_the_generator_is_replaced(client, cata
     before = client.get(f"{AT}directions").json()
     # Another generator under the same run: its own directions differ, in order and in sign.
     other = make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1, seed=5)
-    run.live_path(2).write_bytes(other.live_path().read_bytes())
+    run.live_file(2).write_bytes(other.live_path().read_bytes())
     status = run.stored_status()
     status.live = 2
     run.write_status(status)

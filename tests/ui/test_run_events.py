@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from making import IMAGES, OF_POINTS, make_run
 
 from gan_core.config import PRESETS
-from gan_core.messages import Fault, part
+from gan_core.messages import Fault, message
 from gan_core.runs.run import Run
 from gan_core.training.pixel_range import grid, png
 from gan_core.ui.run_events import MOST_MARKS, MOST_MEASURED, SERIES, RunEvents, _spread, _thinned
@@ -219,8 +219,8 @@ def test_thinning_keeps_the_extremes_the_order_and_the_limit(values, most):
 
 
 def test_notices_are_told_in_every_language_and_where_one_is_unknown_as_they_were_written(run):
-    status, known = run.stored_status(), part("notice_data", before=1234, now=5)
-    status.notice, status.notices = "As it was written.", [known, part("notice_log", name="x", reason="y")]
+    status, known = run.stored_status(), message("notice_data", before=1234, now=5)
+    status.notice, status.notices = "As it was written.", [known, message("notice_log", name="x", reason="y")]
     run.write_status(status)
     feed = RunEvents(run)
     look(feed)
@@ -235,7 +235,7 @@ def test_a_failure_is_told_in_every_language_and_one_without_a_key_as_it_was_wri
     feed, status = RunEvents(run), run.stored_status()
     fault = Fault("folder_missing", path="/x")
     status.state = "failed"
-    status.error = {"kind": "refused", "message": str(fault), "step": 0, "fault": fault.told()}
+    status.error = {"kind": "refused", "message": str(fault), "step": 0, "fault": fault.payload()}
     run.write_status(status)
     told = look(feed)["status"]["status"]["error"]
     assert told["said"]["fr"].startswith("Le dossier /x n’existe pas") and told["said"]["en"] == told["message"] == str(fault)

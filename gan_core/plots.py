@@ -1,7 +1,4 @@
-"""Pictures for notebooks and exports: curves and grids as matplotlib figures, without pyplot's global state.
-
-Nothing here trains or reads runs; each function takes plain numbers and returns a Figure that belongs to the caller.
-"""
+"""Curves and grids as matplotlib figures, for notebooks and exports: plain numbers in, a Figure out, no pyplot state."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-# Okabe & Ito's colours: they stay apart for every kind of colour vision.
+# Okabe & Ito's colours, which can be told apart with every kind of colour vision.
 CURVES = {"d_loss": ("discriminator", "#0072B2"), "g_loss": ("generator", "#D55E00"),
           "d_real": ("real images", "#009E73"), "d_fake": ("generated images", "#CC79A7")}
 
 
 class Picture(Figure):
-    """A Figure that a notebook shows by itself, whatever matplotlib backend is in use."""
+    """A Figure that a notebook displays under any matplotlib backend."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

@@ -49,8 +49,8 @@ def measured(monkeypatch, trainer, best, recorder, value):
     best.evaluator.suite = best.evaluator.suite or type("Fd", (), {"headline": "fd"})
     best._capture()
     monkeypatch.setattr(best.evaluator, "advance", lambda: found(trainer.step_count, value))
-    best._saved = 1.0
-    best.run_slice(recorder, best._then)
+    best._credit = 1.0
+    best.run_slice(recorder, best._credited_at)
 
 
 @given(st.lists(st.floats(0.0, 0.05), min_size=1, max_size=200), st.floats(0.01, 0.5))
@@ -62,7 +62,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
         best.trainer = Trainer.__new__(Trainer)
         best.trainer.config = CONFIG.replace(measure_share=share)
         best.run = Run.create(CONFIG, tmp_path_factory.mktemp("run"))
-        best._saved, best._then, best.seconds_spent, costs = 0.0, 0.0, 0.0, list(costs)
+        best._credit, best._credited_at, best.seconds_spent, costs = 0.0, 0.0, 0.0, list(costs)
         best.evaluator = type("Clock", (), {"floor": None})
 
         def turn():

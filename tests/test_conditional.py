@@ -6,8 +6,9 @@ import torch.nn.functional as F
 
 from gan_core import registry
 from gan_core.config import TrainConfig
-from gan_core.networks.layers import ClassBatchNorm, spectral_norm_, upsampling_plan
+from gan_core.networks.layers import ClassBatchNorm, upsampling_plan
 from gan_core.networks.resnet import Block
+from gan_core.networks.spectral_norm import spectral_norm_
 from gan_core.training.trainer import Trainer
 
 SIZED = pytest.mark.parametrize("name", ["quick", "resnet"])

@@ -283,7 +283,7 @@ def test_a_process_without_a_sign_of_life_is_silent_and_one_that_comes_back_is_n
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
-    until(lambda: len(first._beats) == 2)
+    until(lambda: len(first._last) == 2)
     assert distributed.Heartbeats(store, Team(1, 3, 1, 3)).silence() == 0, "the others are the first one's business"
     until(lambda: first.silence() > 0.2)  # of the third, which never was
     third = distributed.Heartbeats(store, Team(2, 3, 2, 3))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gan_core import registry
-from gan_core.networks.layers import power_iterate_, spectral_norm_, state_without_spectral_norm
+from gan_core.networks.spectral_norm import power_iterate_, spectral_norm_, state_without_spectral_norm
 
 
 def pair(name="quick"):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from benchmarks import keras_course
 from gan_core import registry
 from gan_core.networks.course import course_discriminator, course_generator
-from gan_core.networks.layers import Dropout, glorot_, single_channel_conv, upsample_conv
+from gan_core.networks.fast_conv import single_channel_conv, upsample_conv
+from gan_core.networks.layers import Dropout, glorot_
 
 PAIRS = pytest.mark.parametrize("name", [name for name in registry.NETWORKS if name != "mlp"])  # that one: test_mlp.py
 

@@ -41,8 +41,8 @@ class Group:
         what = ["-m", "gan_core.worker"]
         if before:
             script = run.path.parent / "before.py"
-            script.write_text("import os, sys\nfrom gan_core.worker import process\n"
-                              f"{before}\nsys.exit(process.main(sys.argv[1:]))\n")
+            script.write_text("import os, sys\nfrom gan_core.worker import main\n"
+                              f"{before}\nsys.exit(main.main(sys.argv[1:]))\n")
             what = [str(script)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self.agent = subprocess.Popen(
@@ -214,11 +214,11 @@ def test_a_paused_run_is_paused_again_after_a_kill(start) -> None:
 KILLED_TWICE = """
 from gan_core.compute import distributed
 from gan_core.worker import session
-begin = session.Session._begin
+begin = session.Session._start
 def once_more(self):
     if distributed.restart_count() == 1: os.kill(os.getpid(), 9)
     begin(self)
-session.Session._begin = once_more
+session.Session._start = once_more
 """
 
 

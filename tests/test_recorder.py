@@ -15,6 +15,7 @@ from gan_core.config import PRESETS
 from gan_core.latent.view import load_live
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
+from gan_core.worker import metrics_writer
 from gan_core.worker import recorder as r
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -87,7 +88,7 @@ def test_a_long_runs_curves_stay_small(made):
         if k % 8 == 0:
             recorder.flush()
     recorder.flush(everything=True)
-    assert 4000 <= len(run.metrics()) <= r.DENSE * (1 + np.log(30_000 / r.DENSE)) + 100
+    assert 4000 <= len(run.metrics()) <= metrics_writer.DENSE * (1 + np.log(30_000 / metrics_writer.DENSE)) + 100
 
 
 def test_divergence_is_named_by_its_first_step_and_what_was_good_is_kept(made):
@@ -219,7 +220,7 @@ def test_the_verdict_of_a_live_file_is_the_trainers_whatever_the_loss_is_called(
         monkeypatch.setitem(registry.LOSSES, name, spec)
     config = PRESETS["quick"].replace(loss=name, batch_size=8, device="cpu", ema_half_life=0.0)
     run, trainer = Run.create(config, tmp_path), Trainer(config, IMAGES)
-    z = trainer.batches.some(1)[0]
+    z = trainer.batches.fixed_z(1)[0]
     trainer.G.eval(), trainer.D.eval()
 
     @torch.no_grad()

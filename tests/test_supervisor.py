@@ -16,7 +16,7 @@ import pytest
 
 from gan_core.compute.processes import is_running, process_identity
 from gan_core.config import PRESETS
-from gan_core.runs import supervisor as supervising
+from gan_core.runs import worker_process
 from gan_core.runs.run import Run
 from gan_core.runs.supervisor import HEARTBEAT_TIMEOUT, Supervisor, WorkerBusy, capacity_limit, worker_command
 
@@ -229,7 +229,7 @@ def test_processes_need_a_core_or_a_card_each(monkeypatch: pytest.MonkeyPatch) -
             (0, "auto", cores, None), (0, "auto", cores + 1, ("cores", cores)), (2, "auto", 2, None),
             (2, "cuda", 3, ("cards", 2)),
             (1, "cpu", cores, None), (9, "cpu", cores + 1, ("cores", cores))):
-        monkeypatch.setattr(supervising, "_cards", lambda cards=cards: cards)
+        monkeypatch.setattr(worker_process, "graphics_cards", lambda cards=cards: cards)
         assert capacity_limit(count, device) == refused
 
 

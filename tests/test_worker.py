@@ -24,6 +24,7 @@ from gan_core.runs import checkpoint, checkpoint_index
 from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ACTIVE, Status
 from gan_core.worker import process as working
+from gan_core.worker.cli import Options
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0  # seconds; only a broken worker needs them
@@ -161,14 +162,14 @@ WATCHED = """
 import sys
 from gan_core.compute import autotune, thread_tuner
 from gan_core.compute.choices import ComputeChoices
-from gan_core.worker import process, session
+from gan_core.worker import main, startup
 autotune.choose = lambda config, build, threads=0: ComputeChoices(threads=2)
-session.cores = lambda: 2
+startup.cores = lambda: 2
 def add(self, images, seconds):
     self.steps_seen = getattr(self, "steps_seen", 0) + 1
     return 1 if self.steps_seen == 3 else None
 thread_tuner.ThreadPolicy.add = add
-sys.exit(process.main(sys.argv[1:]))
+sys.exit(main.main(sys.argv[1:]))
 """
 
 
@@ -395,13 +396,13 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
 
 def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) -> None:
     # A weight that is not a number, put where a real fault would put it; the checkpoint of step 0 is there by then.
-    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import main\n"
             "step = trainer.Trainer.step\n"
             "def poisoned(self, *a, **k):\n"
             "    if self.step_count == 4: next(self.D.parameters()).data.fill_(float('nan'))\n"
             "    return step(self, *a, **k)\n"
             "trainer.Trainer.step = poisoned\n"
-            "sys.exit(process.main(sys.argv[1:]))")
+            "sys.exit(main.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
@@ -428,13 +429,13 @@ def test_an_absurd_learning_rate_fails_as_diverged_or_trains_on_with_numbers(sta
 FULL = """
 import os, sys, errno
 from gan_core.runs import files
-from gan_core.worker import process
+from gan_core.worker import main
 fsync = os.fsync
 def full(descriptor):
     if os.path.exists(sys.argv[-1]): raise OSError(errno.ENOSPC, "No space left on device")
     fsync(descriptor)
 files.os.fsync = full
-sys.exit(process.main(sys.argv[1:-1]))
+sys.exit(main.main(sys.argv[1:-1]))
 """
 
 
@@ -456,9 +457,9 @@ def test_a_full_disk_is_a_notice_and_training_goes_on_with_the_last_good_kept(st
 
 
 def test_out_of_memory_is_told_with_a_remedy(start) -> None:
-    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import main\n"
             "def greedy(self, *a, **k): raise torch.OutOfMemoryError('CUDA out of memory.')\n"
-            "trainer.Trainer.step = greedy\nsys.exit(process.main(sys.argv[1:]))")
+            "trainer.Trainer.step = greedy\nsys.exit(main.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
@@ -467,8 +468,8 @@ def test_out_of_memory_is_told_with_a_remedy(start) -> None:
 
 def test_data_that_are_not_there_end_a_life_in_a_sentence_and_in_what_a_page_translates(tmp_path: Path, monkeypatch) -> None:
     run = Run.create(TrainConfig(dataset=f"folder:{tmp_path}/nowhere"), tmp_path)
-    monkeypatch.setattr(working, "_log_to", lambda path: None)  # here, in this very process
-    assert working.work(run.path, False, 1, SimpleNamespace(by=lambda stop: None)) == 1
+    monkeypatch.setattr(working, "_redirect_output", lambda path: None)  # here, in this very process
+    assert working.train_run(run.path, Options(run=run.path, threads=1), SimpleNamespace(on_request=lambda stop: None)) == 1
     error = run.status().error
     assert error["kind"] == "refused" and error["message"].startswith(f"The folder {tmp_path}/nowhere is not there")
     assert error["fault"] == {"key": "folder_missing", "values": {"path": f"{tmp_path}/nowhere"}}

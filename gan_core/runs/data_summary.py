@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
-from ..messages import Misfit, message
+from ..messages import Message, Misfit, message
 
 
 class DataSummary(TypedDict):
@@ -24,7 +24,7 @@ class DataSummary(TypedDict):
     crc32: NotRequired[int]
 
 
-def data_changes(before: DataSummary, now: DataSummary, run_name: str, conditional: bool) -> list[dict[str, Any]]:
+def data_changes(before: DataSummary, now: DataSummary, run_name: str, conditional: bool) -> list[Message]:
     """Notices for a run that learned from `before` and will go on with `now`; empty where they are the same data.
 
     conditional: whether the networks see the class. Raises Misfit where the networks cannot go on with such data.

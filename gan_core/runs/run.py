@@ -11,17 +11,18 @@ import json
 import platform
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, Self, TypedDict, cast
 
 from ..compute.processes import process_exists
 from ..config import TrainConfig
+from ..messages import Message
 from . import commands, layout
 from .checkpoint_index import CheckpointError, restore_best
 from .commands import CommandError
 from .data_summary import DataSummary, data_changes
 from .files import atomic_write, folder_name, new_folder, read_json
+from .frames import Frame
 from .metrics import MetricsReader, Record
 from .status import ACTIVE, SCHEMA, Status, controls
 
@@ -55,15 +56,6 @@ class RunInfo(TypedDict):
     config: dict[str, Any]
     parent: Parent | None
     origin: NotRequired[str]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One sample grid (PNG) or one frame of points (JSON) on the disk."""
-
-    seq: int
-    step: int
-    path: Path
 
 
 class Run:
@@ -261,7 +253,7 @@ class Run:
         """data.json, or None where it does not exist yet. An older version's file has fewer keys."""
         return cast(DataSummary | None, _read_if_possible(self.data_path))
 
-    def check_data(self, summary: DataSummary, conditional: bool) -> list[dict[str, Any]]:
+    def check_data(self, summary: DataSummary, conditional: bool) -> list[Message]:
         """Notices where the data of today are not those that an earlier life learned from; files made of the old data go.
 
         conditional: whether the networks see the class. Raises Misfit where the networks cannot go on with such data.

@@ -40,7 +40,7 @@ def values(preset="quick", kind="digits", categories=("sheep",), folder="", kept
     """What the form holds, in its order."""
     config = PRESETS[preset]
     return [preset, kind, list(categories), folder, kept, drawn,
-            *(fields.get(name, settings.shown(name, getattr(config, name))) for name in settings.ADVANCED)]
+            *(fields.get(name, settings.to_widget(name, getattr(config, name))) for name in settings.ADVANCED)]
 
 
 def ask(page, header="1", **said):
@@ -60,14 +60,14 @@ def test_every_set_has_a_place_under_a_heading_and_a_name(lang):
 
 
 def test_what_names_a_set_is_put_together_and_what_is_missing_is_said_by_kind():
-    name = data_panel.name_of
+    name = data_panel.dataset_name
     assert name("quickdraw", ["sheep", "cat"], "", None, "") == "quickdraw:sheep,cat"
     assert name("folder", [], " /a:b/c ", None, "") == "folder:/a:b/c" and name("zip", [], "", "x-1", "") == "zip:x-1"
     assert name("drawn", [], "", None, "d-2") == "drawn:d-2" and name("digits", ["cat"], "/x", "y", "z") == "digits"
     for kind in ("quickdraw", "folder", "zip", "drawn"):
         for lang in words.LANGUAGES:
             with pytest.raises(Refusal) as caught:
-                name(kind, [], " ", None, "", lang)
+                name(kind, [], " ", None, "", lang=lang)
             assert str(caught.value) == words.text(f"data.empty_{kind}", lang)
 
 
@@ -96,7 +96,7 @@ def test_what_networks_cannot_take_is_known_before_and_better_after_reading(fiel
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_data_set_always_brings_a_preset_that_can_take_it_and_keeps_one_that_can(preset, kind):
     chosen = settings.preset_for(kind, preset)
-    config = {name: PRESETS[name].replace(dataset=data_panel.some(kind)) for name in (chosen, preset)}
+    config = {name: PRESETS[name].replace(dataset=data_panel.example_name(kind)) for name in (chosen, preset)}
     assert not data_panel.misfit(config[chosen])
     assert chosen == preset or data_panel.misfit(config[preset])
 
@@ -213,15 +213,15 @@ def learned(catalogue, name, state="stopped", checkpoint=5, pid=0, started=0.0):
 def panel(catalogue, data):
     """The panel's handlers with real controls and a real library, without its components."""
     made = data_panel.DataPanel.__new__(data_panel.DataPanel)
-    made._controls, made._library = Controls(catalogue), PreviewJobs()
+    made._controls, made._preview_jobs = Controls(catalogue), PreviewJobs()
     yield made
-    made._library.close()
+    made._preview_jobs.close()
 
 
 @pytest.fixture
 def delete(panel):
     """As the route does it: (language, name)."""
-    return lambda lang, name: data_panel.delete(panel._controls, panel._library, name, lang)
+    return lambda lang, name: data_panel.delete(panel._controls, panel._preview_jobs, name, lang)
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
@@ -242,20 +242,20 @@ def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(
     Image.new("L", (9, 9)).save(uploads.folder().parent / "x.png")
     other = uploads.save_pictures([uploads.folder().parent / "x.png"])
     config = TrainConfig(dataset=f"zip:{farm}")
-    told = panel._library.wish("me", config)
+    told = panel._preview_jobs.request("me", config)
     while told["state"] in ("waiting", "working"):
-        told = panel._library.look("me")
+        told = panel._preview_jobs.status("me")
     assert told["state"] == "ready" and told["about"]["count"] == 3
     assert panel._left("en", "") == gr.skip(), "nothing was deleted"
     delete("en", farm)
     dropdown = panel._left("en", farm)
     assert dropdown.value == other and [name for _, name in dropdown.choices] == [other]
-    assert storage.find(f"zip:{farm}") is None and panel._library.about(config) is None
-    assert panel._library.look("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
-    told = panel._library.wish("me", config)
+    assert storage.find(f"zip:{farm}") is None and panel._preview_jobs.summary(config) is None
+    assert panel._preview_jobs.status("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
+    told = panel._preview_jobs.request("me", config)
     while told["state"] in ("waiting", "working"):
-        told = panel._library.look("me")
-    assert told["state"] == "refused" and "hand it in again" in told["sentence"]
+        told = panel._preview_jobs.status("me")
+    assert told["state"] == "refused" and "upload it again" in told["sentence"]
     with pytest.raises(Refusal, match=words.text("data.delete_gone", "fr")):
         delete("fr", farm)
 

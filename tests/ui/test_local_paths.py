@@ -92,7 +92,7 @@ def form(dataset, **fields):
     config = PRESETS["quick"].replace(**fields)
     given = [argument if kind == one else empty for one, empty in (("folder", ""), ("zip", None), ("drawn", ""))]
     categories = [argument] if kind == "quickdraw" else ["sheep"]
-    return ["quick", kind, categories, *given, *(settings.shown(name, getattr(config, name)) for name in settings.ADVANCED)]
+    return ["quick", kind, categories, *given, *(settings.to_widget(name, getattr(config, name)) for name in settings.ADVANCED)]
 
 
 def preview(page, dataset, lang="en"):

@@ -34,8 +34,9 @@ def test_french_is_french():
     assert same <= {"bar.title", "bar.images", "bar.speed", "transport.pause", "transport.step_d", "flow.expert", "curves.d_loss",
                     "curves.log", "latent.to_directions", "latent.slider", "latent.coordinate", "latent.directions",
                     "errors.refused", "presets.group_points", "settings.group_machine", "marks.change", "measures.kid",
-                    "measures.classes", "measures.modes", "fields.max_minutes", "choices.image_size.28", "choices.image_size.32",
-                    "choices.image_size.64", "data.pad_points", "data.facts_points", "data.some_pictures", "terms.discriminator"}
+                    "measures.classes", "measures.modes", "fields.condition", "fields.max_minutes", "choices.image_size.28",
+                    "choices.image_size.32", "choices.image_size.64", "data.pad_points", "data.facts_points",
+                    "data.some_pictures", "terms.discriminator"}
 
 
 def test_every_preset_and_every_field_has_its_words():
@@ -47,7 +48,7 @@ def test_every_preset_and_every_field_has_its_words():
 
 
 def test_every_preset_says_what_it_is_and_the_failing_ones_say_how_they_fail():
-    for lang, said in (("en", "Made to fail: "), ("fr", "Fait pour échouer : ")):
+    for lang, said in (("en", "Made to fail: "), ("fr", "Fait pour échouer\u00a0: ")):
         sentences = {name: words.text(f"presets.{name}.sentence", lang) for name in PRESETS}
         failing = {name for name, group in PRESET_GROUPS.items() if group == "failing"}
         assert {name for name, sentence in sentences.items() if sentence.startswith(said)} == failing

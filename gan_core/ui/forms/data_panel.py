@@ -23,32 +23,32 @@ from ..preview_jobs import PreviewJobs
 PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
-MOST_DRAWN = 4000  # points of one drawing
-WISH = containers.call("formChanged")
+MAX_DRAWN = 4000  # points of one drawing
+FORM_CHANGED = containers.call("formChanged")
 # Asks, and waits until the upload is deleted or stays; gradio awaits what its `js=` returns.
 DELETE = "async (lang, question) => [ganPage.language, await ganPage.call('askToDelete', question)]"
-QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def name_of(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
-            lang: str = "en") -> str:
-    """The data set that the panel's values name, as a config knows it. Raises Refusal where something is still to be chosen."""
-    asked = {"quickdraw": ",".join(categories or []), "folder": (folder or "").strip(), "zip": upload or "",
-             "drawn": drawing or ""}
-    if kind not in asked:
+def dataset_name(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
+                 *, lang: str = "en") -> str:
+    """The name of the chosen data set in a config. Raises Refusal where something is not chosen yet."""
+    arguments = {"quickdraw": ",".join(categories or []), "folder": (folder or "").strip(), "zip": upload or "",
+                 "drawn": drawing or ""}
+    if kind not in arguments:
         return kind
-    if not asked[kind]:
+    if not arguments[kind]:
         raise Refusal(f"data.empty_{kind}", lang)
-    return f"{kind}:{asked[kind]}"
+    return f"{kind}:{arguments[kind]}"
 
 
-def some(kind: str) -> str:
+def example_name(kind: str) -> str:
     """A data set of this kind, whatever its argument; for asking what networks can take it."""
     entry = registry.DATASETS[kind]
     return f"{kind}:?" if entry.argument and not entry.default else kind
 
 
-def expected(config: TrainConfig) -> tuple[list[int | None], bool | None]:
+def expected_shape(config: TrainConfig) -> tuple[list[int | None], bool | None]:
     """(shape, whether there are labels) as far as they can be known before the data are read; None: nobody knows."""
     kind, argument = registry.split_dataset(config.dataset)
     entry = registry.DATASETS[kind]
@@ -64,7 +64,7 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
 
     `about`: what is known of the data once they were read.
     """
-    shape, labelled = (about["shape"], about["labelled"]) if about else expected(config)
+    shape, labelled = (about["shape"], about["labelled"]) if about else expected_shape(config)
     networks = registry.NETWORKS[config.networks]
     if (len(shape) == 1) != networks.points:
         return "data.misfit_points" if len(shape) == 1 else "data.misfit_pictures"
@@ -75,7 +75,7 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
     return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
 
 
-def sets() -> dict[str, Any]:
+def downloads() -> dict[str, Any]:
     """What the list says of those that come over the network: {"ready": [those that are here], "download": {other: bytes}}."""
     needy = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
     here = [kind for kind in needy if loading.works_offline(TrainConfig(dataset=kind))]
@@ -114,19 +114,19 @@ class DataPanel:
 
     def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
         """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
-        self._controls, self._library = controls, preview_jobs
+        self._controls, self._preview_jobs = controls, preview_jobs
         for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
-            one.change(None, form, None, js=WISH, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
+            one.change(None, form, None, js=FORM_CHANGED, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
         for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
-            event(None, form, None, js=WISH, api_name=door, queue=False, api_visibility="private")
-        tell = containers.TELL_LANGUAGE
+            event(None, form, None, js=FORM_CHANGED, api_name=door, queue=False, api_visibility="private")
+        tell = containers.WITH_LANGUAGE
         self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell,
-                           api_name="keep-upload", **QUIET)
+                           api_name="keep-upload", **QUEUED)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
-                        **QUIET)
+                        **QUEUED)
         asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
-                                  api_name="ask-delete-data", **QUIET)
-        asked.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUIET)
+                                  api_name="ask-delete-data", **QUEUED)
+        asked.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUEUED)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
@@ -171,34 +171,34 @@ def megabytes(size: int, lang: str) -> str:
 
 def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
     """{"name", "title", "text", "go"}: what goes with an upload, and who needs it still. Raises Refusal."""
-    runs = len(controls.learned_from(f"zip:{name}", lang))
+    runs = len(controls.runs_using(f"zip:{name}", lang))
     things = storage.list_datasets()
     one = storage.find(f"zip:{name}", things)
-    if one is None:
+    if one is None or one.count is None:  # uploads are counted, downloads are not
         raise Refusal("data.delete_gone", lang)
-    said = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),
+    parts = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),
                        total=megabytes(sum(one.bytes for one in things), lang))]
     if runs:
-        said.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
+        parts.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
     return {"name": name, "title": words.text("data.delete_title", lang, name=registry.label(f"zip:{name}")),
-            "text": " ".join(said), "go": words.text("data.delete", lang)}
+            "text": " ".join(parts), "go": words.text("data.delete", lang)}
 
 
 def delete(controls: Controls, preview_jobs: PreviewJobs, name: str, lang: str) -> None:
     """Delete an upload, and what was made ready from it. Raises Refusal."""
     controls.delete_data(f"zip:{name}", lang)
-    preview_jobs.forget(f"zip:{name}")
+    preview_jobs.discard(f"zip:{name}")
 
 
-def wanted(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) -> TrainConfig:
+def check_networks(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) -> TrainConfig:
     """The config itself, if its networks can take its data. Raises Refusal with what to do."""
-    key = misfit(config, preview_jobs.about(config))
+    key = misfit(config, preview_jobs.summary(config))
     if key:
-        raise Refusal(key, lang, **described(config.networks, lang))
+        raise Refusal(key, lang, **network_facts(config.networks, lang))
     return config
 
 
-def described(networks: str, lang: str) -> dict[str, str]:
+def network_facts(networks: str, lang: str) -> dict[str, str]:
     """What a sentence says of a pair of networks: its name, and the sides and colours of its pictures."""
     entry = registry.NETWORKS[networks]
     colors = [words.text(f"choices.color.{color}", lang) for channels, color in ((1, "grey"), (3, "color"))
@@ -209,5 +209,5 @@ def described(networks: str, lang: str) -> dict[str, str]:
 
 def alert(sentence: str) -> str:
     """A sentence as HTML: escaped for the browser, and no template marks for gradio's own reading."""
-    said = html.escape(sentence).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
-    return f'<p role="alert">{said}</p>'
+    escaped = html.escape(sentence).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
+    return f'<p role="alert">{escaped}</p>'

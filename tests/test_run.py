@@ -363,7 +363,7 @@ def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, n
             run.check_data({**ABOUT, **now}, conditional)
         assert refused in str(caught.value)
     else:
-        notice = " ".join(map(ENGLISH.say, run.check_data({**ABOUT, **now}, conditional)))
+        notice = " ".join(map(ENGLISH.sentence, run.check_data({**ABOUT, **now}, conditional)))
         assert re.search(said, notice) and bool(notice) == bool(said)
     stale = bool(said) and not refused
     assert run.real_path.exists() != stale and run.floor_path.exists() != stale

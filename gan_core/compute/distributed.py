@@ -160,7 +160,7 @@ class Heartbeats:
     def _beat(self) -> None:
         with contextlib.suppress(RuntimeError):  # torchrun is gone and its store with it: nothing is known from here on
             while True:
-                self._store.add(f"pulse {self._team.rank}", 1)
+                self._store.add(f"heartbeat {self._team.rank}", 1)
                 if not self._team.rank:
                     self._check()
                 time.sleep(HEARTBEAT_INTERVAL)
@@ -168,7 +168,7 @@ class Heartbeats:
 
     def _check(self) -> None:
         for rank in range(1, self._team.size):
-            count = self._store.add(f"pulse {rank}", 0)
+            count = self._store.add(f"heartbeat {rank}", 0)
             self._checked = time.monotonic()
             if rank not in self._last or self._last[rank][0] != count:
                 self._last[rank] = count, self._checked

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES
-from ..runs.run import MetricsReader, Run, RunError, controls
+from ..runs.metrics import LOSSES, SERIES, MetricsReader
+from ..runs.run import Run, RunError, controls
 from ..runs.status import ACTIVE, Status
 from . import words
 from .stream_types import (
@@ -37,7 +38,7 @@ from .stream_types import (
     Surroundings,
 )
 
-SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
+COLUMNS = ("step", *SERIES)
 MOST_POINTS = 2000  # a series in a snapshot
 MOST_MEASURED = 500  # measurements in a snapshot
 MOST_MARKS = 200  # marks in a snapshot, the newest
@@ -126,12 +127,14 @@ class RunEvents:
         """Everything, for somebody who has just come; built once between two changes. Call `refresh` before."""
         if not self._snapshot:
             run, info = self.run, self.run.info if self.run is not None else {}
-            real = self._look_at_real()
+            real, config = self._look_at_real(), info.get("config")
+            dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
             points = isinstance(real, dict) or "points" in (self._frame or {})
             snapshot: FeedSnapshot = {
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
                 "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
-                "preset": info.get("preset", ""), "config": info.get("config"),
+                "preset": info.get("preset", ""), "config": config,
+                "dataset_label": {lang: words.dataset(dataset, lang) for lang in words.LANGUAGES},
                 "status": self._public(), "controls": self._controls(), "silent": self._silent(), **self.surroundings,
                 "series": _columns(_thinned(self._rows)), "quality": _spread(self._quality), "floor": self._floor,
                 "marks": self._marks[-MOST_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
@@ -200,7 +203,7 @@ class RunEvents:
 
 
 class Fresh:
-    """Records of a run's metrics by their kind: `rows` of SERIES for the curves, `quality` measurements, `marks`."""
+    """Records of a run's metrics by their kind: `rows` of COLUMNS for the curves, `quality` measurements, `marks`."""
 
     def __init__(self, records: list[dict[str, Any]]) -> None:
         self.rows: list[list[Any]] = []
@@ -213,8 +216,8 @@ class Fresh:
                 self.quality.append({"step": record["step"], "t": record.get("t"), **numbers})
             elif isinstance(mark, dict):
                 self.marks.append({"step": record["step"], "kind": mark.get("kind", ""), "changes": mark.get("changes") or {}})
-            elif "d_loss" in record or "g_loss" in record:
-                self.rows.append([record.get(name) for name in SERIES])
+            elif any(name in record for name in LOSSES):
+                self.rows.append([record.get(name) for name in COLUMNS])
         self.some = bool(self.rows or self.quality or self.marks)
 
 
@@ -248,19 +251,18 @@ def _columns_of(picture: str) -> int:
 
 
 def _columns(rows: list[list[Any]]) -> Columns:
-    return {name: [row[i] for row in rows] for i, name in enumerate(SERIES)}
+    return {name: [row[i] for row in rows] for i, name in enumerate(COLUMNS)}
 
 
 def _thinned(rows: list[list[Any]], most: int = MOST_POINTS) -> list[list[Any]]:
     """At most about `most` rows, extremes kept: of each stretch the rows where any series is lowest or highest."""
     if len(rows) <= most:
         return rows
-    spread = len(SERIES) - 1
-    stretch = -(-len(rows) // (most // (2 * spread)))
+    stretch = -(-len(rows) // (most // (2 * len(SERIES))))
     kept: set[int] = {0, len(rows) - 1}
     for begin in range(0, len(rows), stretch):
         part = range(begin, min(begin + stretch, len(rows)))
-        for column in range(1, len(SERIES)):
+        for column in range(1, len(COLUMNS)):
             there = [i for i in part if rows[i][column] is not None]
             if there:
                 kept.add(min(there, key=lambda i: rows[i][column]))

@@ -24,7 +24,8 @@ def test_languages_have_the_same_keys_in_the_same_order_and_the_same_placeholder
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_no_word_is_empty_or_padded(lang):
-    assert [key for key, said in words.table(lang).items() if not said or said != said.strip()] == []
+    padded = [key for key, said in words.table(lang).items() if not said or said != said.strip()]
+    assert not set(padded) - {"numbers.thousands"}, "which may be a space"
 
 
 def test_french_is_french():

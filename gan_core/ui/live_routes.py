@@ -72,9 +72,10 @@ class LiveRoutes:
                             headers=QUIET)
 
     async def frame(self, request: Request) -> Response:
-        """One sample grid of the history, or one frame of points."""
+        """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached."""
         run, seq = self._wanted(request), request.query_params.get("seq", "")
-        found = next((one for one in run.frames() if str(one.seq) == seq), None)
+        newest = "seq" not in request.query_params
+        found = run.newest_frame() if newest else next((one for one in run.frames() if str(one.seq) == seq), None)
         if found is None:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
         try:
@@ -82,7 +83,7 @@ class LiveRoutes:
         except OSError as error:  # thinned away between the two looks
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept any more.") from error
         kind = "application/json" if found.path.suffix == ".json" else "image/png"
-        return Response(picture, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+        return Response(picture, media_type=kind, headers=QUIET if newest else {"Cache-Control": "private, max-age=3600"})
 
     async def script(self, request: Request) -> Response:
         """One of Bokeh's own scripts."""

@@ -1,4 +1,4 @@
-"""The run that is shipped with the program, trained by this very code: python -m benchmarks.make_starter
+"""Trains the run that is shipped with the program: python -m benchmarks.make_starter
 
 Writes checkpoints/starter-digits: the networks for the sliders (float16), at most 24 sample grids, thinned curves; below 3 MB.
 """
@@ -28,12 +28,12 @@ RECORDS = 400
 
 
 def steps_to_show(last: int) -> set[int]:
-    """24 steps at growing distances, the first and the last among them: most happens early."""
+    """24 steps at growing intervals, the first and the last included: most happens early."""
     return {0, last, *(round(last ** (k / (GRIDS - 2))) for k in range(1, GRIDS - 1))}
 
 
 def train(folder: Path, steps: int) -> Run:
-    """A run of the default preset, as a worker would leave it."""
+    """A finished run of the default preset, as a worker would leave it."""
     config = PRESETS["quick"].replace(threads=1)
     run = Run.create(config, folder, preset="quick", name="starter-digits", kind="starter")
     torch.set_num_threads(1)
@@ -53,13 +53,13 @@ def train(folder: Path, steps: int) -> Run:
         if trainer.step_count % 16 == 0:
             recorder.flush()
         if trainer.step_count % (steps // MEASURED) == 0:
-            found = evaluator.measure()
-            recorder.quality(found.step, found.images, elapsed, found.quality, found.histogram)
+            result = evaluator.measure()
+            recorder.write_quality(result.step, result.images, elapsed, result.quality, result.histogram)
         if trainer.step_count % 500 == 0:
             print(f"step {trainer.step_count:,} of {steps:,}, {trainer.images_seen / elapsed:,.0f} images/s", flush=True)
     recorder.flush(everything=True)
     recorder.write_live()
-    run.put(run.floor_path, json.dumps(evaluator.floor).encode())
+    run.write_file(run.floor_path, json.dumps(evaluator.floor).encode())
     status, chosen = run.stored_status(), trainer.choices
     status.state, status.step, status.images, status.elapsed = "finished", steps, trainer.images_seen, round(elapsed, 1)
     status.seq, status.live, status.life, status.speed = recorder.seq, recorder.live_number, 1, trainer.images_seen / elapsed
@@ -70,7 +70,7 @@ def train(folder: Path, steps: int) -> Run:
 
 
 def thin(run: Run) -> None:
-    """Curves of at most RECORDS points, each the mean of its stretch, and the measurements; nothing but what a starter needs."""
+    """Reduces the run to a starter: curves of at most RECORDS points, each the mean of its interval, and the measurements."""
     everything = run.metrics()
     records, measured = ([r for r in everything if ("quality" in r) == asked] for asked in (False, True))
     size = max(1, -(-len(records) // RECORDS))

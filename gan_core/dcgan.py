@@ -1,6 +1,6 @@
-"""DCGAN, the course's own object for notebooks: fit, generate, save, load, plot. A thin face of Trainer.
+"""DCGAN, the course's object for notebooks: fit, generate, save, load, plot.
 
-It holds two networks and a history; how they are trained is the trainer's business, how files are kept the checkpoint's.
+It holds two networks and a history. Training is left to `Trainer`, files to `runs.checkpoint`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from . import plots, registry
 from .config import PRESETS, TrainConfig
 from .networks.course import course_discriminator, course_generator
 from .runs import checkpoint
-from .runs.metrics import LOSSES, SERIES
+from .runs.metrics import SERIES
 from .training import pixel_range
 from .training.trainer import Trainer
 
-# What the loss of the course is called in the libraries it may come from.
+# The names of the course's loss in the libraries that it may come from.
 CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")
 
 
@@ -74,38 +74,28 @@ class DCGAN:
             raise ValueError(f"epochs is {epochs!r}; give a whole number from 1.")
         if callbacks:
             warnings.warn("callbacks are not called here; read the returned history, or use Trainer.step().", stacklevel=2)
-        self._prepare(data, self.config.replace(batch_size=batch_size, seed=seed))
+        trainer = self._prepare(data, self.config.replace(batch_size=batch_size, seed=seed))
         steps = max(1, len(data) // self.config.batch_size)
         with tqdm(total=epochs * steps, unit="step", dynamic_ncols=True) as bar:
             for epoch in range(epochs):
                 bar.set_description(f"epoch {epoch + 1}/{epochs}")
-                means = self._epoch(steps, bar)
+                means = _epoch(trainer, steps, bar)
                 for name in SERIES:
                     self.history[name].append(means[name])
         return History({name: list(values) for name, values in self.history.items()})
 
-    def _prepare(self, data: torch.Tensor, config: TrainConfig) -> None:
+    def _prepare(self, data: torch.Tensor, config: TrainConfig) -> Trainer:
         """A trainer for these images that goes on from the last one's state."""
-        before, self.config = self.trainer, config
-        self.trainer = Trainer(config, images=data, networks=(self.generator, self.discriminator))
-        if before is not None:
-            self.trainer.load_state_dict(before.state_dict())
-
-    def _epoch(self, steps: int, bar: tqdm) -> dict[str, float]:
-        sums = torch.zeros(len(SERIES), dtype=torch.float64)
-        for step in range(steps):
-            metrics = self.trainer.step()
-            sums += torch.stack([metrics[name].detach() for name in SERIES]).cpu()
-            bar.update()
-            if step % 10 == 0 or step == steps - 1:
-                means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
-                bar.set_postfix({name: f"{means[name]:.3f}" for name in LOSSES}, refresh=False)
-        return means
+        previous, self.config = self.trainer, config
+        self.trainer = trainer = Trainer(config, images=data, networks=(self.generator, self.discriminator))
+        if previous is not None:
+            trainer.load_state_dict(previous.state_dict())
+        return trainer
 
     def generate(self, z: Any = 16, seed: int = 0) -> np.ndarray:
         """Generated images (N, 28, 28), float32 in [0, 1].
 
-        z: how many to draw, z ~ N(0, 1) from `seed`; or (N, latent_dim) numbers of one's own, `seed` then unused.
+        z: how many to draw, z ~ N(0, 1) from `seed`; or the z themselves, (N, latent_dim), `seed` then unused.
         """
         if isinstance(z, int | np.integer) and not isinstance(z, bool):
             if z < 1:
@@ -132,11 +122,11 @@ class DCGAN:
 
     @classmethod
     def load(cls, path: str | Path, discriminator: nn.Module | None = None, generator: nn.Module | None = None) -> DCGAN:
-        """The DCGAN that `save` wrote; its optimizers start anew. Networks of one's own must be given again.
+        """The DCGAN that `save` wrote; its optimizers start anew. Networks other than the course's must be given again.
 
-        Raises checkpoint.CheckpointError (a ValueError) for a file that is not exactly that: nothing in it is ever run.
+        Raises checkpoint.CheckpointError (a ValueError) for a file that is not exactly that: no code in it is ever run.
         """
-        # Two readings: the settings name latent_dim, which gives the shapes that the second reading demands.
+        # Read twice: the settings name latent_dim, which gives the shapes that the second reading checks.
         _, notes = checkpoint.read(path)
         if notes.get("kind") != "DCGAN" or not isinstance(notes.get("config"), dict):
             raise checkpoint.CheckpointError(f"{Path(path).name} was not written by DCGAN.save.")
@@ -161,7 +151,7 @@ class DCGAN:
 
 
 class History(dict):
-    """What fit returns: name -> list of one mean per epoch. `.history` is the dict itself, as Keras has it."""
+    """What fit returns: name -> one mean per epoch. `.history` is the dict itself, as in Keras."""
 
     @property
     def history(self) -> History:
@@ -189,8 +179,21 @@ def as_images(x: Any) -> torch.Tensor:
     return pixel_range.to_uint8(x).contiguous()
 
 
+def _epoch(trainer: Trainer, steps: int, bar: tqdm) -> dict[str, float]:
+    """{metric: its mean over these steps}."""
+    sums = torch.zeros(len(SERIES), dtype=torch.float64)
+    for step in range(steps):
+        metrics = trainer.step()
+        sums += torch.stack([metrics[name].detach() for name in SERIES]).cpu()
+        bar.update()
+        if step % 10 == 0 or step == steps - 1:
+            means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
+            bar.set_postfix({name: f"{means[name]:.3f}" for name in ("d_loss", "g_loss")}, refresh=False)
+    return means
+
+
 def _check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: int) -> None:
-    """Two images through both, so that a mismatch is a sentence now and not a trace within fit."""
+    """Passes two z through both, so that a mismatch is one sentence now and not a traceback from fit."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, nn.Module):
             raise ValueError(f"{name} is a {type(network).__name__}; give a torch.nn.Module, such as course_{name}().")
@@ -212,7 +215,7 @@ def _check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: 
 
 
 def _adam(optimizer: Any, config: TrainConfig, side: str) -> tuple[float, tuple[float, float]]:
-    """(learning rate, betas) of what was given; see DCGAN.compile."""
+    """(learning rate, betas) of an optimizer as DCGAN.compile takes it."""
     course = PRESETS["course"]
     lr, betas = getattr(course, f"lr_{side}"), getattr(course, f"betas_{side}")
     if optimizer is None:
@@ -236,8 +239,8 @@ def _loss_name(loss_fn: Any) -> str:
 
 def _history(stored: Any, path: str | Path) -> dict[str, list[float]]:
     if not isinstance(stored, dict) or any(not isinstance(stored.get(name), list) for name in SERIES):
-        raise checkpoint.CheckpointError(f"the history in {Path(path).name} is not in order.")
+        raise checkpoint.CheckpointError(f"the history in {Path(path).name} is damaged.")
     try:
         return {name: [float(v) for v in stored[name]] for name in SERIES}
     except (TypeError, ValueError) as error:
-        raise checkpoint.CheckpointError(f"the history in {Path(path).name} holds something that is no number.") from error
+        raise checkpoint.CheckpointError(f"the history in {Path(path).name} holds something that is not a number.") from error

@@ -1,7 +1,7 @@
-"""What cannot be done, as a key and plain values: English for the command line and the logs, any other language for a page.
+"""Messages as a key and plain values: English for the command line and the logs, any other language for the page.
 
-`sentences.json` holds the English; another language says the same keys in its own table (gan_core/ui/words). This knows what a
-value may be and how it is put into a sentence, and neither data, nor networks, nor a page.
+`messages.json` holds the English templates; another language has the same keys in its own table (gan_core/ui/words). This
+module formats messages. What they are about is left to the code that makes them.
 """
 
 from __future__ import annotations
@@ -12,83 +12,100 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypedDict
 
-LONGEST = 500  # letters of one value: a path, an address, what a library said
-DEEP = 12  # parts within parts: a page also says what stands in somebody else's folder
+MAX_LETTERS = 500  # of one value: a path, an address, what a library raised
+MAX_DEPTH = 12  # messages within messages: the page also formats what it finds in a stranger's folder
+
+
+class Message(TypedDict):
+    """A sentence, or a part of one, in plain JSON types."""
+
+    key: str
+    values: dict[str, Value]
+
+
+class ByteSize(TypedDict):
+    """A number of bytes, shown in the unit that reads best."""
+
+    bytes: int
+
+
+# A dict of one item names a choice in a config: {"dataset": name}, {"field": name}, {"loss": name}.
+Value: TypeAlias = "str | float | list[Value] | Message | ByteSize | dict[str, str]"
 
 
 class Fault(Exception):
-    """Something that cannot be done; its text is the English sentence behind `key`.
+    """Something that cannot be done; `str` of it is the English sentence behind `key`.
 
-    A value is a text, a number, a `size`, a {"dataset": name} or {"field": name} of a config, another fault or `part`, or a
-    list of such. Raises KeyError for an unknown key or a value that its sentence wants and does not get.
+    A value is a text, a number, a `byte_size`, a {"dataset": name} or {"field": name} of a config, another fault or
+    `message`, or a list of these. Raises KeyError for an unknown key or a value that the template needs and does not get.
     """
 
     def __init__(self, key: str, /, **values: Any) -> None:
         self.key, self.values = key, {name: _plain(value) for name, value in values.items()}
-        super().__init__(ENGLISH.say(self.told()))
+        super().__init__(ENGLISH.sentence(self.payload()))
 
-    def told(self) -> dict[str, Any]:
-        """{"key", "values"} in plain JSON types: `Language.say` makes a sentence of it."""
+    def payload(self) -> Message:
+        """The fault as a message: `Language.sentence` formats it."""
         return {"key": self.key, "values": self.values}
 
 
 class Misfit(Fault, ValueError):
-    """Data, networks and settings that each are well and do not go together."""
+    """Data, networks and settings that are each valid but do not go together."""
 
 
-def part(key: str, /, **values: Any) -> dict[str, Any]:
-    """A piece of a sentence, to be a value of another one."""
+def message(key: str, /, **values: Any) -> Message:
+    """A message that is no refusal, or a part of another one: takes the same values as `Fault`."""
     return {"key": key, "values": {name: _plain(value) for name, value in values.items()}}
 
 
-def size(count: int) -> dict[str, int]:
-    """So many bytes, to be a value."""
+def byte_size(count: int) -> ByteSize:
+    """A number of bytes as a value."""
     return {"bytes": int(count)}
 
 
-def because(error: OSError) -> Any:
-    """Why the system refused, as a value: the usual reasons have words in every language, the others only the system's."""
+def os_reason(error: OSError) -> Message | str:
+    """Why the system refused, as a value. The usual reasons are translated; the others are in the system's own words."""
     key = f"os_{errno.errorcode.get(error.errno or 0, '').lower()}"
-    return part(key) if key in english() else str(error.strerror or error)
+    return message(key) if key in english_templates() else str(error.strerror or error)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Fault):
-        return value.told()
+        return value.payload()
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, dict | int | float):
         return value
-    line = " ".join(str(value)[:LONGEST].splitlines())
-    return line.encode("utf-8", "replace").decode()  # a path may hold what is no letter
+    line = " ".join(str(value)[:MAX_LETTERS].splitlines())
+    return line.encode("utf-8", "replace").decode()  # a path may hold surrogates, which JSON files and pages cannot
 
 
 @dataclass(frozen=True)
 class Language:
-    """How a language says things: template(key), number(value), name(kind, name) of a "dataset" or a "field"."""
+    """How a language formats: template(key), number(value), name(kind, name) of a {kind: name} value."""
 
     template: Callable[[str], str]
     number: Callable[[float], str]
     name: Callable[[str, str], str]
 
-    def say(self, told: Mapping[str, Any], deep: int = DEEP) -> str:
-        """The sentence of {"key", "values"}. Raises KeyError, TypeError, ValueError and the like for what is none."""
-        values = {name: self._value(value, deep - 1) for name, value in told["values"].items()}
-        return self.template(told["key"]).format_map(values)
+    def sentence(self, payload: Mapping[str, Any], depth: int = MAX_DEPTH) -> str:
+        """The sentence of a message. Raises KeyError, TypeError, ValueError and the like for anything else."""
+        values = {name: self._value(value, depth - 1) for name, value in payload["values"].items()}
+        return self.template(payload["key"]).format_map(values)
 
-    def _value(self, value: Any, deep: int) -> str:
-        if not deep:
-            raise ValueError("sentences within sentences without an end")
+    def _value(self, value: Any, depth: int) -> str:
+        if not depth:
+            raise ValueError("messages within messages without an end")
         if isinstance(value, list):
-            return ", ".join(self._value(one, deep - 1) for one in value)
+            return ", ".join(self._value(item, depth - 1) for item in value)
         if not isinstance(value, Mapping):
             return value if isinstance(value, str) else self.number(value)
         if "bytes" in value:
             return self._size(value["bytes"])
         if "key" in value:
-            return self.say(value, deep)
+            return self.sentence(value, depth)
         ((kind, name),) = value.items()
         return self.name(kind, name)
 
@@ -98,9 +115,10 @@ class Language:
 
 
 @cache
-def english() -> dict[str, str]:
-    """Every key with its sentence, in the file's order."""
-    return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+def english_templates() -> dict[str, str]:
+    """Key -> English template, in the file's order."""
+    templates: dict[str, str] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+    return templates
 
 
-ENGLISH = Language(lambda key: english()[key], lambda value: f"{value:,.10g}", lambda kind, name: name)
+ENGLISH = Language(lambda key: english_templates()[key], lambda value: f"{value:,.10g}", lambda kind, name: name)

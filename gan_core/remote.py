@@ -1,4 +1,4 @@
-"""`python -m gan_core.remote pull | push | keep`: the command line of `gan_core.runs.remote`, at its stable address."""
+"""`python -m gan_core.remote`: a stable name for the command line and the functions of `gan_core.runs.remote`."""
 
 import sys
 

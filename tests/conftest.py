@@ -1,4 +1,4 @@
-"""Every test runs torch on one thread and keeps Keras' settings out of the home folder."""
+"""Every test runs torch on one thread that never spins, and keeps Keras' settings out of the home folder."""
 
 import os
 import tempfile
@@ -6,6 +6,7 @@ import tempfile
 # Before anything imports torch or Keras; worker processes started by tests inherit them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two tests run at once: a thread that waits leaves its core to the other
 os.environ["KERAS_BACKEND"] = "torch"
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras-home-")
 os.environ.setdefault("MPLBACKEND", "Agg")

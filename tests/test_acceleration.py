@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gan_core.compute import choices
-from gan_core.compute.choices import ComputeChoices, cores, devices, keep_memory, resolve
+from gan_core.compute.choices import ComputeChoices, cores, devices, resolve, retain_freed_memory
 
 
 def test_what_a_person_chose_is_kept() -> None:
@@ -57,7 +57,7 @@ def test_memory_of_large_tensors_is_kept_for_the_next_one() -> None:
     """Without it, each new tensor of 16 MB costs the system 4,096 pages, one by one, when it is first written to."""
     import resource
 
-    assert keep_memory()
+    assert retain_freed_memory()
     torch.zeros(4_000_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):

@@ -35,7 +35,7 @@ def load(tmp_path: Path, data: bytes, **how):
 def skipped(tmp_path, *entries):
     """What is counted beside one good picture."""
     loaded = load(tmp_path, archive([Entry("good.png", GOOD), *entries]))
-    assert len(loaded.data) == 1 and loaded.found == 1 + sum(loaded.skipped.values())
+    assert len(loaded.data) == 1 and loaded.found_count == 1 + sum(loaded.skipped.values())
     return loaded.skipped
 
 
@@ -53,7 +53,7 @@ def test_folders_in_an_archive_are_classes_whatever_wraps_them(tmp_path):
     entries += [Entry("all/"), Entry("__MACOSX/all/._0.png", b"x"), Entry("all/.hidden/0.png", GOOD),
                 Entry("all/Thumbs.db", b"x")]
     loaded = load(tmp_path, archive(entries), size=28)
-    assert loaded.names == ("cat", "dog", "sheep") and loaded.skipped == {} and loaded.found == 9
+    assert loaded.names == ("cat", "dog", "sheep") and loaded.skipped == {} and loaded.found_count == 9
     assert loaded.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] and loaded.labels.dtype == np.int64
     assert loaded.data[:, 0, 5, 5].tolist() == [50, 51, 52, 90, 91, 92, 10, 11, 12]
 
@@ -156,7 +156,7 @@ def test_it_can_be_cancelled(tmp_path):
     steps = []
     data = archive([Entry(f"{i}.png", GOOD) for i in range(500)])
     with pytest.raises(Cancelled):
-        load(tmp_path, data, report=steps.append, cancelled=lambda: len(steps) >= 3)
+        load(tmp_path, data, on_progress=steps.append, is_cancelled=lambda: len(steps) >= 3)
     assert len(steps) == 3 and steps[0].stage == "reading"
 
 
@@ -170,7 +170,7 @@ path = Path(sys.argv[1]) / "x.zip"
 def tried(limit=0):
     before, start = peak(), time.monotonic()
     try:
-        loaded = archive.read(path, DataRequest("zip", limit=limit))
+        loaded = archive.read_archive(path, DataRequest("zip", limit=limit))
         told = [len(loaded.data), loaded.skipped]
     except DataError as error:
         told = str(error)
@@ -231,9 +231,9 @@ def test_a_list_of_files_of_a_gigabyte_is_never_read(tmp_path):
 def test_a_second_load_reads_what_is_prepared(tmp_path, monkeypatch):
     data = archive([Entry(f"{k}/{i}.png", grey_png(28, 9 * i + k)) for k in range(2) for i in range(9)])
     first = load(tmp_path, data)
-    monkeypatch.setattr(archives, "read", lambda path, request: pytest.fail("decoded again"))
+    monkeypatch.setattr(archives, "read_archive", lambda path, request: pytest.fail("decoded again"))
     second = archives.source(DataRequest("zip", str(tmp_path / "given.zip")))
-    assert (second.data == first.data).all() and (second.labels == first.labels).all() and second.about() == first.about()
+    assert (second.data == first.data).all() and (second.labels == first.labels).all() and second.summary() == first.summary()
     assert list((tmp_path / "cache" / "data" / "prepared").iterdir()) and array_cache.MAX_TOTAL == 4 << 30
 
 
@@ -241,7 +241,7 @@ def test_a_second_load_reads_what_is_prepared(tmp_path, monkeypatch):
 def test_the_path_of_an_archive_is_understood_as_that_of_a_folder(tmp_path):
     (tmp_path / "my sheep.zip").write_bytes(archive([Entry("a.png", GOOD)]))
     for text in (f'"{tmp_path}/my sheep.zip"', f"file://{tmp_path}/my%20sheep.zip", f"{tmp_path}/my\\ sheep.zip"):
-        assert archives.find(text) == tmp_path / "my sheep.zip"
+        assert archives.find_archive(text) == tmp_path / "my sheep.zip"
     for text in ("~nobody-of-this-name/x.zip", "/x" + "y" * 300):
         with pytest.raises(DataError, match="There is no file"):
-            archives.find(text)
+            archives.find_archive(text)

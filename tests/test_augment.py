@@ -14,7 +14,7 @@ CASES = given(st.sampled_from([(1, 28, 28), (3, 32, 32), (1, 64, 64), (2, 9, 12)
 def some(shape, seed, n=5, dtype=torch.float32):
     generator = torch.Generator().manual_seed(seed)
     return (torch.rand(n, *shape, generator=generator, dtype=dtype) + 0.01,
-            torch.rand(n, a.NUMBERS, generator=generator, dtype=dtype))
+            torch.rand(n, a.NUM_DRAWS, generator=generator, dtype=dtype))
 
 
 @CASES
@@ -65,7 +65,7 @@ def test_gradients_first_and_second_are_those_of_finite_differences(policy):
 
 def test_draws_are_spread_over_all_moves_each_as_likely():
     u = (torch.arange(0, 90000) + 0.5)[:, None].expand(-1, 2) / 90000
-    rows, inside = a._source(28, u[:, 0])
+    rows, inside = a._source_index(28, u[:, 0])
     shifts = (14 - rows[:, 14]).bincount(minlength=9) if (14 - rows[:, 14]).min() >= 0 else (rows[:, 14] - 10).bincount()
     assert len(shifts) == 9 and shifts.max() - shifts.min() <= 1
     assert not inside.all() and inside.float().mean() > 0.9

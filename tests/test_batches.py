@@ -34,7 +34,7 @@ def test_pictures_are_in_unit_range_inside_and_come_back_to_the_bit():
 def test_the_players_draws_differ_and_are_a_function_of_the_step(index):
     one, two = batches(), batches()
     for draw in (lambda b, p: b.z(p, index), lambda b, p: b.real(index, p)[0],
-                 lambda b, p: b.disguised(torch.zeros(8, 1, 4, 4), p, index, 1.0)):
+                 lambda b, p: b.discriminator_input(torch.zeros(8, 1, 4, 4), p, index, 1.0)):
         assert torch.equal(draw(one, "D"), draw(two, "D"))
         assert not torch.equal(draw(one, "D"), draw(one, "G"))
 
@@ -47,8 +47,8 @@ def test_classes_come_with_their_pictures_and_only_when_asked_for():
         for picture, label in zip(pictures, labels, strict=True):
             where = [i for i in range(40) if torch.equal(b.encode(IMAGES[i]), picture)]
             assert LABELS[where[0]] == label
-    assert torch.equal(b.classes_for_g(3), b.real(3, "G")[1])
-    assert b.some(7)[1].tolist() == [0, 1, 2, 3, 4, 0, 1]
+    assert torch.equal(b.generator_labels(3), b.real(3, "G")[1])
+    assert b.fixed_z(7)[1].tolist() == [0, 1, 2, 3, 4, 0, 1]
 
 
 @pytest.mark.parametrize(("fake_is_one", "sign"), [(False, -1), (True, 1)])
@@ -62,6 +62,6 @@ def test_smoothing_moves_the_label_of_reals_towards_that_of_fakes_and_noise_move
 
 def test_nothing_is_disguised_unless_asked_and_noise_has_its_size():
     b, x = batches(), torch.rand(8, 1, 28, 28)
-    assert b.disguised(x, "D", 0, 0.0) is x
-    assert float((b.disguised(x, "D", 0, 0.3) - x).std()) == pytest.approx(0.3, rel=0.05)
-    assert not torch.equal(batches(augment="translation").disguised(x, "D", 0, 0.0), x)
+    assert b.discriminator_input(x, "D", 0, 0.0) is x
+    assert float((b.discriminator_input(x, "D", 0, 0.3) - x).std()) == pytest.approx(0.3, rel=0.05)
+    assert not torch.equal(batches(augment="translation").discriminator_input(x, "D", 0, 0.0), x)

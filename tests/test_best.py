@@ -48,9 +48,9 @@ def measured(monkeypatch, trainer, best, recorder, value):
     """One measurement, of this very step, that finds `value`."""
     best.evaluator.suite = best.evaluator.suite or type("Fd", (), {"headline": "fd"})
     best._capture()
-    monkeypatch.setattr(best.evaluator, "turn", lambda: found(trainer.step_count, value))
-    best._saved = 1.0
-    best.turn(recorder, best._then)
+    monkeypatch.setattr(best.evaluator, "advance", lambda: found(trainer.step_count, value))
+    best._credit = 1.0
+    best.run_slice(recorder, best._credited_at)
 
 
 @given(st.lists(st.floats(0.0, 0.05), min_size=1, max_size=200), st.floats(0.01, 0.5))
@@ -62,7 +62,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
         best.trainer = Trainer.__new__(Trainer)
         best.trainer.config = CONFIG.replace(measure_share=share)
         best.run = Run.create(CONFIG, tmp_path_factory.mktemp("run"))
-        best._saved, best._then, best.spent, costs = 0.0, 0.0, 0.0, list(costs)
+        best._credit, best._credited_at, best.seconds_spent, costs = 0.0, 0.0, 0.0, list(costs)
         best.evaluator = type("Clock", (), {"floor": None})
 
         def turn():
@@ -71,18 +71,18 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
             spent += cost
             now[0] += cost
 
-        best.evaluator.turn = turn
+        best.evaluator.advance = turn
         began, most = now[0], max(costs)
         while costs:
             now[0] += 0.125
-            best.turn(None, now[0] - began)
+            best.run_slice(None, now[0] - began)
             assert spent <= share * (now[0] - began) + most
         quiet = spent
-        assert best.spent == pytest.approx(spent)
+        assert best.seconds_spent == pytest.approx(spent)
         best.trainer.config = CONFIG.replace(measure_share=0.0)
         for _ in range(10):
             now[0] += 60.0
-            best.turn(None, now[0] - began)
+            best.run_slice(None, now[0] - began)
         assert spent == quiet, "0 is off"
 
 
@@ -92,7 +92,7 @@ def test_what_is_saved_is_the_state_of_the_step_that_was_measured(tmp_path):
     while not told.get("best"):
         trainer.step()
         elapsed += 1.0
-        best.turn(recorder, elapsed)
+        best.run_slice(recorder, elapsed)
     pointer, line = read_pointer(run.checkpoint_folder, BEST), next(r for r in run.metrics() if "quality" in r)
     step = line["step"]
     assert 0 < step < trainer.step_count and line["images"] == 4 * step and line["t"] == step, "one second a step"
@@ -100,7 +100,7 @@ def test_what_is_saved_is_the_state_of_the_step_that_was_measured(tmp_path):
     assert pointer["step"] == step and pointer["rank"] == [line["quality"]["fd"]] and len(line["histogram"]) == 10
     while run.floor() is None:
         elapsed += 1.0
-        best.turn(recorder, elapsed)
+        best.run_slice(recorder, elapsed)
     assert set(run.floor()) == set(line["quality"])
     again = Trainer(CONFIG, IMAGES[::10], LABELS[::10])
     for _ in range(step):
@@ -163,7 +163,7 @@ def test_an_ended_run_goes_on_from_its_best_and_says_so_once(tmp_path, monkeypat
         trainer.step()
         measured(monkeypatch, trainer, best, recorder, value)
         recorder.save(0.0)
-    assert run.use_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
+    assert run.restore_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
     run, trainer, recorder, best, told = life(tmp_path, run)
     assert trainer.step_count == 1 and told["best"]["step"] == 1
     for _ in range(2):

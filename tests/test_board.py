@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from gan_core.config import PRESETS
-from gan_core.messages import part
+from gan_core.messages import message
 from gan_core.runs.run import Run
 from gan_core.worker import status_writer as boards
 from gan_core.worker.status_writer import StatusWriter
@@ -20,30 +20,30 @@ def run(tmp_path) -> Run:
 
 def test_a_notice_stays_until_its_own_cause_is_gone(run: Run) -> None:
     status_writer = StatusWriter(run)
-    logs, data = part("notice_log", name="trackio", reason="gone"), part("notice_data", before=3, now=4)
-    saving = [part("notice_saving", reason=reason, kept=part("kept_none")) for reason in ("full", "still full")]
-    status_writer.note("logs", logs)
-    status_writer.note("saving", saving[0])
+    logs, data = message("notice_log", name="trackio", reason="gone"), message("notice_data", before=3, now=4)
+    saving = [message("notice_saving", reason=reason, kept=message("kept_none")) for reason in ("full", "still full")]
+    status_writer.set_notices("logs", logs)
+    status_writer.set_notices("saving", saving[0])
     assert run.stored_status().notices == [logs, saving[0]]
     assert run.stored_status().notice == ("Logging to trackio has ended (gone). Training goes on without it. "
                                           "Saving failed: full. Training goes on; there is no checkpoint yet.")
     before = status_writer.status.heartbeat
-    status_writer.note("saving", saving[0])
-    status_writer.note("measuring")
+    status_writer.set_notices("saving", saving[0])
+    status_writer.set_notices("measuring")
     assert status_writer.status.heartbeat <= before + 1, "what stands already costs no write, but for a beat of the heart"
-    status_writer.note("saving")
+    status_writer.set_notices("saving")
     status_writer.write(checkpoint_step=5)
     assert run.stored_status().notices == [logs]
-    status_writer.note("resuming", data, saving[0])
-    status_writer.note("saving", saving[1])
+    status_writer.set_notices("resuming", data, saving[0])
+    status_writer.set_notices("saving", saving[1])
     assert run.stored_status().notices == [logs, data, saving[0], saving[1]], "one cause may have more than one to say"
-    status_writer.forget_notices(but="saving")
+    status_writer.clear_notices(but="saving")
     assert run.stored_status().notices == [saving[1]] and "still full" in run.stored_status().notice
     status_writer.close()
 
 
 def test_the_heart_stands_still_while_the_processes_it_needs_do_not_answer(run: Run, monkeypatch) -> None:
-    monkeypatch.setattr(boards, "BEAT", 0.01)
+    monkeypatch.setattr(boards, "HEARTBEAT_INTERVAL", 0.01)
     asked, held = threading.Semaphore(0), threading.Event()
 
     def silent() -> bool:
@@ -51,7 +51,7 @@ def test_the_heart_stands_still_while_the_processes_it_needs_do_not_answer(run: 
         return held.is_set()
 
     held.set()
-    status_writer = StatusWriter(run, held=silent)
+    status_writer = StatusWriter(run, frozen=silent)
     before = run.stored_status().heartbeat
     for _ in range(3):
         assert asked.acquire(timeout=60)

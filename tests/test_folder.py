@@ -17,7 +17,7 @@ from PIL import Image
 from gan_core.config import TrainConfig
 from gan_core.data import loading, memory, uploads
 from gan_core.data.reading import decode, folder
-from gan_core.data.reading.decode import Item, class_names, spread
+from gan_core.data.reading.decode import Item, item_classes, spread
 from gan_core.data.types import Cancelled, DataError, DataRequest
 
 DRAWINGS = Path(__file__).parents[2] / "shared" / "data" / "quickdraw_animals.npz"
@@ -64,12 +64,12 @@ def test_real_drawings_come_back_bit_for_bit_from_a_folder_and_from_a_zip(tmp_pa
     with zipfile.ZipFile(tmp_path / "animals.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for path in root.rglob("*.png"):
             packed.write(path, path.relative_to(tmp_path))
-    name = uploads.keep_pictures([tmp_path / "animals.zip"])
+    name = uploads.save_pictures([tmp_path / "animals.zip"])
     for dataset in (f"folder:{root}", f"zip:{name}"):
         config = TrainConfig(dataset=dataset, image_size="28", color="auto")
         for _ in ("decoded", "prepared"):
             loaded = loading.load(config)
-            assert loaded.names == tuple(sorted(names)) and loaded.skipped == {} and loaded.found == len(images)
+            assert loaded.names == tuple(sorted(names)) and loaded.skipped == {} and loaded.found_count == len(images)
             assert loaded.data.shape == (len(images), 1, 28, 28) and loaded.data.dtype == np.uint8
             for k in range(len(names)):
                 np.testing.assert_array_equal(loaded.data[loaded.labels == order[k], 0], images[labels == k])
@@ -85,7 +85,7 @@ def test_a_path_is_understood_as_file_managers_copy_it(text, monkeypatch, tmp_pa
     monkeypatch.chdir(tmp_path / "home")
     text = text.replace(" /tmp", f" {tmp_path}/tmp") if text.startswith(" ") else text
     wanted = Path("/tmp/my sheep") if not text.startswith((" ", "~", ".")) else tmp_path / "tmp" / "my sheep"
-    found = folder.path_of(text)
+    found = folder.parse_path(text)
     assert found.is_absolute() and Path(os.path.normpath(found)) == wanted
 
 
@@ -93,9 +93,9 @@ def test_a_path_is_understood_as_file_managers_copy_it(text, monkeypatch, tmp_pa
 def test_a_path_that_leads_nowhere_stays_one(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for text in ("~nobody-of-this-name/x", "''", '"', "C:\\sheep"):  # none of them is the folder where it stands
-        assert folder.path_of(text) == tmp_path / text
+        assert folder.parse_path(text) == tmp_path / text
     (tmp_path / "my\\ sheep").mkdir()
-    assert folder.path_of("my\\ sheep") == tmp_path / "my\\ sheep"  # a name that really is so
+    assert folder.parse_path("my\\ sheep") == tmp_path / "my\\ sheep"  # a name that really is so
 
 
 def test_without_folders_there_are_no_classes_and_the_size_is_32(tmp_path):
@@ -111,7 +111,7 @@ def test_without_folders_there_are_no_classes_and_the_size_is_32(tmp_path):
     (["1", "2"], None), (["x/1", "x/2"], None), (["x/y/1", "x/2"], None), (["a/b/1", "a/b/2", "c/1"], ["a", "a", "c"]),
     ([], None)])
 def test_which_folders_are_classes(files, classes):
-    found = class_names([Item(tuple(file.split("/")[:-1]), file.split("/")[-1], None) for file in files])
+    found = item_classes([Item(tuple(file.split("/")[:-1]), file.split("/")[-1], None) for file in files])
     assert found == (classes or [])
 
 
@@ -150,7 +150,7 @@ def test_a_limit_takes_a_spread_that_is_always_the_same_and_makes_up_for_what_ca
     loaded = load(tmp_path, limit=30)
     again = load(tmp_path, limit=30)
     assert len(loaded.data) == 30 and (again.data == loaded.data).all() and loaded.names == ("cat", "dog")
-    assert 10 <= (loaded.labels == 0).sum() <= 20 and loaded.found == 100
+    assert 10 <= (loaded.labels == 0).sum() <= 20 and loaded.found_count == 100
     assert loaded.skipped["broken"] + loaded.skipped["too_many"] == 70
     shades = loaded.data[:, 0, 9, 9]
     assert np.ptp(shades[loaded.labels == 1]) > 40 and len(np.unique(shades)) == 30
@@ -183,7 +183,7 @@ def test_links_are_counted_and_not_followed_and_hidden_files_are_not_there(tmp_p
     picture(root / ".x.png")
     (root / "Thumbs.db").write_bytes(b"x")
     loaded = load(root)
-    assert len(loaded.data) == 1 and loaded.skipped == {"link": 4} and loaded.found == 5
+    assert len(loaded.data) == 1 and loaded.skipped == {"link": 4} and loaded.found_count == 5
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -221,12 +221,12 @@ def test_it_says_how_far_it_is_and_can_be_cancelled(tmp_path):
     for i in range(200):
         picture(tmp_path / f"{i:03d}.png")
     steps = []
-    load(tmp_path, report=steps.append)
+    load(tmp_path, on_progress=steps.append)
     reading = [step.done for step in steps if step.total == 200]
     assert reading == sorted(reading) and reading[-1] >= 180 and {step.stage for step in steps} == {"reading"}
     seen = []
     with pytest.raises(Cancelled):
-        load(tmp_path, size=64, report=seen.append, cancelled=lambda: len(seen) >= 6)
+        load(tmp_path, size=64, on_progress=seen.append, is_cancelled=lambda: len(seen) >= 6)
     assert len(seen) == 6
 
 
@@ -235,8 +235,8 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypat
     items = [Item((), "a.png", str(tmp_path))] * 100_000
     asked = []
     with pytest.raises(DataError, match="max_images") as caught:
-        monkeypatch.setattr(memory, "available", lambda: 300 << 20)
-        decode.gather(items, lambda item: asked.append(item) or folder._opened(item), DataRequest("folder", size=64),
+        monkeypatch.setattr(memory, "available_bytes", lambda: 300 << 20)
+        decode.decode_files(items, lambda item: asked.append(item) or folder._opened(item), DataRequest("folder", size=64),
                       "The folder x")
     assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * decode.SAMPLE
 
@@ -255,16 +255,16 @@ def test_the_order_is_that_of_the_names_whatever_the_file_system_says(tmp_path, 
     for n in (3, 1, 2):
         picture(tmp_path / "b" / f"{n}.png", 10 * n)
         picture(tmp_path / "a" / f"{n}.png", 100 + 10 * n)
-    def listed():
-        items, skipped, fingerprint = folder.listed(tmp_path, DataRequest("folder"))
+    def list_files():
+        items, skipped, fingerprint = folder.list_files(tmp_path, DataRequest("folder"))
         return list(items), skipped, fingerprint
 
-    first = listed()
+    first = list_files()
     scandir = os.scandir
     for backwards in (False, True):
         monkeypatch.setattr(folder.os, "scandir", lambda path, backwards=backwards: contextlib.nullcontext(
             sorted(scandir(path), key=lambda entry: entry.name, reverse=backwards)))
-        assert listed() == first
+        assert list_files() == first
     assert [(*item.folders, item.name) for item in first[0]] == [(k, f"{n}.png") for k in "ab" for n in (1, 2, 3)]
 
 
@@ -272,7 +272,7 @@ def test_the_order_is_that_of_the_names_whatever_the_file_system_says(tmp_path, 
 def test_names_come_back_as_they_are_and_none_beyond(tmp_path):
     given = [(("a",), "/x/a", "1.png"), (("a",), "/x/a", "\u00e9\U0001f411.png"), (("a",), "/x/a", os.fsdecode(b"\xff.png")),
              ((), "/x", "b")]
-    files = folder.Files()
+    files = folder.FileList()
     for parts, where, name in given:
         files.add(parts, where, name)
     assert [(item.folders, item.key, item.name) for item in files] == given and files[3].name == "b" and len(files) == 4
@@ -286,7 +286,7 @@ def test_a_file_that_goes_while_the_folder_is_read_is_counted(tmp_path, monkeypa
     inside = folder._inside
     monkeypatch.setattr(folder, "_inside", lambda *given: (["Gone.png", *inside(*given)[0]], []))
     loaded = load(tmp_path)
-    assert len(loaded.data) == 1 and loaded.skipped == {"broken": 1} and loaded.found == 2
+    assert len(loaded.data) == 1 and loaded.skipped == {"broken": 1} and loaded.found_count == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
@@ -295,7 +295,7 @@ def test_progress_can_be_sent_to_a_page_whatever_folders_are_called(tmp_path):
     os.mkdir(below)
     Image.new("L", (28, 28)).save(os.path.join(below, b"\xfd.png"), "PNG")
     said = []
-    load(tmp_path, report=lambda progress: said.append(progress.what.encode()))
+    load(tmp_path, on_progress=lambda progress: said.append(progress.what.encode()))
     assert b"??" in said
 
 

@@ -9,8 +9,8 @@ from gan_core.config import PRESETS
 from gan_core.data import points as known_points
 from gan_core.data.digits import load
 from gan_core.evaluation import measures
-from gan_core.evaluation.classifier import Classifier, load_classifier, split
-from gan_core.evaluation.evaluator import Evaluator, suite_for
+from gan_core.evaluation.classifier import Classifier, load_classifier, stratified_split
+from gan_core.evaluation.evaluator import Evaluator, choose_suite
 from gan_core.evaluation.suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite
 from gan_core.training.trainer import Trainer
 
@@ -64,12 +64,12 @@ def test_the_losses_are_the_same_bits_with_and_without_and_the_data_choose_the_m
     for _ in range(3):
         wanted = plain.step()
         for _ in range(4):
-            found.append(evaluator.turn())
+            found.append(evaluator.advance())
         assert all(torch.equal(value, wanted[name]) for name, value in measured.step().items())
     while not any(found):
-        found.append(evaluator.turn())
+        found.append(evaluator.advance())
     while evaluator.floor is None:
-        evaluator.turn()
+        evaluator.advance()
     assert torch.equal(state, torch.random.get_rng_state())
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), measured.state_dict().values(), strict=True))
     result = next(filter(None, found))
@@ -86,7 +86,7 @@ def test_a_measurement_is_of_the_generator_that_was_there_when_it_began_whatever
     wanted, evaluator = Evaluator(still).measure(), Evaluator(moving)
     found = None
     while found is None:
-        found = evaluator.turn()
+        found = evaluator.advance()
         if evaluator._frozen is not None:
             moving.step()
     assert (found.step, found.images) == (5, 20) == (wanted.step, wanted.images) and moving.step_count > 10
@@ -101,7 +101,7 @@ def test_the_judges_values_are_those_of_the_measures_on_the_held_out_pictures():
     one.step()
     evaluator, classifier = Evaluator(one), load_classifier()
     found = evaluator.measure()
-    _, held_out = split(torch.from_numpy(LABELS[::10]), 100)
+    _, held_out = stratified_split(torch.from_numpy(LABELS[::10]), 100)
     real = classifier.features(torch.from_numpy(IMAGES[::10])[held_out])
     fakes = one.sample(evaluator._draws.normal("measuring", 0, 100, 8))
     fake, shares = classifier.features(fakes), np.bincount(classifier.probabilities(fakes).argmax(1), minlength=10) / 100
@@ -118,9 +118,9 @@ def test_real_ones_in_place_of_fakes_reach_the_floor(kind, monkeypatch):
     evaluator = Evaluator(trainer(kind))
     evaluator.measure()
 
-    def reals(count):
+    def reals(_, count):
         yield None
-        return evaluator.suite.others()
+        return evaluator.suite.other_reals()
 
     monkeypatch.setattr(evaluator, "_fakes", reals)
     found = evaluator.measure()
@@ -136,7 +136,7 @@ def test_preparations_that_were_broken_off_begin_again(kind):
     for turns in (3, 7, 12):
         evaluator = Evaluator(one)
         for _ in range(turns):
-            evaluator.turn()
+            evaluator.advance()
         assert evaluator.measure().quality == pytest.approx(wanted.quality, rel=1e-3, abs=1e-3)
 
 
@@ -148,19 +148,19 @@ def test_a_missing_mode_counts_more_than_any_divergence():
 def test_a_judge_that_cannot_read_the_labels_is_not_asked():
     """Other pictures of the same size and number of classes, or the digits with their labels mixed up."""
     mixed = Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[::10], np.roll(LABELS[::10], 100))
-    assert isinstance(suite_for(mixed), FeatureFreeSuite) and isinstance(suite_for(trainer()), ClassifierSuite)
+    assert isinstance(choose_suite(mixed), FeatureFreeSuite) and isinstance(choose_suite(trainer()), ClassifierSuite)
     own = Classifier((1, 28, 28), 10)
-    assert isinstance(suite_for(trainer(), own), FeatureFreeSuite)
+    assert isinstance(choose_suite(trainer(), own), FeatureFreeSuite)
 
 
 def test_of_a_few_digits_a_judge_says_nothing_but_copies_are_seen():
     few = Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[::100], LABELS[::100])
-    assert isinstance(suite_for(few), FeatureFreeSuite)
+    assert isinstance(choose_suite(few), FeatureFreeSuite)
     assert set(Evaluator(few).measure().quality) == {"patches", "coverage", "diversity", "nearest"}
 
 
 def test_too_few_reals_are_not_measured():
     few = Evaluator(Trainer(PRESETS["quick"].replace(**SMALL), IMAGES[:10], LABELS[:10]))
-    assert [few.turn() for _ in range(5)] == [None] * 5
+    assert [few.advance() for _ in range(5)] == [None] * 5
     with pytest.raises(ValueError, match="at least 20"):
         few.measure()

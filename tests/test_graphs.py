@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gan_core.compute.choices import ComputeChoices
-from gan_core.compute.cuda_graphs import WARM, Update
+from gan_core.compute.cuda_graphs import WARM_UP_CALLS, GraphedUpdate
 from gan_core.config import TrainConfig
 from gan_core.training.trainer import Trainer
 
@@ -23,7 +23,7 @@ def trainer(**changes):
 
 
 def taped(t, **options):
-    """The trainer with both updates as `Update`s whose graph is Python again, with all numbers as they were when captured."""
+    """The trainer with both updates as `GraphedUpdate`s; their graph is Python again, with all numbers as captured."""
     made = []
 
     def wrap(update):
@@ -40,7 +40,7 @@ def taped(t, **options):
             return replay
 
         holders = [(t, "draws"), (t.batches, "draws"), (t.batches, "_other_draws")]
-        whole = Update(update, torch.device("cpu"), holders, **{"capture": capture, **options})
+        whole = GraphedUpdate(update, torch.device("cpu"), holders, **{"capture": capture, **options})
         return whole
 
     t._updates = tuple(wrap(update) for update in t._updates)
@@ -56,8 +56,8 @@ def test_a_repeated_update_is_the_update_bit_for_bit(changes):
     """Whatever differs from step to step comes from outside: with the captured step's own numbers the runs would part."""
     plain, repeated = trainer(**changes), trainer(**changes)
     graphs = taped(repeated)
-    for k in range(WARM + 3):
-        method = "discriminator_step" if k == WARM + 1 else "step"
+    for k in range(WARM_UP_CALLS + 3):
+        method = "discriminator_step" if k == WARM_UP_CALLS + 1 else "step"
         assert same(getattr(plain, method)(), getattr(repeated, method)())
     assert len(graphs) == 2, "each player's update is captured once"
     assert same(plain.state_dict(), repeated.state_dict())
@@ -67,7 +67,7 @@ def test_a_repeated_update_is_the_update_bit_for_bit(changes):
 def test_results_are_not_written_over_by_the_next_step():
     t = trainer()
     taped(t)
-    for _ in range(WARM + 1):
+    for _ in range(WARM_UP_CALLS + 1):
         t.step()
     kept = t.step()
     values = {name: float(value) for name, value in kept.items()}
@@ -79,7 +79,7 @@ def test_rates_that_fall_reach_a_repeated_update():
     changes = {"decay_steps": 6, "lr_final": 0.0}
     plain, repeated = trainer(**changes), trainer(**changes)
     taped(repeated)
-    for _ in range(WARM + 5):
+    for _ in range(WARM_UP_CALLS + 5):
         plain.step()
         repeated.step()
     assert same(plain.state_dict(), repeated.state_dict()) and repeated.opt_G.param_groups[0]["lr"] == 0.0
@@ -93,7 +93,7 @@ def test_what_cannot_be_captured_is_said_once_and_training_goes_on_exactly():
 
     taped(t, capture=refuse)
     with pytest.warns(UserWarning, match="cannot be captured as a CUDA graph .operation not permitted when stream is capturing"):
-        for _ in range(WARM + 3):
+        for _ in range(WARM_UP_CALLS + 3):
             assert same(plain.step(), t.step())
     assert same(plain.state_dict(), t.state_dict()) and all(update.failure for update in t._updates)
 
@@ -118,8 +118,8 @@ def test_on_a_gpu_a_graph_trains_as_the_single_launches_do(changes, monkeypatch)
             monkeypatch.setattr(Trainer, "_may_be_captured", lambda self: False)
         config = TrainConfig().replace(**{"batch_size": 4, "device": "cuda", "precision": "fp32", **changes})
         t = Trainer(config, IMAGES, LABELS, choices=ComputeChoices("cuda"))
-        metrics = [t.step() for _ in range(WARM + 5)]
-        assert not any(update.failure for update in t._updates if isinstance(update, Update))
+        metrics = [t.step() for _ in range(WARM_UP_CALLS + 5)]
+        assert not any(update.failure for update in t._updates if isinstance(update, GraphedUpdate))
         return t.state_dict(), torch.tensor([[float(v) for v in m.values()] for m in metrics])
 
     (state, metrics), (expected, wanted) = train(True), train(False)

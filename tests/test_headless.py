@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gan_core.compute.distributed import ALONE
 from gan_core.config import PRESETS
 from gan_core.registry import DATASETS
 from gan_core.runs.run import Run, list_runs
 from gan_core.runs.status import Status
-from gan_core.worker import cli, progress
+from gan_core.worker import cli, main, new_run, progress, summary
+from gan_core.worker.shutdown import Shutdown
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0
@@ -27,7 +27,7 @@ SMALL = ["--set", "batch_size=4", "--set", "latent_dim=8", "--set", "threads=1"]
 
 
 def config_of(*argv: str):
-    return cli.config_of(cli.arguments(["--new", *argv]))
+    return new_run.config_from(cli.parse(["--new", *argv]))
 
 
 # The command line.
@@ -48,19 +48,20 @@ def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
 
 
 @pytest.mark.parametrize(("argv", "said"), [
-    (["--preset", "stedy"], "There is no preset 'stedy'; choose one of: quick"), (["--set", "lr_d"], "--set lr_d names no value"),
+    (["--preset", "stedy"], "There is no preset 'stedy'; choose one of: quick"), (["--set", "lr_d"], "--set lr_d has no value"),
     (["--set", "lr_d=seven"], "lr_d is 'seven'; give a number from 0 to 1."),
     (["--steps", "1.5"], "max_steps is '1.5'; give a whole number"),
     (["--minutes", "-1"], "max_minutes is '-1'"), (["--set", "wings=2"], "unknown field 'wings'"),
     (["--set", "spectral_norm=maybe"], "spectral_norm is 'maybe'; give true or false."), (["--set", "betas_d=1"], "two numbers"),
     (["--dataset", "moon"], "dataset is 'moon'"), (["--preset", "steady", "--dataset", "ring"], "--preset ring"),
     (["--preset", "ring", "--dataset", "digits"], "another preset"),
-    (["--minutes", "5", "--set", "max_minutes=6"], "max_minutes is given by an option of its own and by --set max_minutes=6"),
+    (["--minutes", "5", "--set", "max_minutes=6"], "max_minutes is given twice, by its option and by --set max_minutes=6"),
     (["--log", "paper"], "There is no log 'paper'"), (["--set", "processes=3"], "3 processes cannot share batch_size 16 evenly"),
     (["--set", "processes=64", "--set", "batch_size=64", "--set", "device=cpu"], "64 processes need a core each")])
-def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv, said) -> None:
-    args = cli.arguments(["--new", "--checkpoints", str(tmp_path / "runs"), *argv])
-    assert cli.train(args, lambda path, shutdown: pytest.fail("nothing to train"), ALONE) == 2
+def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, monkeypatch, argv, said) -> None:
+    monkeypatch.setattr(main, "train_run", lambda *_: pytest.fail("nothing to train"))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is pytest's
+    assert main.main(["--new", "--checkpoints", str(tmp_path / "runs"), *argv]) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
@@ -69,14 +70,14 @@ def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, argv,
                                   ["--new", "--threads", "-2"]])
 def test_a_command_line_without_sense_is_one_sentence(capsys, argv) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.arguments(argv)
+        cli.parse(argv)
     told = capsys.readouterr().err
     assert caught.value.code == 2 and told.count("\n") == 1 and "--help" in told
 
 
 def test_help_lists_every_preset_data_set_and_field(capsys) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.arguments(["--help"])
+        cli.parse(["--help"])
     page = capsys.readouterr().out
     assert caught.value.code == 0
     for name in (*PRESETS, *DATASETS, *cli.FIELDS):
@@ -88,21 +89,21 @@ def test_help_lists_every_preset_data_set_and_field(capsys) -> None:
 def test_the_share_that_is_done_is_that_of_whichever_end_comes_first() -> None:
     status = Status(state="running", step=250, elapsed=30.0, speed=100.0)
     both = PRESETS["quick"].replace(max_steps=1000, max_minutes=1, batch_size=10)
-    label, share, facts = progress.described(status, both, {"d_loss": 0.5, "g_loss": 0.25}, {"fd": 1.5, "kid": 2.0})
+    label, share, facts = progress.describe(status, both, {"d_loss": 0.5, "g_loss": 0.25}, {"fd": 1.5, "kid": 2.0})
     assert (label, share) == ("step 250", 0.5)
     assert facts == "0:30, 0:30 left, 100 images/s, d_loss 0.500, g_loss 0.250, fd 1.5"
-    assert progress.described(status, both.replace(max_minutes=0), {}, {})[1:] == (0.25, "0:30, 1:15 left, 100 images/s")
+    assert progress.describe(status, both.replace(max_minutes=0), {}, {})[1:] == (0.25, "0:30, 1:15 left, 100 images/s")
     status.tuned = {"max_steps": 500}
-    assert progress.described(status, both, {}, {})[1] == 0.5
-    assert progress.described(Status(state="paused"), PRESETS["quick"], {}, {}) == ("paused, step 0", -1.0, "0:00, 0 images/s")
+    assert progress.describe(status, both, {}, {})[1] == 0.5
+    assert progress.describe(Status(state="paused"), PRESETS["quick"], {}, {}) == ("paused, step 0", -1.0, "0:00, 0 images/s")
 
 
 def test_what_is_fetched_first_is_shown_too() -> None:
     fetched = {"stage": "downloading", "done": 25_000_000, "total": 100_000_000, "what": "sheep"}
     status = Status(state="starting", progress=fetched)
-    assert progress.described(status, PRESETS["quick"], {}, {}) == ("downloading sheep", 0.25, "25.0 of 100.0 MB")
+    assert progress.describe(status, PRESETS["quick"], {}, {}) == ("downloading sheep", 0.25, "25.0 of 100.0 MB")
     status.progress = {"stage": "reading", "done": 1200, "total": 0, "what": ""}
-    assert progress.described(status, PRESETS["quick"], {}, {}) == ("reading", -1.0, "1,200")
+    assert progress.describe(status, PRESETS["quick"], {}, {}) == ("reading", -1.0, "1,200")
 
 
 def test_the_newest_of_the_curves_is_found_near_the_end_of_a_long_file(tmp_path) -> None:
@@ -110,34 +111,35 @@ def test_the_newest_of_the_curves_is_found_near_the_end_of_a_long_file(tmp_path)
     path.write_text('{"step": 1, "quality": {"fd": 9.0}}\n' + '{"step": 2, "d_loss": 1.0}\n' * 10_000
                     + '{"step": 3, "quality": {"fd": 4.0}}\n{"step": 4, "d_loss": 2.0}\n'
                     + '{"step": 5, "t": 1, "mark": {}}\n{"step": 6, "d_l')
-    assert progress.newest(path) == ({"step": 4, "d_loss": 2.0}, {"fd": 4.0})
-    assert progress.newest(tmp_path / "none") == ({}, {})
+    assert progress.newest_records(path) == ({"step": 4, "d_loss": 2.0}, {"fd": 4.0})
+    assert progress.newest_records(tmp_path / "none") == ({}, {})
 
 
 def test_a_notice_is_told_once_when_it_comes_and_again_at_the_end(tmp_path, capfd, monkeypatch) -> None:
     """Nobody need look at a page to hear that the disk is full."""
     run, status, full = Run.create(PRESETS["quick"], tmp_path), Status(state="running"), "Saving failed: No space left on device."
     run.write_status(status)
-    monkeypatch.setattr(progress, "LOOK", 100.0)  # this test looks
+    monkeypatch.setattr(progress, "POLL", 100.0)  # this test looks
     shown = progress.ProgressDisplay(run, lambda: False)
     with shown:
         for notice in (full, full, ""):
             status.notice = notice
             run.write_status(status)
-            shown.look()
+            shown.update()
     assert capfd.readouterr().err.count(full) == 1
     status.state, status.notice = "stopped", full
     run.write_status(status)
-    shutdown = cli.Shutdown.__new__(cli.Shutdown)
-    shutdown.asked = []
-    assert cli.last_word(run, cli.arguments([str(run.path)]), 0, shutdown)[0].endswith(full)
+    shutdown = Shutdown.__new__(Shutdown)
+    shutdown.signals = []
+    assert summary.conclude(run, cli.parse([str(run.path)]), 0, shutdown)[0].endswith(full)
 
 
 def test_a_run_that_cannot_go_on_says_so_in_a_batch_job_too(tmp_path, capfd, monkeypatch) -> None:
     run = Run.create(PRESETS["quick"], tmp_path)
     run.write_status(Status(state="failed", error={"kind": "crashed", "message": "The training failed.", "step": 3}))
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is pytest's
-    assert cli.train(cli.arguments([str(run.path)]), lambda path, shutdown: 1, ALONE) == 1
+    monkeypatch.setattr(main, "train_run", lambda *_: 1)
+    assert main.main([str(run.path)]) == 1
     assert capfd.readouterr().err.splitlines()[-1] == "The training failed."
 
 
@@ -244,7 +246,7 @@ def test_what_only_the_worker_can_refuse_leaves_nothing_either(tmp_path) -> None
 
 def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() -> None:
     code = ("import time; from gan_core.worker.shutdown import Shutdown; shutdown = Shutdown()\n"
-            "shutdown.by(lambda: print('saving', flush=True))\nprint('ready', flush=True)\nwhile True: time.sleep(0.01)")
+            "shutdown.on_request(lambda: print('saving', flush=True))\nprint('ready', flush=True)\nwhile True: time.sleep(0.01)")
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "ready\n"
@@ -258,10 +260,10 @@ def test_a_second_ctrl_c_ends_at_once_even_where_the_first_cannot_be_obeyed() ->
         process.stdout.close()
 
 
-def heard(number: int, run: str = "shutdown.by(lambda: None)") -> int:
+def heard(number: int, run: str = "shutdown.on_request(lambda: None)") -> int:
     """The exit status that a process ends with to which this signal was sent."""
     return worker(code=f"import os, signal, sys; from gan_core.worker.shutdown import Shutdown; shutdown = Shutdown(); {run}\n"
-                       f"os.kill(os.getpid(), {number}); sys.exit(shutdown.status)").returncode
+                       f"os.kill(os.getpid(), {number}); sys.exit(shutdown.exit_status)").returncode
 
 
 def test_the_terminals_end_is_heard_unless_nohup_has_made_it_mean_nothing() -> None:
@@ -279,10 +281,10 @@ def test_the_terminals_end_is_heard_unless_nohup_has_made_it_mean_nothing() -> N
     ([], "stopped", True, 0), ([signal.SIGTERM], "finished", True, 0), ([signal.SIGTERM], "stopped", False, 0)])
 def test_the_exit_status_tells_which_signal_ended_it(tmp_path, asked, state, alone, result) -> None:
     """A batch system that takes its machine back must not believe that the run has finished."""
-    run, shutdown = Run.create(PRESETS["quick"], tmp_path / "two words"), cli.Shutdown.__new__(cli.Shutdown)
-    shutdown.asked = asked
+    run, shutdown = Run.create(PRESETS["quick"], tmp_path / "two words"), Shutdown.__new__(Shutdown)
+    shutdown.signals = asked
     run.write_status(Status(state=state, step=5, checkpoint_step=5))
-    said, status = cli.last_word(run, cli.arguments([str(run.path)]), 0, shutdown, alone)
+    said, status = summary.conclude(run, cli.parse([str(run.path)]), 0, shutdown, alone)
     assert status == result
     assert state == "finished" or said.endswith(f"python -m gan_core.worker '{run.path}'")
 
@@ -292,14 +294,14 @@ def test_an_output_that_nobody_reads_ends_no_training(tmp_path, streams) -> None
     code = f"""
 import sys
 from pathlib import Path
-from gan_core.compute.distributed import ALONE
-from gan_core.worker import cli, progress
-args = cli.arguments(["--new", "--checkpoints", {str(tmp_path)!r}])
-progress.LOOK = 0.001
-def work(path, ending):
+from gan_core.worker import main, progress
+progress.POLL = 0.001
+def train_run(*_):
     Path({str(tmp_path)!r}, "trained").touch()
     return 0
-Path({str(tmp_path)!r}, "status").write_text(str(cli.train(args, work, ALONE)))
+main.train_run = train_run
+status = main.main(["--new", "--checkpoints", {str(tmp_path)!r}])
+Path({str(tmp_path)!r}, "status").write_text(str(status))
 """
     subprocess.run(["sh", "-c", f'"$0" -c "$1" {streams}', sys.executable, code], cwd=ROOT, stdin=subprocess.DEVNULL)
     assert (tmp_path / "trained").exists() and (tmp_path / "status").read_text() == "0"
@@ -308,7 +310,7 @@ Path({str(tmp_path)!r}, "status").write_text(str(cli.train(args, work, ALONE)))
 def test_an_end_that_was_asked_for_before_there_is_anything_to_end_is_kept() -> None:
     code = ("import os, signal; from gan_core.worker.shutdown import Shutdown; shutdown = Shutdown()\n"
             "os.kill(os.getpid(), signal.SIGTERM)\n"
-            "shutdown.by(lambda: print('ended'))")
+            "shutdown.on_request(lambda: print('ended'))")
     assert worker(code=code).stdout == "ended\n"
 
 

@@ -7,6 +7,8 @@ import torch
 
 from gan_core.data.digits import load
 from gan_core.evaluation import classifier as j
+from gan_core.evaluation.measures import precision_recall
+from gan_core.evaluation.readability import ReadabilityScorer
 from gan_core.runs.checkpoint import CheckpointError, write
 
 
@@ -18,25 +20,25 @@ def digits():
 
 @pytest.fixture(scope="module")
 def readers(digits):
-    return j.Readers(j.load_classifier(), *digits)
+    return ReadabilityScorer(j.load_classifier(), *digits)
 
 
 def test_the_shipped_judge_is_right_on_digits_it_has_never_seen(digits):
     images, labels = digits
-    _, held_out = j.split(labels)
+    _, held_out = j.stratified_split(labels)
     assert j.accuracy(j.load_classifier(), images[held_out], labels[held_out]) >= 0.985
 
 
 def test_the_split_is_whole_stratified_and_the_same_every_time(digits):
-    known, held_out = j.split(digits[1])
+    known, held_out = j.stratified_split(digits[1])
     assert sorted(torch.cat([known, held_out]).tolist()) == list(range(5000))
     assert torch.bincount(digits[1][held_out]).tolist() == [100] * 10
-    assert torch.equal(j.split(digits[1])[1], held_out)
+    assert torch.equal(j.stratified_split(digits[1])[1], held_out)
 
 
 def test_real_digits_are_readable_and_what_is_none_is_not(readers, digits):
     images, labels = digits
-    held_out = j.split(labels)[1]
+    held_out = j.stratified_split(labels)[1]
     real = images[held_out]
     verdict = readers.assess(real)
     assert verdict.readable and verdict.agreement > 0.85 and verdict.classes == 10
@@ -60,15 +62,15 @@ def test_precision_and_recall_are_those_of_their_definition():
         radii = np.sort(np.linalg.norm(ball[:, None] - ball[None], axis=2), axis=1)[:, k]
         return np.mean([(np.linalg.norm(ball - x, axis=1) <= radii).any() for x in inside])
 
-    found = j.precision_recall(torch.from_numpy(real), torch.from_numpy(fake))
+    found = precision_recall(torch.from_numpy(real), torch.from_numpy(fake))
     assert found == pytest.approx((share(fake, real), share(real, fake)))
-    assert j.precision_recall(torch.from_numpy(real), torch.from_numpy(real)) == (1.0, 1.0)
-    assert j.precision_recall(torch.from_numpy(real), torch.from_numpy(fake + 100)) == (0.0, 0.0)
+    assert precision_recall(torch.from_numpy(real), torch.from_numpy(real)) == (1.0, 1.0)
+    assert precision_recall(torch.from_numpy(real), torch.from_numpy(fake + 100)) == (0.0, 0.0)
     half = np.concatenate([real[:20], real[:20] + 1e-6])
-    precision, recall = j.precision_recall(torch.from_numpy(real), torch.from_numpy(half))
+    precision, recall = precision_recall(torch.from_numpy(real), torch.from_numpy(half))
     assert precision == 1.0 and recall < 0.9
     with pytest.raises(ValueError, match="at least 4"):
-        j.precision_recall(torch.zeros(3, 2), torch.zeros(3, 2))
+        precision_recall(torch.zeros(3, 2), torch.zeros(3, 2))
 
 
 def test_the_histogram_counts_the_likeliest_class():
@@ -78,7 +80,7 @@ def test_the_histogram_counts_the_likeliest_class():
 
 def test_a_judge_saved_and_loaded_says_the_same_and_other_shapes_are_refused(tmp_path, digits):
     classifier = j.load_classifier()
-    j.save_judge(classifier, tmp_path / "judge.safetensors")
+    j.save_classifier(classifier, tmp_path / "judge.safetensors")
     again = j.load_classifier(tmp_path / "judge.safetensors")
     assert torch.equal(classifier.probabilities(digits[0][:50]), again.probabilities(digits[0][:50]))
     with pytest.raises(ValueError, match="28, 28"):
@@ -91,11 +93,11 @@ def test_a_judge_can_be_fitted_on_any_labelled_set_and_keeps_its_kind_in_its_fil
     labels = torch.from_numpy(found.target)
     grey = torch.from_numpy(found.images * 15.9).to(torch.uint8)[:, None]
     images = torch.cat([grey, grey // 2, 255 - grey], 1)
-    known, held_out = j.split(labels, 300)
+    known, held_out = j.stratified_split(labels, 300)
     classifier = j.train_classifier(images[known].numpy(), labels[known].numpy(), epochs=8)
     assert j.accuracy(classifier, images[held_out], labels[held_out]) > 0.93
     assert float(classifier.features(images[known]).var(0).mean()) == pytest.approx(1, rel=1e-3)
-    j.save_judge(classifier, tmp_path / "own.safetensors")
+    j.save_classifier(classifier, tmp_path / "own.safetensors")
     again = j.load_classifier(tmp_path / "own.safetensors")
     assert again.shape == (3, 8, 8) and again.classes == 10
     assert torch.allclose(again.features(images[:50]), classifier.features(images[:50]), atol=0.05)
@@ -104,7 +106,7 @@ def test_a_judge_can_be_fitted_on_any_labelled_set_and_keeps_its_kind_in_its_fil
         with pytest.raises(CheckpointError):
             j.load_classifier(tmp_path / "odd.safetensors")
     write(tmp_path / "other.safetensors", {"x": torch.zeros(2)}, {"judge": {"shape": [1, 28, 28], "classes": 10}})
-    with pytest.raises(CheckpointError, match="not a judge"):
+    with pytest.raises(CheckpointError, match="not the file of a classifier"):
         j.load_classifier(tmp_path / "other.safetensors")
 
 
@@ -135,6 +137,6 @@ def test_what_no_judge_can_be_fitted_on_is_refused_in_words(images, labels, said
 @pytest.mark.slow
 def test_training_the_judge_again_gives_as_good_a_one(digits):
     images, labels = digits
-    known, held_out = j.split(labels)
+    known, held_out = j.stratified_split(labels)
     classifier = j.train_classifier(images[known], labels[known], epochs=6)
     assert j.accuracy(classifier, images[held_out], labels[held_out]) > 0.97

@@ -24,7 +24,7 @@ def place(tmp_path, monkeypatch):
 def upload(tmp_path, name, count=5):
     path = tmp_path / f"{name}.zip"
     path.write_bytes(archive([Entry(f"{i}.png", grey_png(28, i + len(name))) for i in range(count)]))
-    return uploads.keep_pictures([path])
+    return uploads.save_pictures([path])
 
 
 def tree(place):
@@ -34,22 +34,22 @@ def tree(place):
 def test_an_upload_goes_with_all_that_was_prepared_from_it_and_nothing_else(tmp_path, place):
     farm, sea = upload(tmp_path, "farm"), upload(tmp_path, "by-the-sea")
     archives.source(DataRequest("zip", sea))
-    drawing = uploads.keep_points([[0, 0], [1, 1]])
+    drawing = uploads.save_points([[0, 0], [1, 1]])
     before = tree(place)
-    other = storage.thing(f"zip:{sea}")
+    other = storage.find(f"zip:{sea}")
     assert storage.remove(f"zip:{farm}")
-    assert storage.thing(f"zip:{farm}") is None and {path for path in before if farm not in path} == set(tree(place))
+    assert storage.find(f"zip:{farm}") is None and {path for path in before if farm not in path} == set(tree(place))
     farm = upload(tmp_path, "farm")
     for request in (DataRequest("zip", farm), DataRequest("zip", farm, size=28),
                     DataRequest("zip", str(uploads.folder() / f"{farm}.zip"), crop="pad")):
         archives.source(request)
-    about = storage.thing(f"zip:{farm}")
+    about = storage.find(f"zip:{farm}")
     assert (about.kind, about.count) == ("uploaded", 5) and len(list((place / "prepared").iterdir())) == 4
     assert about.bytes > sum(path.stat().st_size for path in place.rglob("data.npy")) * 3 / 4
     assert storage.remove(f"zip:{farm}") and not storage.remove(f"zip:{farm}")
-    assert [one.dataset for one in storage.things()] == [f"zip:{sea}", f"drawn:{drawing}"]
-    assert storage.thing(f"zip:{sea}").bytes == other.bytes
-    assert storage.remove(f"drawn:{drawing}") and uploads.kept()[0].name == sea
+    assert [one.dataset for one in storage.list_datasets()] == [f"zip:{sea}", f"drawn:{drawing}"]
+    assert storage.find(f"zip:{sea}").bytes == other.bytes
+    assert storage.remove(f"drawn:{drawing}") and uploads.list_uploads()[0].name == sea
 
 
 HOSTILE = ["zip:../own/NAME", "zip:/NAME", "zip:NAME.zip", "zip:own/NAME", "zip:..", "zip:", "zip:*", "zip:NAME\0", "zip:NAME\n",
@@ -60,7 +60,7 @@ HOSTILE = ["zip:../own/NAME", "zip:/NAME", "zip:NAME.zip", "zip:own/NAME", "zip:
 
 @pytest.mark.parametrize("asked", HOSTILE)
 def test_no_name_leads_to_anything_else(tmp_path, place, asked):
-    name, drawing = upload(tmp_path, "farm"), uploads.keep_points([[0, 0], [1, 1]])
+    name, drawing = upload(tmp_path, "farm"), uploads.save_points([[0, 0], [1, 1]])
     (place / "quickdraw").mkdir()
     (place / "quickdraw" / "cat.npy").write_bytes(b"x")
     for outside in (place / "own.zip", place.parent / f"{name}.zip", place / f"{drawing}.points.json"):
@@ -83,7 +83,7 @@ def test_who_reads_it_reads_on(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses to delete a file that somebody reads")
 def test_what_is_deleted_while_it_is_prepared_leaves_nothing_behind(tmp_path, place):
     name = upload(tmp_path, "farm")
-    loaded = archives.source(DataRequest("zip", name, report=lambda progress: storage.remove(f"zip:{name}")))
+    loaded = archives.source(DataRequest("zip", name, on_progress=lambda progress: storage.remove(f"zip:{name}")))
     assert len(loaded.data) == 5
     assert not [path for path in place.rglob("*") if path.is_file()]
 
@@ -92,11 +92,12 @@ def test_what_an_interrupted_removal_left_goes_with_the_next(tmp_path, place):
     farm, sea = upload(tmp_path, "farm"), upload(tmp_path, "by-the-sea")
     for name in (farm, sea):
         archives.source(DataRequest("zip", name))
-    array_cache.kept(DataRequest("x"), "of an earlier version", lambda: archives.source(DataRequest("zip", sea, size=28)))
+    array_cache.get_or_create(DataRequest("x"), "of an earlier version",
+                              lambda: archives.source(DataRequest("zip", sea, size=28)))
     (uploads.folder() / f"{farm}.zip").unlink()  # and then it was killed
-    uploads.keep_points([[0, 0], [1, 1]])
-    assert storage.remove(uploads.kept()[0].dataset)
-    assert set(array_cache.origins()) == {f"zip:{sea}"} and array_cache.origins()[f"zip:{sea}"][0] > 0
+    uploads.save_points([[0, 0], [1, 1]])
+    assert storage.remove(uploads.list_uploads()[0].dataset)
+    assert set(array_cache.usage_by_origin()) == {f"zip:{sea}"} and array_cache.usage_by_origin()[f"zip:{sea}"][0] > 0
 
 
 def test_of_a_folder_only_what_was_prepared_from_it_goes(tmp_path):
@@ -104,10 +105,10 @@ def test_of_a_folder_only_what_was_prepared_from_it_goes(tmp_path):
     pictures.mkdir()
     (pictures / "1.png").write_bytes(grey_png())
     folder.source(DataRequest("folder", str(pictures)))
-    one, = storage.things()
+    one, = storage.list_datasets()
     assert (one.dataset, one.kind, one.count) == (f"folder:{pictures.resolve()}", "prepared", None) and one.bytes > 1000
-    assert not storage.remove(f"folder:{tmp_path}") and storage.things() == [one]
-    assert storage.remove(one.dataset) and storage.things() == [] and (pictures / "1.png").exists()
+    assert not storage.remove(f"folder:{tmp_path}") and storage.list_datasets() == [one]
+    assert storage.remove(one.dataset) and storage.list_datasets() == [] and (pictures / "1.png").exists()
 
 
 def fetched(place, *names):
@@ -121,13 +122,13 @@ def test_downloads_go_one_set_at_a_time_and_not_while_they_are_fetched(place):
     fetched(place, "torchvision/MNIST/raw/a.gz", "torchvision/KMNIST/raw/a.gz", "torchvision/train_32x32.mat.part",
             "torchvision/train_32x32.mat.part.json", "torchvision/cifar-10-batches-py/x", "torchvision/cifar-10-python.tar.gz",
             "quickdraw/cat.npy", "quickdraw/cat.npy.json", "quickdraw/big cat.npy.part")
-    assert {one.dataset: one.bytes for one in storage.things()} == {
+    assert {one.dataset: one.bytes for one in storage.list_datasets()} == {
         "mnist": 100, "kmnist": 100, "svhn": 200, "cifar10": 200, "quickdraw:cat": 200, "quickdraw:big cat": 100}
     with FileLock(place / "torchvision" / ".train_32x32.mat.lock"), pytest.raises(storage.Busy):
         storage.remove("svhn")
     for name in ("svhn", "mnist", "cifar10", "quickdraw:cat"):
         assert storage.remove(name) and not storage.remove(name)
-    assert {one.dataset for one in storage.things()} == {"kmnist", "quickdraw:big cat"}
+    assert {one.dataset for one in storage.list_datasets()} == {"kmnist", "quickdraw:big cat"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -152,8 +153,8 @@ def test_the_command_lists_asks_and_deletes(tmp_path, place, capsys, monkeypatch
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert command.main(["--remove", name]) == 1
     said = capsys.readouterr()
-    assert "not resumed" in said.out and "--yes" in said.err and storage.thing(name) is not None
+    assert "not resumed" in said.out and "--yes" in said.err and storage.find(name) is not None
     with pytest.raises(SystemExit):
         command.main(["--yes"])
-    assert command.main(["--remove", name, "--yes"]) == 0 and storage.things() == []
+    assert command.main(["--remove", name, "--yes"]) == 0 and storage.list_datasets() == []
     assert f"Deleted: {name}." in capsys.readouterr().out

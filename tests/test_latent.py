@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from gan_core.latent.driving import LatentView, find_directions, load_live, seed_z
+from gan_core.latent.view import LatentView, find_directions, load_live, seed_z
 from gan_core.runs import checkpoint
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gan_core import registry
-from gan_core.losses.adversarial import COURSE, NON_SATURATING, believed, probability_real
+from gan_core.losses.adversarial import COURSE, NON_SATURATING, mean_realness, probability_real
 
 LOSSES = pytest.mark.parametrize("name", registry.LOSSES)
 logits = hnp.arrays(np.float32, st.integers(1, 40).map(lambda n: (n,)), elements=st.floats(-25, 25, width=32))
@@ -162,8 +162,9 @@ def test_only_relative_losses_ignore_a_common_shift_and_their_belief_does_too():
         loss = registry.resolve(registry.LOSSES, name)
         moved = torch.isclose(loss.d_loss(real, fake), loss.d_loss(real + 3, fake + 3), atol=1e-5)
         assert bool(moved) == loss.relative, name
-        assert torch.isclose(*(torch.stack(believed(loss, real + k, fake + k)).sum() for k in (0, 3)), atol=1e-5) == loss.relative
-        assert believed(loss, torch.zeros(4), torch.zeros(4)) == (0.5, 0.5)
+        sums = (torch.stack(mean_realness(loss, real + k, fake + k)).sum() for k in (0, 3))
+        assert torch.isclose(*sums, atol=1e-5) == loss.relative
+        assert mean_realness(loss, torch.zeros(4), torch.zeros(4)) == (0.5, 0.5)
 
 
 def test_only_paired_losses_of_the_generator_look_at_reals():

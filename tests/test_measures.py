@@ -75,11 +75,11 @@ def test_parts_of_the_fakes_count_like_the_whole(seed, size, shift):
     real, fake = (torch.from_numpy(cloud(seed + k, 25, 3, k * shift)) for k in (0, 1))
     neighbours = m.Neighbours(real)
     for start in range(0, 25, size):
-        neighbours.learn(start, start + size)
+        neighbours.fit(start, start + size)
     for _ in range(2):  # asked again, it begins anew
         neighbours.begin(fake)
         for start in range(0, 25, size):
-            neighbours.look(start, start + size)
+            neighbours.count_fakes(start, start + size)
         assert neighbours.precision_recall() == m.precision_recall(real, fake)
         assert neighbours.density_coverage() == m.density_coverage(real, fake)
 

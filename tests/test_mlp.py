@@ -7,7 +7,7 @@ import torch
 from gan_core import registry
 from gan_core.config import TrainConfig
 from gan_core.losses.regularizers import squared_gradients
-from gan_core.networks.mlp import PITCH, Discriminator, build
+from gan_core.networks.mlp import FREQUENCY_STD, Discriminator, build
 from gan_core.training.trainer import Trainer
 
 
@@ -53,7 +53,7 @@ def test_the_waves_see_a_gaussian_neighbourhood():
         x = torch.tensor([[0.3, -0.2], [0.3 + distance * 0.6, -0.2 + distance * 0.8]])
         phases = x @ D.frequencies
         seen = torch.cat([phases.sin(), phases.cos()], dim=1)
-        assert float(seen[0] @ seen[1]) / 20_000 == pytest.approx(np.exp(-(PITCH * distance) ** 2 / 2), abs=0.03)
+        assert float(seen[0] @ seen[1]) / 20_000 == pytest.approx(np.exp(-(FREQUENCY_STD * distance) ** 2 / 2), abs=0.03)
 
 
 def test_the_gradient_written_out_is_autograds_and_so_is_what_it_teaches():

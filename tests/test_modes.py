@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gan_core.data.points import CENTRES, SIGMA
-from gan_core.evaluation.modes import SAMPLES, assess_modes
+from gan_core.evaluation.modes import NUM_SAMPLES, assess_modes
 
 
 def perfect(name, n, seed):
@@ -37,12 +37,12 @@ def test_it_is_the_protocol_written_out(seed, n, k, sigma):
 @pytest.mark.parametrize("name", ["ring", "grid"])
 def test_a_perfect_sampler_finds_all_is_good_but_for_the_tails_and_even_to_chance(name):
     modes = len(CENTRES[name])
-    found = [assess_modes(perfect(name, SAMPLES, seed), CENTRES[name], SIGMA[name]) for seed in range(40)]
+    found = [assess_modes(perfect(name, NUM_SAMPLES, seed), CENTRES[name], SIGMA[name]) for seed in range(40)]
     assert all(f["modes"] == modes for f in found)
     # 1 - exp(-9 / 2) of a Gaussian in the plane lies within 3 sigma: 98.9%.
     assert np.mean([f["good"] for f in found]) == pytest.approx(1 - math.exp(-4.5), abs=0.001)
     # 2 N KL is about chi squared with K - 1 degrees: .0048 for the grid, of the good points.
-    n = SAMPLES * (1 - math.exp(-4.5))
+    n = NUM_SAMPLES * (1 - math.exp(-4.5))
     kl = np.array([f["mode_kl"] for f in found])
     assert stats.kstest(2 * n * kl, stats.chi2(modes - 1).cdf).pvalue > 1e-4
     if name == "grid":

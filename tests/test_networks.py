@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from benchmarks import keras_course
 from gan_core import registry
 from gan_core.networks.course import course_discriminator, course_generator
-from gan_core.networks.layers import Dropout, glorot_, narrow_conv, upsample_conv
+from gan_core.networks.fast_conv import single_channel_conv, upsample_conv
+from gan_core.networks.layers import Dropout, glorot_
 
 PAIRS = pytest.mark.parametrize("name", [name for name in registry.NETWORKS if name != "mlp"])  # that one: test_mlp.py
 
@@ -219,7 +220,7 @@ def test_the_folded_upsampling_is_upsampling_then_convolution_gradients_included
 def test_the_narrow_convolution_is_the_convolution_gradients_included(n, channels, size, height, width, seed):
     torch.manual_seed(seed)
     conv = torch.nn.Conv2d(channels, 1, size, padding=size // 2)
-    same_function(conv, torch.randn(n, channels, height, width), narrow_conv, lambda x, conv: conv(x), 2e-4)
+    same_function(conv, torch.randn(n, channels, height, width), single_channel_conv, lambda x, conv: conv(x), 2e-4)
 
 
 def same_function(conv, x, mine, theirs, tolerance):

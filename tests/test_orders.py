@@ -41,8 +41,8 @@ class Group:
         what = ["-m", "gan_core.worker"]
         if before:
             script = run.path.parent / "before.py"
-            script.write_text("import os, sys\nfrom gan_core.worker import process\n"
-                              f"{before}\nsys.exit(process.main(sys.argv[1:]))\n")
+            script.write_text("import os, sys\nfrom gan_core.worker import main\n"
+                              f"{before}\nsys.exit(main.main(sys.argv[1:]))\n")
             what = [str(script)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self.agent = subprocess.Popen(
@@ -69,7 +69,7 @@ class Group:
     def request(self, command: str, **args: object) -> Status:
         return self.run.wait(self.run.send(command, **args), timeout=PATIENCE)
 
-    def kept(self) -> checkpoint.Loaded:
+    def kept(self) -> checkpoint.Checkpoint:
         return checkpoint.newest_valid(self.run.checkpoint_folder)
 
     def end(self) -> int:
@@ -145,7 +145,7 @@ def test_a_team_pauses_steps_tunes_restores_and_stops_as_one_process_does(start)
 
 
 def test_two_go_on_as_one_and_one_as_two_in_the_same_training(start) -> None:
-    def lives(*sizes: int) -> checkpoint.Loaded:
+    def lives(*sizes: int) -> checkpoint.Checkpoint:
         run = None
         for size in sizes:
             # Small steps: Adam's first ones are signs of gradients, and where those are all rounding, large ones set off chaos.
@@ -214,11 +214,11 @@ def test_a_paused_run_is_paused_again_after_a_kill(start) -> None:
 KILLED_TWICE = """
 from gan_core.compute import distributed
 from gan_core.worker import session
-begin = session.Session._begin
+begin = session.Session._start
 def once_more(self):
-    if distributed.restarts() == 1: os.kill(os.getpid(), 9)
+    if distributed.restart_count() == 1: os.kill(os.getpid(), 9)
     begin(self)
-session.Session._begin = once_more
+session.Session._start = once_more
 """
 
 
@@ -251,7 +251,7 @@ from gan_core.compute import distributed
 from gan_core.training import trainer
 step = trainer.Trainer.step
 def crash_once(self):
-    if self.team.rank == RANK and self.step_count == 12 and not distributed.restarts(): raise RuntimeError("Bang.")
+    if self.team.rank == RANK and self.step_count == 12 and not distributed.restart_count(): raise RuntimeError("Bang.")
     return step(self)
 trainer.Trainer.step = crash_once
 """
@@ -270,7 +270,7 @@ def test_a_process_that_crashes_is_started_again_and_the_run_has_not_failed_mean
 IMPATIENT = """
 from datetime import timedelta
 from gan_core.compute import distributed
-distributed.PATIENCE = timedelta(seconds=4)
+distributed.EXCHANGE_TIMEOUT = timedelta(seconds=4)
 """
 
 

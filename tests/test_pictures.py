@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from gan_core.data.reading import pictures
-from gan_core.data.reading.pictures import Unreadable, decoded
+from gan_core.data.reading import picture_file
+from gan_core.data.reading.picture_file import Unreadable, decode_picture
 
 RAMP = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28)
 BUSY = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -27,17 +27,17 @@ def saved(image, kind="PNG", **how):
 
 
 def grey(data, side=28, crop="center"):
-    return decoded(data, side, "grey", crop)
+    return decode_picture(data, side, "grey", crop)
 
 
 def color(data, side=32, crop="center"):
-    return decoded(data, side, "color", crop)
+    return decode_picture(data, side, "color", crop)
 
 
 def reason(data):
     with pytest.raises(Unreadable) as caught:
-        color(pictures.content(io.BytesIO(data)))
-    assert caught.value.reason in pictures.REASONS
+        color(picture_file.read_content(io.BytesIO(data)))
+    assert caught.value.reason in picture_file.REASONS
     return caught.value.reason
 
 
@@ -180,12 +180,12 @@ def test_any_size(size, crop):
 
 
 def test_what_counts_as_grey():
-    assert pictures.is_grey(np.full((3, 8, 8), 90, np.uint8))
+    assert picture_file.is_grey(np.full((3, 8, 8), 90, np.uint8))
     tinted = np.full((3, 8, 8), 90, np.uint8)
     tinted[0, 0, 0] = 98
-    assert pictures.is_grey(tinted)
+    assert picture_file.is_grey(tinted)
     tinted[0, 0, 0] = 99
-    assert not pictures.is_grey(tinted)
+    assert not picture_file.is_grey(tinted)
 
 
 def test_what_a_file_is_stands_in_its_first_bytes():
@@ -196,7 +196,7 @@ def test_what_a_file_is_stands_in_its_first_bytes():
     assert reason(saved(BUSY, "ICO")) == reason(b"%!PS-Adobe-3.0 EPSF-3.0\n") == "not_a_picture"  # known to Pillow, not to us
     assert reason(hostile.archive([hostile.Entry("a.png", hostile.grey_png())])) == "archive"
     assert reason(b"\x1f\x8b\x08" + bytes(50)) == "archive"
-    assert reason(saved(BUSY) + bytes(pictures.MAX_BYTES)) == "too_large"
+    assert reason(saved(BUSY) + bytes(picture_file.MAX_BYTES)) == "too_large"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
@@ -221,13 +221,13 @@ def test_sixteen_megapixels_are_the_limit_and_the_header_tells():
 def test_a_bomb_costs_no_memory():
     told = hostile.measured("""
 import hostile
-from gan_core.data.reading.pictures import decoded, Unreadable, strictly
+from gan_core.data.reading.picture_file import Unreadable, decode_picture, strict_warnings
 before, reasons = peak(), []
-with strictly():
+with strict_warnings():
     for size in ((100_000, 100_000), (2**31 - 1, 2**31 - 1), (20_000, 700)):
         data = hostile.png(*size, bytes(1000))
         try:
-            decoded(data, 32, "color", "center")
+            decode_picture(data, 32, "color", "center")
         except Unreadable as error:
             reasons.append(error.reason)
 print(json.dumps([reasons, peak() - before]))
@@ -245,10 +245,10 @@ def test_damaged_bytes_give_a_picture_or_a_reason(data, damages):
     for where, value in damages:
         damaged[int(where * len(damaged))] = value
     try:
-        with pictures.strictly():
+        with picture_file.strict_warnings():
             assert color(bytes(damaged)).shape == (3, 32, 32)
     except Unreadable as error:
-        assert error.reason in pictures.REASONS
+        assert error.reason in picture_file.REASONS
 
 
 def test_a_jpeg_of_which_less_is_decoded_looks_like_the_whole_one(monkeypatch):

@@ -22,16 +22,16 @@ def make(folder, step, best=False):
 
 
 def steps(folder):
-    return sorted(p.step_of(path.name) for path in folder.glob("step-*"))
+    return sorted(p.checkpoint_step(path.name) for path in folder.glob("step-*"))
 
 
 def test_going_back_moves_the_pointer_and_removes_what_came_after(tmp_path):
     for step, best in ((1, False), (2, True), (3, False), (30, False)):
         make(tmp_path, step, best)
-    assert p.use_best(tmp_path) == 2 and steps(tmp_path) == [1, 2]
+    assert p.restore_best(tmp_path) == 2 and steps(tmp_path) == [1, 2]
     assert p.read_pointer(tmp_path) == {**p.read_pointer(tmp_path), "file": "step-2.safetensors", "step": 2, "restored": True}
     assert p.read_pointer(tmp_path, p.BEST)["value"] == 1.5
-    assert p.use_best(tmp_path) == 2, "twice is as good as once"
+    assert p.restore_best(tmp_path) == 2, "twice is as good as once"
 
 
 @pytest.mark.parametrize(("fault", "said"), [
@@ -50,21 +50,21 @@ def test_without_a_sound_best_nothing_changes(tmp_path, fault, said):
         (tmp_path / p.BEST).write_text(json.dumps({"file": "../../step-1.safetensors", "sha256": "0" * 64, "step": 1}))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(p.CheckpointError, match=said):
-        p.use_best(tmp_path)
+        p.restore_best(tmp_path)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
 def test_a_run_goes_back_only_when_it_has_ended_and_has_somewhere_to_go(tmp_path):
     run = Run.create(PRESETS["quick"], tmp_path)
     with pytest.raises(RunError, match="stays as it is: nothing has been measured"):
-        run.use_best()
+        run.restore_best()
     make(run.checkpoint_folder, 4, best=True)
     make(run.checkpoint_folder, 5)
     status = run.stored_status()
     status.state, status.pid, status.pid_started = "paused", os.getpid(), psutil.Process().create_time()
     run.write_status(status)
     with pytest.raises(RunError, match="is paused: send it the command restore"):
-        run.use_best()
+        run.restore_best()
     status.state = "stopped"
     run.write_status(status)
-    assert run.use_best() == 4
+    assert run.restore_best() == 4

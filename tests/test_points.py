@@ -112,7 +112,7 @@ def test_the_spiral_has_two_even_arms_that_mirror_each_other():
 def test_a_drawing_is_its_points_jittered(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path))
     drawing = [[0.25, 0.5], [0.75, 0.5], [0.5, 1.0]]
-    loaded = registry.resolve(registry.DATASETS, "drawn")(DataRequest("drawn", uploads.keep_points(drawing)))
+    loaded = registry.resolve(registry.DATASETS, "drawn")(DataRequest("drawn", uploads.save_points(drawing)))
     assert loaded.data.shape == (100_000, 2) and loaded.data.dtype == np.float32 and loaded.labels is None
     for k, point in enumerate(drawing):
         for axis in (0, 1):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gan_core.config import TrainConfig
 from gan_core.data import loading, preview, rendering
-from gan_core.data.types import DataError, Loaded
+from gan_core.data.types import DataError, LoadedData
 from gan_core.evaluation.plane import Axes
 
 
@@ -53,7 +53,7 @@ def test_pictures_are_described_and_sixteen_of_them_shown_as_they_are():
 @pytest.mark.parametrize("name", ["ring", "grid"])
 def test_points_are_shown_in_a_square_that_holds_them_all(name):
     loaded = loading.load(TrainConfig(dataset=name))
-    shown = preview.preview(loaded)
+    shown = preview.make_preview(loaded)
     x0, x1, y0, y1 = shown["view"]
     assert len(shown["points"]) == 1000 and x1 - x0 == pytest.approx(y1 - y0)
     assert (loaded.data > (x0, y0)).all() and (loaded.data < (x1, y1)).all()
@@ -62,14 +62,14 @@ def test_points_are_shown_in_a_square_that_holds_them_all(name):
 
 def test_the_view_is_the_one_that_the_plane_draws():
     points = torch.tensor([[0.0, 1.0], [3.0, 2.0]])
-    assert Axes.around(points, points.mean(0), 1.0).view == rendering.view([0.0, 1.0], [3.0, 2.0])
+    assert Axes.around(points, points.mean(0), 1.0).view == rendering.bounding_square([0.0, 1.0], [3.0, 2.0])
 
 
 @pytest.mark.parametrize(("values", "said"), [
     ({"config": {"dataset": "moon"}}, "choose one of: digits"), ({"config": {"wings": 1}}, "unknown field 'wings'"),
     ({"config": 7}, "a config is an object"), ([], "one JSON object"), ("x", "one JSON object"), (None, "one JSON object")])
 def test_what_cannot_be_asked_is_refused_in_a_sentence(values, said):
-    answer = preview.answer(values, lambda line: None, lambda: False)
+    answer = preview.handle_request(values, lambda line: None, lambda: False)
     assert said in answer["refused"] and answer["refused"].endswith(".")
 
 
@@ -80,22 +80,22 @@ def test_whatever_goes_wrong_is_one_sentence(monkeypatch, fault, said):
     def load(*args):
         raise fault
     monkeypatch.setattr(loading, "load", load)
-    assert said in preview.answer({"config": {}}, lambda line: None, lambda: False)["refused"]
+    assert said in preview.handle_request({"config": {}}, lambda line: None, lambda: False)["refused"]
 
 
 def test_progress_is_told_at_each_new_stage_and_otherwise_no_more_than_eight_times_a_second(monkeypatch):
     clock, lines = [100.0], []
 
     def load(config, report, cancelled):
-        step = loading.request_for(config, report, cancelled).step
+        request = loading.request_for(config, report, cancelled)
         for done in range(1000):  # ten seconds
             clock[0] += 0.01
-            step("downloading" if done < 500 else "reading", done, 1000, "a file")
-        return Loaded(np.zeros((4, 1, 28, 28), np.uint8))
+            request.report_progress("downloading" if done < 500 else "reading", done, 1000, "a file")
+        return LoadedData(np.zeros((4, 1, 28, 28), np.uint8))
 
     monkeypatch.setattr(loading, "load", load)
     monkeypatch.setattr(preview.time, "monotonic", lambda: clock[0])
-    assert "ready" in preview.answer({"config": {}}, lines.append, lambda: False)
+    assert "ready" in preview.handle_request({"config": {}}, lines.append, lambda: False)
     assert 60 <= len(lines) <= 82
     assert lines[0] == {"progress": {"stage": "downloading", "done": 0, "total": 1000, "what": "a file"}}
     assert next(line["progress"]["done"] for line in lines if line["progress"]["stage"] == "reading") == 500
@@ -104,9 +104,9 @@ def test_progress_is_told_at_each_new_stage_and_otherwise_no_more_than_eight_tim
 SLOW = """
 import sys, time
 from gan_core.data import loading, preview
-def load(config, report, cancelled):
+def load(config, on_progress, is_cancelled):
     while True:
-        loading.ask_for(config, report, cancelled).step("downloading", 1, 2, "f")
+        loading.request_for(config, on_progress, is_cancelled).report_progress("downloading", 1, 2, "f")
         time.sleep(0.01)
 loading.load = load
 print("a library that prints")
@@ -130,13 +130,13 @@ def test_the_end_of_stdin_or_a_signal_cancels(how):
 
 
 def test_it_never_imports_torch():
-    code = ("import sys; from gan_core.data import preview; preview.answer({'config': {}}, print, bool); "
+    code = ("import sys; from gan_core.data import preview; preview.handle_request({'config': {}}, print, bool); "
             "print('torch' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout == "False\n"
 
 
 @pytest.mark.parametrize("count, wide, high", [(1, 1, 1), (7, 7, 1), (9, 5, 2), (10, 5, 2), (16, 8, 2), (40, 8, 2)])
 def test_few_pictures_are_shown_without_black_ones_beside_them(count, wide, high):
-    shown = picture(preview.preview(Loaded(np.full((count, 1, 28, 28), 255, np.uint8))))
+    shown = picture(preview.make_preview(LoadedData(np.full((count, 1, 28, 28), 255, np.uint8))))
     assert shown.shape[:2] == (28 * high, 28 * wide)
     assert (shown == 0).sum() == max(0, wide * high - count) * 784

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gan_core.data import array_cache
-from gan_core.data.types import Cancelled, DataError, DataRequest, Loaded
+from gan_core.data.types import Cancelled, DataError, DataRequest, LoadedData
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +27,11 @@ def pictures(seed=0, count=50, labels=True):
     rng = np.random.default_rng(seed)
     data = rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
     classes = (np.arange(count, dtype=np.int64) % 2, ("cat", "é")) if labels else (None, ())
-    return Loaded(data, *classes, count + 4, {"broken": 4})
+    return LoadedData(data, *classes, count + 4, {"broken": 4})
 
 
 def same(one, other):
-    return (one.about() == other.about() and (one.data == other.data).all() and one.data.dtype == other.data.dtype
+    return (one.summary() == other.summary() and (one.data == other.data).all() and one.data.dtype == other.data.dtype
             and (one.labels is other.labels is None or (one.labels == other.labels).all()))
 
 
@@ -42,8 +42,8 @@ def never():
 @pytest.mark.parametrize("labels", [True, False])
 def test_what_was_made_once_is_read_again(place, labels):
     made = pictures(labels=labels)
-    assert array_cache.kept(DataRequest("folder"), "f", lambda: made) is made
-    read = array_cache.kept(DataRequest("folder"), "f", never)
+    assert array_cache.get_or_create(DataRequest("folder"), "f", lambda: made) is made
+    read = array_cache.get_or_create(DataRequest("folder"), "f", never)
     assert same(read, made) and read.data.flags.writeable and not isinstance(read.data, np.memmap)
     assert len(list(place.iterdir())) == 1
 
@@ -52,10 +52,10 @@ def test_another_fingerprint_or_another_form_is_another_set():
     asks = [DataRequest("x"), DataRequest("x", size=28), DataRequest("x", color="grey"), DataRequest("x", crop="pad"),
             DataRequest("x", limit=3)]
     for seed, request in enumerate(asks):
-        assert same(array_cache.kept(request, "f", lambda seed=seed: pictures(seed)), pictures(seed))
-    assert same(array_cache.kept(asks[0], "g", lambda: pictures(99)), pictures(99))
+        assert same(array_cache.get_or_create(request, "f", lambda seed=seed: pictures(seed)), pictures(seed))
+    assert same(array_cache.get_or_create(asks[0], "g", lambda: pictures(99)), pictures(99))
     for seed, request in enumerate(asks):
-        assert same(array_cache.kept(request, "f", never), pictures(seed))
+        assert same(array_cache.get_or_create(request, "f", never), pictures(seed))
 
 
 DAMAGES = {
@@ -86,60 +86,60 @@ def huge(path):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_one_is_made_again(place, damage):
-    array_cache.kept(DataRequest("x"), "f", pictures)
+    array_cache.get_or_create(DataRequest("x"), "f", pictures)
     folder, = place.iterdir()
     DAMAGES[damage](folder)
-    assert same(array_cache.kept(DataRequest("x"), "f", lambda: pictures(7)), pictures(7))
-    assert same(array_cache.kept(DataRequest("x"), "f", never), pictures(7))
+    assert same(array_cache.get_or_create(DataRequest("x"), "f", lambda: pictures(7)), pictures(7))
+    assert same(array_cache.get_or_create(DataRequest("x"), "f", never), pictures(7))
 
 
 def test_what_cannot_be_made_leaves_nothing(place):
     def refused():
         raise DataError("own_none")
     with pytest.raises(DataError):
-        array_cache.kept(DataRequest("x"), "f", refused)
+        array_cache.get_or_create(DataRequest("x"), "f", refused)
     assert not place.exists() or not list(place.iterdir())
 
 
 def test_reading_can_be_cancelled():
-    array_cache.kept(DataRequest("x"), "f", pictures)
+    array_cache.get_or_create(DataRequest("x"), "f", pictures)
     with pytest.raises(Cancelled):
-        array_cache.kept(DataRequest("x", cancelled=lambda: True), "f", never)
+        array_cache.get_or_create(DataRequest("x", is_cancelled=lambda: True), "f", never)
 
 
 def test_the_longest_unused_go_first_and_no_more_than_is_allowed_stays(place, monkeypatch):
     one = pictures().data.nbytes
     monkeypatch.setattr(array_cache, "MAX_TOTAL", 3 * one + 20_000)
     for k in range(3):
-        array_cache.kept(DataRequest("x"), str(k), lambda k=k: pictures(k))
+        array_cache.get_or_create(DataRequest("x"), str(k), lambda k=k: pictures(k))
         for path in place.iterdir():
             os.utime(path, (1000 + k, 1000 + k)) if path.stat().st_mtime > 2000 else None
-    array_cache.kept(DataRequest("x"), "0", never)  # used now
-    array_cache.kept(DataRequest("x"), "3", lambda: pictures(3))
+    array_cache.get_or_create(DataRequest("x"), "0", never)  # used now
+    array_cache.get_or_create(DataRequest("x"), "3", lambda: pictures(3))
     for k in (0, 2, 3):
-        array_cache.kept(DataRequest("x"), str(k), never)
-    kept = array_cache.kept(DataRequest("x"), "1", lambda: pictures(8))
+        array_cache.get_or_create(DataRequest("x"), str(k), never)
+    kept = array_cache.get_or_create(DataRequest("x"), "1", lambda: pictures(8))
     assert same(kept, pictures(8)), "the first to go was not the longest unused"
     assert sum(file.stat().st_size for file in place.rglob("*.npy")) <= array_cache.MAX_TOTAL
     before = sorted(place.iterdir())
     # Larger than all that is allowed: it evicts nothing.
-    array_cache.kept(DataRequest("x"), "large", lambda: pictures(count=500))
+    array_cache.get_or_create(DataRequest("x"), "large", lambda: pictures(count=500))
     assert sorted(place.iterdir()) == before
 
 
 def test_where_nothing_can_be_kept_it_works_without(tmp_path):
     (tmp_path / "data").write_text("a file where the folder would be")
-    assert same(array_cache.kept(DataRequest("x"), "f", pictures), pictures())
+    assert same(array_cache.get_or_create(DataRequest("x"), "f", pictures), pictures())
 
 
 KILLED = """
 import sys, numpy as np
 from gan_core.data import array_cache
-from gan_core.data.types import DataRequest, Loaded
+from gan_core.data.types import DataRequest, LoadedData
 data = np.full((20_000, 3, 32, 32), 7, np.uint8)
 print("go", flush=True)
 for k in range(1000):
-    array_cache.kept(DataRequest("x"), "f" if k == 0 else str(k), lambda: Loaded(data))
+    array_cache.get_or_create(DataRequest("x"), "f" if k == 0 else str(k), lambda: LoadedData(data))
 """
 
 
@@ -156,13 +156,13 @@ def test_a_writer_that_is_killed_leaves_a_whole_set_or_none(place):
             assert (np.load(folder / "data.npy") == 7).all() and about["found"] == 0
     for path in place.glob(".*.tmp"):
         os.utime(path, (0, 0))
-    array_cache.kept(DataRequest("x"), "next", pictures)
+    array_cache.get_or_create(DataRequest("x"), "next", pictures)
     assert not list(place.glob(".*.tmp"))
 
 
 def _both(barrier, results):
     barrier.wait()
-    results.put(array_cache.kept(DataRequest("x"), "f", pictures).data.sum())
+    results.put(array_cache.get_or_create(DataRequest("x"), "f", pictures).data.sum())
 
 
 def test_two_at_once_are_both_right(place):
@@ -175,18 +175,18 @@ def test_two_at_once_are_both_right(place):
     for one in both:
         one.join()
     assert [path.name for path in place.iterdir() if path.name.startswith(".")] == []
-    assert same(array_cache.kept(DataRequest("x"), "f", never), pictures())
+    assert same(array_cache.get_or_create(DataRequest("x"), "f", never), pictures())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc for the peak memory")
 def test_reading_takes_the_memory_of_the_pictures_once(tmp_path):
-    made = Loaded(np.zeros((80_000, 1, 28, 28), np.uint8))
-    array_cache.kept(DataRequest("x"), "f", lambda: made)
+    made = LoadedData(np.zeros((80_000, 1, 28, 28), np.uint8))
+    array_cache.get_or_create(DataRequest("x"), "f", lambda: made)
 
     def memory(what):
         return int(re.search(rf"{what}:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = memory("VmRSS")
-    read = array_cache.kept(DataRequest("x"), "f", never)
+    read = array_cache.get_or_create(DataRequest("x"), "f", never)
     assert memory("VmHWM") - before < 1.5 * read.data.nbytes

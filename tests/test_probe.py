@@ -101,7 +101,7 @@ def test_the_same_work_again_measures_only_the_threads(monkeypatch):
 def test_when_the_time_is_up_what_is_known_decides(monkeypatch):
     seen = measuring(monkeypatch, lambda r: 100.0)
     monkeypatch.setattr(autotune, "BUDGET", 0.0)
-    monkeypatch.setattr(autotune, "FOR_THREADS", 0.0)
+    monkeypatch.setattr(autotune, "THREADS_BUDGET", 0.0)
     assert autotune.choose(CONFIG, build) == ComputeChoices("cpu", "fp32", "channels_last", 1)
     assert seen == []
 

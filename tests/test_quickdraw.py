@@ -34,7 +34,7 @@ def load(argument="sheep", limit=300, **more):
 
 def test_the_first_drawings_cost_their_bytes_and_a_header(server):
     loaded = load(limit=300)
-    assert loaded.data.dtype == np.uint8 and loaded.labels is None and loaded.names == () and loaded.found == 1000
+    assert loaded.data.dtype == np.uint8 and loaded.labels is None and loaded.names == () and loaded.found_count == 1000
     np.testing.assert_array_equal(loaded.data, pictures("sheep")[:300])
     assert loaded.data.mean() < 128, "white strokes on black"
     assert server.sent == HEAD + 300 * 784
@@ -47,9 +47,10 @@ def test_what_is_here_works_without_a_network_and_smaller_wishes_too(server):
     server.status = 500
     for limit in (300, 7, 1):
         np.testing.assert_array_equal(load(limit=limit).data, pictures("sheep")[:limit])
-        assert quickdraw.ready(DataRequest("quickdraw", "sheep", limit=limit))
-    assert not any(quickdraw.ready(DataRequest("quickdraw", "sheep", limit=limit)) for limit in (301, 0))
-    assert quickdraw.at_hand("quickdraw", 300) == ["quickdraw:sheep"] and quickdraw.at_hand("quickdraw", 301) == []
+        assert quickdraw.is_downloaded(DataRequest("quickdraw", "sheep", limit=limit))
+    assert not any(quickdraw.is_downloaded(DataRequest("quickdraw", "sheep", limit=limit)) for limit in (301, 0))
+    assert quickdraw.downloaded_datasets("quickdraw", 300) == ["quickdraw:sheep"]
+    assert quickdraw.downloaded_datasets("quickdraw", 301) == []
     with pytest.raises(Unreachable, match=r"status 500.* The first 300 drawings of it are here: a smaller max_images works"):
         load(limit=301)
 
@@ -57,12 +58,12 @@ def test_what_is_here_works_without_a_network_and_smaller_wishes_too(server):
 def test_a_whole_category_is_enough_for_any_wish(server):
     assert len(load(limit=5000).data) == 1000 and len(load(limit=0).data) == 1000
     server.status = 500
-    assert quickdraw.ready(DataRequest("quickdraw", "sheep")) and len(load(limit=10**6).data) == 1000
+    assert quickdraw.is_downloaded(DataRequest("quickdraw", "sheep")) and len(load(limit=10**6).data) == 1000
 
 
 def test_some_categories_share_evenly_and_are_the_labels(server):
     loaded = load(" cat,SHEEP,the eiffel  tower , cat", limit=101)
-    assert loaded.names == ("cat", "sheep", "The Eiffel Tower") and loaded.labels.dtype == np.int64 and loaded.found == 3000
+    assert loaded.names == ("cat", "sheep", "The Eiffel Tower") and loaded.labels.dtype == np.int64 and loaded.found_count == 3000
     assert np.bincount(loaded.labels).tolist() == [34, 34, 33]
     for label, name in enumerate(loaded.names):
         np.testing.assert_array_equal(loaded.data[loaded.labels == label], pictures(name)[:33 + (label < 2)])
@@ -94,7 +95,7 @@ def test_a_name_that_is_none_gets_the_nearest(server, argument, words):
 
 
 def test_the_registry_says_how_much_the_first_doodles_are():
-    assert registry.DATASETS["quickdraw"].download == quickdraw.ALL * quickdraw.PIXELS
+    assert registry.DATASETS["quickdraw"].download == quickdraw.DEFAULT_LIMIT * quickdraw.PIXELS
 
 
 def test_the_list_is_the_345_of_the_data_set():
@@ -131,7 +132,7 @@ def test_a_damaged_file_is_fetched_again(server, tmp_path):
     load(limit=300)
     (path,) = tmp_path.rglob("*.npy")
     path.write_bytes(b"damaged" + path.read_bytes()[7:])
-    assert not quickdraw.ready(DataRequest("quickdraw", "sheep", limit=10))
+    assert not quickdraw.is_downloaded(DataRequest("quickdraw", "sheep", limit=10))
     np.testing.assert_array_equal(load(limit=300).data, pictures("sheep")[:300])
 
 
@@ -143,7 +144,7 @@ def test_a_file_cut_on_the_disk_goes_on(server, tmp_path):
 
 
 def test_no_room_is_said_before_drawings_are_fetched(server, monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: memory.SPARE + 100 * 792)
+    monkeypatch.setattr(memory, "available_bytes", lambda: memory.RESERVE + 100 * 792)
     with pytest.raises(DataError, match="set max_images to 100 or less"):
         load(limit=300)
     assert server.sent <= 256

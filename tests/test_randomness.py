@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_core.losses.randomness import Draws, seed_for
+from gan_core.losses.randomness import Draws, derive_seed
 
 
 def test_a_draw_depends_on_seed_stream_and_index_and_on_nothing_before_it() -> None:
@@ -18,7 +18,7 @@ def test_a_draw_depends_on_seed_stream_and_index_and_on_nothing_before_it() -> N
 
 @given(st.integers(0, 2**31), st.text(max_size=10), st.integers(0, 10**9))
 def test_seeds_are_63_bits_and_never_meet_by_a_shift(seed: int, stream: str, index: int) -> None:
-    seeds = [seed_for(seed + a, stream, index + b) for a in (0, 1) for b in (0, 1)]
+    seeds = [derive_seed(seed + a, stream, index + b) for a in (0, 1) for b in (0, 1)]
     assert all(0 <= one < 2**63 for one in seeds) and len(set(seeds)) == 4
 
 

@@ -43,7 +43,7 @@ def test_every_option_without_a_page_that_is_documented_exists(capsys) -> None:
 
     part = README.split("\n## Without a page\n")[1].split("\n## ")[0]
     with pytest.raises(SystemExit):
-        cli.arguments(["--help"])
+        cli.parse(["--help"])
     options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     named = {option for row in re.findall(r"^\|(.*?)\|", part, re.MULTILINE) for option in re.findall(r"--[a-z]+", row)}
     assert len(named) > 6 and named <= options

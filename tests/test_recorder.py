@@ -12,9 +12,10 @@ from PIL import Image
 
 from gan_core import registry
 from gan_core.config import PRESETS
-from gan_core.latent.driving import load_live
+from gan_core.latent.view import load_live
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
+from gan_core.worker import metrics_writer
 from gan_core.worker import recorder as r
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -41,7 +42,7 @@ def test_whatever_it_costs_it_takes_no_more_than_its_share_nor_comes_more_often_
     with pytest.MonkeyPatch.context() as patch:
         now = [100.0]
         patch.setattr(r.time, "monotonic", lambda: now[0])
-        pace, spent, shown = r.Pace(0.25, 0.05), 0.0, []
+        pace, spent, shown = r.RateLimit(0.25, 0.05), 0.0, []
         for cost in costs:
             while not pace.due():
                 now[0] += 0.01
@@ -49,7 +50,7 @@ def test_whatever_it_costs_it_takes_no_more_than_its_share_nor_comes_more_often_
             began = now[0]
             now[0] += cost
             spent += cost
-            pace.spent(began)
+            pace.record(began)
         while not pace.due():
             now[0] += 0.01
         assert spent <= 0.05 * (now[0] - shown[0]) + 1e-6
@@ -87,7 +88,7 @@ def test_a_long_runs_curves_stay_small(made):
         if k % 8 == 0:
             recorder.flush()
     recorder.flush(everything=True)
-    assert 4000 <= len(run.metrics()) <= r.DENSE * (1 + np.log(30_000 / r.DENSE)) + 100
+    assert 4000 <= len(run.metrics()) <= metrics_writer.DENSE * (1 + np.log(30_000 / metrics_writer.DENSE)) + 100
 
 
 def test_divergence_is_named_by_its_first_step_and_what_was_good_is_kept(made):
@@ -149,7 +150,7 @@ def test_grids_are_kept_at_growing_distances_and_the_newest_two_always(made):
 @pytest.mark.parametrize(("classes", "columns", "each"), [(0, 8, 0), (1, 8, 8), (2, 8, 4), (3, 9, 3), (5, 10, 2), (10, 10, 1),
                                                           (16, 16, 1), (17, 8, 0), (345, 8, 0)])
 def test_classes_stand_side_by_side_while_there_is_room(classes, columns, each):
-    assert r.columns_for(classes) == (columns, each)
+    assert r.grid_layout(classes) == (columns, each)
 
 
 def test_two_classes_fill_a_grid_as_ten_do(tmp_path):
@@ -161,7 +162,7 @@ def test_two_classes_fill_a_grid_as_ten_do(tmp_path):
     recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
     recorder.write_frame()
     shown = np.asarray(Image.open(run.frames()[-1].path)).reshape(8, 28, 8, 28)
-    z, _ = trainer.batches.some(64)
+    z, _ = trainer.batches.fixed_z(64)
     right = trainer.sample(z[8:16], torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])).numpy()
     np.testing.assert_array_equal(shown[1].transpose(1, 0, 2), right[:, 0])
     assert not np.array_equal(right, trainer.sample(z[8:16], torch.zeros(8).long()).numpy()), "a class is seen"
@@ -219,7 +220,7 @@ def test_the_verdict_of_a_live_file_is_the_trainers_whatever_the_loss_is_called(
         monkeypatch.setitem(registry.LOSSES, name, spec)
     config = PRESETS["quick"].replace(loss=name, batch_size=8, device="cpu", ema_half_life=0.0)
     run, trainer = Run.create(config, tmp_path), Trainer(config, IMAGES)
-    z = trainer.batches.some(1)[0]
+    z = trainer.batches.fixed_z(1)[0]
     trainer.G.eval(), trainer.D.eval()
 
     @torch.no_grad()
@@ -246,5 +247,5 @@ def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
     view = load_live(run.live_file(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
     z = torch.tensor([[0.5, -1.0]])
-    picture, _, point = view.drawn(z[0])
+    picture, _, point = view.render(z[0])
     assert picture.shape == (280, 280, 4) and np.allclose(point, trainer.sample(z)[0], atol=0.02)

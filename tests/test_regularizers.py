@@ -18,7 +18,7 @@ def test_a_linear_discriminators_penalty_is_its_weights_square_whatever_the_pict
     weight, x = torch.randn(size, dtype=torch.double), torch.randn(n, size, dtype=torch.double).requires_grad_(True)
     square = weight.square().sum().item()
     assert reg.squared_gradients(linear(weight)(x), x).tolist() == pytest.approx([square] * n, rel=1e-5)
-    one = reg.gradient_penalty_one(linear(weight), x.detach(), torch.randn(n, size).double(), torch.rand(n).double())
+    one = reg.wgan_gp_penalty(linear(weight), x.detach(), torch.randn(n, size).double(), torch.rand(n).double())
     assert one.item() == pytest.approx((square**0.5 - 1) ** 2, rel=1e-4, abs=1e-6)
 
 
@@ -45,5 +45,5 @@ def test_the_approximate_penalty_is_the_exact_one_in_expectation():
 def test_where_the_penalty_of_wasserstein_is_taken():
     """With D(x) = x^2 / 2 in one dimension the gradient is the point itself: x^ shows."""
     real, fake, mix = torch.tensor([[4.0]]), torch.tensor([[2.0]]), torch.tensor([0.25])
-    penalty = reg.gradient_penalty_one(lambda x: x.square().sum(1) / 2, real, fake, mix)
+    penalty = reg.wgan_gp_penalty(lambda x: x.square().sum(1) / 2, real, fake, mix)
     assert penalty.item() == pytest.approx((2.5 - 1) ** 2)

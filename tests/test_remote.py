@@ -19,9 +19,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from gan_core.config import TrainConfig
 from gan_core.runs import remote
-from gan_core.runs.remote import gate
-from gan_core.runs.remote.address import Address
-from gan_core.runs.remote.outgoing import Outgoing
+from gan_core.runs.remote import validation
+from gan_core.runs.remote.folder import RemoteFolder
+from gan_core.runs.remote.uploader import Uploader
 from gan_core.runs.run import CommandError, MetricsReader, Run, RunError, list_runs
 from gan_core.runs.status import Status, controls
 
@@ -35,7 +35,7 @@ def url() -> Iterator[str]:
     """An address of its own in fsspec's memory."""
     url = f"memory://{uuid.uuid4().hex}/runs/sheep"
     yield url
-    Address(url).fs.rm(Address(url).root.split("/runs")[0], recursive=True)
+    RemoteFolder(url).fs.rm(RemoteFolder(url).root.split("/runs")[0], recursive=True)
 
 
 class Fake:
@@ -57,8 +57,8 @@ class Fake:
             status.step, status.seq, status.live = status.step + 1, status.seq + 1, status.live + 1
             status.images = 16 * status.step
             self.line({"step": status.step, "images": status.images, "t": 0.1 * status.step, "d_loss": 1.0 / status.step})
-            run.put(run.frame_path(status.seq, status.step), PNG)
-            run.put(run.live_file(status.live), b"%d" % status.live * 1000)
+            run.write_file(run.frame_path(status.seq, status.step), PNG)
+            run.write_file(run.live_file(status.live), b"%d" % status.live * 1000)
             run.live_file(status.live - 2).unlink(missing_ok=True)
             run.write_status(status, durable=False)
 
@@ -75,7 +75,7 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def put(url: str, name: str, data: bytes) -> None:
-    Address(url).write(name, data)
+    RemoteFolder(url).write(name, data)
 
 
 # There and back.
@@ -100,19 +100,19 @@ def test_a_run_put_in_memory_and_mirrored_from_there_is_the_same_run_for_reading
 def test_a_second_look_fetches_the_tail_of_the_curves_and_nothing_that_is_here(tmp_path: Path, url: str) -> None:
     fake, fetched = Fake(tmp_path / "here"), []
     fake.step(60)
-    outgoing = Outgoing(fake.run, url)
-    assert outgoing.send() and not outgoing.send()
-    mirror = remote.Mirror(url, tmp_path / "there", tell=lambda name, done, total: fetched.append((name, done, total)))
+    uploader = Uploader(fake.run, url)
+    assert uploader.send() and not uploader.send()
+    mirror = remote.Mirror(url, tmp_path / "there", on_progress=lambda name, done, total: fetched.append((name, done, total)))
     assert mirror.refresh() and fetched[-1][1] == fetched[-1][2] > 60 * len(PNG)
     reader = MetricsReader(mirror.run.path)
-    assert len(reader.new()[0]) == 60
+    assert len(reader.read_new()[0]) == 60
     assert not mirror.refresh(), "nothing has changed"
     fetched.clear()
     fake.step()
-    assert outgoing.send() and mirror.refresh() and contents(mirror.run.path) == contents(fake.run.path)
+    assert uploader.send() and mirror.refresh() and contents(mirror.run.path) == contents(fake.run.path)
     assert [name for name, _, _ in fetched] == ["metrics/0001.jsonl", "frames/00000061-61.png", "live/61.safetensors"]
     assert fetched[0][1] < 500 < 4000 < fake.run.metrics_path(1).stat().st_size, "the tail alone"
-    assert [record["step"] for record in reader.new()[0]] == [61]
+    assert [record["step"] for record in reader.read_new()[0]] == [61]
 
 
 def test_a_resume_elsewhere_takes_its_lost_pictures_away_here_too(tmp_path: Path, url: str) -> None:
@@ -122,7 +122,7 @@ def test_a_resume_elsewhere_takes_its_lost_pictures_away_here_too(tmp_path: Path
     mirror = remote.Mirror(url, tmp_path / "there")
     mirror.refresh()
     reader = MetricsReader(mirror.run.path)
-    reader.new()
+    reader.read_new()
     for frame in fake.run.frames():
         if frame.step > 3:
             frame.path.unlink()
@@ -131,7 +131,7 @@ def test_a_resume_elsewhere_takes_its_lost_pictures_away_here_too(tmp_path: Path
     fake.step(2)
     remote.push(fake.run, url)
     mirror.refresh()
-    records, rewound = reader.new()
+    records, rewound = reader.read_new()
     assert rewound and [record["step"] for record in records] == [1, 2, 3, 4, 5]
     assert contents(mirror.run.path) == contents(fake.run.path)
 
@@ -203,12 +203,12 @@ def test_a_checkpoint_that_is_there_already_is_not_sent_again_but_another_of_its
         if again or not sent:
             data = with_checkpoint(fake)
         sent.append([])
-        remote.push(fake.run, url, checkpoints=True, tell=lambda name, done, total: sent[-1].append(name))
+        remote.push(fake.run, url, checkpoints=True, on_progress=lambda name, done, total: sent[-1].append(name))
     assert [("checkpoint/step-2.safetensors" in names) for names in sent] == [True, False, True]
     copy = remote.pull(url, tmp_path / "there", checkpoints=True)
     assert (copy.checkpoint_folder / "step-2.safetensors").read_bytes() == data
-    Address(url).remove("checkpoint/latest.json")  # as after a push that was killed before its end
-    remote.push(fake.run, url, checkpoints=True, tell=lambda name, done, total: sent[-1].append(name))
+    RemoteFolder(url).remove("checkpoint/latest.json")  # as after a push that was killed before its end
+    remote.push(fake.run, url, checkpoints=True, on_progress=lambda name, done, total: sent[-1].append(name))
     assert sent[-1].count("checkpoint/step-2.safetensors") == 2
 
 
@@ -294,7 +294,7 @@ def test_a_push_that_follows_ends_with_the_run_and_outlives_a_network_that_fails
         real(self, path, value, **more)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", torn)
-    thread = threading.Thread(target=lambda: remote.push(fake.run, url, follow=True, every=0.01))
+    thread = threading.Thread(target=lambda: remote.push(fake.run, url, follow=True, interval=0.01))
     thread.start()
     while len(failed) < 3:
         fake.step()
@@ -323,13 +323,18 @@ BAD = {
     "status.json": [b"", b"null", b'{"state": "dancing"}', b'{"step": "many"}', b'{"step": 1e400}', b'{"step": NaN}',
                     b'{"step": true}', b'{"step": 99999999999999999999999}', b'{"speed": "fast"}', b'{"acknowledged": [5]}',
                     b'{"best": {"step": "x"}}',
-                    b'{"error": {"message": 5}}', b'{"progress": {}}', b'{"tuned": []}', b'{"state": ["running"]}'],
+                    b'{"best": {"step": 1, "name": "fd"}}', b'{"notices": [{"key": 5, "values": {}}]}',
+                    b'{"acknowledged": [{"id": "a"}]}',
+                    b'{"error": {"message": 5}}', b'{"error": {"kind": "crashed", "message": "x", "step": 1, "fault": []}}',
+                    b'{"progress": {}}', b'{"tuned": []}', b'{"state": ["running"]}'],
     "floor.json": [b"[]", b"<html>", b'{"fd": Infinity}'],
     "real.png": [b"<svg onload=alert(1)>", PNG[:16] + b"\xff" * 4 + PNG[20:], PNG[:20] + b"\xff" * 4 + PNG[24:], b"", b"\x89PNG"],
     "frames/00000009-9.png": [b"GIF89a", b""],
     "frames/00000009-9.json": [b"7", b"{]"],
     "metrics/0001.jsonl": [b'{"step": "abc"}\n', b'{"step": 3, "d_loss": "low"}\n', b'{"step": 1e3}\n', b'{"start_step": null}\n',
                            b'{"step": 3, "quality": [1]}\n', b'{"step": 3, "mark": {"kind": "tune", "changes": 5}}\n',
+                           b'{"step": 3, "mark": {"kind": "tune", "changes": {"lr_d": [1]}}}\n',
+                           b'{"step": 3, "histogram": ["x"]}\n',
                            b'{"step": 3, "t": 1e999}\n', b'{"step": -1}\n'],
 }
 
@@ -374,7 +379,7 @@ def test_a_torn_line_is_kept_as_the_readers_know_it_and_a_half_one_waits(tmp_pat
 
 
 def test_networks_from_a_stranger_meet_the_checkpoints_gate_when_they_are_opened(tmp_path: Path, url: str, good: Fake) -> None:
-    from gan_core.latent.driving import load_live
+    from gan_core.latent.view import load_live
     from gan_core.runs.checkpoint import CheckpointError
 
     put(url, "live/3.safetensors", b"\xff" * 8 + b"{}" * 100)
@@ -409,12 +414,12 @@ class Stream(io.BytesIO):
 
 
 def test_the_tail_is_read_from_a_server_that_knows_no_ranges(tmp_path: Path, url: str, good: Fake, monkeypatch) -> None:
-    mirror, outgoing = remote.Mirror(url, tmp_path / "there"), Outgoing(good.run, url)
+    mirror, uploader = remote.Mirror(url, tmp_path / "there"), Uploader(good.run, url)
     monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, path, *args, **more: Stream(self.store[path].getvalue()))
     mirror.refresh()
     monkeypatch.undo()
     good.step(100)
-    outgoing.send()
+    uploader.send()
     monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, path, *args, **more: Stream(self.store[path].getvalue()))
     mirror.refresh()
     assert contents(mirror.run.path) == contents(good.run.path)
@@ -478,8 +483,9 @@ def test_names_that_lead_out_of_the_folder_are_never_written_nor_asked_for(tmp_p
     assert {path.partition("run/")[2] for path in Hostile.asked} <= set(Hostile.files) | {"frames/00000007-7.png"}
 
 
-@pytest.mark.parametrize(("name", "limit"), [("config.json", gate.TEXT_LIMIT), ("status.json", gate.TEXT_LIMIT),
-                                             ("real.png", gate.PICTURE_LIMIT), ("frames/00000003-3.png", gate.PICTURE_LIMIT)])
+@pytest.mark.parametrize(("name", "limit"), [("config.json", validation.TEXT_LIMIT), ("status.json", validation.TEXT_LIMIT),
+                                             ("real.png", validation.PICTURE_LIMIT),
+                                             ("frames/00000003-3.png", validation.PICTURE_LIMIT)])
 def test_a_file_without_an_end_is_given_up_at_its_limit(tmp_path: Path, hostile: str, name: str, limit: int) -> None:
     Hostile.files[name] = b"endless"
     with pytest.raises(remote.RemoteError, match=f"larger than {limit:,} bytes"):
@@ -529,11 +535,11 @@ def test_no_sentence_and_no_file_repeats_a_password(tmp_path: Path, hostile: str
     ("sftp://me@host:22/x", "sftp://host:22/x"), ("hf://datasets/us/sheep@main/x", "hf://datasets/us/sheep@main/x"),
     ("http://host:80/a@b", "http://host:80/a@b"), ("no https://host/c?sig=secret (404)", "no https://host/c?... (404)")])
 def test_an_address_is_shown_without_its_secrets(url: str, seen: str) -> None:
-    assert remote.shown(url) == seen
+    assert remote.redact_url(url) == seen
 
 
 def test_curves_that_are_too_long_are_refused_before_they_are_fetched(tmp_path: Path, hostile: str) -> None:
-    Hostile.listing = [{"name": "0002.jsonl", "size": gate.METRICS_LIMIT + 1, "type": "file"}]
+    Hostile.listing = [{"name": "0002.jsonl", "size": validation.METRICS_LIMIT + 1, "type": "file"}]
     with pytest.raises(remote.RemoteError, match=r"metrics/0002.jsonl has 67,108,865 bytes"):
         remote.pull(hostile, tmp_path)
     assert not [path for path in Hostile.asked if path.endswith("0002.jsonl")]
@@ -585,6 +591,6 @@ def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Pat
     for wrong in ("0", "-1", "nan", "soon"):
         with pytest.raises(SystemExit):
             remote_main(capfd, "pull", "memory://x", str(tmp_path), "--every", wrong)
-        assert f"'{wrong}' is no time to wait; give seconds from 0.1" in capfd.readouterr().err
+        assert f"'{wrong}' is no interval; give seconds from 0.1" in capfd.readouterr().err
     bad = command("pull", str(tmp_path / "nowhere"), str(tmp_path / "there"))
     assert bad.returncode == 2 and "There is no run at" in bad.stderr and "Traceback" not in bad.stderr

@@ -11,28 +11,28 @@ from gan_core.data.types import DataError
 @given(fits=st.integers(1, 10**7), over=st.integers(1, 10**7), side=st.sampled_from([28, 32, 64]),
        channels=st.sampled_from([1, 3]), data=st.data())
 def test_the_number_in_the_sentence_fits_and_one_more_does_not(fits, over, side, channels, data):
-    each = channels * side * side + memory.LABEL
-    free = memory.SPARE + fits * each + data.draw(st.integers(0, each - 1))
+    each = channels * side * side + memory.LABEL_BYTES
+    free = memory.RESERVE + fits * each + data.draw(st.integers(0, each - 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "available", lambda: free)
+        patch.setattr(memory, "available_bytes", lambda: free)
         for count in (fits + over, fits + 1):
             with pytest.raises(DataError, match=f"set max_images to {fits:,} or less, or choose a smaller image_size"):
-                memory.check(count, (channels, side, side), "A set")
-        memory.check(fits, (channels, side, side), "A set")
+                memory.check_pictures(count, (channels, side, side), "A set")
+        memory.check_pictures(fits, (channels, side, side), "A set")
 
 
 def test_words_where_nothing_fits(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 1000)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
     with pytest.raises(DataError, match=r"^A set: 10 pictures of 3 x 64 x 64 need 0\.1 MB .* and 0 bytes are free; end other"):
-        memory.check(10, (3, 64, 64), "A set")
+        memory.check_pictures(10, (3, 64, 64), "A set")
     with pytest.raises(DataError, match=r"svhn needs 450 MB .* end other programs first"):
-        memory.need(450_000_000, "svhn")
+        memory.check_bytes(450_000_000, "svhn")
 
 
 def test_this_machine_has_room_for_a_picture():
-    memory.check(1, (1, 28, 28), "A set")
+    memory.check_pictures(1, (1, 28, 28), "A set")
     with pytest.raises(DataError, match="max_images"):
-        memory.check(10**13, (1, 28, 28), "A set")
+        memory.check_pictures(10**13, (1, 28, 28), "A set")
 
 
 def group(folder, limit, used, cache, names):
@@ -58,9 +58,9 @@ def test_limits_of_control_groups(tmp_path, monkeypatch, lines, groups, left):
     (tmp_path / "own").write_text(lines)
     for name, *rest in groups:
         group(tmp_path / "cgroup" / name, *rest)
-    assert memory.available() == left
+    assert memory.available_bytes() == left
 
 
 def test_without_groups_the_machine_is_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "missing")
-    assert memory.available() > 1 << 20
+    assert memory.available_bytes() > 1 << 20

@@ -210,19 +210,19 @@ def test_a_reader_never_sees_half_a_status(tmp_path: Path) -> None:
 def test_commands_wait_in_order_and_a_broken_one_is_an_empty_one(tmp_path: Path) -> None:
     run = make(tmp_path)
     first, second = run.send("step", network="both", count=3), run.send("stop")
-    assert [body["id"] for _, body in run.pending()] == [first, second]
-    assert run.pending()[0][1]["args"] == {"network": "both", "count": 3}
+    assert [body["id"] for _, body in run.pending_commands()] == [first, second]
+    assert run.pending_commands()[0][1]["args"] == {"network": "both", "count": 3}
     (run.path / "control" / "0-x.json").write_bytes(b"{")
-    assert [body.get("command") for _, body in run.pending()] == [None, "step", "stop"]
-    run.forget_commands()
-    assert run.pending() == []
+    assert [body.get("command") for _, body in run.pending_commands()] == [None, "step", "stop"]
+    run.discard_commands()
+    assert run.pending_commands() == []
 
 
 def test_an_unknown_command_is_not_sent(tmp_path: Path) -> None:
     run = make(tmp_path)
     with pytest.raises(CommandError, match="'fly' is no command; the commands are: pause, resume"):
         run.send("fly")
-    assert run.pending() == []
+    assert run.pending_commands() == []
 
 
 def test_waiting_ends_with_the_acknowledgement_the_refusal_or_the_end_of_the_worker(tmp_path: Path) -> None:
@@ -259,26 +259,26 @@ def test_a_new_life_replaces_what_the_old_one_did_beyond_its_checkpoint(tmp_path
 def test_a_follower_is_told_to_forget_when_the_run_was_set_back(tmp_path: Path) -> None:
     run = make(tmp_path)
     reader = MetricsReader(run.path)
-    assert reader.new() == ([], False)
+    assert reader.read_new() == ([], False)
     segment(run, 1, 0, range(1, 11))
-    assert [r["step"] for r in reader.new()[0]] == list(range(1, 11))
+    assert [r["step"] for r in reader.read_new()[0]] == list(range(1, 11))
     segment(run, 1, 0, range(1, 13))
-    assert [r["step"] for r in reader.new()[0]] == [11, 12] and reader.new() == ([], False)
+    assert [r["step"] for r in reader.read_new()[0]] == [11, 12] and reader.read_new() == ([], False)
     segment(run, 2, 10, range(11, 14))
-    records, rewound = reader.new()
+    records, rewound = reader.read_new()
     assert rewound and [r["step"] for r in records] == list(range(1, 14)) and records[-1]["d_loss"] == 2
     segment(run, 3, 13, range(14, 15))
-    assert reader.new() == ([{"step": 14, "d_loss": 3}], False)
+    assert reader.read_new() == ([{"step": 14, "d_loss": 3}], False)
 
 
 def test_half_a_line_waits_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:
     run = make(tmp_path)
     reader = MetricsReader(run.path)
     segment(run, 1, 0, range(1, 3), tail='{"step": 3, "d_lo')
-    assert [r["step"] for r in reader.new()[0]] == [1, 2]
+    assert [r["step"] for r in reader.read_new()[0]] == [1, 2]
     with open(run.metrics_path(1), "a") as file:
         file.write('ss": 1}\n{"torn\n[1]\n{"step": 4}\n')
-    assert [r["step"] for r in reader.new()[0]] == [3, 4]
+    assert [r["step"] for r in reader.read_new()[0]] == [3, 4]
 
 
 lives = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 30)), min_size=1, max_size=6)
@@ -296,7 +296,7 @@ def test_however_it_is_followed_the_curve_is_what_happened_last_at_each_step(tmp
         end = start + count
         segment(run, life, start, range(start + 1, end + 1))
         if life % every == 0 or life == len(lives):
-            records, rewound = reader.new()
+            records, rewound = reader.read_new()
             followed = records if rewound else followed + records
     assert [(r["step"], r["d_loss"]) for r in followed] == sorted(truth.items())
     assert run.metrics() == followed
@@ -347,23 +347,23 @@ def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left
 ABOUT = {"count": 3, "shape": [1, 8, 8], "names": ["cat", "dog"], "crc32": 7}
 
 
-@pytest.mark.parametrize("now, by_class, said", [
+@pytest.mark.parametrize("now, conditional, said", [
     ({}, True, ""), ({"crc32": 8}, True, r"3 then, 3 now"), ({"count": 4, "crc32": 8}, False, r"3 then, 4 now"),
     ({"names": ["cat", "dog", "eel"]}, False, "no longer bit for bit"),
     ({"names": ["cat", "dog", "eel"]}, True, "the classes cat, dog, and now they are cat, dog, eel"),
     ({"shape": [3, 8, 8]}, False, "1 x 8 x 8, and now they are 3 x 8 x 8")])
-def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, now, by_class, said) -> None:
+def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, now, conditional, said) -> None:
     run = Run.create(TrainConfig(), tmp_path)
-    run.put(run.data_path, json.dumps(ABOUT).encode())
-    run.put(run.path / "real.png", b"of the old data")
-    run.put(run.floor_path, b"{}")
-    refused = "Put the old files back" if "shape" in now or (by_class and "names" in now) else ""
+    run.write_file(run.data_path, json.dumps(ABOUT).encode())
+    run.write_file(run.path / "real.png", b"of the old data")
+    run.write_file(run.floor_path, b"{}")
+    refused = "Put the old files back" if "shape" in now or (conditional and "names" in now) else ""
     if refused:
         with pytest.raises(Misfit, match=said) as caught:
-            run.renew_data({**ABOUT, **now}, by_class)
+            run.check_data({**ABOUT, **now}, conditional)
         assert refused in str(caught.value)
     else:
-        notice = " ".join(map(ENGLISH.say, run.renew_data({**ABOUT, **now}, by_class)))
+        notice = " ".join(map(ENGLISH.sentence, run.check_data({**ABOUT, **now}, conditional)))
         assert re.search(said, notice) and bool(notice) == bool(said)
     stale = bool(said) and not refused
     assert run.real_path.exists() != stale and run.floor_path.exists() != stale
@@ -371,6 +371,6 @@ def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, n
 
 def test_data_that_an_older_version_described_are_not_called_changed(tmp_path: Path) -> None:
     run = Run.create(TrainConfig(), tmp_path)
-    assert run.renew_data(ABOUT, True) == []  # it never came to its data
-    run.put(run.data_path, json.dumps({"count": 3, "shape": [1, 8, 8]}).encode())
-    assert run.renew_data(ABOUT, True) == []
+    assert run.check_data(ABOUT, True) == []  # it never came to its data
+    run.write_file(run.data_path, json.dumps({"count": 3, "shape": [1, 8, 8]}).encode())
+    assert run.check_data(ABOUT, True) == []

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gan_core.compute.processes import myself, runs
+from gan_core.compute.processes import is_running, process_identity
 from gan_core.config import PRESETS
-from gan_core.runs import supervisor as supervising
+from gan_core.runs import worker_process
 from gan_core.runs.run import Run
-from gan_core.runs.supervisor import SILENCE, Supervisor, WorkerBusy, command, room_for
+from gan_core.runs.supervisor import HEARTBEAT_TIMEOUT, Supervisor, WorkerBusy, capacity_limit, worker_command
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0
@@ -109,7 +109,7 @@ def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supe
 
 SERVER = """
 import sys, json
-from gan_core.compute.processes import myself, runs
+from gan_core.compute.processes import process_identity, is_running
 from gan_core.runs.run import Run
 from gan_core.runs.supervisor import Supervisor
 supervisor = Supervisor(sys.argv[1], threads=1)
@@ -151,12 +151,12 @@ def test_closing_ends_no_run_that_others_care_for(tmp_path: Path, server: str | 
     status.state, status.host = "running", platform.node() if host == "here" else host
     status.pid, status.pid_started = worker.pid, psutil.Process(worker.pid).create_time()
     run.write_status(status)
-    servers = {"me": myself(), "dead": f"{worker.pid} 1.0", "alive": f"{other.pid} {other.create_time()}"}
+    servers = {"me": process_identity(), "dead": f"{worker.pid} 1.0", "alive": f"{other.pid} {other.create_time()}"}
     note = {"run": run.path.name, "pid": worker.pid, "pid_started": status.pid_started, "host": status.host}
     note |= {} if server is None else {"server": servers.get(server, server)}
     (tmp_path / ".worker.json").write_text(json.dumps(note))
     Supervisor(tmp_path).close(timeout=0.05)
-    assert (worker.poll() is not None) == ended and bool(run.pending()) == ended
+    assert (worker.poll() is not None) == ended and bool(run.pending_commands()) == ended
     worker.kill()
     worker.communicate()
 
@@ -182,14 +182,14 @@ def test_a_run_of_another_host_is_active_while_its_heart_beats_and_its_pid_is_ne
         supervisor.start(make(tmp_path))
     assert supervisor.stop(timeout=0.1).id == run.id
     assert stranger.poll() is None, "asked, and not killed: here the pid is somebody else's"
-    assert [body["command"] for _, body in run.pending()] == ["stop"]
-    monkeypatch.setattr(time, "monotonic", lambda: now + SILENCE + 1)
+    assert [body["command"] for _, body in run.pending_commands()] == ["stop"]
+    monkeypatch.setattr(time, "monotonic", lambda: now + HEARTBEAT_TIMEOUT + 1)
     assert supervisor.active() is None, "silent for a minute"
     elsewhere(run, 2, stranger.pid)
     stranger.communicate()
     assert run.status().state == "running" and run.is_alive(), "that no such process is here says nothing"
     assert supervisor.active().id == run.id, "it was only slow"
-    monkeypatch.setattr(time, "monotonic", lambda: now + 2 * SILENCE + 2)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 2 * HEARTBEAT_TIMEOUT + 2)
     assert supervisor.active() is None
     ended = run.stored_status()
     ended.state = "finished"
@@ -218,8 +218,8 @@ def test_a_run_of_another_folder_trains_there_under_that_folders_lock(tmp_path: 
 # Several processes.
 
 def test_several_processes_are_torchruns() -> None:
-    assert command("RUN", "--paused") == [sys.executable, "-m", "gan_core.worker", "RUN", "--paused"]
-    assert command("RUN", processes=3)[1:] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3",
+    assert worker_command("RUN", "--paused") == [sys.executable, "-m", "gan_core.worker", "RUN", "--paused"]
+    assert worker_command("RUN", processes=3)[1:] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3",
                                                "--max-restarts", "3", "-m", "gan_core.worker", "RUN"]
 
 
@@ -229,8 +229,8 @@ def test_processes_need_a_core_or_a_card_each(monkeypatch: pytest.MonkeyPatch) -
             (0, "auto", cores, None), (0, "auto", cores + 1, ("cores", cores)), (2, "auto", 2, None),
             (2, "cuda", 3, ("cards", 2)),
             (1, "cpu", cores, None), (9, "cpu", cores + 1, ("cores", cores))):
-        monkeypatch.setattr(supervising, "_cards", lambda cards=cards: cards)
-        assert room_for(count, device) == refused
+        monkeypatch.setattr(worker_process, "graphics_cards", lambda cards=cards: cards)
+        assert capacity_limit(count, device) == refused
 
 
 def together(folder: Path) -> Run:
@@ -288,7 +288,7 @@ def test_one_frozen_process_of_two_is_ended_with_all_and_what_was_saved_goes_on(
     family = [launcher, *launcher.children(recursive=True)]
     next(one for one in ranks(launcher.pid) if one.environ()["RANK"] == rank).suspend()
     assert supervisor.stop(timeout=1.0).id == run.id
-    left = [one for one in family if runs(one)]
+    left = [one for one in family if is_running(one)]
     assert not left and run.status().state == "failed" and run.status().checkpoint_step == saved
     supervisor.start(run, paused=True)
     until(lambda: run.status().state == "paused", "the second life")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan_core.compute import thread_tuner
-from gan_core.compute.thread_tuner import PATIENCE, ThreadTuner, ThreadWatch, ladder
+from gan_core.compute.thread_tuner import PATIENCE, ThreadPolicy, ThreadTuner, thread_counts
 
 ALONE = 100.0  # images a second of one thread
 
@@ -33,7 +33,7 @@ class Machine:
         return max(0.0, self.cores - self.busy - n)
 
 
-def live(machine: Machine, watch: ThreadWatch, seconds: float, step: int = 16) -> tuple[float, list[tuple[float, int]]]:
+def live(machine: Machine, watch: ThreadPolicy, seconds: float, step: int = 16) -> tuple[float, list[tuple[float, int]]]:
     """(images trained, [(second, threads) of each change]) in so much simulated time."""
     clock, images, changes = 0.0, 0.0, []
     watch._idle = lambda: machine.idle(watch.threads)
@@ -47,14 +47,14 @@ def live(machine: Machine, watch: ThreadWatch, seconds: float, step: int = 16) -
     return images, changes
 
 
-def probed(cores: int, most: int | None = None) -> ThreadWatch:
+def probed(cores: int, most: int | None = None) -> ThreadPolicy:
     quiet = Machine(cores)
-    return ThreadWatch(most or cores, cores, {n: quiet.speed(n) for n in ladder(cores)})
+    return ThreadPolicy(most or cores, cores, {n: quiet.speed(n) for n in thread_counts(cores)})
 
 
 @pytest.mark.parametrize(("most", "expected"), [(1, [1]), (2, [1, 2]), (4, [1, 2, 3, 4]), (8, [1, 2, 4, 7, 8])])
 def test_the_numbers_worth_trying(most: int, expected: list[int]) -> None:
-    assert ladder(most) == expected
+    assert thread_counts(most) == expected
 
 
 def test_beside_a_busy_process_training_keeps_the_speed_of_one_thread_and_comes_back_when_it_is_quiet() -> None:
@@ -98,7 +98,7 @@ def test_loads_that_come_and_go_do_not_make_it_flap(loads, seed) -> None:
 
 
 def test_a_trial_that_is_no_faster_is_over_at_once_and_the_next_one_waits_longer() -> None:
-    watch = ThreadWatch(1, 2)
+    watch = ThreadPolicy(1, 2)
     machine = Machine(2, busy=1.0)
     machine.idle = lambda n: 2.0  # a container that sees its host's idle cores
     images, changes = live(machine, watch, 600)
@@ -110,13 +110,13 @@ def test_a_trial_that_is_no_faster_is_over_at_once_and_the_next_one_waits_longer
 
 
 def test_without_idle_cores_more_threads_are_not_even_tried() -> None:
-    watch = ThreadWatch(1, 2)
+    watch = ThreadPolicy(1, 2)
     assert live(Machine(2, busy=1.0), watch, 600)[1] == []
 
 
 def test_what_was_never_measured_is_guessed_in_favour_of_the_threads_there_are() -> None:
     """A resumed run knows no speeds: the best it has seen, divided, is what fewer threads would do at least."""
-    machine, watch = Machine(2), ThreadWatch(2, 2)
+    machine, watch = Machine(2), ThreadPolicy(2, 2)
     assert live(machine, watch, 30)[1] == []
     machine.busy = 1.0
     assert [n for _, n in live(machine, watch, 30)[1]] == [1]
@@ -127,9 +127,9 @@ def test_a_chosen_number_stays_and_a_changed_one_reaches_torch(monkeypatch) -> N
     monkeypatch.setattr(thread_tuner.torch, "set_num_threads", used.append)
     fixed = ThreadTuner(2, 0)
     for _ in range(50):
-        assert fixed.after(1, 1.0) is None
+        assert fixed.record(1, 1.0) is None
     assert used == [2]
     watched = ThreadTuner(2, 2, {1: 100.0, 2: 160.0})
-    assert [change for change in (watched.after(10, 1.0) for _ in range(5)) if change] == [(2, 1)]
+    assert [change for change in (watched.record(10, 1.0) for _ in range(5)) if change] == [(2, 1)]
     assert used == [2, 2, 1] and torch.get_num_threads() == before
     assert watched._idle() >= 0.0

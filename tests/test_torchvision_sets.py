@@ -66,15 +66,15 @@ def load(name, argument="", **more):
 @pytest.mark.parametrize("name", MNISTS)
 def test_the_mnists_are_as_torchvision_reads_them(server, monkeypatch, name):
     table, files = publish(server, monkeypatch, name)
-    assert not sets.ready(DataRequest(name)) and sets.at_hand(name, 0) == []
+    assert not sets.is_downloaded(DataRequest(name)) and sets.downloaded_datasets(name, 0) == []
     loaded = load(name)
     assert [path for path, *_ in server.asked] == [f"/{name}/train-{kind}.gz" for kind in sets.IDX], "only the training split"
-    assert sets.ready(DataRequest(name)) and sets.at_hand(name, 0) == [name]
+    assert sets.is_downloaded(DataRequest(name)) and sets.downloaded_datasets(name, 0) == [name]
     unpack(table, files)
     theirs = table(sets.root_folder(), train=True, download=False)
     np.testing.assert_array_equal(loaded.data, theirs.data.numpy()[:, None])
     np.testing.assert_array_equal(loaded.labels, theirs.targets.numpy())
-    assert loaded.data.dtype == np.uint8 and loaded.labels.dtype == np.int64 and loaded.found == 50
+    assert loaded.data.dtype == np.uint8 and loaded.labels.dtype == np.int64 and loaded.found_count == 50
     assert loaded.names == (tuple("0123456789") if name == "mnist" else tuple(theirs.classes))
     load(name)
     assert len(server.asked) == 2, "what is here is not asked for again"
@@ -83,14 +83,14 @@ def test_the_mnists_are_as_torchvision_reads_them(server, monkeypatch, name):
 def test_a_limit_a_size_and_a_colour(server, monkeypatch):
     publish(server, monkeypatch, "mnist")
     loaded = load("mnist", limit=7, size=32, color="color")
-    assert loaded.data.shape == (7, 3, 32, 32) and loaded.labels.tolist() == LABELS[:7].tolist() and loaded.found == 50
+    assert loaded.data.shape == (7, 3, 32, 32) and loaded.labels.tolist() == LABELS[:7].tolist() and loaded.found_count == 50
     np.testing.assert_array_equal(loaded.data[:, 1, 2:-2, 2:-2], IMAGES[:7])
 
 
 def test_what_torchvision_unpacked_is_taken_as_it_is(server, monkeypatch):
     table, files = publish(server, monkeypatch, "kmnist")
     unpack(table, files)
-    assert sets.ready(DataRequest("kmnist"))
+    assert sets.is_downloaded(DataRequest("kmnist"))
     np.testing.assert_array_equal(load("kmnist").data[:, 0], IMAGES)
     assert not server.asked
 
@@ -140,7 +140,7 @@ def test_the_mirrors_of_torchvision_are_tried_in_turn(server, monkeypatch):
 
 def test_no_room_is_said_before_pictures_are_read(server, monkeypatch):
     publish(server, monkeypatch, "mnist")
-    monkeypatch.setattr(memory, "available", lambda: memory.SPARE + 10 * 792)
+    monkeypatch.setattr(memory, "available_bytes", lambda: memory.RESERVE + 10 * 792)
     with pytest.raises(DataError, match=r"mnist: 50 pictures .* set max_images to 10 or less"):
         load("mnist")
     assert len(load("mnist", limit=10).data) == 10
@@ -177,8 +177,8 @@ def test_emnist_is_upright_and_one_download_serves_all_splits(server, monkeypatc
     assert loaded.labels.tolist() == list(range(26)) and loaded.names == tuple("abcdefghijklmnopqrstuvwxyz")
     balanced = load("emnist", "balanced")
     assert len(balanced.names) == 47 and balanced.names[10] == "A" and balanced.labels.tolist() == list(range(26))
-    assert load("emnist", "Digits").names == tuple("0123456789") and sets.ready(DataRequest("emnist", "LETTERS"))
-    assert len(server.asked) == 1 and "emnist:byclass" in sets.at_hand("emnist", 0)
+    assert load("emnist", "Digits").names == tuple("0123456789") and sets.is_downloaded(DataRequest("emnist", "LETTERS"))
+    assert len(server.asked) == 1 and "emnist:byclass" in sets.downloaded_datasets("emnist", 0)
     files = {f"emnist-letters-train-{kind}.gz": idx(np.ascontiguousarray(array))
              for kind, array in zip(sets.IDX, (upright.swapaxes(1, 2), labels["letters"]), strict=True)}
     unpack(table, files)
@@ -190,7 +190,7 @@ def test_emnist_is_upright_and_one_download_serves_all_splits(server, monkeypatc
 def test_an_unknown_split_is_a_sentence(server):
     with pytest.raises(DataError, match="no split 'sheep'; choose one of: letters, balanced"):
         load("emnist", "sheep")
-    assert not server.asked and not sets.ready(DataRequest("emnist", "sheep"))
+    assert not server.asked and not sets.is_downloaded(DataRequest("emnist", "sheep"))
 
 
 def test_a_damaged_archive_is_fetched_again(server, monkeypatch):
@@ -232,9 +232,9 @@ def test_cifar10_is_read_whole_and_nothing_else_is_unpacked(server, monkeypatch,
     names = {path.name for path in tmp_path.rglob("*") if path.is_file() and not path.name.endswith(".lock")}
     assert names == set(sets.CIFAR_FILES), "neither the archive nor what else was in it"
     server.status = 500
-    assert sets.ready(DataRequest("cifar10")) and sets.at_hand("cifar10", 0) == ["cifar10"]
+    assert sets.is_downloaded(DataRequest("cifar10")) and sets.downloaded_datasets("cifar10", 0) == ["cifar10"]
     grey = load("cifar10", limit=5, size=28, color="grey")
-    assert grey.data.shape == (5, 1, 28, 28) and grey.found == 50 and len(grey.labels) == 5
+    assert grey.data.shape == (5, 1, 28, 28) and grey.found_count == 50 and len(grey.labels) == 5
 
 
 @pytest.mark.parametrize("damage", [b"", b"cos\nsystem\n(S'touch ran'\ntR."])
@@ -260,7 +260,7 @@ def test_svhn_is_read_whole_and_again_where_it_is_damaged(server, monkeypatch):
         loaded = load("svhn")
         np.testing.assert_array_equal(loaded.data, data)
         assert loaded.labels.tolist() == labels.tolist() and loaded.data.flags.c_contiguous and loaded.names[0] == "0"
-        assert sets.ready(DataRequest("svhn"))
+        assert sets.is_downloaded(DataRequest("svhn"))
         (sets.root_folder() / "train_32x32.mat").write_bytes(file.getvalue()[:-100])
     assert len(server.asked) == 2
 
@@ -282,9 +282,9 @@ needs_debian = pytest.mark.skipif(not sets.DEBIAN.is_dir(), reason="Debian's pac
 @needs_debian
 def test_debians_fashion_mnist_needs_no_network(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path))
-    assert sets.ready(DataRequest("fashion-mnist"))
+    assert sets.is_downloaded(DataRequest("fashion-mnist"))
     loaded = load("fashion-mnist", limit=100)
-    assert loaded.found == 60_000 and loaded.names[9] == "Ankle boot" and loaded.labels[0] == 9
+    assert loaded.found_count == 60_000 and loaded.names[9] == "Ankle boot" and loaded.labels[0] == 9
     with gzip.open(sets.DEBIAN / "train-images-idx3-ubyte.gz") as file:
         assert loaded.data.tobytes() == file.read(16 + 100 * 784)[16:]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import forked
 import numpy as np
 import psutil
 import pytest
@@ -18,11 +19,12 @@ from PIL import Image
 
 from gan_core import registry
 from gan_core.config import PRESETS, TrainConfig
-from gan_core.latent.driving import load_live
+from gan_core.latent.view import load_live
 from gan_core.runs import checkpoint, checkpoint_index
 from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ACTIVE, Status
 from gan_core.worker import process as working
+from gan_core.worker.cli import Options
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 90.0  # seconds; only a broken worker needs them
@@ -38,14 +40,14 @@ def until(condition: Callable[[], object], what: str, worker: subprocess.Popen |
 
 
 class Worker:
-    """A real worker process with one run."""
+    """A worker process with one run; without `code` it is `python -m gan_core.worker` to the letter."""
 
-    def __init__(self, run: Run, paused: bool = False, code: str = "") -> None:
+    def __init__(self, run: Run, paused: bool = False, code: str = forked.WORKER) -> None:
         self.run = run
-        how = ["-c", code] if code else ["-m", "gan_core.worker"]
         self.life = run.stored_status().life + 1
-        self.process = subprocess.Popen([sys.executable, *how, str(run.path), *(["--paused"] if paused else [])], cwd=ROOT,
-                                        stdin=subprocess.DEVNULL, start_new_session=True)
+        argv = [str(run.path), *(["--paused"] if paused else [])]
+        self.process = forked.started(argv, code) if code else subprocess.Popen(
+            [sys.executable, "-m", "gan_core.worker", *argv], cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def until_state(self, *states: str) -> Status:
         until(lambda: self.run.stored_status().life == self.life and self.run.stored_status().state in states, f"state {states}",
@@ -64,7 +66,7 @@ class Worker:
         assert status.step == goal and status.state == "paused"
         return status
 
-    def save(self) -> checkpoint.Loaded:
+    def save(self) -> checkpoint.Checkpoint:
         status = self.request("save")
         until(lambda: self.run.stored_status().checkpoint_step == status.step, "the checkpoint", self.process)
         return checkpoint.newest_valid(self.run.checkpoint_folder)
@@ -79,7 +81,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     """Starts workers, and leaves none behind."""
     workers: list[Worker] = []
 
-    def go(run: Run | None = None, paused: bool = False, code: str = "", **config: object) -> Worker:
+    def go(run: Run | None = None, paused: bool = False, code: str = forked.WORKER, **config: object) -> Worker:
         if run is None:
             run = Run.create(PRESETS["quick"].replace(**{**SMALL, **config}), tmp_path, preset="quick")
         workers.append(Worker(run, paused, code))
@@ -102,9 +104,10 @@ def same(a: checkpoint.Tensors, b: checkpoint.Tensors, prefix: str = "") -> bool
 
 
 def test_a_run_starts_shows_pictures_and_obeys_pause_resume_save_and_stop(start) -> None:
-    worker = start()
+    worker = start(code="")
     run = worker.run
-    until(lambda: run.stored_status().step >= 3 and run.newest_frame() and run.live_path(), "the first frame", worker.process)
+    until(lambda: run.stored_status().step >= 3 and run.newest_frame() and run.live_path(), "the first frame",
+          worker.process)
     status = run.status()
     assert status.state == "running" and status.pid == worker.process.pid and run.is_alive()
     assert status.images >= 3 * 4 and status.device and status.precision in {"fp32", "bf16"} and status.threads == 1
@@ -159,14 +162,14 @@ WATCHED = """
 import sys
 from gan_core.compute import autotune, thread_tuner
 from gan_core.compute.choices import ComputeChoices
-from gan_core.worker import process, session
+from gan_core.worker import main, startup
 autotune.choose = lambda config, build, threads=0: ComputeChoices(threads=2)
-session.cores = lambda: 2
+startup.cores = lambda: 2
 def add(self, images, seconds):
     self.steps_seen = getattr(self, "steps_seen", 0) + 1
     return 1 if self.steps_seen == 3 else None
-thread_tuner.ThreadWatch.add = add
-sys.exit(process.main(sys.argv[1:]))
+thread_tuner.ThreadPolicy.add = add
+sys.exit(main.main(sys.argv[1:]))
 """
 
 
@@ -212,7 +215,7 @@ def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_
         assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
     (worker.run.path / "control" / "00-x.json").write_bytes(b"{torn")
     (worker.run.path / "control" / "01-x.json").write_text('{"schema": 1, "id": "odd", "command": ["fly"], "args": 5}')
-    until(lambda: not worker.run.pending(), "strange commands to be thrown away", worker.process)
+    until(lambda: not worker.run.pending_commands(), "strange commands to be thrown away", worker.process)
     assert worker.run.status().state == "paused" and worker.run.status().step == step
     assert len(worker.run.status().acknowledged) <= 16
 
@@ -222,7 +225,7 @@ def test_commands_from_before_a_workers_life_are_thrown_away_unread(start, tmp_p
     run.send("stop")
     worker = start(run, paused=True)
     worker.until_state("paused")
-    until(lambda: not run.pending(), "an empty control folder", worker.process)
+    until(lambda: not run.pending_commands(), "an empty control folder", worker.process)
     assert run.status().state == "paused"
 
 
@@ -235,13 +238,13 @@ def test_a_run_finishes_by_itself_and_what_it_shows_can_be_driven(start) -> None
     picture, verdict = view.image(np.zeros(8))
     assert view.step == 7 and picture.shape == (28, 28) and 0 <= verdict <= 1
     assert checkpoint.newest_valid(worker.run.checkpoint_folder).step == 7
-    again = start(worker.run)  # there is nothing left to do, so nothing is done
+    again = start(worker.run, code="")  # there is nothing left to do, so nothing is done
     assert again.process.wait(PATIENCE) == 0
     status = worker.run.status()
     assert (status.state, status.step, status.life) == ("finished", 7, 2)
 
 
-def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Loaded, checkpoint.Loaded]:
+def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Checkpoint, checkpoint.Checkpoint]:
     """A paused worker whose best checkpoint is said to be `best`, `then` steps further on; the states there and here."""
     worker = start(paused=True)
     worker.until_state("paused")
@@ -272,7 +275,7 @@ def test_an_ended_run_goes_on_from_its_best_and_never_from_what_came_after(start
     worker, there, _ = with_a_best(start, 2, 3)
     worker.run.send("stop")
     worker.process.wait(PATIENCE)
-    assert worker.run.status().state == "stopped" and worker.run.use_best() == 2
+    assert worker.run.status().state == "stopped" and worker.run.restore_best() == 2
     second = start(worker.run, paused=True)
     assert second.until_state("paused").step == 2
     assert second.run.stored_status().best == {"step": 2, "name": "fd", "value": 1.0}
@@ -298,7 +301,7 @@ def test_a_real_run_measures_itself_keeps_its_best_and_goes_back_to_it(start) ->
 # Death and exact resume.
 
 
-def trained_in_one_life(start, steps: int, **config: object) -> checkpoint.Loaded:
+def trained_in_one_life(start, steps: int, **config: object) -> checkpoint.Checkpoint:
     worker = start(paused=True, **config)
     worker.until_state("paused")
     worker.steps(steps)
@@ -307,7 +310,7 @@ def trained_in_one_life(start, steps: int, **config: object) -> checkpoint.Loade
     return kept
 
 
-def trained_in_two_lives(start, steps: int, **config: object) -> checkpoint.Loaded:
+def trained_in_two_lives(start, steps: int, **config: object) -> checkpoint.Checkpoint:
     """Half, save, a few steps more that are lost, kill -9, resume, the other half."""
     first = start(paused=True, **config)
     first.until_state("paused")
@@ -362,7 +365,7 @@ def kill_at_random_moments(start, times: int, seed: int) -> None:
         worker.kill()
         assert run.status().state == "failed" and run.status().error["kind"] == "killed"
         kept = checkpoint.newest_valid(run.checkpoint_folder)
-        assert kept.step >= last and kept.skipped == ()
+        assert kept.step >= last and kept.skip_reasons == ()
 
 
 def test_kill_9_while_saving_always_leaves_a_run_that_resumes(start) -> None:
@@ -393,20 +396,20 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
 
 def test_divergence_names_its_step_and_leaves_the_last_good_checkpoint(start) -> None:
     # A weight that is not a number, put where a real fault would put it; the checkpoint of step 0 is there by then.
-    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import main\n"
             "step = trainer.Trainer.step\n"
             "def poisoned(self, *a, **k):\n"
             "    if self.step_count == 4: next(self.D.parameters()).data.fill_(float('nan'))\n"
             "    return step(self, *a, **k)\n"
             "trainer.Trainer.step = poisoned\n"
-            "sys.exit(process.main(sys.argv[1:]))")
+            "sys.exit(main.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
     assert status.error["kind"] == "diverged" and 4 <= status.error["step"] <= 6
     assert str(status.error["step"]) in status.error["message"]
     kept = checkpoint.newest_valid(worker.run.checkpoint_folder)
-    assert kept.step == 0 == status.checkpoint_step and kept.skipped == ()
+    assert kept.step == 0 == status.checkpoint_step and kept.skip_reasons == ()
     # Resume goes on from there, as the banner offers.
     second = start(worker.run)
     until(lambda: worker.run.stored_status().step > 6, "steps beyond the accident", second.process)
@@ -426,13 +429,13 @@ def test_an_absurd_learning_rate_fails_as_diverged_or_trains_on_with_numbers(sta
 FULL = """
 import os, sys, errno
 from gan_core.runs import files
-from gan_core.worker import process
+from gan_core.worker import main
 fsync = os.fsync
 def full(descriptor):
     if os.path.exists(sys.argv[-1]): raise OSError(errno.ENOSPC, "No space left on device")
     fsync(descriptor)
 files.os.fsync = full
-sys.exit(process.main(sys.argv[1:-1]))
+sys.exit(main.main(sys.argv[1:-1]))
 """
 
 
@@ -454,9 +457,9 @@ def test_a_full_disk_is_a_notice_and_training_goes_on_with_the_last_good_kept(st
 
 
 def test_out_of_memory_is_told_with_a_remedy(start) -> None:
-    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import process\n"
+    code = ("import sys, torch; from gan_core.training import trainer; from gan_core.worker import main\n"
             "def greedy(self, *a, **k): raise torch.OutOfMemoryError('CUDA out of memory.')\n"
-            "trainer.Trainer.step = greedy\nsys.exit(process.main(sys.argv[1:]))")
+            "trainer.Trainer.step = greedy\nsys.exit(main.main(sys.argv[1:]))")
     worker = start(code=code)
     status = worker.until_state("failed")
     worker.process.wait(PATIENCE)
@@ -465,8 +468,8 @@ def test_out_of_memory_is_told_with_a_remedy(start) -> None:
 
 def test_data_that_are_not_there_end_a_life_in_a_sentence_and_in_what_a_page_translates(tmp_path: Path, monkeypatch) -> None:
     run = Run.create(TrainConfig(dataset=f"folder:{tmp_path}/nowhere"), tmp_path)
-    monkeypatch.setattr(working, "_log_to", lambda path: None)  # here, in this very process
-    assert working.work(run.path, False, 1, SimpleNamespace(by=lambda stop: None)) == 1
+    monkeypatch.setattr(working, "_redirect_output", lambda path: None)  # here, in this very process
+    assert working.train_run(run.path, Options(run=run.path, threads=1), SimpleNamespace(on_request=lambda stop: None)) == 1
     error = run.status().error
     assert error["kind"] == "refused" and error["message"].startswith(f"The folder {tmp_path}/nowhere is not there")
     assert error["fault"] == {"key": "folder_missing", "values": {"path": f"{tmp_path}/nowhere"}}
@@ -524,7 +527,7 @@ def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(
     Image.new("L", (28, 28), 250).save(pictures / "6.png")
     second = start(first.run, paused=True)
     status = second.until_state("paused")
-    assert "6 then, 7 now" in status.notice and not status.exact and second.run.about_data()["count"] == 7
+    assert "6 then, 7 now" in status.notice and not status.exact and second.run.data_summary()["count"] == 7
     assert second.run.real_path.read_bytes() != real and second.steps(1).step == 3
     second.request("stop")
     second.until_state("stopped")
@@ -538,7 +541,7 @@ def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(
     fourth = start(first.run)
     status = fourth.until_state("failed")
     assert status.error["kind"] == "refused" and "now they are 3 x 28 x 28" in status.error["message"]
-    assert fourth.run.about_data()["shape"] == [1, 28, 28]  # with the old files back it goes on
+    assert fourth.run.data_summary()["shape"] == [1, 28, 28]  # with the old files back it goes on
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """An update as one CUDA graph: hundreds of small launches become one, and nothing waits for the device.
 
-A graph repeats what was captured, numbers that Python computed included. So whatever differs from step to step comes in from
-outside: the draws through a `Tape` of static tensors, learning rates as tensors, averages and counts after the update.
+A graph repeats what was captured, numbers that Python computed included. So whatever changes with the step stays outside: the
+draws come through a `DrawTape` of static tensors, learning rates are tensors, averages and counts follow the update.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ import torch
 from ..losses.randomness import Draws
 
 Metrics = dict[str, torch.Tensor]
-WARM = 3  # updates made in the usual way first: kernels are chosen and memory is found
-Captured = Callable[[], None]  # repeats what was captured
+WARM_UP_CALLS = 3  # eager updates first, in which kernels are chosen and memory is allocated
+Replay = Callable[[], None]  # repeats what was captured
 
 
-class Tape:
-    """The draws of one update, kept as tensors at fixed places on the device and drawn anew for each step."""
+class DrawTape:
+    """The draws of one update: tensors at fixed addresses on the device, filled anew for each step."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._entries: list[tuple[Draws, str, tuple[Any, ...], torch.Tensor]] = []
-        self._place = 0
+        self._position = 0
 
     def rewind(self, index: int) -> None:
-        """To the beginning, with every tensor drawn for step `index`."""
-        self._place = 0
-        for draws, kind, arguments, place in self._entries:
+        """Back to the first draw, with every tensor filled for step `index`."""
+        self._position = 0
+        for draws, kind, arguments, tensor in self._entries:
             values = _draw(draws, kind, index, arguments)
-            place.copy_(values.pin_memory() if place.is_cuda else values, non_blocking=True)
+            tensor.copy_(values.pin_memory() if tensor.is_cuda else values, non_blocking=True)
 
     def next(self, draws: Draws, kind: str, index: int, arguments: tuple[Any, ...]) -> torch.Tensor:
-        """The tensor of the next draw; the first time round it is made here."""
-        if self._place == len(self._entries):
+        """The tensor of the next draw; in the first update it is created here."""
+        if self._position == len(self._entries):
             self._entries.append((draws, kind, arguments, _draw(draws, kind, index, arguments).to(self.device, copy=True)))
-        known, expected, before, place = self._entries[self._place]
-        assert (known, expected, before) == (draws, kind, arguments), "an update draws the same things in the same order"
-        self._place += 1
-        return place
+        *recorded, tensor = self._entries[self._position]
+        assert recorded == [draws, kind, arguments], "every update makes the same draws in the same order"
+        self._position += 1
+        return tensor
 
 
-class Taped:
-    """Draws through a tape, in place of `Draws` while an update is recorded."""
+class TapedDraws:
+    """Takes the place of `Draws` during an update and draws through a tape."""
 
-    def __init__(self, draws: Draws, tape: Tape) -> None:
+    def __init__(self, draws: Draws, tape: DrawTape) -> None:
         self._draws, self._tape = draws, tape
 
     def normal(self, stream: str, index: int, *shape: int) -> torch.Tensor:
@@ -68,37 +68,37 @@ def _draw(draws: Draws, kind: str, index: int, arguments: tuple[Any, ...]) -> to
     return getattr(draws, kind)(stream, index, *shape)
 
 
-class Update:
-    """`update(index)` -> metrics, from its `WARM`th call on as a graph. Where capturing fails it goes on as before, and says so.
+class GraphedUpdate:
+    """`update(index)` -> metrics, as a graph after `WARM_UP_CALLS` calls. If capturing fails it warns and stays eager.
 
     holders: (object, attribute name) of every `Draws` that the update draws from. capture: how to capture; see `cuda_capture`.
     """
 
     def __init__(self, update: Callable[[int], Metrics], device: torch.device, holders: list[tuple[Any, str]],
-                 capture: Callable[[Callable[[], None]], Captured] | None = None) -> None:
+                 capture: Callable[[Callable[[], None]], Replay] | None = None) -> None:
         self._update, self._device, self._holders = update, device, holders
         self._capture = capture or cuda_capture
-        self._tape, self._calls = Tape(device), 0
-        self._replay: Captured | None = None
+        self._tape, self._calls = DrawTape(device), 0
+        self._replay: Replay | None = None
         self._metrics: Metrics = {}
-        self.failure = ""  # why there is no graph, in a sentence
+        self.failure = ""  # why there is no graph, one sentence
 
     def __call__(self, index: int) -> Metrics:
         if self.failure:
             return self._update(index)
         self._calls += 1
-        if self._calls <= WARM:
-            return self._warm(index)
+        if self._calls <= WARM_UP_CALLS:
+            return self._warm_up(index)
         self._tape.rewind(index)
-        if self._replay is None and not self._captured(index):
+        if self._replay is None and not self._try_capture(index):
             return self._update(index)
         assert self._replay is not None
         self._replay()
-        # The graph will write over its results.
+        # The graph will overwrite its results.
         return {name: value.clone() for name, value in self._metrics.items()}
 
-    def _warm(self, index: int) -> Metrics:
-        """A real update beside the main stream, as CUDA asks of what will be captured; the tape learns what is drawn."""
+    def _warm_up(self, index: int) -> Metrics:
+        """A real update on a side stream, as CUDA requires before a capture; the tape records what is drawn."""
         self._tape.rewind(index)
         if self._device.type != "cuda":
             with self._taped():
@@ -110,7 +110,7 @@ class Update:
         torch.cuda.current_stream().wait_stream(stream)
         return metrics
 
-    def _captured(self, index: int) -> bool:
+    def _try_capture(self, index: int) -> bool:
         def once() -> None:
             self._metrics = self._update(index)
 
@@ -126,7 +126,7 @@ class Update:
     def _taped(self) -> Iterator[None]:
         before = [getattr(holder, name) for holder, name in self._holders]
         for (holder, name), draws in zip(self._holders, before, strict=True):
-            setattr(holder, name, Taped(draws, self._tape))
+            setattr(holder, name, TapedDraws(draws, self._tape))
         try:
             yield
         finally:
@@ -134,8 +134,8 @@ class Update:
                 setattr(holder, name, draws)
 
 
-def cuda_capture(once: Callable[[], None]) -> Captured:
-    """Capture what `once` launches, without running it; returns how to run it."""
+def cuda_capture(once: Callable[[], None]) -> Replay:
+    """Capture what `once` launches, without running it; returns what runs it."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         once()

@@ -1,6 +1,6 @@
-"""Several processes that train as one: each takes its share of every batch, and what they found is put together.
+"""Several processes that train as one: each computes its share of every batch, and an all-reduce joins the results.
 
-It knows torch.distributed, started by torchrun, and no trainer. `ALONE` is the team of one process: nothing happens in it.
+It wraps torch.distributed under torchrun. `ALONE` is the team of one process, in which nothing is exchanged.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-# How long a process waits for the others before it ends, and torchrun starts all again. Between two steps the longest honest
-# wait is for the first one's disk: a checkpoint of 100 MB at 1 MB/s takes two minutes. Who loads data may have to fetch them.
-PATIENCE = timedelta(minutes=10)
-LOADING = timedelta(hours=1)
-PULSE = 0.5  # seconds between two signs of life
-TEXT = 400  # bytes that `gather_text` carries
+# How long a process waits for the others before it ends, and torchrun starts all again. Between two steps the longest wait that
+# is no fault is for rank 0's disk: a checkpoint of 100 MB at 1 MB/s takes two minutes. Loading may mean downloading.
+EXCHANGE_TIMEOUT = timedelta(minutes=10)
+LOADING_TIMEOUT = timedelta(hours=1)
+HEARTBEAT_INTERVAL = 0.5  # seconds
+TEXT = 400  # bytes that `all_gather_text` carries
 
 
 class TeamBroken(RuntimeError):
-    """Another process of the team is gone, or no longer answers; one sentence."""
+    """Another process of the team has ended or no longer answers; one sentence."""
 
 
 @dataclass(frozen=True)
 class Team:
-    """Who trains together. Every process calls the same methods in the same order; each `N` is the size of a whole batch.
+    """The processes that train together. All call the same methods in the same order; each `N` is the size of a whole batch.
 
     rank: this process's number, 0 for the one that writes the run's folder; size: how many there are; local_rank and
-    local_size: the same among those of this machine. All but the simplest raise TeamBroken where another has ended.
+    local_size: the same among those of this machine. Whatever exchanges data raises TeamBroken where another has ended.
     """
 
     rank: int = 0
@@ -42,74 +42,75 @@ class Team:
     local_rank: int = 0
     local_size: int = 1
 
-    def share(self, rows: torch.Tensor, parts: int = 1) -> torch.Tensor:
+    def shard(self, rows: torch.Tensor, parts: int = 1) -> torch.Tensor:
         """This process's rows (parts * N / size, ...) of `parts` batches behind each other (parts * N, ...): N / size of each."""
         if self.size == 1:
             return rows
         mine = len(rows) // (parts * self.size)
         return rows.unflatten(0, (parts, self.size, mine))[:, self.rank].flatten(0, 1)
 
-    def together(self, parameters: Iterable[torch.Tensor], loss: torch.Tensor, *rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def all_reduce_gradients(self, parameters: Iterable[torch.Tensor], loss: torch.Tensor,
+                             *rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """(loss, *rows) of the whole batch; afterwards the gradients are the whole batch's too. One all-reduce.
 
-        loss: the mean over this process's share, so that the shares' mean is the batch's. rows: (N / size,) each, of which the
-        whole (N,) comes back. Gradients are replaced; a parameter without one must be without one everywhere.
+        loss: the mean over this process's share, so that the mean over the shares is the batch's. rows: (N / size,) each; the
+        whole (N,) is returned. Gradients are replaced; a parameter without one must be without one in every process.
         """
-        found = (loss.detach(), *(r.detach() for r in rows))
+        detached = (loss.detach(), *(r.detach() for r in rows))
         if self.size == 1:
-            return found
-        owners = [p for p in parameters if p.grad is not None]
-        kept = sum(p.numel() for p in owners) + 1
-        flat = owners[0].grad.new_zeros(kept + self.size * sum(map(len, rows)))
-        places, begin = [], 0
-        for p in owners:  # each gradient's place lies as its parameter does, so that a copy is a straight one
-            places.append(flat.as_strided(p.shape, p.stride(), begin))
+            return detached
+        pairs = [(p, p.grad) for p in parameters if p.grad is not None]
+        reduced = sum(p.numel() for p, _ in pairs) + 1
+        flat = pairs[0][1].new_zeros(reduced + self.size * sum(map(len, rows)))
+        slots, begin = [], 0
+        for p, _ in pairs:  # each gradient's slot has the strides of its parameter, so that the copy is contiguous
+            slots.append(flat.as_strided(p.shape, p.stride(), begin))
             begin += p.numel()
-        torch._foreach_copy_(places, [p.grad for p in owners])
-        flat[kept - 1] = found[0]
-        slots, begin = [], kept
-        for r in found[1:]:
-            slots.append(flat[begin:begin + self.size * len(r)])
-            slots[-1].view(self.size, -1)[self.rank] = r  # every other process leaves this row zero
+        torch._foreach_copy_(slots, [gradient for _, gradient in pairs])
+        flat[reduced - 1] = detached[0]
+        row_slots, begin = [], reduced
+        for r in detached[1:]:
+            row_slots.append(flat[begin:begin + self.size * len(r)])
+            row_slots[-1].view(self.size, -1)[self.rank] = r  # every other process leaves this row zero
             begin += self.size * len(r)
         self._sum(flat)
-        flat[:kept].div_(self.size)
-        for p, place in zip(owners, places, strict=True):
-            p.grad = place
-        return (flat[kept - 1].clone(), *(slot.clone() for slot in slots))
+        flat[:reduced].div_(self.size)
+        for (p, _), slot in zip(pairs, slots, strict=True):
+            p.grad = slot
+        return (flat[reduced - 1].clone(), *(slot.clone() for slot in row_slots))
 
-    def gather(self, values: torch.Tensor) -> torch.Tensor:
-        """(size, k): every process's values (k,), bit for bit the same everywhere."""
+    def all_gather(self, values: torch.Tensor) -> torch.Tensor:
+        """(size, k): every process's values (k,), bit for bit the same in all."""
         slots = values.new_zeros(self.size, len(values))
         slots[self.rank] = values
         self._sum(slots)
         return slots
 
-    def gather_text(self, text: str) -> list[str]:
-        """What every process says, in at most TEXT bytes each; it may take its time, to load data."""
-        said = text.encode()[:TEXT]
+    def all_gather_text(self, text: str) -> list[str]:
+        """Every process's text, cut to TEXT bytes; a process may take LOADING_TIMEOUT before it sends its own."""
+        data = text.encode()[:TEXT]
         slots = torch.zeros(self.size, TEXT, dtype=torch.uint8)
-        slots[self.rank] = torch.tensor([*said, *bytes(TEXT - len(said))], dtype=torch.uint8)
+        slots[self.rank] = torch.tensor([*data, *bytes(TEXT - len(data))], dtype=torch.uint8)
         if self.size > 1:
-            self._sum(slots, _loading)
+            self._sum(slots, _loading_group)
         return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in slots]
 
-    def send(self, data: bytes, length: int) -> bytes:
-        """Rank 0's `data` of `length` bytes, everywhere."""
-        parcel = torch.frombuffer(bytearray(data or bytes(length)), dtype=torch.uint8)
-        with _answered():
-            dist.broadcast(parcel, 0)
-        return bytes(parcel.numpy())
+    def broadcast_bytes(self, data: bytes, length: int) -> bytes:
+        """Rank 0's `data` of `length` bytes, in every process."""
+        payload = torch.frombuffer(bytearray(data or bytes(length)), dtype=torch.uint8)
+        with _team_errors():
+            dist.broadcast(payload, 0)
+        return bytes(payload.numpy())
 
     @torch.no_grad()
-    def follow_(self, tensors: Iterable[torch.Tensor]) -> None:
+    def broadcast_(self, tensors: Iterable[torch.Tensor]) -> None:
         """Every process's tensors become rank 0's, in place."""
-        kinds: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
+        groups: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
         for tensor in tensors:
-            kinds.setdefault((tensor.dtype, tensor.device), []).append(tensor)
-        for group in kinds.values():
+            groups.setdefault((tensor.dtype, tensor.device), []).append(tensor)
+        for group in groups.values():
             flat = torch.cat([tensor.flatten() for tensor in group])
-            with _answered():
+            with _team_errors():
                 dist.broadcast(flat, 0)
             for tensor, part in zip(group, flat.split([tensor.numel() for tensor in group]), strict=True):
                 tensor.copy_(part.view(tensor.shape))
@@ -121,19 +122,19 @@ class Team:
         return total.tolist()
 
     def _sum(self, tensor: torch.Tensor, group: dist.ProcessGroup | None = None) -> None:
-        with _answered():
+        with _team_errors():
             dist.all_reduce(tensor, group=group)
 
     def check_device(self, device: str) -> None:
-        """Raises ValueError, a sentence, where there are fewer GPUs here than processes that each need one."""
+        """Raises ValueError, one sentence, where this machine has fewer GPUs than processes that each need one."""
         if device == "cuda" and self.local_size > torch.cuda.device_count():
             raise ValueError(f"{self.local_size} processes need a GPU each, and this machine has {torch.cuda.device_count()}; "
                              "start fewer, or set device to 'cpu'.")
 
     def leave(self, status: int) -> None:
-        """End this process, if it is not alone, with this exit status; to be called last of all.
+        """End this process, if it is not alone, with this exit status; call it last of all.
 
-        Not by way of the interpreter's end: gloo's threads are taken down there in an order that now and then aborts the process.
+        It skips the interpreter's own shutdown: ending gloo's threads there now and then aborts the process.
         """
         if self.size > 1:
             sys.stdout.flush()
@@ -144,45 +145,45 @@ class Team:
 ALONE = Team()
 
 
-class Pulse:
-    """Every process's signs of life, in torchrun's store, by a thread of its own: they tell a frozen process from a busy one.
+class Heartbeats:
+    """Every process's heartbeat in torchrun's store, from its own thread: it tells a frozen process from a busy one.
 
     An exchange cannot: it waits in silence for whoever is late, and on a GPU it does not even wait.
     """
 
     def __init__(self, store: dist.Store, team: Team) -> None:
         self._store, self._team = store, team
-        self._beats: dict[int, tuple[int, float]] = {}  # of the others: the last beat, when it was first seen
-        self._looked = time.monotonic()
-        threading.Thread(target=self._live, daemon=True).start()
+        self._last: dict[int, tuple[int, float]] = {}  # of the others: the last count, when it was first seen
+        self._checked = time.monotonic()
+        threading.Thread(target=self._beat, daemon=True).start()
 
-    def _live(self) -> None:
-        with contextlib.suppress(RuntimeError):  # torchrun is gone and its store with it: from here on nothing is known
+    def _beat(self) -> None:
+        with contextlib.suppress(RuntimeError):  # torchrun is gone and its store with it: nothing is known from here on
             while True:
-                self._store.add(f"pulse {self._team.rank}", 1)
+                self._store.add(f"heartbeat {self._team.rank}", 1)
                 if not self._team.rank:
-                    self._look()
-                time.sleep(PULSE)
-        self._beats = {}
+                    self._check()
+                time.sleep(HEARTBEAT_INTERVAL)
+        self._last = {}
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         for rank in range(1, self._team.size):
-            beat = self._store.add(f"pulse {rank}", 0)
-            self._looked = time.monotonic()
-            if rank not in self._beats or self._beats[rank][0] != beat:
-                self._beats[rank] = beat, self._looked
+            count = self._store.add(f"heartbeat {rank}", 0)
+            self._checked = time.monotonic()
+            if rank not in self._last or self._last[rank][0] != count:
+                self._last[rank] = count, self._checked
 
     def silence(self) -> float:
-        """Seconds, up to the last look: where torchrun itself does not answer nobody is called silent."""
-        return max((self._looked - since for _, since in list(self._beats.values())), default=0.0)
+        """Seconds since the oldest last heartbeat, up to the last check: if torchrun itself does not answer, nobody is silent."""
+        return max((self._checked - since for _, since in list(self._last.values())), default=0.0)
 
 
-_pulse: Pulse | None = None
-_loading: dist.ProcessGroup | None = None
+_heartbeats: Heartbeats | None = None
+_loading_group: dist.ProcessGroup | None = None
 
 
 @contextlib.contextmanager
-def _answered() -> Iterator[None]:
+def _team_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -190,9 +191,9 @@ def _answered() -> Iterator[None]:
 
 
 def join() -> Team:
-    """The team that torchrun's environment names, or ALONE. Tensors of a processor travel by gloo, a GPU's by nccl.
+    """The team that torchrun's environment names, or ALONE. Tensors on a processor travel by gloo, on a GPU by nccl.
 
-    Under CUDA each process takes the GPU of its local rank. Raises TeamBroken where the others are not met.
+    Under CUDA each process takes the GPU of its local rank. Raises TeamBroken where the others do not join.
     """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     if not dist.is_available() or not dist.is_torchelastic_launched() or not all(name in os.environ for name in names):
@@ -202,28 +203,30 @@ def join() -> Team:
         return ALONE
     if torch.cuda.is_available():
         torch.cuda.set_device(team.local_rank % torch.cuda.device_count())
-    with _answered():
+    with _team_errors():
         store, _, _ = next(dist.rendezvous("env://"))
-        # torchrun keeps one store over its restarts: without a name of its own a new group finds the dead one's addresses.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE,
-                                store=(own := dist.PrefixStore(f"start {restarts()}", store)), rank=team.rank,
-                                world_size=team.size)
-        global _pulse, _loading
-        _loading = dist.new_group(backend="gloo", timeout=LOADING)
-        _pulse = Pulse(own.clone(), team)  # a connection of its own: an exchange may keep the other waiting
+        # torchrun keeps one store over its restarts: without a prefix a new group would find the addresses of the dead one.
+        prefixed = dist.PrefixStore(f"start {restart_count()}", store)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=EXCHANGE_TIMEOUT,
+                                store=prefixed, rank=team.rank, world_size=team.size)
+        global _heartbeats, _loading_group
+        group = dist.new_group(backend="gloo", timeout=LOADING_TIMEOUT)
+        assert isinstance(group, dist.ProcessGroup), "every process is a member"
+        _loading_group = group
+        _heartbeats = Heartbeats(prefixed.clone(), team)  # a second connection: an exchange may block the first
     return team
 
 
-def restarts() -> int:
+def restart_count() -> int:
     """How often torchrun has started this group again after one of it died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
 
 
 def may_restart() -> bool:
     """Whether torchrun will start this group once more if it ends in failure now."""
-    return restarts() < int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))
+    return restart_count() < int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0))
 
 
 def silence() -> float:
-    """Seconds since the quietest of the other processes gave a sign of life, as the first one sees it; 0 alone."""
-    return _pulse.silence() if _pulse is not None else 0.0
+    """Seconds without a heartbeat from the process that is silent longest, as rank 0 sees it; 0 alone."""
+    return _heartbeats.silence() if _heartbeats is not None else 0.0

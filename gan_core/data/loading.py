@@ -1,6 +1,6 @@
-"""A config's data set, loaded: the way from a name in a config to arrays in memory, for page, worker and notebook alike.
+"""From a config to its data: the request is made, the data set's module found, and a failed download says what works offline.
 
-It knows no torch and trains nothing: what a set is made of is the business of its module in gan_core/data.
+Nothing here imports torch. How a set is read is left to its module in gan_core/data.
 """
 
 from __future__ import annotations
@@ -12,45 +12,46 @@ from types import ModuleType
 from .. import registry
 from ..config import TrainConfig
 from .download import Unreachable
-from .types import DataError, DataRequest, Loaded, Progress
+from .types import DataError, DataRequest, LoadedData, Progress
 
-__all__ = ["DataError", "Loaded", "Progress", "load", "offline", "ready", "request_for"]
+__all__ = ["DataError", "LoadedData", "Progress", "load", "offline_datasets", "request_for", "works_offline"]
 
 
-def request_for(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
-            cancelled: Callable[[], bool] = lambda: False) -> DataRequest:
-    """What the config asks of its data set."""
+def request_for(config: TrainConfig, on_progress: Callable[[Progress], None] = lambda progress: None,
+                is_cancelled: Callable[[], bool] = lambda: False) -> DataRequest:
+    """The config's request to its data set."""
     name, argument = registry.split_dataset(config.dataset)
     size = 0 if config.image_size == "auto" else int(config.image_size)
-    return DataRequest(name, argument, size, config.color, config.crop, config.max_images, report, cancelled)
+    return DataRequest(name, argument, size, config.color, config.crop, config.max_images, on_progress, is_cancelled)
 
 
-def load(config: TrainConfig, report: Callable[[Progress], None] = lambda progress: None,
-         cancelled: Callable[[], bool] = lambda: False) -> Loaded:
-    """The config's data, in the size and colour it asks for. Raises DataError in a sentence, Cancelled where it was.
+def load(config: TrainConfig, on_progress: Callable[[Progress], None] = lambda progress: None,
+         is_cancelled: Callable[[], bool] = lambda: False) -> LoadedData:
+    """The config's data, in its size and colour. `on_progress` and `is_cancelled` are called often meanwhile.
 
-    `report` is called from time to time, `cancelled` is asked as often.
+    Raises DataError; Cancelled once `is_cancelled` returns True.
     """
-    request = request_for(config, report, cancelled)
+    request = request_for(config, on_progress, is_cancelled)
     try:
-        return registry.resolve(registry.DATASETS, request.name)(request)
+        source: Callable[[DataRequest], LoadedData] = registry.resolve(registry.DATASETS, request.name)
+        return source(request)
     except Unreachable as error:
-        names = [{"dataset": name} for name in offline(config.max_images)]
+        names = [{"dataset": name} for name in offline_datasets(config.max_images)]
         raise DataError("unreachable_offline", first=error, names=names) from error
 
 
-def ready(config: TrainConfig) -> bool:
+def works_offline(config: TrainConfig) -> bool:
     """Whether `load` needs no network now. It looks at files and loads no data."""
     request = request_for(config)
-    return not registry.DATASETS[request.name].download or _module(request.name).ready(request)
+    return not registry.DATASETS[request.name].download or bool(_module(request.name).is_downloaded(request))
 
 
-def offline(max_images: int = 0) -> list[str]:
-    """The data sets of which so many pictures are to be had now without a network, as configs name them; no files of your own."""
-    names = []
+def offline_datasets(max_images: int = 0) -> list[str]:
+    """The data sets, as configs name them, of which `max_images` work without a network; uploads, folders and drawings not."""
+    names: list[str] = []
     for name, entry in registry.DATASETS.items():
         if entry.download:
-            names += _module(name).at_hand(name, max_images)
+            names += _module(name).downloaded_datasets(name, max_images)
         elif entry.default or not entry.argument:
             names.append(name)
     return names

@@ -1,7 +1,7 @@
-"""Quick, Draw!: 345 categories of doodles, white strokes on black, 28x28; of each only as many are fetched as are wanted.
+"""Quick, Draw!: 345 categories of doodles, white strokes on black, 28x28; only as many of each are fetched as requested.
 
-A category is one .npy file of some 100 MB at Google; its header says how many drawings it has, and the first k of them are its
-first bytes. Whatever was fetched stays, and a later wish for more goes on from there.
+A category is one .npy file of about 100 MB at Google. Its header gives the number of drawings, and the first k of them are its
+first bytes. What was fetched is kept, and a later request for more resumes from there.
 Source: Jongejan et al., The Quick, Draw! data set, 2016 (CC BY 4.0). The course's sheep are one category of it.
 """
 
@@ -20,12 +20,12 @@ import numpy as np
 
 from . import memory, resize
 from .download import Unreachable, fetch
-from .types import DataError, DataRequest, Loaded, data_folder
+from .types import DataError, DataRequest, LoadedData, data_folder
 
 BASE = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
-ALL = 20_000  # drawings where nobody says how many, all categories together
+DEFAULT_LIMIT = 20_000  # drawings without a limit in the request, all categories together
 SHAPE, PIXELS = (1, 28, 28), 784
-HEAD = 256  # bytes, more than the header has
+HEADER = 256  # bytes, more than the header has
 NAMES = Path(__file__).with_name("quickdraw.txt")
 
 
@@ -35,55 +35,56 @@ def categories() -> tuple[str, ...]:
     return tuple(NAMES.read_text(encoding="utf-8").splitlines())
 
 
-def chosen(argument: str) -> tuple[str, ...]:
+def parse_categories(argument: str) -> tuple[str, ...]:
     """The categories that "sheep, Cat" names, each once, in that order. Raises DataError with the nearest names."""
     known = {name.lower(): name for name in categories()}
-    wanted = [" ".join(name.split()) for name in argument.split(",") if name.strip()]
-    for name in wanted:
+    names = [" ".join(name.split()) for name in argument.split(",") if name.strip()]
+    for name in names:
         if name.lower() not in known:
-            near = difflib.get_close_matches(name.lower(), known, n=5, cutoff=0.5)
-            if near:
-                raise DataError("category_near", name=name[:60], count=len(known), near=[known[match] for match in near])
+            matches = difflib.get_close_matches(name.lower(), known, n=5, cutoff=0.5)
+            if matches:
+                near = [known[match] for match in matches]
+                raise DataError("category_near", name=name[:60], count=len(known), near=near)
             raise DataError("category", name=name[:60], count=len(known))
-    if not wanted:
+    if not names:
         raise DataError("category_none")
-    return tuple(dict.fromkeys(known[name.lower()] for name in wanted))
+    return tuple(dict.fromkeys(known[name.lower()] for name in names))
 
 
 def label(argument: str) -> str:
-    """What people call "sheep,cat": "sheep, cat"."""
+    """The display name of "sheep,cat": "sheep, cat"."""
     return ", ".join(argument.split(","))
 
 
-def source(request: DataRequest) -> Loaded:
-    """An entry of the registry. Labels say the category where there is more than one; `limit` is shared evenly."""
-    names = chosen(request.argument)
-    wanted = [_announced(name, share, request) for name, share in zip(names, _shares(request, names), strict=True)]
-    memory.check(sum(one.take for one in wanted), resize.form(SHAPE, request), "Quick, Draw!")
-    parts = [_whole(one, request) for one in wanted]
+def source(request: DataRequest) -> LoadedData:
+    """The registry's entry. Labels are the categories where there are several; `limit` is shared evenly among them."""
+    names = parse_categories(request.argument)
+    headers = [_with_header(name, share, request) for name, share in zip(names, _shares(request, names), strict=True)]
+    memory.check_pictures(sum(category.take for category in headers), resize.output_shape(SHAPE, request), "Quick, Draw!")
+    parts = [_with_drawings(category, request) for category in headers]
     takes = [part.take for part in parts]
-    data = resize.filled((images for part in parts for images in part.slices()), sum(takes), SHAPE, request)
+    data = resize.fit_slices((images for part in parts for images in part.slices()), sum(takes), SHAPE, request)
     labels = np.repeat(np.arange(len(parts)), takes) if len(parts) > 1 else None
-    return Loaded(data, labels, names if len(parts) > 1 else (), found=sum(part.count for part in parts))
+    return LoadedData(data, labels, names if len(parts) > 1 else (), found_count=sum(part.count for part in parts))
 
 
-def ready(request: DataRequest) -> bool:
+def is_downloaded(request: DataRequest) -> bool:
     """Whether `source` needs no network now."""
     try:
-        names = chosen(request.argument)
-        return all(_here(_path(name)).enough(share) for name, share in zip(names, _shares(request, names), strict=True))
+        names = parse_categories(request.argument)
+        return all(_read(_path(name)).has(share) for name, share in zip(names, _shares(request, names), strict=True))
     except DataError:
         return False
 
 
-def at_hand(name: str, limit: int) -> list[str]:
-    """The data sets of this kind that are here, as far as `limit` wants them."""
-    return [f"{name}:{category}" for category in categories() if ready(DataRequest(name, category, limit=limit))]
+def downloaded_datasets(name: str, limit: int) -> list[str]:
+    """The data sets of this kind of which `limit` drawings are here."""
+    return [f"{name}:{category}" for category in categories() if is_downloaded(DataRequest(name, category, limit=limit))]
 
 
 @dataclass(frozen=True)
 class _Category:
-    """One category's file as it is here. count: drawings in the whole file; held: of them here; take: of them wanted."""
+    """One category's file as it is here. count: drawings in the whole file; held: of these here; take: of these requested."""
 
     path: Path
     offset: int = 0
@@ -91,20 +92,20 @@ class _Category:
     held: int = 0
     take: int = 0
 
-    def enough(self, share: int) -> bool:
+    def has(self, share: int) -> bool:
         return self.count > 0 and self.held >= min(share, self.count)
 
     def slices(self) -> Iterator[np.ndarray]:
-        """uint8 (n, 1, 28, 28), until `take` of them came."""
+        """The first `take` drawings, uint8 (n, 1, 28, 28) each."""
         with open(self.path, "rb") as file:
             file.seek(self.offset)
-            for at in range(0, self.take, resize.SLICE):
-                n = min(resize.SLICE, self.take - at)
+            for start in range(0, self.take, resize.SLICE):
+                n = min(resize.SLICE, self.take - start)
                 yield np.frombuffer(file.read(n * PIXELS), np.uint8).reshape(n, *SHAPE)
 
 
 def _shares(request: DataRequest, names: tuple[str, ...]) -> list[int]:
-    total = request.limit or ALL
+    total = request.limit or DEFAULT_LIMIT
     if total < len(names):
         raise DataError("category_share", field={"field": "max_images"}, limit=total, count=len(names))
     return [total // len(names) + (k < total % len(names)) for k in range(len(names))]
@@ -119,44 +120,44 @@ def _url(path: Path) -> str:
     return f"{base}/{quote(path.name)}"
 
 
-def _announced(name: str, share: int, request: DataRequest) -> _Category:
-    """What there is of the category: its header is read, fetched where it is not here."""
+def _with_header(name: str, share: int, request: DataRequest) -> _Category:
+    """The category once its header is here."""
     path = _path(name)
-    here = _here(path)
-    if not here.count:
+    category = _read(path)
+    if not category.count:
         path.unlink(missing_ok=True)  # damaged: nothing of it can be used
-        fetch(_url(path), path, request, first=HEAD)
-        here = _here(path, _url(path))
-    return replace(here, take=min(share, here.count))
+        fetch(_url(path), path, request, first=HEADER)
+        category = _read(path, _url(path))
+    return replace(category, take=min(share, category.count))
 
 
-def _whole(wanted: _Category, request: DataRequest) -> _Category:
-    """The same, once `take` drawings of it are here."""
-    if wanted.held >= wanted.take:
-        return wanted
-    path, url = wanted.path, _url(wanted.path)
+def _with_drawings(category: _Category, request: DataRequest) -> _Category:
+    """The category once `take` drawings are here."""
+    if category.held >= category.take:
+        return category
+    path, url = category.path, _url(category.path)
     try:
-        fetch(url, path, request, first=wanted.offset + wanted.take * PIXELS)
+        fetch(url, path, request, first=category.offset + category.take * PIXELS)
     except Unreachable as error:
-        if not wanted.held:
+        if not category.held:
             raise
-        raise Unreachable("unreachable_held", first=error, held=wanted.held, field={"field": "max_images"}) from error
-    here = _here(path, url)
-    if here.held < wanted.take:
-        raise DataError("drawings_cut", url=url, count=here.count, held=here.held)
-    return replace(here, take=wanted.take)
+        raise Unreachable("unreachable_held", first=error, held=category.held, field={"field": "max_images"}) from error
+    fetched = _read(path, url)
+    if fetched.held < category.take:
+        raise DataError("drawings_cut", url=url, count=fetched.count, held=fetched.held)
+    return replace(fetched, take=category.take)
 
 
-def _here(path: Path, url: str = "") -> _Category:
-    """What the file's header says; nothing where there is no such file. With `url` another form is refused in a sentence."""
+def _read(path: Path, url: str = "") -> _Category:
+    """The category by its file's header; without a valid file an empty one, or with `url` a DataError."""
     try:
         with open(path, "rb") as file:
-            head = io.BytesIO(file.read(HEAD))
+            head = io.BytesIO(file.read(HEADER))
             file.seek(0, os.SEEK_END)
             size = file.tell()
         version = np.lib.format.read_magic(head)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, fortran, dtype = read(head, max_header_size=HEAD)
+        shape, fortran, dtype = read(head, max_header_size=HEADER)
         if len(shape) != 2 or shape[0] < 1 or shape[1] != PIXELS or fortran or dtype != np.uint8:
             raise ValueError(f"it holds {dtype} of shape {shape}, not uint8 of (number, {PIXELS})")
     except (OSError, ValueError, KeyError) as error:

@@ -1,7 +1,4 @@
-"""Many small pictures as one, a picture as PNG, the window around points: what is shown, made without torch.
-
-It knows arrays only; `images` hands `grid` and `png` on to those who have torch anyway.
-"""
+"""Pictures for the page without torch: many small ones as a grid, one as PNG, and the square around points."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-MARGIN = 0.15  # of the points' extent, left free around them: fakes go astray
+MARGIN = 0.15  # of the points' extent, free around them: fakes may lie outside
 
 
 def grid(images: np.ndarray, columns: int) -> np.ndarray:
@@ -31,7 +28,7 @@ def png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def view(low: Sequence[float], high: Sequence[float]) -> tuple[float, ...]:
-    """(x0, x1, y0, y1), a square around points whose least and largest coordinates are given, four digits of each."""
+def bounding_square(low: Sequence[float], high: Sequence[float]) -> tuple[float, ...]:
+    """(x0, x1, y0, y1) of a square with a margin around points with these least and largest coordinates, to four digits."""
     (x, y), half = ((low[k] + high[k]) / 2 for k in (0, 1)), max(high[k] - low[k] for k in (0, 1)) * (0.5 + MARGIN)
     return tuple(float(f"{v:.4g}") for v in (x - half, x + half, y - half, y + half))

@@ -1,6 +1,6 @@
-"""What lies under data_folder(), by the names that configs have for it: how much room it takes, and its removal.
+"""What is stored under data_folder(), by the names that configs use: how much room it takes, and its removal.
 
-It opens no picture and follows no name out of its folders. Whether a run still needs something is its callers' business.
+It opens no picture and follows no name out of its folders. Whether a run still needs a data set is left to the caller.
 """
 
 from __future__ import annotations
@@ -16,115 +16,115 @@ from . import array_cache, torchvision_sets, uploads
 from .reading import archive
 from .types import data_folder
 
-NAMES = {"zip": archive.NAME, "drawn": uploads.DRAWING}  # of what was handed in or drawn: no dot, no separator
-ENDINGS = {"zip": (".zip", ".json"), "drawn": (".points.json",)}  # its files; the first is the one without which it is not there
-FETCHED = ("", ".json", ".part", ".part.json")  # what a download leaves: the file, its note, the part that came so far
-PARTS = {"cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz"), "svhn": (torchvision_sets.SVHN_FILE,)}
+NAMES = {"zip": archive.NAME, "drawn": uploads.DRAWING}  # patterns of uploads and drawings: no dot, no separator
+UPLOAD_SUFFIXES = {"zip": (".zip", ".json"), "drawn": (".points.json",)}  # its files; without the first it does not exist
+DOWNLOAD_SUFFIXES = ("", ".json", ".part", ".part.json")  # the file, its note, what was fetched so far and the note of that
+FILES = {"cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz"), "svhn": (torchvision_sets.SVHN_FILE,)}
 
 
 @dataclass(frozen=True)
-class Thing:
-    """Something that is kept. dataset: what a config calls it; kind: uploaded, drawn, downloaded, or prepared from elsewhere."""
+class StoredDataset:
+    """A data set on the disk. dataset: its name in a config; kind: uploaded, drawn, downloaded, or prepared from elsewhere."""
 
     dataset: str
     kind: str
-    count: int | None  # pictures or points, where that is known without reading them
-    bytes: int  # with what was prepared from it
-    used: float  # unix seconds, as far as the file system tells
+    count: int | None  # pictures or points, if known without reading them
+    bytes: int  # with the cache entries made of it
+    last_used: float  # unix seconds, as far as the file system records it
 
 
 class Busy(OSError):
-    """It is being fetched at this moment."""
+    """The data set is being downloaded."""
 
 
-def things() -> list[Thing]:
-    """Everything that is kept, the largest first."""
-    made = array_cache.origins()
-    found = []
-    for one in uploads.kept():
-        size, used = made.pop(one.dataset, (0, 0.0))
-        kind = "uploaded" if one.kind == "zip" else one.kind
-        found.append(Thing(one.dataset, kind, one.count, one.bytes + size, max(used, one.created)))
+def list_datasets() -> list[StoredDataset]:
+    """Everything that is stored, the largest first."""
+    cached = array_cache.usage_by_origin()
+    datasets = []
+    for upload in uploads.list_uploads():
+        size, last_used = cached.pop(upload.dataset, (0, 0.0))
+        kind = "uploaded" if upload.kind == "zip" else upload.kind
+        datasets.append(StoredDataset(upload.dataset, kind, upload.count, upload.bytes + size, max(last_used, upload.created)))
     for dataset in _downloads():
-        about = [path.lstat() for path in _files(dataset)]
-        if about:
-            used = max(max(one.st_atime, one.st_mtime) for one in about)
-            found.append(Thing(dataset, "downloaded", None, sum(one.st_size for one in about), used))
-    found += [Thing(origin, "prepared", None, size, used) for origin, (size, used) in made.items() if size]
-    return sorted(found, key=lambda one: (-one.bytes, one.dataset))
+        stats = [path.lstat() for path in _files(dataset)]
+        if stats:
+            last_used = max(max(stat.st_atime, stat.st_mtime) for stat in stats)
+            datasets.append(StoredDataset(dataset, "downloaded", None, sum(stat.st_size for stat in stats), last_used))
+    datasets += [StoredDataset(origin, "prepared", None, size, used) for origin, (size, used) in cached.items() if size]
+    return sorted(datasets, key=lambda stored: (-stored.bytes, stored.dataset))
 
 
-def thing(dataset: str, among: list[Thing] | None = None) -> Thing | None:
-    """What is kept under that name; None where nothing is, whatever the name. among: `things()`, where they are known already."""
-    return next((one for one in (things() if among is None else among) if one.dataset == dataset), None)
+def find(dataset: str, datasets: list[StoredDataset] | None = None) -> StoredDataset | None:
+    """The stored data set of that name, or None, whatever the name. datasets: a result of `list_datasets` to search."""
+    return next((stored for stored in (list_datasets() if datasets is None else datasets) if stored.dataset == dataset), None)
 
 
 def remove(dataset: str) -> bool:
-    """Delete what is kept under that name, and all that was prepared from it; whether there was anything.
+    """Delete a data set and the cache entries made of it; whether there was anything to delete.
 
-    Whoever reads it at this moment reads on (Windows refuses instead). The file itself goes first, as one act: somebody who is
-    preparing it then throws that away, and what an interrupted removal left goes with the next one.
-    Raises Busy while it is fetched, OSError where the disk refuses.
+    An open file stays readable (Windows refuses to delete it instead). The data set's own file goes first, atomically: a
+    process that is decoding it then discards its result. What an interrupted removal left goes with the next one.
+    Raises Busy during a download, OSError where the disk refuses.
     """
     kind, _, name = dataset.partition(":")
-    there = False
-    if kind in ENDINGS:
+    existed = False
+    if kind in UPLOAD_SUFFIXES:
         if NAMES[kind].fullmatch(name):
-            for ending in ENDINGS[kind]:
+            for suffix in UPLOAD_SUFFIXES[kind]:
                 with contextlib.suppress(FileNotFoundError):
-                    (uploads.folder() / f"{name}{ending}").unlink()
-                    there = True
+                    (uploads.folder() / f"{name}{suffix}").unlink()
+                    existed = True
     elif dataset in _downloads():
         files = _files(dataset)
-        with _not_fetched(files):
+        with _download_locks(files):
             for path in files:
                 path.unlink(missing_ok=True)
-        there = bool(files)
-    there = dataset in array_cache.origins() or there
-    array_cache.remove(lambda origin: origin == dataset or _gone(origin))
-    return there
+        existed = bool(files)
+    existed = dataset in array_cache.usage_by_origin() or existed
+    array_cache.remove(lambda origin: origin == dataset or _is_orphan(origin))
+    return existed
 
 
-def _gone(origin: str) -> bool:
-    """Whether an upload is not there any more; what an older version prepared does not say what it is of, and counts as such."""
+def _is_orphan(origin: str) -> bool:
+    """Whether an entry's upload is gone. An entry of an older version names no origin and counts as an orphan too."""
     kind, _, name = origin.partition(":")
     uploaded = kind == "zip" and not archive.is_path(name)
     return origin == "?" or (uploaded and not (uploads.folder() / f"{name}.zip").exists())
 
 
 def _downloads() -> list[str]:
-    """The names of the data sets that may have been fetched."""
+    """The names of the data sets that may have been downloaded."""
     doodles = [f"quickdraw:{path.name.partition('.npy')[0]}" for path in (data_folder() / "quickdraw").glob("[!.]*.npy*")]
     return [*torchvision_sets.CLASSES, *sorted(set(doodles))]
 
 
 def _files(dataset: str) -> list[Path]:
-    """The files that a download may have left; none of another data set."""
+    """The existing files of this download, and of no other data set."""
     kind, _, category = dataset.partition(":")
     root = torchvision_sets.root_folder()
     if kind == "quickdraw":
         bases = [data_folder() / "quickdraw" / f"{category}.npy"]
-    elif kind in PARTS:
-        bases = [root / name for name in PARTS[kind]]
+    elif kind in FILES:
+        bases = [root / name for name in FILES[kind]]
     else:
         bases = [root / torchvision_sets.CLASSES[kind]]
-    found = []
+    paths: list[Path] = []
     for base in bases:
         if base.is_dir() and not base.is_symlink():
-            found += [path for path in sorted(base.rglob("*")) if not path.name.endswith(".lock")]
+            paths += [path for path in sorted(base.rglob("*")) if not path.name.endswith(".lock")]
         else:  # of a link the link itself
-            found += [base.with_name(base.name + ending) for ending in FETCHED]
-    return [path for path in found if path.is_symlink() or path.is_file()]
+            paths += [base.with_name(base.name + suffix) for suffix in DOWNLOAD_SUFFIXES]
+    return [path for path in paths if path.is_symlink() or path.is_file()]
 
 
 @contextlib.contextmanager
-def _not_fetched(files: list[Path]) -> Iterator[None]:
-    """Nobody fetches any of these meanwhile. Raises Busy where somebody does."""
+def _download_locks(files: list[Path]) -> Iterator[None]:
+    """Hold the locks of these files, so that no process downloads them. Raises Busy where one does."""
     locks = {path.with_name(f".{path.name.removesuffix('.json').removesuffix('.part')}.lock") for path in files}
     with contextlib.ExitStack() as held:
         for lock in sorted(lock for lock in locks if lock.exists()):
             try:
                 held.enter_context(FileLock(lock).acquire(timeout=0))
             except Timeout as error:
-                raise Busy("it is being fetched at this moment") from error
+                raise Busy("it is being downloaded") from error
         yield

@@ -1,9 +1,8 @@
-"""The well-known sets that torchvision knows: addresses, file names, checksums and class names are its own tables'.
+"""The well-known sets of torchvision, whose tables hold addresses, file names, checksums and class names.
 
-Our downloader fetches them, so that they show progress, can be cancelled and go on later. The idx files of the four MNISTs are
-read here, straight from the .gz or .zip and in slices: torchvision would unpack them first and hold them twice. What lies
-in the folder as torchvision would have left it is taken as well. All of them are the training split.
-torchvision, and torch with it, is imported when a set is asked for.
+Our downloader fetches them, with progress, cancel and resume. The idx files of the four MNISTs are read here in slices,
+straight from the .gz or .zip: torchvision would unpack them first and hold them twice. Files that torchvision itself left in the
+folder are used as well. All sets are the training split. torchvision, and with it torch, is imported once a set is requested.
 """
 
 from __future__ import annotations
@@ -17,71 +16,78 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from . import memory, resize
 from .download import fetch
-from .types import DataError, DataRequest, Loaded, data_folder
+from .types import ByteReader, DataError, DataRequest, LoadedData, data_folder
 
 CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "emnist": "EMNIST", "cifar10": "CIFAR10",
-           "svhn": "SVHN"}  # a data set's name -> torchvision's class, whose tables are read
+           "svhn": "SVHN"}  # a data set's name -> torchvision's class
 SPLITS = ("letters", "balanced", "digits", "mnist", "byclass", "bymerge")  # of EMNIST
 IDX = ("images-idx3-ubyte", "labels-idx1-ubyte")
 EMNIST_ZIP = "gzip.zip"
 CIFAR_FILES = (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "batches.meta")  # what torchvision checks before it reads
 SVHN_FILE = "train_32x32.mat"
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts its files
-MOST = 64 << 20  # bytes of one unpacked file of CIFAR-10; they have 31 MB
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist installs its files
+MAX_CIFAR_FILE = 64 << 20  # bytes of one unpacked file of CIFAR-10; they have 31 MB
 # What a damaged idx, .gz or .zip raises while it is read.
 DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, KeyError, NotImplementedError)
 
-Opener = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
-Pair = tuple[Opener, Opener]  # pictures, labels
+Opener: TypeAlias = Callable[[], contextlib.AbstractContextManager[ByteReader]]
+Arrays: TypeAlias = tuple[np.ndarray, np.ndarray, tuple[str, ...]]  # pictures uint8 (N, C, H, W), labels (N,), class names
 
 
-def source(request: DataRequest) -> Loaded:
-    """An entry of the registry: the first `limit` of the training pictures, with labels and names. Raises DataError."""
+class _IdxFiles(NamedTuple):
+    """How to open the two files of an MNIST."""
+
+    pictures: Opener
+    labels: Opener
+
+
+def source(request: DataRequest) -> LoadedData:
+    """The registry's entry: the first `limit` training pictures, with labels and names. Raises DataError."""
     if request.name in ("cifar10", "svhn"):
-        return _colored(request)
-    request = _in_lower_case(request)
+        return _color_set(request)
+    request = _lower_case(request)
     if request.name == "emnist" and request.argument not in SPLITS:
         raise DataError("no_split", split=request.argument[:40], splits=SPLITS)
     damaged = False
-    for pair in _pairs(request):
+    for files in _local_files(request):
         try:
-            return _read(pair, request)
+            return _read(files, request)
         except DAMAGE:
             damaged = True
-    pair = _fetched(request, afresh=damaged)
+    files = _fetch(request, again=damaged)
     try:
-        return _read(pair, request)
+        return _read(files, request)
     except DAMAGE as error:
         raise DataError("set_unreadable", dataset={"dataset": request.name}, reason=error) from error
 
 
-def _in_lower_case(request: DataRequest) -> DataRequest:
+def _lower_case(request: DataRequest) -> DataRequest:
     """A split may be written in any case, as a category of Quick, Draw! may."""
     return replace(request, argument=request.argument.lower())
 
 
-def ready(request: DataRequest) -> bool:
-    """Whether `source` needs no network now, as far as names and sizes tell."""
+def is_downloaded(request: DataRequest) -> bool:
+    """Whether `source` needs no network now, judged by names and sizes."""
     root = root_folder()
     if request.name == "cifar10":
         return all((root / "cifar-10-batches-py" / name).is_file() for name in CIFAR_FILES)
     if request.name == "svhn":
         return (root / SVHN_FILE).is_file()
-    request = _in_lower_case(request)
-    return (request.name != "emnist" or request.argument in SPLITS) and any(True for _ in _pairs(request))
+    request = _lower_case(request)
+    return (request.name != "emnist" or request.argument in SPLITS) and any(True for _ in _local_files(request))
 
 
-def at_hand(name: str, limit: int) -> list[str]:
+def downloaded_datasets(name: str, limit: int) -> list[str]:
     """The data sets of this kind that are here."""
     if name == "emnist":
-        return [f"emnist:{split}" for split in SPLITS if ready(DataRequest(name, split))]
-    return [name] if ready(DataRequest(name)) else []
+        return [f"emnist:{split}" for split in SPLITS if is_downloaded(DataRequest(name, split))]
+    return [name] if is_downloaded(DataRequest(name)) else []
 
 
 def root_folder() -> Path:
@@ -90,104 +96,107 @@ def root_folder() -> Path:
 
 
 def _table(name: str) -> Any:
+    """torchvision's class for a data set."""
     from torchvision import datasets
 
     return getattr(datasets, CLASSES[name])
 
 
-def _addresses(name: str, urls: list[str]) -> list[str]:
-    """Where a file of torchvision's table is fetched: there, or from the mirror that the environment names."""
+def _urls(name: str, urls: list[str]) -> list[str]:
+    """Where a file of torchvision's table is fetched: from there, or from the mirror in the environment."""
     mirror = os.environ.get("GAN_PLAYGROUND_MIRROR", "").rstrip("/")
     return [f"{mirror}/{name}/{urls[0].rpartition('/')[2]}"] if mirror else urls
 
 
-# The four MNISTs: a file of pictures and one of labels, in LeCun's idx form.
+# The four MNISTs: a file of pictures and one of labels, in LeCun's idx format.
 
 def _stems(request: DataRequest) -> list[str]:
-    return [f"{f'emnist-{request.argument}-train' if request.name == 'emnist' else 'train'}-{kind}" for kind in IDX]
+    prefix = f"emnist-{request.argument}-train" if request.name == "emnist" else "train"
+    return [f"{prefix}-{kind}" for kind in IDX]
 
 
 def _raw(request: DataRequest) -> Path:
     return root_folder() / CLASSES[request.name] / "raw"
 
 
-def _files(request: DataRequest) -> list[str]:
+def _file_names(request: DataRequest) -> list[str]:
     """What is fetched of a set: EMNIST is one archive of all its splits."""
     return [EMNIST_ZIP] if request.name == "emnist" else [f"{stem}.gz" for stem in _stems(request)]
 
 
-def _pairs(request: DataRequest) -> Iterator[Pair]:
-    """What is here, the quickest first: files that torchvision unpacked, those that we fetched, the system's."""
+def _local_files(request: DataRequest) -> Iterator[_IdxFiles]:
+    """The set's files that are here, the fastest first: unpacked by torchvision, fetched by us, installed by the system."""
     stems = _stems(request)
     if all((_raw(request) / stem).is_file() for stem in stems):
-        yield tuple(_plain(_raw(request) / stem) for stem in stems)
-    if all((_raw(request) / file).is_file() for file in _files(request)):
-        yield _ours(request)
-    if request.name == "fashion-mnist" and all((DEBIAN / file).is_file() for file in _files(request)):
-        yield tuple(_packed(DEBIAN / file) for file in _files(request))
+        yield _IdxFiles(*(_open_plain(_raw(request) / stem) for stem in stems))
+    if all((_raw(request) / name).is_file() for name in _file_names(request)):
+        yield _fetched_files(request)
+    if request.name == "fashion-mnist" and all((DEBIAN / name).is_file() for name in _file_names(request)):
+        yield _IdxFiles(*(_open_gzip(DEBIAN / name) for name in _file_names(request)))
 
 
-def _ours(request: DataRequest) -> Pair:
+def _fetched_files(request: DataRequest) -> _IdxFiles:
     if request.name == "emnist":
-        return tuple(_zipped(_raw(request) / EMNIST_ZIP, stem) for stem in _stems(request))
-    return tuple(_packed(_raw(request) / file) for file in _files(request))
+        return _IdxFiles(*(_open_zipped(_raw(request) / EMNIST_ZIP, stem) for stem in _stems(request)))
+    return _IdxFiles(*(_open_gzip(_raw(request) / name) for name in _file_names(request)))
 
 
-def _fetched(request: DataRequest, afresh: bool) -> Pair:
-    """The set's files, fetched where they are not here; `afresh`: those that are here are damaged."""
+def _fetch(request: DataRequest, again: bool) -> _IdxFiles:
+    """The set's files, fetched where they are not here; `again`: those that are here are damaged."""
     table = _table(request.name)
     if request.name == "emnist":
-        known = {EMNIST_ZIP: ([table.url], table.md5)}
+        resources = {EMNIST_ZIP: ([table.url], table.md5)}
     else:
-        known = {file: ([mirror + file for mirror in table.mirrors], md5) for file, md5 in table.resources}
-    for file in _files(request):
-        urls, md5 = known[file]
-        if afresh:
-            (_raw(request) / file).unlink(missing_ok=True)
-        fetch(_addresses(request.name, urls), _raw(request) / file, request, md5=md5)
-    return _ours(request)
+        resources = {name: ([mirror + name for mirror in table.mirrors], md5) for name, md5 in table.resources}
+    for name in _file_names(request):
+        urls, md5 = resources[name]
+        if again:
+            (_raw(request) / name).unlink(missing_ok=True)
+        fetch(_urls(request.name, urls), _raw(request) / name, request, md5=md5)
+    return _fetched_files(request)
 
 
-def _plain(path: Path) -> Opener:
+def _open_plain(path: Path) -> Opener:
     return lambda: open(path, "rb")
 
 
-def _packed(path: Path) -> Opener:
-    return lambda: gzip.open(path, "rb")
+def _open_gzip(path: Path) -> Opener:
+    return lambda: gzip.GzipFile(path, "rb")
 
 
-def _zipped(path: Path, stem: str) -> Opener:
+def _open_zipped(path: Path, stem: str) -> Opener:
     @contextlib.contextmanager
-    def opened() -> Iterator[BinaryIO]:
-        with zipfile.ZipFile(path) as archive, archive.open(f"gzip/{stem}.gz") as member, gzip.open(member, "rb") as file:
+    def opener() -> Iterator[ByteReader]:
+        with zipfile.ZipFile(path) as archive, archive.open(f"gzip/{stem}.gz") as member, gzip.GzipFile(fileobj=member) as file:
             yield file
-    return opened
+    return opener
 
 
-def _read(pair: Pair, request: DataRequest) -> Loaded:
-    """Both files. Raises one of DAMAGE where they are not whole, DataError where they have no room."""
-    with pair[1]() as file:
-        (found,) = _header(file, 1)
-        labels = np.frombuffer(file.read(found), np.uint8)
-        if len(labels) != found or file.read(1):
+def _read(files: _IdxFiles, request: DataRequest) -> LoadedData:
+    """Both files. Raises one of DAMAGE where they are not whole, DataError where they do not fit into memory."""
+    with files.labels() as file:
+        (found_count,) = _header(file, 1)
+        raw_labels = np.frombuffer(file.read(found_count), np.uint8)
+        if len(raw_labels) != found_count or file.read(1):
             raise ValueError("the labels have another length than their header says")
-    with pair[0]() as file:
+    with files.pictures() as file:
         count, *shape = _header(file, 3)
-        if count != found or shape != [28, 28]:
-            raise ValueError(f"{count} pictures of {shape} beside {found} labels")
-        take = min(request.limit or found, found)
-        memory.check(take, resize.form((1, 28, 28), request), {"dataset": request.name})
-        data = resize.filled(_slices(file, take, last=take == found, turned=request.name == "emnist"), take, (1, 28, 28), request)
+        if count != found_count or shape != [28, 28]:
+            raise ValueError(f"{count} pictures of {shape} beside {found_count} labels")
+        take = min(request.limit or found_count, found_count)
+        memory.check_pictures(take, resize.output_shape((1, 28, 28), request), {"dataset": request.name})
+        slices = _slices(file, take, to_end=take == found_count, transposed=request.name == "emnist")
+        data = resize.fit_slices(slices, take, (1, 28, 28), request)
     names = _names(request)
-    first = 1 if request.name == "emnist" and request.argument == "letters" else 0  # 1 is A; 0 is nothing
-    labels = labels[:take].astype(np.int64) - first
+    first = 1 if request.name == "emnist" and request.argument == "letters" else 0  # 1 is A; 0 is not used
+    labels = raw_labels[:take].astype(np.int64) - first
     if labels.min() < 0 or labels.max() >= len(names):
         raise ValueError("a label is none of the classes")
-    return Loaded(data, labels, names, found=found)
+    return LoadedData(data, labels, names, found_count=found_count)
 
 
-def _header(file: BinaryIO, dimensions: int) -> list[int]:
-    """The sizes that an idx file of bytes announces (yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT")."""
+def _header(file: ByteReader, dimensions: int) -> list[int]:
+    """The sizes in the header of an idx file of bytes (yann.lecun.com/exdb/mnist, "THE IDX FILE FORMAT")."""
     if file.read(4) != bytes([0, 0, 8, dimensions]):
         raise ValueError("this is no idx file of bytes")
     sizes = np.frombuffer(file.read(4 * dimensions), ">u4")
@@ -196,14 +205,14 @@ def _header(file: BinaryIO, dimensions: int) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _slices(file: BinaryIO, take: int, last: bool, turned: bool) -> Iterator[np.ndarray]:
-    """uint8 (n, 1, 28, 28). `last`: the file ends here, where gzip looks at its checksum. `turned`: lines are columns."""
-    for at in range(0, take, resize.SLICE):
-        n = min(resize.SLICE, take - at)
+def _slices(file: ByteReader, take: int, to_end: bool, transposed: bool) -> Iterator[np.ndarray]:
+    """uint8 (n, 1, 28, 28). `to_end`: the file must end here, where gzip checks its sum. `transposed`: stored as (W, H)."""
+    for start in range(0, take, resize.SLICE):
+        n = min(resize.SLICE, take - start)
         images = np.frombuffer(file.read(n * 784), np.uint8).reshape(n, 1, 28, 28)
-        yield images.swapaxes(2, 3) if turned else images
-    if last and file.read(1):
-        raise ValueError("the pictures are more than their header says")
+        yield images.swapaxes(2, 3) if transposed else images
+    if to_end and file.read(1):
+        raise ValueError("there are more pictures than the header says")
 
 
 def _names(request: DataRequest) -> tuple[str, ...]:
@@ -213,18 +222,18 @@ def _names(request: DataRequest) -> tuple[str, ...]:
     return tuple(name.partition(" - ")[0] for name in table.classes)  # "0 - zero"
 
 
-# CIFAR-10 and SVHN: torchvision reads them, which looks at every file's checksum first.
+# CIFAR-10 and SVHN: torchvision reads them after it has checked every file's checksum.
 
-def _colored(request: DataRequest) -> Loaded:
-    table, root = _table(request.name), root_folder()
-    take = {"cifar10": _cifar10, "svhn": _svhn}[request.name]
-    data, labels, names = take(table, root, request)
+def _color_set(request: DataRequest) -> LoadedData:
+    read = {"cifar10": _cifar10, "svhn": _svhn}[request.name]
+    data, labels, names = read(_table(request.name), root_folder(), request)
     count = min(request.limit or len(data), len(data))
-    memory.check(count, resize.form(data.shape[1:], request), {"dataset": request.name})
-    return Loaded(resize.fitted(np.ascontiguousarray(data[:count]), request), labels[:count], names, found=len(data))
+    memory.check_pictures(count, resize.output_shape(data.shape[1:], request), {"dataset": request.name})
+    images = resize.fit_images(np.ascontiguousarray(data[:count]), request)
+    return LoadedData(images, labels[:count], names, found_count=len(data))
 
 
-def _opened(make: Callable[[], Any]) -> Any:
+def _or_none(make: Callable[[], Any]) -> Any:
     """torchvision's data set, or None where its files are not here or not whole."""
     try:
         return make()
@@ -232,42 +241,42 @@ def _opened(make: Callable[[], Any]) -> Any:
         return None
 
 
-def _cifar10(table: Any, root: Path, request: DataRequest) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    memory.need(50_000 * 3072 * 2, {"dataset": request.name})  # five files, then one array
-    made = _opened(lambda: table(root, train=True))
-    if made is None:
+def _cifar10(table: Any, root: Path, request: DataRequest) -> Arrays:
+    memory.check_bytes(50_000 * 3072 * 2, {"dataset": request.name})  # five files, then one array
+    dataset = _or_none(lambda: table(root, train=True))
+    if dataset is None:
         archive = root / table.filename
-        fetch(_addresses(request.name, [table.url]), archive, request, md5=table.tgz_md5)
+        fetch(_urls(request.name, [table.url]), archive, request, md5=table.tgz_md5)
         _unpack(archive, root, table.base_folder, request)
-        made = _opened(lambda: table(root, train=True))
-        archive.unlink(missing_ok=True)  # whole or not, it is of no more use
-    if made is None:
+        dataset = _or_none(lambda: table(root, train=True))
+        archive.unlink(missing_ok=True)  # whole or not, it is not needed any more
+    if dataset is None:
         raise DataError("cifar10_broken", folder=root / table.base_folder)
-    return made.data.transpose(0, 3, 1, 2), np.asarray(made.targets, np.int64), tuple(made.classes)
+    return dataset.data.transpose(0, 3, 1, 2), np.asarray(dataset.targets, np.int64), tuple(dataset.classes)
 
 
 def _unpack(archive: Path, root: Path, folder: str, request: DataRequest) -> None:
-    """The files that torchvision reads, and nothing else that an archive may hold."""
+    """Unpack the files that torchvision reads, and nothing else that the archive may hold."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for number, member in enumerate(tar):
-                request.step("reading", number, len(CIFAR_FILES) + 1, archive.name)
+                request.report_progress("reading", number, len(CIFAR_FILES) + 1, archive.name)
                 base, _, name = member.name.rpartition("/")
-                if base == folder and name in CIFAR_FILES and member.isfile() and member.size <= MOST:
+                if base == folder and name in CIFAR_FILES and member.isfile() and member.size <= MAX_CIFAR_FILE:
                     tar.extract(member, root, filter="data")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         archive.unlink(missing_ok=True)
         raise DataError("unpack", file=archive.name, folder=root, reason=error) from error
 
 
-def _svhn(table: Any, root: Path, request: DataRequest) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    memory.need(73_257 * 3072 * 2, {"dataset": request.name})  # as it lies in the file, then as we want it
-    url, file, md5 = table.split_list["train"]
-    made = _opened(lambda: table(root, split="train"))
-    if made is None:
-        (root / file).unlink(missing_ok=True)
-        fetch(_addresses(request.name, [url]), root / file, request, md5=md5)
-        made = _opened(lambda: table(root, split="train"))
-    if made is None:
-        raise DataError("set_broken", file=file)
-    return made.data, made.labels, tuple("0123456789")
+def _svhn(table: Any, root: Path, request: DataRequest) -> Arrays:
+    memory.check_bytes(73_257 * 3072 * 2, {"dataset": request.name})  # as it lies in the file, then in our layout
+    url, name, md5 = table.split_list["train"]
+    dataset = _or_none(lambda: table(root, split="train"))
+    if dataset is None:
+        (root / name).unlink(missing_ok=True)
+        fetch(_urls(request.name, [url]), root / name, request, md5=md5)
+        dataset = _or_none(lambda: table(root, split="train"))
+    if dataset is None:
+        raise DataError("set_broken", file=name)
+    return dataset.data, dataset.labels, tuple("0123456789")

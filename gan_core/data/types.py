@@ -1,6 +1,6 @@
-"""What is asked of a data set and what comes back: the one form that every module of this folder shares.
+"""What a caller asks of a data set and what it gets: the types that every module of this package shares.
 
-It knows no data set, no network and no page, and never imports torch: the page looks at data before torch is there.
+Nothing here imports torch: the page looks at data before torch is loaded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypedDict
 
 import numpy as np
 import platformdirs
@@ -19,30 +19,29 @@ from ..messages import Fault
 
 
 class DataError(Fault, RuntimeError):
-    """The data cannot be had or read; one sentence that says what was tried and what to do."""
+    """The data cannot be fetched or read; its sentence names what was tried and what to do."""
 
 
 class Cancelled(DataError):
-    """Somebody changed their mind; what was fetched is kept for the next time."""
+    """The caller cancelled; what was fetched stays for the next time."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is. stage: "downloading" (done, total in bytes), "reading" or "fitting" (pictures); total 0 = not known yet."""
+    """How far loading is. stage: "downloading" (done, total in bytes), "reading" or "fitting" (pictures); total 0 = unknown."""
 
     stage: str
     done: int = 0
     total: int = 0
-    what: str = ""  # the file at hand
+    what: str = ""  # the current file
 
 
 @dataclass(frozen=True)
 class DataRequest:
-    """A data set and the form it is wanted in.
+    """A data set and the form in which its data are needed.
 
-    size: 28, 32 or 64 pixels, 0 for the set's own; color: "auto", "grey" or "color"; crop: "center", "pad" or "stretch";
-    limit: at most so many pictures, 0 for all that memory holds. Whoever takes long calls `step` often: it reports, and it
-    raises Cancelled.
+    size: 28, 32 or 64 pixels, 0 for the set's native size; color: "auto", "grey" or "color"; crop: "center", "pad" or
+    "stretch"; limit: the most pictures, 0 for all that fit into memory. Whatever takes long calls `report_progress` often.
     """
 
     name: str
@@ -51,40 +50,63 @@ class DataRequest:
     color: str = "auto"
     crop: str = "center"
     limit: int = 0
-    report: Callable[[Progress], None] = field(default=lambda progress: None, compare=False, repr=False)
-    cancelled: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
+    on_progress: Callable[[Progress], None] = field(default=lambda progress: None, compare=False, repr=False)
+    is_cancelled: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
 
-    def step(self, stage: str, done: int = 0, total: int = 0, what: str = "") -> None:
-        """Say how far it is. Raises Cancelled."""
-        self.report(Progress(stage, done, total, what))
-        if self.cancelled():
+    def report_progress(self, stage: str, done: int = 0, total: int = 0, what: str = "") -> None:
+        """Call `on_progress`, then raise Cancelled if `is_cancelled` returns True."""
+        self.on_progress(Progress(stage, done, total, what))
+        if self.is_cancelled():
             raise Cancelled("cancelled")
 
 
+class ByteReader(Protocol):
+    """An open file, an entry of an archive, a decompressed stream: all that a reader of pictures needs."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class DataSummary(TypedDict):
+    """`LoadedData` without its arrays, in plain JSON types: a run's data.json, and what the page shows of the data."""
+
+    count: int
+    shape: list[int]  # [C, H, W], or [2] for points
+    names: list[str]
+    skipped: dict[str, int]
+    found: int
+    labelled: bool
+    bytes: int
+    crc32: int  # by which a resumed run notices that its data have changed
+
+
 @dataclass(frozen=True)
-class Loaded:
+class LoadedData:
     """Pictures uint8 (N, C, H, W), or points float32 (N, 2), in memory.
 
-    labels int64 (N,) from 0, or None; names: what class k is called, () where nobody knows; found: how many there were before
+    labels: int64 (N,) from 0, or None; names: the name of class k, () if unknown; found_count: how many there were before
     any were left out; skipped: how many were left out for each reason (a word of docs/data.md).
     """
 
     data: np.ndarray
     labels: np.ndarray | None = None
     names: tuple[str, ...] = ()
-    found: int = 0
+    found_count: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
 
-    def about(self) -> dict[str, Any]:
-        """The same without the arrays, in plain JSON types: what the page says of the data."""
+    def summary(self) -> DataSummary:
+        """Counts, shape, class names and checksum."""
         return {"count": len(self.data), "shape": list(self.data.shape[1:]), "names": list(self.names), "skipped": self.skipped,
-                "found": self.found or len(self.data), "labelled": self.labels is not None, "bytes": int(self.data.nbytes),
-                "crc32": self._checksum()}
+                "found": self.found_count or len(self.data), "labelled": self.labels is not None,
+                "bytes": int(self.data.nbytes), "crc32": self._checksum()}
 
     def _checksum(self) -> int:
-        """By which a later life of a run sees that its data are others."""
-        data = zlib.crc32(np.ascontiguousarray(self.data))
-        return data if self.labels is None else zlib.crc32(np.ascontiguousarray(self.labels), data)
+        checksum = crc32(self.data)
+        return checksum if self.labels is None else crc32(self.labels, checksum)
+
+
+def crc32(array: np.ndarray, start: int = 0) -> int:
+    """The CRC-32 of an array's values in C order, continued from `start`."""
+    return zlib.crc32(np.ascontiguousarray(array).data, start)
 
 
 def data_folder() -> Path:

@@ -22,13 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from ..messages import because, part
-from ..messages import size as bytes_of
+from ..messages import byte_size, message, os_reason
 from ..runs import files
-from .reading import pictures
+from .reading import picture_file
 from .reading.archive import Archive
-from .reading.decode import alike, counted, shown
-from .reading.pictures import FORMATS, Unreadable
+from .reading.decode import common_prefix_length, display_name, found_message
+from .reading.picture_file import FORMATS, Unreadable
 from .types import DataError, data_folder
 
 MAX_UPLOAD = 512 << 20  # bytes of all that is handed in at once
@@ -38,7 +37,7 @@ DRAWING = re.compile(r"drawn-[0-9a-f]{12}")  # what a drawing is called; an uplo
 
 
 @dataclass(frozen=True)
-class Kept:
+class Upload:
     """One thing that was handed in. dataset: what a config calls it; count: pictures (files that begin as such) or points."""
 
     name: str
@@ -57,7 +56,7 @@ def folder() -> Path:
     return data_folder() / "own"
 
 
-def keep_pictures(paths: Sequence[Path | str]) -> str:
+def save_pictures(paths: Sequence[Path | str]) -> str:
     """Keep one zip of pictures, or pictures, which are put into one; returns NAME, to be asked for as zip:NAME.
 
     Raises DataError in a sentence for what has no picture in it, is too large, or cannot be stored.
@@ -69,11 +68,11 @@ def keep_pictures(paths: Sequence[Path | str]) -> str:
         size = sum(path.stat().st_size for path in given)
         zips = [path for path in given if _is_zip(path)]
     except OSError as error:
-        raise DataError("own_unreadable", reason=because(error)) from error
+        raise DataError("own_unreadable", reason=os_reason(error)) from error
     if size > MAX_UPLOAD:
-        raise DataError("own_large", size=bytes_of(size), most=bytes_of(MAX_UPLOAD))
-    if (used := sum(one.bytes for one in kept())) + size > MAX_KEPT:
-        raise DataError("own_full", used=bytes_of(used), most=bytes_of(MAX_KEPT), folder=folder())
+        raise DataError("own_large", size=byte_size(size), most=byte_size(MAX_UPLOAD))
+    if (used := sum(one.bytes for one in list_uploads())) + size > MAX_KEPT:
+        raise DataError("own_full", used=byte_size(used), most=byte_size(MAX_KEPT), folder=folder())
     if zips and len(given) > 1:
         if len(zips) == 1:
             raise DataError("own_mixed_one", n=len(given))
@@ -87,7 +86,7 @@ def keep_pictures(paths: Sequence[Path | str]) -> str:
         return _named(temporary, _stem(given), count)
 
 
-def keep_points(points: Iterable[Iterable[float]]) -> str:
+def save_points(points: Iterable[Iterable[float]]) -> str:
     """Keep points drawn by hand, [x, y] in [0, 1], y upwards; returns NAME, to be asked for as drawn:NAME.
 
     Raises DataError in a sentence for what is no list of such points.
@@ -101,7 +100,7 @@ def keep_points(points: Iterable[Iterable[float]]) -> str:
     return name
 
 
-def points(name: str) -> np.ndarray:
+def load_points(name: str) -> np.ndarray:
     """The drawing of that name, (K, 2) float64 in [0, 1]. Raises DataError in a sentence."""
     try:
         if not DRAWING.fullmatch(name):
@@ -113,7 +112,7 @@ def points(name: str) -> np.ndarray:
         raise DataError("drawing_broken", name=name[:100]) from error
 
 
-def kept() -> list[Kept]:
+def list_uploads() -> list[Upload]:
     """All that was handed in and is still there, newest first."""
     found = []
     for path in folder().glob("*"):
@@ -121,10 +120,10 @@ def kept() -> list[Kept]:
             about = path.stat()
             if path.suffix == ".zip":
                 count = int(json.loads(path.with_suffix(".json").read_bytes())["count"])
-                found.append(Kept(path.stem, "zip", count, about.st_size, about.st_mtime))
+                found.append(Upload(path.stem, "zip", count, about.st_size, about.st_mtime))
             elif path.name.endswith(".points.json"):
                 name = path.name.removesuffix(".points.json")
-                found.append(Kept(name, "drawn", len(points(name)), about.st_size, about.st_mtime))
+                found.append(Upload(name, "drawn", len(load_points(name)), about.st_size, about.st_mtime))
     return sorted(found, key=lambda one: (-one.created, one.name))
 
 
@@ -150,12 +149,12 @@ def _points(given: Any) -> np.ndarray:
 
 def _checked(path: Path) -> int:
     """How many files of a zip begin as pictures. Raises DataError where none does."""
-    with Archive(path, shown(path.name)) as archive:
+    with Archive(path, display_name(path.name)) as archive:
         count, skipped = 0, Counter(archive.skipped)
         for item in archive.items:
             try:
                 with archive.opened(item) as file:
-                    kind = pictures.looks_like(file.read(pictures.HEAD))
+                    kind = picture_file.kind_of(file.read(picture_file.HEAD))
             except Unreadable as error:
                 kind = error.reason
             except OSError:
@@ -165,7 +164,8 @@ def _checked(path: Path) -> int:
             else:
                 skipped[kind] += 1
     if not count:
-        raise DataError("no_picture_left", what=archive.what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
+        raise DataError("no_picture_left", what=archive.what, found=found_message(skipped), formats=FORMATS[:-1],
+                        last=FORMATS[-1])
     return count
 
 
@@ -177,7 +177,7 @@ def _packed(given: Sequence[Path], target: Path) -> int:
         for path in sorted(given, key=lambda path: (path.name, os.fspath(path))):
             try:
                 with open(path, "rb") as file:
-                    data = pictures.content(file)
+                    data = picture_file.read_content(file)
             except Unreadable as error:
                 skipped[error.reason] += 1
                 continue
@@ -186,8 +186,9 @@ def _packed(given: Sequence[Path], target: Path) -> int:
             name = f"{count:06d}-{files.folder_name(path.stem)}".rstrip("-")
             packed.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     if not count:
-        what = part("the_file", name=shown(given[0].name)) if len(given) == 1 else part("the_files", n=len(given))
-        raise DataError("own_no_picture", what=what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
+        single = len(given) == 1
+        what = message("the_file", name=display_name(given[0].name)) if single else message("the_files", n=len(given))
+        raise DataError("own_no_picture", what=what, found=found_message(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
     return count
 
 
@@ -212,7 +213,7 @@ def _named(temporary: Path, stem: str, count: int) -> str:
 def _stem(given: Sequence[Path]) -> str:
     """A few letters for people: the file's name, or what all names begin with."""
     stems = sorted(path.stem for path in given)
-    plain = files.folder_name(stems[0][:alike(stems[0], stems[-1])])[:40].strip("-")
+    plain = files.folder_name(stems[0][:common_prefix_length(stems[0], stems[-1])])[:40].strip("-")
     return plain if re.search("[a-z]", plain) else f"pictures-{plain}".rstrip("-")
 
 
@@ -222,7 +223,7 @@ def _said() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError("own_disk", folder=folder(), reason=because(error)) from error
+        raise DataError("own_disk", folder=folder(), reason=os_reason(error)) from error
 
 
 @contextlib.contextmanager

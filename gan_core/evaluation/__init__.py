@@ -1,6 +1,7 @@
-"""How good the generator is: distances, precision and recall, modes, copies, and the plane that 2-D data live in.
+"""How good the generator is: distances, precision and recall, modes, copies, and frames of 2-D points.
 
-Everything here works offline and never touches what training draws. `evaluator` measures in slices between training steps,
-`suites` choose the measures that suit the data, `measures`, `feature_free` and `modes` are plain functions on tensors,
-`classifier` reads digits and serves as feature extractor, `plane` draws frames of 2-D points.
+Everything works offline and leaves training's random draws alone. `evaluator` measures in slices between training steps,
+`suites` choose the measures for a kind of data, `measures`, `feature_free` and `modes` are functions on tensors,
+`classifier` reads digits and extracts features, `readability` decides whether a person could read them, `plane` makes frames
+of 2-D points.
 """

@@ -1,21 +1,14 @@
-"""A judge of generated pictures: a tiny CNN that never sees one of them while it is fitted, and gives the space to measure in.
+"""A small CNN that classifies pictures and gives the feature space in which generated ones are measured.
 
-`train_classifier` fits one on any labelled pictures; the one for digits is shipped (benchmarks/make_judge.py).
-**Readable**, the project's word for "a person reads most of these", is the verdict of two readers who know nothing of each
-other: the CNN, and a vote of the five nearest real pictures in pixel space. It means both of
+It is fitted on real, labelled pictures only. `train_classifier` fits one on any labelled set; the one for digits is bundled
+(benchmarks/make_judge.py). File names and keys call it a judge, the older name.
 
-* agreement >= READABLE_AGREEMENT: the share of generated pictures for which both readers name the same digit;
-* classes >= READABLE_CLASSES: how many of the ten digits hold at least 2% of those, a fifth of a fair share.
-
-The classifier's confidence alone is never asked: it is as sure of a blob, or of one digit repeated for ever. Improved
-precision is reported, but it does not decide: it scores pictures of two digits written over each other above those that a
-person reads.
+Shapes: N pictures (C, H, W); 64 features; K classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,37 +16,37 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..runs import checkpoint
-from .measures import precision_recall
+from .feature_free import to_unit_range
 
-SHIPPED = Path(__file__).with_name("digits_judge.safetensors")
-READABLE_AGREEMENT = 0.5
-READABLE_CLASSES = 9
+DIGITS_CLASSIFIER = Path(__file__).with_name("digits_judge.safetensors")
 FEATURES = 64
-MOST_CLASSES, FEWEST = 1000, 10  # classes, and pictures of each, that a judge can be fitted on
-MOST_BYTES = 50_000_000
+MAX_CLASSES, MIN_PICTURES_PER_CLASS = 1000, 10  # of a set that a classifier can be fitted on
+MAX_FILE_BYTES = 50_000_000
 
 
 class Classifier(nn.Module):
-    """Pictures (C, H, W) in [0, 1] -> logits of K classes; `features` gives the 64 numbers before them. 61,000 parameters.
+    """Pictures (N, C, H, W) in [0, 1] -> logits (N, K); `features` gives the 64 values before the last layer. 61,000 parameters.
 
-    Sides from 8 to 256. Each block halves them, until the longer one is at most 4.
+    Sides from 8 to 256 pixels. Each block halves them, until the longer one is at most 4.
     """
+
+    unit: Tensor  # (), the length that features are divided by
 
     def __init__(self, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10) -> None:
         super().__init__()
-        _checked_shape(shape)
+        _check_shape(shape)
         self.shape, self.classes = tuple(shape), classes
         channels, height, width = shape
         layers: list[nn.Module] = []
-        width_of = 16
+        filters = 16
         while max(height, width) > 4:
-            layers += [nn.Conv2d(channels, width_of, 3, padding=1, bias=False), nn.BatchNorm2d(width_of), nn.ReLU(),
+            layers += [nn.Conv2d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm2d(filters), nn.ReLU(),
                        nn.MaxPool2d((min(2, height), min(2, width)))]  # 28: 14, 7, 3
-            channels, height, width = width_of, max(1, height // 2), max(1, width // 2)
-            width_of = min(64, 2 * width_of)
+            channels, height, width = filters, max(1, height // 2), max(1, width // 2)
+            filters = min(64, 2 * filters)
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, FEATURES))
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, classes))
-        # The unit of the features: a Frechet distance is a squared length, and the length that a CNN gives them means nothing.
+        # A Frechet distance is a squared length, and the scale of a CNN's features is arbitrary: `unit` makes their variance 1.
         self.register_buffer("unit", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,70 +54,67 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
-        """(N, C, H, W), uint8 or float in [0, 1] -> (N, 64) float32, of mean variance 1 on what it was fitted on."""
+        """(N, C, H, W), uint8 or float in [0, 1] -> (N, 64) float32, of mean variance 1 on the fitted pictures."""
         self.eval()
-        return torch.cat([self.body(self._unit(part)) for part in images.split(500)]) / self.unit
+        return torch.cat([self.body(self._to_input(part)) for part in images.split(500)]) / self.unit
 
     @torch.no_grad()
-    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """`features` and `probabilities` at the price of one, of few pictures."""
+    def features_and_probabilities(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """`features` and `probabilities` in one pass; for up to some hundred pictures."""
         self.eval()
-        body = self.body(self._unit(images))
+        body = self.body(self._to_input(images))  # (N, 64)
         return body / self.unit, self.head(body).softmax(1)
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
         """(N, C, H, W), uint8 or float in [0, 1] -> (N, K) float32, each row summing to 1."""
         self.eval()
-        return torch.cat([self(self._unit(part)) for part in images.split(500)]).softmax(1)
+        return torch.cat([self(self._to_input(part)) for part in images.split(500)]).softmax(1)
 
-    def _unit(self, images: Tensor) -> Tensor:
+    def _to_input(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or tuple(images.shape[1:]) != self.shape:
-            raise ValueError(f"the judge was given pictures of shape {tuple(images.shape)}; "
+            raise ValueError(f"the classifier got pictures of shape {tuple(images.shape)}; "
                              f"it reads (N, {', '.join(map(str, self.shape))}) only.")
-        return _in_unit(images)
+        return to_unit_range(images)
 
 
-def _in_unit(images: Tensor) -> Tensor:
-    return images.float() / 255.0 if images.dtype == torch.uint8 else images.float()
+# Fitting.
 
 
-# Training.
-
-
-def split(labels: Tensor, held_out: int = 1000, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Indices (train, held out), stratified: the same number of every class is held out."""
+def stratified_split(labels: Tensor, held_out: int = 1000, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Row numbers (training part, held-out part); each class has the same number of rows held out."""
     generator = torch.Generator().manual_seed(seed)
     classes = labels.unique()
-    train, rest = [], []
+    train_parts, held_out_parts = [], []
     for label in classes:
         members = (labels == label).nonzero()[:, 0]
         members = members[torch.randperm(len(members), generator=generator)]
-        take = held_out // len(classes)
-        rest.append(members[:take])
-        train.append(members[take:])
-    return torch.cat(train), torch.cat(rest)
+        count = held_out // len(classes)
+        held_out_parts.append(members[:count])
+        train_parts.append(members[count:])
+    return torch.cat(train_parts), torch.cat(held_out_parts)
 
 
-def warp(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each picture turned by up to 12 degrees, scaled by up to 12%, sheared, moved by up to 2.5 pixels, some softened."""
+def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures rotated by up to 12 degrees, scaled by up to 12%, sheared, shifted by up to 2.5 of 28 pixels; half are blurred."""
     n = len(images)
     draw = torch.rand(6, n, generator=generator) * 2 - 1
     angle, scale, shear = draw[0] * 0.21, 1 + draw[1] * 0.12, draw[2] * 0.15
     cos, sin = angle.cos() * scale, angle.sin() * scale
     theta = torch.stack([cos, shear - sin, draw[3] * 2.5 / 14, sin, cos, draw[4] * 2.5 / 14], 1).view(n, 2, 3)
     warped = F.grid_sample(images, F.affine_grid(theta, list(images.shape), align_corners=False), align_corners=False)
-    soft = draw[5].clamp(min=0).view(n, 1, 1, 1)  # half of them stay as sharp as they are
+    soft = draw[5].clamp(min=0).view(n, 1, 1, 1)  # half of them stay sharp
     return torch.lerp(warped, F.avg_pool2d(warped, 3, 1, 1), soft)
 
 
 def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_size: int = 100, seed: int = 0,
-                report: Callable[[int, float], None] | None = None) -> Classifier:
-    """A judge fitted on pictures (N, C, H, W) uint8 and labels (N,) 0, 1, ..., tensors or arrays: 12 s for 4,000 digits.
+                     report: Callable[[int, float], None] | None = None) -> Classifier:
+    """A classifier fitted on pictures (N, C, H, W) uint8 and labels (N,) 0, 1, ..., tensors or arrays: 12 s for 4,000 digits.
 
-    Hold some pictures back (`split`) and ask for its `accuracy` there before you believe it. Raises ValueError, in a sentence.
+    `report(epoch, loss)` is called after each epoch. Hold some pictures out (`stratified_split`) and check `accuracy` on them.
+    Raises ValueError for a set that `validate_training_set` refuses.
     """
-    images, labels = checked_set(images, labels)
+    images, labels = validate_training_set(images, labels)
     batch_size = min(batch_size, len(images))
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -137,10 +127,11 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_siz
         classifier.train()
         total = 0.0
         order = torch.randperm(len(images), generator=generator)
-        for picks in order.split(batch_size):
-            if len(picks) < batch_size:
+        for rows in order.split(batch_size):
+            if len(rows) < batch_size:
                 continue
-            loss = F.cross_entropy(classifier(warp(_in_unit(images[picks]), generator)), labels[picks], label_smoothing=0.05)
+            logits = classifier(random_affine(to_unit_range(images[rows]), generator))
+            loss = F.cross_entropy(logits, labels[rows], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -152,110 +143,58 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_siz
     return classifier
 
 
-def checked_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """A labelled set as tensors, uint8 (N, C, H, W) and int64 (N,), if a judge can be fitted on it; ValueError else."""
+def validate_training_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The set as tensors, uint8 (N, C, H, W) and int64 (N,). Raises ValueError if no classifier can be fitted on it."""
     images, labels = torch.as_tensor(images), torch.as_tensor(labels)
     if images.ndim != 4 or images.dtype != torch.uint8:
         raise ValueError(f"the pictures are {images.dtype} {tuple(images.shape)}; give uint8 (N, C, H, W).")
-    _checked_shape(tuple(images.shape[1:]))
+    _check_shape(tuple(images.shape[1:]))
     if labels.ndim != 1 or len(labels) != len(images) or labels.is_floating_point() or labels.dtype == torch.bool:
         raise ValueError(f"the labels are {labels.dtype} {tuple(labels.shape)} for {len(images):,} pictures; "
                          "give one whole number a picture.")
-    found = labels.unique().tolist()
-    if found != list(range(len(found))) or not 2 <= len(found) <= MOST_CLASSES:
-        raise ValueError(f"the labels found are {', '.join(map(str, found[:12]))}{', ...' if len(found) > 12 else ''}; "
-                         f"number 2 to {MOST_CLASSES:,} classes 0, 1, 2, ... and leave none out.")
+    classes = labels.unique().tolist()
+    if classes != list(range(len(classes))) or not 2 <= len(classes) <= MAX_CLASSES:
+        raise ValueError(f"the labels are {', '.join(map(str, classes[:12]))}{', ...' if len(classes) > 12 else ''}; "
+                         f"number 2 to {MAX_CLASSES:,} classes 0, 1, 2, ... and leave none out.")
     fewest = int(torch.bincount(labels.long()).min())
-    if fewest < FEWEST:
-        raise ValueError(f"one class has only {fewest} pictures; give at least {FEWEST} of each.")
+    if fewest < MIN_PICTURES_PER_CLASS:
+        raise ValueError(f"one class has only {fewest} pictures; give at least {MIN_PICTURES_PER_CLASS} of each.")
     return images, labels.long()
 
 
-def _checked_shape(shape: tuple[int, ...]) -> None:
+def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or shape[0] not in (1, 3) or not all(8 <= side <= 256 for side in shape[1:]):
         raise ValueError(f"the pictures are {' x '.join(map(str, shape))}; "
-                         "a judge reads grey or colour (1 or 3 channels) with sides from 8 to 256.")
+                         "a classifier reads grey or colour (1 or 3 channels) with sides from 8 to 256.")
 
 
 def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
-    """Share of pictures that get their own label."""
+    """Share of pictures (N, C, H, W) classified as `labels` (N,), in [0, 1]."""
     return float((classifier.probabilities(images).argmax(1) == labels).float().mean())
 
 
-def save_judge(classifier: Classifier, path: Path | str = SHIPPED) -> None:
-    """Weights in float16, 120 kB for digits; the judge itself is not changed."""
+def save_classifier(classifier: Classifier, path: Path | str = DIGITS_CLASSIFIER) -> None:
+    """Writes the weights in float16, 120 kB for digits; the classifier itself is not changed."""
     state = {name: t.half() if t.is_floating_point() else t for name, t in classifier.state_dict().items()}
     checkpoint.write(path, state, {"judge": {"shape": list(classifier.shape), "classes": classifier.classes}})
 
 
-def load_classifier(path: Path | str = SHIPPED) -> Classifier:
-    """The judge that is shipped, or one of your own, in evaluation mode. Raises CheckpointError for a file that is none."""
-    state, notes = checkpoint.read(path, limit=MOST_BYTES)
+def load_classifier(path: Path | str = DIGITS_CLASSIFIER) -> Classifier:
+    """The bundled classifier, or the one in `path`, in evaluation mode. Raises CheckpointError for any other file."""
+    state, metadata = checkpoint.read(path, limit=MAX_FILE_BYTES)
     try:
-        with torch.random.fork_rng(devices=[]):  # its first weights are thrown away: nobody's draws may depend on them
-            classifier = Classifier(tuple(notes["judge"]["shape"]), notes["judge"]["classes"])
+        with torch.random.fork_rng(devices=[]):  # the initial weights are replaced: they must not move the global generator
+            classifier = Classifier(tuple(metadata["judge"]["shape"]), metadata["judge"]["classes"])
         classifier.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise checkpoint.CheckpointError(f"{Path(path).name} is not a judge's file.") from error
+        raise checkpoint.CheckpointError(f"{Path(path).name} is not the file of a classifier.") from error
     return classifier.eval()
 
 
-# What two readers say.
-
-
 def class_histogram(probabilities: Tensor) -> Tensor:
-    """(N, K) probabilities -> (K,) share of pictures whose likeliest class it is; sums to 1."""
+    """(N, K) probabilities -> (K,) share of pictures by their likeliest class; sums to 1."""
     n, classes = probabilities.shape
     return torch.bincount(probabilities.argmax(1), minlength=classes).double() / n
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the two readers found in one set of generated pictures."""
-
-    agreement: float
-    precision: float
-    recall: float
-    classes: int
-    histogram: tuple[float, ...]
-
-    @property
-    def readable(self) -> bool:
-        return self.agreement >= READABLE_AGREEMENT and self.classes >= READABLE_CLASSES
-
-
-class Readers:
-    """Two independent readers of digits and the real pictures to compare with; made once, asked often (0.2 s for 1,000).
-
-    `images` (N, 1, 28, 28) uint8 and `labels` (N,) are the whole real set: the judge's training part is the
-    neighbours' memory, the held-out part the yardstick for precision and recall.
-    """
-
-    def __init__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> None:
-        known, held_out = split(labels)
-        self.classifier = classifier
-        self.labels = labels[known]
-        self._known = _coarse(images[known])
-        self._features = classifier.features(images[held_out])
-
-    def agree(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N,) bool: the judge and at least 4 of the 5 nearest real pictures name the same digit; and (N,) that digit."""
-        digits = self.classifier.probabilities(images).argmax(1)
-        nearest = torch.cdist(_coarse(images), self._known).topk(5, largest=False).indices
-        return (self.labels[nearest] == digits[:, None]).sum(1) >= 4, digits
-
-    def assess(self, images: Tensor) -> Verdict:
-        """Judge generated pictures (N, 1, 28, 28), at best 1,000: agreement is noisy by 1.5 points with 1,000, 6 with 64."""
-        agreed, digits = self.agree(images)
-        share = torch.bincount(digits[agreed], minlength=10).double() / max(1, int(agreed.sum()))
-        n = min(len(images), len(self._features))
-        precision, recall = precision_recall(self._features[:n], self.classifier.features(images[:n]))
-        return Verdict(float(agreed.double().mean()), precision, recall, int((share >= 0.02).sum()), tuple(share.tolist()))
-
-
-def _coarse(images: Tensor) -> Tensor:
-    """(N, 196): pixels averaged 3x3 at every second place, so that a stroke one pixel aside is still near."""
-    return F.avg_pool2d(_in_unit(images), 3, 2, 1).flatten(1)
-
-
-train_judge = train_classifier  # the public name before: notebooks use it
+train_judge = train_classifier  # the former public name, which notebooks use

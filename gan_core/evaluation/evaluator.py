@@ -1,164 +1,167 @@
-"""How good the generator is, measured while it trains: the averaged generator of one step, frozen, in slices of milliseconds.
+"""Measures the averaged generator of one step while training goes on, in slices of milliseconds.
 
-It trains nothing and writes nothing; `best` decides when a slice is due and what becomes of the result. It never touches
-what training draws or keeps: the losses are the same bits with and without it.
+It trains nothing and writes nothing: `worker.best_checkpoint` decides when a slice is due and stores the result. Measuring leaves
+training's random draws and state alone: the losses are the same bits with and without it.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 
+from ..data import points
 from ..losses.randomness import Draws
-from ..training.trainer import Trainer, play
+from ..training.trainer import Trainer, forward
 from .classifier import Classifier, accuracy, load_classifier
-from .suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite, Suite, Values
+from .suites import ClassifierSuite, FeatureFreeSuite, ModesSuite, PointCloudSuite, Slices, Suite, Values
 
-FEWEST = 20  # real pictures or points, below which nothing is measured
-ENOUGH = 500  # labelled pictures for the judge's measures: a fifth is the reference, and 64 features want more than a few rows
-FITS = 0.9  # of some reals that a yardstick must know: labels read rightly by the judge, points within their modes
+MIN_REALS = 20  # real pictures or points, below which nothing is measured
+MIN_LABELLED = 500  # labelled pictures for a ClassifierSuite: a fifth is its reference, in 64 features
+MIN_FIT = 0.9  # share of sampled reals that a suite must explain: labels read correctly, or points within their modes
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was found about the generator of one step. `rank`: smaller is better."""
+    """The quality of the generator of one step. `rank` orders generators: smaller is better."""
 
     step: int
     images: int
     quality: Values
     rank: tuple[float, ...]
-    histogram: list[float] = field(default_factory=list)  # share of each class, where a judge reads them
+    histogram: list[float] = field(default_factory=list)  # share of each class, where a classifier reads the fakes
 
 
 class Evaluator:
-    """Measures `trainer.G_ema` by what suits the data; `turn` does one slice of about 20 ms, `measure` a whole measurement.
+    """Measures `trainer.G_ema`: `advance` does one slice of about 20 ms, `measure` a whole measurement.
 
-    500 digits or more, and whatever else the shipped judge reads as it is labelled: the judge's measures. The reference are
-    the judge's 1,000 held-out pictures and nothing else is done with them here; the generator is trained on them as on all
-    5,000. Points on the ring or the grid: modes. Other pictures: measures without features, against 1,000 of them. Other
-    points likewise.
-    A judge of your own, which must read (C, H, W) of the data: `Gauge(trainer, judge)`.
+    The data choose the suite (`choose_suite`). Of digits the reference is the 1,000 that the classifier was not fitted on; the
+    generator is trained on all 5,000, those included. A `classifier` for other pictures must read (C, H, W) of the data.
 
-    The z of measurement n is the draw ("measuring", n, seed), so two runs of one seed are asked the same; n begins at 0 in
-    each Gauge. `floor` says what real against real of the same sizes gets; it is measured right after the first generator.
+    The z of measurement n is the draw ("measuring", n, seed), n from 0 in each Evaluator, so two runs of one seed get the same z.
+    `floor` holds the values of reals against reals, n a side as for fakes; it is measured right after the first generator.
     """
 
     def __init__(self, trainer: Trainer, classifier: Classifier | None = None, floor: Values | None = None,
                  on_freeze: Callable[[], None] = lambda: None) -> None:
         self.trainer, self.floor, self.on_freeze = trainer, floor, on_freeze
-        self._judge, self._draws, self._index = classifier, Draws(trainer.config.seed), 0
+        self._classifier, self._draws, self._index = classifier, Draws(trainer.config.seed), 0
         self._frozen: torch.nn.Module | None = None
         self._device = trainer.images.device
-        self._story = self._forever()
-        self.suite: Suite | None = None
+        self._prepared = False
+        self._slices = self._measurements()
+
+    @functools.cached_property
+    def suite(self) -> Suite:
+        """The measures that suit the data, chosen on first use."""
+        return choose_suite(self.trainer, self._classifier)
 
     # Slices.
 
-    def turn(self) -> Measurement | None:
-        """One slice of the work; a Measurement when one is complete. None for ever where there are too few reals."""
-        return next(self._story)
+    def advance(self) -> Measurement | None:
+        """Does one slice of the work; returns a Measurement when one is complete. Always None with fewer than MIN_REALS reals."""
+        return next(self._slices)
 
     def measure(self) -> Measurement:
-        """The generator as it is now, all at once: about half a second for digits. Raises ValueError for too few reals."""
-        if len(self.trainer.images) < FEWEST:
-            raise ValueError(f"there are {len(self.trainer.images)} real ones; measuring needs at least {FEWEST}.")
-        self.forget()
-        while True:
-            found = self.turn()
-            if found is not None:
-                while self.floor is None:
-                    self.turn()
-                return found
+        """Measures the generator as it is now, without slices: about half a second for digits. ValueError for too few reals."""
+        if len(self.trainer.images) < MIN_REALS:
+            raise ValueError(f"the data set has {len(self.trainer.images)} items; measuring needs at least {MIN_REALS}.")
+        self.cancel()
+        measurement = None
+        while measurement is None:
+            measurement = self.advance()
+        while self.floor is None:
+            self.advance()
+        return measurement
 
-    def forget(self) -> None:
-        """Drop the measurement under way; what was prepared is kept."""
-        self._story = self._forever()
+    def cancel(self) -> None:
+        """Abandons the measurement in progress; a completed preparation of the suite is kept."""
+        self._slices = self._measurements()
 
-    def _forever(self) -> Iterator[Measurement | None]:
-        while len(self.trainer.images) < FEWEST:
-            yield None
-        if self.suite is None:
-            self.suite = suite_for(self.trainer, self._judge)
-            self._prepared = False
+    def _measurements(self) -> Iterator[Measurement | None]:
+        """Yields None after each slice and a Measurement at the end of each measurement, without end."""
+        while len(self.trainer.images) < MIN_REALS:
             yield None
         suite = self.suite
+        yield None
         if not self._prepared:
             yield from suite.prepare()
             self._prepared = True
         while True:
-            self._freeze()
+            G = self._freeze()
             step, images = self.trainer.step_count, self.trainer.images_seen
             yield None
-            fakes = yield from self._fakes(suite.count)
+            fakes = yield from self._fakes(G, suite.count)
             values = rounded((yield from suite.compare(fakes)))
             self._index += 1
             if all(map(math.isfinite, values.values())):
-                yield Measurement(step, images, values, suite.rank(values), list(getattr(suite, "histogram", [])))
-            if self.floor is None:  # not before: somebody waits for the first measurement
-                floor = rounded((yield from suite.compare(suite.others())))
-                # The others are training pictures, each its own nearest one; without it the ratio is 1 by definition.
+                yield Measurement(step, images, values, suite.rank(values), list(suite.histogram))
+            if self.floor is None:  # after the first measurement, which the page waits for
+                floor = rounded((yield from suite.compare(suite.other_reals())))
+                # These reals are training pictures, each its own nearest one. Taken without itself, the ratio is 1 by definition.
                 self.floor = floor | ({"nearest": 1.0} if "nearest" in floor else {})
                 yield None
 
     # The generator of one step.
 
     @torch.no_grad()
-    def _freeze(self) -> None:
-        """A copy of the averaged generator: training goes on, the copy stays."""
+    def _freeze(self) -> torch.nn.Module:
+        """A copy of the averaged generator that stays the same while training goes on."""
         source = self.trainer.G_ema
         if self._frozen is None:
             self._frozen = copy.deepcopy(source).float().eval().requires_grad_(False)
         else:
-            for kept, now in zip(self._frozen.state_dict().values(), source.state_dict().values(), strict=True):
-                kept.copy_(now)
+            for target, value in zip(self._frozen.state_dict().values(), source.state_dict().values(), strict=True):
+                target.copy_(value)
         self.on_freeze()
+        return self._frozen
 
-    def _fakes(self, count: int) -> Iterator[None]:
-        """-> what `trainer.sample` would give for this measurement's z, by the frozen copy."""
+    def _fakes(self, G: torch.nn.Module, count: int) -> Slices[torch.Tensor]:
+        """Fakes (count, ...) as `trainer.sample` would make them from this measurement's z, by the frozen copy G."""
         trainer = self.trainer
         z = self._draws.normal("measuring", self._index, count, trainer.config.latent_dim)
         labels = torch.arange(count) % trainer.classes if trainer.classes else None
-        made: list[torch.Tensor] = []
 
         @torch.no_grad()
-        def some(start: int, stop: int) -> None:
+        def generate(start: int, stop: int) -> torch.Tensor:
             with trainer.choices.autocast():
                 classes = None if labels is None else labels[start:stop].to(self._device)
-                fakes = play(self._frozen, z[start:stop].to(self._device), classes)
-            made.append(trainer.batches.decode(fakes))
+                fakes = forward(G, z[start:stop].to(self._device), classes)
+            return trainer.batches.decode(fakes)
 
-        yield from self.suite.sizes.each("fakes", count, some)
-        return torch.cat(made)
+        parts = yield from self.suite.slicer.run("fakes", count, generate)
+        return torch.cat(parts)
 
 
-def suite_for(trainer: Trainer, classifier: Classifier | None = None) -> Suite:
-    """The measures that suit this trainer's data; a yardstick is taken only where some of the reals fit it."""
-    images, labels = trainer.images, trainer.labels
+def choose_suite(trainer: Trainer, classifier: Classifier | None = None) -> Suite:
+    """The suite for this trainer's data.
+
+    Points of a known mixture: ModesSuite; other points: PointCloudSuite. MIN_LABELLED or more labelled pictures that `classifier`
+    (by default the bundled one) reads as they are labelled: ClassifierSuite; other pictures: FeatureFreeSuite.
+    """
+    images, labels, name = trainer.images, trainer.labels, trainer.config.dataset
     if trainer.points:
-        from ..data import points as known_points
-
-        centres, sigma = known_points.CENTRES.get(trainer.config.dataset), known_points.SIGMA.get(trainer.config.dataset)
-        if centres is not None:
-            some = ModesSuite(images, torch.as_tensor(centres), sigma)
-            far = torch.cdist(some.others().double().cpu(), some.centres.double()).min(1).values > 3 * sigma
-            if float(far.double().mean()) < 1 - FITS:
-                return some
+        if name in points.CENTRES:
+            suite, sigma = ModesSuite(images, torch.as_tensor(points.CENTRES[name]), points.SIGMA[name]), points.SIGMA[name]
+            far = torch.cdist(suite.other_reals().double().cpu(), suite.centres.double()).min(1).values > 3 * sigma
+            if float(far.double().mean()) < 1 - MIN_FIT:
+                return suite
         return PointCloudSuite(images)
-    if labels is not None and len(images) >= ENOUGH:
+    if labels is not None and len(images) >= MIN_LABELLED:
         classifier = classifier or (load_classifier() if trainer.shape == (1, 28, 28) else None)
-        picks = torch.linspace(0, len(images) - 1, min(100, len(images))).round().long()
-        if classifier is not None and accuracy(classifier, images[picks.to(images.device)].cpu(), labels[picks].cpu()) >= FITS:
+        rows = torch.linspace(0, len(images) - 1, min(100, len(images))).round().long()
+        if classifier is not None and accuracy(classifier, images[rows.to(images.device)].cpu(), labels[rows].cpu()) >= MIN_FIT:
             return ClassifierSuite(images, labels, classifier)
     return FeatureFreeSuite(images)
 
 
 def rounded(values: Values) -> Values:
-    """Six digits say more than a thousand pictures can."""
+    """To six digits: a thousand pictures cannot support more."""
     return {name: value if isinstance(value, int) else float(f"{value:.6g}") for name, value in values.items()}
 
 
-Gauge = Evaluator  # the public name before: notebooks use it
+Gauge = Evaluator  # the former public name, which notebooks use

@@ -1,6 +1,8 @@
-"""A GAN of points on the plane: where its fakes lie, what D thinks of every place, how G bends space, where D pushes.
+"""Frames of a GAN of 2-D points: the fakes, D's opinion of every place, the arrows of its gradient, and how G bends space.
 
-The layers are those of GAN Lab [1809.01587]. Plain arguments in, lists and small pictures out: it knows no trainer, run or page.
+The layers are those of GAN Lab [1809.01587]. Functions take plain networks and tensors and return JSON values or small pictures.
+
+Shapes: N points; S = `HEAT_SIZE` squares a side of the heat map; L = `LATTICE_SIZE` nodes a side of the lattice.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ import base64
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -20,20 +22,46 @@ from torch import nn
 from ..data import rendering
 from ..losses.adversarial import probability_real
 
-FAKES, PUSHED, REALS = 512, 64, 1000  # points that are shown: fakes, those with an arrow, reals
-HEAT, LATTICE = 48, 17  # places a side
+NUM_FAKES, NUM_ARROWS, NUM_REALS = 512, 64, 1000  # points of a frame: fakes, fakes with an arrow, reals
+HEAT_SIZE, LATTICE_SIZE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
-LONGEST = 1 / 8  # of the view's side: the longest arrow
-SIDE = 280  # pixels of the small picture; it is shown at half of that, so that fine screens have their due
-DEEPEST, SHARPER = 0.45, 3  # as the page draws D's opinion, see ui/web/lib/heat.js
+LONGEST_ARROW = 1 / 8  # of the view's side
+SIDE = 280  # pixels of the small picture, shown at half that size for high-density screens
+HEAT_OPACITY, HEAT_EXPONENT = 0.45, 3  # as the page draws D's opinion, see ui/web/lib/heat.js
 BLUE, ORANGE = (0, 103, 177), (219, 104, 24)  # D's colour and G's, between those of the light and of the dark page
+
+Point = list[float]  # [x, y] in the data's units
+
+
+class RealPoints(TypedDict):
+    """The file real.json."""
+
+    points: list[Point]  # at most NUM_REALS
+    view: list[float]  # x0, x1, y0, y1
+
+
+class HeatMap(TypedDict):
+    """D's probability of "real", from the bottom row up."""
+
+    size: int
+    values: str  # base64 of size * size bytes, 255 for probability 1
+
+
+class PlaneFrame(TypedDict):
+    """A file frames/<seq>-<step>.json."""
+
+    fake: list[Point]  # of the z of the run's fixed samples
+    push: list[Point]  # arrows at the first fakes
+    heat: HeatMap
+    warp: list[list[Point]]  # G's image of the lattice of z: LATTICE_SIZE rows of as many nodes
+    view: list[float]  # x0, x1, y0, y1
 
 
 @dataclass(frozen=True)
 class Axes:
-    """How the data's own units (u) and the networks' (n) belong together, u = n * scale + middle, and what is shown of them.
+    """The map between the data's units u and the networks' n, u = n * scale + middle, and the part of the plane that is shown.
 
-    view: (x0, x1, y0, y1), a square in the data's units.
+    view: (x0, x1, y0, y1), a square in the data's units. The names are those of the live file.
     """
 
     middle: tuple[float, float]
@@ -42,19 +70,20 @@ class Axes:
 
     @classmethod
     def around(cls, points: torch.Tensor, middle: torch.Tensor, scale: float) -> Axes:
-        """The axes that show all of `points` (N, 2)."""
+        """Axes that show all of `points` (N, 2)."""
         low, high = points.amin(0).double(), points.amax(0).double()
-        return cls((float(middle[0]), float(middle[1])), float(scale), rendering.view(low.tolist(), high.tolist()))
+        x0, x1, y0, y1 = rendering.bounding_square(low.tolist(), high.tolist())
+        return cls((float(middle[0]), float(middle[1])), float(scale), (x0, x1, y0, y1))
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Axes:
-        """From `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
-        middle, view = ([float(v) for v in values[name]] for name in ("middle", "view"))
+    def from_dict(cls, values: Mapping[str, Any]) -> Axes:
+        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
+        x, y = (float(value) for value in values["middle"])
+        x0, x1, y0, y1 = (float(value) for value in values["view"])
         scale = float(values["scale"])
-        sensible = len(middle) == 2 and len(view) == 4 and view[0] < view[1] and view[2] < view[3]
-        if not (sensible and all(map(math.isfinite, (*middle, *view, scale))) and scale > 0):
+        if not (all(map(math.isfinite, (x, y, x0, x1, y0, y1, scale))) and x0 < x1 and y0 < y1 and scale > 0):
             raise ValueError(f"these are no axes: {str(values)[:80]}")
-        return cls(tuple(middle), scale, tuple(view))
+        return cls((x, y), scale, (x0, x1, y0, y1))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,11 +93,15 @@ class Axes:
         return self.view[1] - self.view[0]
 
     def to_networks(self, points: torch.Tensor) -> torch.Tensor:
+        """(N, 2) in the data's units -> (N, 2) in the networks'."""
         return (points - points.new_tensor(self.middle)) / self.scale
 
-    def to_data(self, made: torch.Tensor) -> torch.Tensor:
-        """(N, 2) float32 on the CPU. What is no number is put in the middle; what is far outside is held where JSON reaches."""
-        return made.detach().float().cpu().nan_to_num(0.0).clamp(-1e4, 1e4) * self.scale + torch.tensor(self.middle)
+    def to_data(self, points: torch.Tensor) -> torch.Tensor:
+        """(N, 2) of a network -> (N, 2) float32 in the data's units, on the CPU.
+
+        NaN becomes the middle; far outliers are clamped, so that JSON can hold them.
+        """
+        return points.detach().float().cpu().nan_to_num(0.0).clamp(-1e4, 1e4) * self.scale + torch.tensor(self.middle)
 
     def rounded(self, points: torch.Tensor) -> list[Any]:
         """Nested lists, to about a two-thousandth of the view: finer than a pixel, and half the bytes."""
@@ -76,104 +109,104 @@ class Axes:
         return np.round(points.double().numpy(), digits).tolist()
 
 
-def real(points: torch.Tensor, axes: Axes) -> dict[str, Any]:
-    """What real.json holds, of (N <= 1000, 2) points in the data's units."""
+def real_points(points: torch.Tensor, axes: Axes) -> RealPoints:
+    """The content of real.json, of (N <= NUM_REALS, 2) points in the data's units."""
     return {"points": axes.rounded(points.float().cpu()), "view": list(axes.view)}
 
 
-def frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_one: bool = False,
-          center: float = 0.0) -> dict[str, Any]:
-    """What one frame holds: fakes of z (N, latent_dim), arrows at the first 64 of them, D's opinion and G's bent lattice.
+def make_frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_one: bool = False,
+               center: float = 0.0) -> PlaneFrame:
+    """One frame: fakes of z (N, latent_dim), arrows at the first NUM_ARROWS of them, D's opinion and G's bent lattice.
 
-    `center`: the logit at which D is undecided. All in float32 and evaluation mode; both networks are left as they were.
+    `center`: the logit at which D is undecided. Computed in float32 and evaluation mode; both networks keep their state.
     """
-    with _still(G, D):
+    with _evaluation_mode(G, D):
         with torch.no_grad():
-            fake, warp = G(z), G(lattice(z.shape[1]).to(z.device))
-        arrows = push(D, fake[:PUSHED], axes.side / axes.scale, fake_is_one)
-        values = heat(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
+            fake, warp = G(z), G(latent_lattice(z.shape[1]).to(z.device))  # (N, 2), (L * L, 2)
+        arrows = push_vectors(D, fake[:NUM_ARROWS], axes.side / axes.scale, fake_is_one)
+        values = heat_map(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
     return {"fake": axes.rounded(axes.to_data(fake)), "push": axes.rounded((arrows * axes.scale).cpu()),
-            "heat": {"size": HEAT, "values": base64.b64encode(values.tobytes()).decode()},
-            "warp": axes.rounded(axes.to_data(warp).view(LATTICE, LATTICE, 2)), "view": list(axes.view)}
+            "heat": {"size": HEAT_SIZE, "values": base64.b64encode(values.tobytes()).decode()},
+            "warp": axes.rounded(axes.to_data(warp).view(LATTICE_SIZE, LATTICE_SIZE, 2)), "view": list(axes.view)}
 
 
-def lattice(latent_dim: int) -> torch.Tensor:
-    """17 x 17 z over [-2, 2]^2, row by row, the first coordinate running along a row, further ones 0: (289, latent_dim)."""
-    line = torch.linspace(-REACH, REACH, LATTICE)
-    z = torch.zeros(LATTICE * LATTICE, latent_dim)
+def latent_lattice(latent_dim: int) -> torch.Tensor:
+    """z on a lattice over [-2, 2]^2, row by row, (L * L, latent_dim): z_1 varies in a row, z_2 between rows; the rest is 0."""
+    line = torch.linspace(-REACH, REACH, LATTICE_SIZE)
+    z = torch.zeros(LATTICE_SIZE * LATTICE_SIZE, latent_dim)
     z[:, :2] = torch.cartesian_prod(line, line).flip(1)[:, :latent_dim]
     return z
 
 
-def push(D: nn.Module, fake: torch.Tensor, side: float, fake_is_one: bool = False) -> torch.Tensor:
-    """Where D would have each fake go to look more real: the gradient of its realness by x, (N, 2).
+def push_vectors(D: nn.Module, fake: torch.Tensor, side: float, fake_is_one: bool = False) -> torch.Tensor:
+    """The direction in which each fake (N, 2) would look more real to D: the gradient of its realness by x, (N, 2).
 
-    All are scaled alike, so that the longest is an eighth of `side`, the view's side in the networks' units. Where D is flat
-    everywhere, or no longer a number, there are no arrows.
+    All have one scale, so that the longest is an eighth of `side`, the view's side in the networks' units. Where D is flat
+    everywhere, or no longer a number, all are 0.
     """
     with torch.enable_grad():
         x = fake.detach().float().requires_grad_(True)
         (slope,) = torch.autograd.grad(D(x).sum(), x)
     slope = slope.nan_to_num(0.0, 0.0, 0.0)
     longest = slope.norm(dim=1).max()
-    return (-slope if fake_is_one else slope) * (LONGEST * side / longest if longest > 0 else 0.0)
+    return (-slope if fake_is_one else slope) * (LONGEST_ARROW * side / longest if longest > 0 else 0.0)
 
 
 @torch.no_grad()
-def heat(D: nn.Module, axes: Axes, size: int = HEAT, *, fake_is_one: bool = False, center: float = 0.0,
-         device: torch.device | str = "cpu") -> np.ndarray:
+def heat_map(D: nn.Module, axes: Axes, size: int = HEAT_SIZE, *, fake_is_one: bool = False, center: float = 0.0,
+             device: torch.device | str = "cpu") -> np.ndarray:
     """255 * P(real) at the middles of size x size squares of the view, (size, size) uint8, row 0 at the bottom."""
     x0, x1, y0, y1 = axes.view
     middles = (torch.arange(size, device=device) + 0.5) / size
     y, x = torch.meshgrid(y0 + (y1 - y0) * middles, x0 + (x1 - x0) * middles, indexing="ij")
-    places = axes.to_networks(torch.stack([x, y], -1).view(-1, 2))
-    found = probability_real(D(places).reshape(-1) - center, fake_is_one)
-    return found.nan_to_num(0.0).mul(255).round().to(torch.uint8).view(size, size).cpu().numpy()
+    points = axes.to_networks(torch.stack([x, y], -1).view(-1, 2))  # (size * size, 2)
+    probability = probability_real(D(points).reshape(-1) - center, fake_is_one)
+    return probability.nan_to_num(0.0).mul(255).round().to(torch.uint8).view(size, size).cpu().numpy()
 
 
-def encoded(values: dict[str, Any]) -> bytes:
-    """As compact JSON."""
+def to_json(values: Mapping[str, Any]) -> bytes:
+    """Compact JSON; ValueError for a number that is not finite."""
     return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
 
 
 # The small picture beside the sliders.
 
 
-def backdrop(opinion: np.ndarray, cloud: np.ndarray, axes: Axes) -> np.ndarray:
-    """D's opinion (n, n) uint8 and some fakes (N, 2), as colour and opacity (SIDE, SIDE, 4) float32 in [0, 1], top row first."""
+def draw_backdrop(heat: np.ndarray, fakes: np.ndarray, axes: Axes) -> np.ndarray:
+    """A heat map (S, S) uint8 and some fakes (N, 2), as colour and opacity (SIDE, SIDE, 4) float32 in [0, 1], top row first."""
     picture = np.zeros((SIDE, SIDE, 4), np.float32)
-    smooth = torch.from_numpy(opinion.astype(np.float32) / 255)[None, None]
-    smooth = nn.functional.interpolate(smooth, (SIDE, SIDE), mode="bilinear", align_corners=False)[0, 0].numpy()[::-1]
-    _over(picture, BLUE, DEEPEST * smooth**SHARPER / (smooth**SHARPER + (1 - smooth) ** SHARPER))
+    values = torch.from_numpy(heat.astype(np.float32) / 255)[None, None]  # (1, 1, S, S)
+    smooth = nn.functional.interpolate(values, (SIDE, SIDE), mode="bilinear", align_corners=False)[0, 0].numpy()[::-1]
+    _blend(picture, BLUE, HEAT_OPACITY * smooth**HEAT_EXPONENT / (smooth**HEAT_EXPONENT + (1 - smooth) ** HEAT_EXPONENT))
     dots = np.zeros((SIDE, SIDE), np.float32)
-    for x, y in _pixels(cloud, axes):
+    for x, y in _to_pixels(fakes, axes):
         column, row = round(float(x) - 1), round(float(y) - 1)
         if 0 <= column < SIDE - 2 and 0 <= row < SIDE - 2:
             dots[row:row + 3, column:column + 3] = 0.7
-    _over(picture, ORANGE, dots)
+    _blend(picture, ORANGE, dots)
     return picture
 
 
-def picture(under: np.ndarray, point: tuple[float, float], axes: Axes) -> np.ndarray:
-    """The backdrop with one driven point, (SIDE, SIDE, 4) uint8; a point outside is held at the edge, as half a mark."""
-    drawn = under.copy()
-    (x, y), = np.clip(_pixels(np.array([point]), axes), 0, SIDE)
+def draw_point(backdrop: np.ndarray, point: tuple[float, float], axes: Axes) -> np.ndarray:
+    """The backdrop with one driven point, (SIDE, SIDE, 4) uint8; a point outside appears at the edge, as half a mark."""
+    picture = backdrop.copy()
+    (x, y), = np.clip(_to_pixels(np.array([point]), axes), 0, SIDE)
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32) + 0.5
-    away = np.hypot(columns - x, rows - y)
-    _over(drawn, (255, 255, 255), np.clip(13.5 - away, 0, 1) * 0.85)  # the mark must stand out from a crowd
-    _over(drawn, ORANGE, np.clip(12 - away, 0, 1) * np.clip(away - 8, 0, 1))
-    _over(drawn, ORANGE, np.clip(5.5 - away, 0, 1))
-    return np.round(drawn * 255).astype(np.uint8)
+    distance = np.hypot(columns - x, rows - y)
+    _blend(picture, (255, 255, 255), np.clip(13.5 - distance, 0, 1) * 0.85)  # a white rim sets the mark off from the fakes
+    _blend(picture, ORANGE, np.clip(12 - distance, 0, 1) * np.clip(distance - 8, 0, 1))
+    _blend(picture, ORANGE, np.clip(5.5 - distance, 0, 1))
+    return np.round(picture * 255).astype(np.uint8)
 
 
-def _pixels(points: np.ndarray, axes: Axes) -> np.ndarray:
+def _to_pixels(points: np.ndarray, axes: Axes) -> np.ndarray:
     """Points (N, 2) in the data's units as (column, row) of the small picture."""
     x0, x1, y0, y1 = axes.view
     return (points - (x0, y1)) / (x1 - x0, y0 - y1) * SIDE
 
 
-def _over(picture: np.ndarray, colour: tuple[int, int, int], opacity: np.ndarray) -> None:
-    """One colour laid over an RGBA picture in place [Porter and Duff 1984]."""
+def _blend(picture: np.ndarray, colour: tuple[int, int, int], opacity: np.ndarray) -> None:
+    """Lays one colour over an RGBA picture in place [Porter and Duff 1984]. opacity: (SIDE, SIDE) in [0, 1]."""
     below = picture[..., 3] * (1 - opacity)
     total = below + opacity
     share = np.divide(opacity, total, out=np.zeros_like(total), where=total > 0)[..., None]
@@ -182,8 +215,8 @@ def _over(picture: np.ndarray, colour: tuple[int, int, int], opacity: np.ndarray
 
 
 @contextlib.contextmanager
-def _still(*networks: nn.Module) -> Iterator[None]:
-    """Evaluation mode while it lasts: nothing is dropped, nothing remembered."""
+def _evaluation_mode(*networks: nn.Module) -> Iterator[None]:
+    """Networks in evaluation mode inside the block, and as they were after it."""
     modes = [network.training for network in networks]
     try:
         for network in networks:

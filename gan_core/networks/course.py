@@ -1,7 +1,7 @@
 """The two networks of the course's notebook, exactly: same shapes, padding, order of weights and initial distribution.
 
-Images are NCHW in [0, 1]. The discriminator returns logits: the sigmoid is the loss's business, and so is their sign. Trained
-with the course's loss it answers "fake?", above 0 for fake.
+Images are NCHW in [0, 1]. The discriminator returns logits; the loss applies the sigmoid and decides what their sign means. Under
+the course's loss a logit above 0 means fake.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..losses.precision import lifted
+from ..losses.precision import upcast
 from ..messages import Misfit
-from .layers import Dropout, glorot_, narrow_conv, upsample_conv
+from .fast_conv import single_channel_conv, upsample_conv
+from .layers import Dropout, glorot_
 
 
 class CourseDiscriminator(nn.Module):
-    """(N, 1, 28, 28) -> logits (N,) float32; 396,609 parameters. What the sign means is the loss's business."""
+    """(N, 1, 28, 28) -> logits (N,) float32; 396,609 parameters. The loss decides what their sign means."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,15 +32,15 @@ class CourseDiscriminator(nn.Module):
         x = F.leaky_relu(self.conv2(x), 0.2)  # (N, 128, 7, 7)
         # Keras' "same" of an odd size at stride 2 pads one before and two after.
         x = F.leaky_relu(self.conv3(F.pad(x, (1, 2, 1, 2))), 0.2)  # (N, 128, 4, 4)
-        # Keras flattens height, width, channel: in that order the dense weights are the notebook's own.
+        # Keras flattens height, width, channel: in that order the dense weights equal the notebook's.
         x = self.dropout(x.permute(0, 2, 3, 1).flatten(1))  # (N, 2048)
-        return lifted(self.dense(x).squeeze(1))  # (N,)
+        return upcast(self.dense(x).squeeze(1))  # (N,)
 
 
 class CourseGenerator(nn.Module):
     """z (N, latent_dim) -> images (N, 1, 28, 28) float32 in [0, 1]; 779,969 parameters for latent_dim 128."""
 
-    has_rewrites = True  # its convolutions have cheaper forms, which a probe compares with the library's
+    has_rewrites = True  # its convolutions have cheaper forms, which autotuning compares with the library's
 
     def __init__(self, latent_dim: int = 128) -> None:
         super().__init__()
@@ -50,12 +51,12 @@ class CourseGenerator(nn.Module):
         self.conv3 = nn.Conv2d(256, 1, 5, padding=2)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        # Keras reshapes to height, width, channel; seen as NCHW that is channels_last already.
+        # Keras reshapes to height, width, channel; as NCHW this is channels_last already.
         x = self.dense(z).view(-1, 7, 7, 64).permute(0, 3, 1, 2)  # (N, 64, 7, 7), no activation here
         x = upsample_conv(x, self.conv1, relu=True)  # (N, 128, 14, 14)
         x = upsample_conv(x, self.conv2, relu=True)  # (N, 256, 28, 28)
-        # The sigmoid is taken in float32: bfloat16 near 1 has steps as large as one grey level.
-        return torch.sigmoid(narrow_conv(x, self.conv3))  # (N, 1, 28, 28)
+        # The sigmoid is computed in float32: near 1, steps of bfloat16 are as large as one grey level.
+        return torch.sigmoid(single_channel_conv(x, self.conv3))  # (N, 1, 28, 28)
 
 
 def course_discriminator() -> nn.Module:
@@ -69,7 +70,7 @@ def course_generator(latent_dim: int = 128) -> nn.Module:
 
 
 def build(latent_dim: int = 128, shape: tuple[int, ...] = (1, 28, 28), classes: int = 0) -> tuple[nn.Module, nn.Module]:
-    """(generator, discriminator), as the registry wants them. Raises ValueError for anything but 28x28 grey without classes."""
+    """(generator, discriminator). Raises ValueError for anything but 28x28 grey without classes."""
     if tuple(shape) != (1, 28, 28) or classes:
         if classes:
             raise Misfit("misfit_course_classes", shape=str(tuple(shape)), n=classes)

@@ -1,31 +1,27 @@
-"""What torch lacks: dropout with its own randomness, layers that know a class, spectral norm, fast convolutions, Keras' weights.
+"""Layers that torch lacks: reproducible dropout, batch norm across processes, class-conditional layers; Keras' initial weights.
 
-It knows no network; who wants reproducible masks sets `Dropout.generator` before each forward pass.
+For reproducible masks set `Dropout.generator` before each forward pass.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
-from torch.nn.utils import parametrize
 
-from ..losses.precision import lifted
+from ..losses.precision import upcast
 from ..messages import Misfit
-from .upsample import upsampled_conv
 
 
 class Dropout(nn.Module):
     """Zeroes each value with probability `p` in [0, 1) and scales the rest by 1/(1 - p); in eval mode it does nothing.
 
-    While `generator` is set the mask comes from it, on the generator's own device, so that a run's masks depend on
-    nothing else; while `draw` is set, from U(0, 1) numbers that draw(*shape) returns. Otherwise from torch's global generator.
+    The source of the mask is `draw`, if it is set: draw(*shape) returns U(0, 1) numbers; else `generator`, if it is set, on the
+    generator's device; else torch's global generator. With either of the first two, a run's masks depend on nothing else.
     """
 
     def __init__(self, p: float) -> None:
@@ -37,15 +33,15 @@ class Dropout(nn.Module):
         self.draw: Callable[..., torch.Tensor] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x of any shape; the same shape and type."""
+        """x of any shape -> the same shape and type."""
         if not self.training or self.p == 0:
             return x
         if self.draw is not None:
-            kept = self.draw(*x.shape) >= self.p
+            mask = self.draw(*x.shape) >= self.p
         else:
             device = x.device if self.generator is None else self.generator.device
-            kept = torch.rand(x.shape, generator=self.generator, device=device) >= self.p
-        return x * kept.to(x.device, x.dtype).div_(1 - self.p)
+            mask = torch.rand(x.shape, generator=self.generator, device=device) >= self.p
+        return x * mask.to(x.device, x.dtype).div_(1 - self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p:g}"
@@ -54,79 +50,81 @@ class Dropout(nn.Module):
 SIZES = {28: (7, 2), 32: (8, 2), 64: (8, 3)}  # side of the picture: side at the smallest size, doublings up to it
 
 
-def plan(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(channels, side at the smallest size, doublings) of pictures (C, H, W). Raises ValueError, a sentence, for others."""
+def upsampling_plan(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """(channels, side at the smallest size, doublings) of pictures (C, H, W). Raises Misfit, a ValueError, for others."""
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in SIZES:
         raise Misfit("misfit_size", sides=list(SIZES), shape=str(tuple(shape)))
     return shape[0], *SIZES[shape[1]]
 
 
-def given(labels: torch.Tensor | None) -> torch.Tensor:
-    """The labels, or ValueError where a conditional network got none."""
+def require_labels(labels: torch.Tensor | None) -> torch.Tensor:
+    """The labels; ValueError if there are none."""
     if labels is None:
         raise ValueError("these networks are conditional: give a label for each picture.")
     return labels
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """torch's batch norm, which can have the statistics of a batch that several processes share.
+    """torch's batch norm, with statistics over a batch that several processes share.
 
-    While `gathered` is set, training uses the mean and variance of all their rows; gathered(values (k,)) -> (processes, k).
-    torch's own SyncBatchNorm does it on CUDA alone. In eval mode, and without it, this is torch's layer.
+    If `all_gather` is set, training uses the mean and variance of the rows of all processes; all_gather(values (k,)) ->
+    (processes, k). torch's SyncBatchNorm does this on CUDA only. In eval mode, and without `all_gather`, this is torch's layer.
     """
 
-    gathered: Callable[[torch.Tensor], torch.Tensor] | None = None
+    all_gather: Callable[[torch.Tensor], torch.Tensor] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.gathered is None or not self.training:
+        if self.all_gather is None or not self.training:
             return super().forward(x)
-        y, mean, variance = _NormOverAll.apply(x, self.weight, self.bias, self.eps, self.gathered)
-        if self.track_running_stats:
+        y, mean, variance = _GlobalBatchNorm.apply(x, self.weight, self.bias, self.eps, self.all_gather)
+        if self.track_running_stats:  # switched off for a while by callers that freeze the statistics
+            mean_buffer, variance_buffer, count = self.running_mean, self.running_var, self.num_batches_tracked
+            assert mean_buffer is not None and variance_buffer is not None and count is not None
             with torch.no_grad():
-                self.num_batches_tracked.add_(1)
-                share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-                self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-                self.running_var.lerp_(variance.to(self.running_var.dtype), share)
+                count.add_(1)
+                share = 1 / float(count) if self.momentum is None else self.momentum
+                mean_buffer.lerp_(mean.to(mean_buffer.dtype), share)
+                variance_buffer.lerp_(variance.to(variance_buffer.dtype), share)
         return y
 
 
-class _NormOverAll(torch.autograd.Function):
+class _GlobalBatchNorm(torch.autograd.Function):
     """Batch norm of x (N / processes, C, H, W) by the moments of all N rows: (y, mean (C,), unbiased variance (C,)).
 
-    Shares are of equal size, so the batch's mean is the mean of means, and one exchange each way is enough. Gradients of weight
-    and bias are of this process's rows, to be averaged as all others are.
+    Shards have equal size, so the batch's mean is the mean of means, and one all-gather in each direction suffices. Gradients of
+    weight and bias are those of this process's rows, to be averaged like all others.
     """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None, eps: float,
-                gathered: Callable[[torch.Tensor], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        own = lifted(x)
-        rows = gathered(torch.cat(torch.var_mean(own, (0, 2, 3), correction=0)))
-        variances, means = rows.chunk(2, 1)
-        count = len(rows) * x.numel() // x.shape[1]
+                all_gather: Callable[[torch.Tensor], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        local = upcast(x)
+        moments = all_gather(torch.cat(torch.var_mean(local, (0, 2, 3), correction=0)))  # (processes, 2C)
+        variances, means = moments.chunk(2, 1)
+        count = len(moments) * x.numel() // x.shape[1]
         mean = means.mean(0)
         variance = (variances + (means - mean).square()).mean(0)
         ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt())
-        ctx.gathered = gathered
+        ctx.all_gather = all_gather
         unbiased = variance * count / (count - 1)
         ctx.mark_non_differentiable(mean, unbiased)
-        return F.batch_norm(own, mean, variance, weight, bias, eps=eps).to(x.dtype), mean, unbiased
+        return F.batch_norm(local, mean, variance, weight, bias, eps=eps).to(x.dtype), mean, unbiased
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, mean, scale = ctx.saved_tensors
-        gradient = lifted(gradient)
-        normal = (lifted(x) - mean[:, None, None]) * scale[:, None, None]
-        along = (gradient * normal).sum((0, 2, 3)), gradient.sum((0, 2, 3))
-        both = ctx.gathered(torch.cat(along)).mean(0) * x.shape[1] / x.numel()
-        of_normal, of_ones = (part[:, None, None] for part in both.chunk(2))
-        back = (gradient - of_ones - normal * of_normal) * (scale if weight is None else scale * weight)[:, None, None]
-        return back.to(x.dtype), *((None, None) if weight is None else along), None, None
+        gradient = upcast(gradient)
+        normalised = (upcast(x) - mean[:, None, None]) * scale[:, None, None]
+        grad_weight, grad_bias = (gradient * normalised).sum((0, 2, 3)), gradient.sum((0, 2, 3))  # (C,), (C,)
+        means = ctx.all_gather(torch.cat((grad_weight, grad_bias))).mean(0) * x.shape[1] / x.numel()  # (2C,)
+        mean_weight, mean_bias = (part[:, None, None] for part in means.chunk(2))
+        grad_x = (gradient - mean_bias - normalised * mean_weight) * (scale if weight is None else scale * weight)[:, None, None]
+        return grad_x.to(x.dtype), *((None, None) if weight is None else (grad_weight, grad_bias)), None, None
 
 
 class ClassBatchNorm(nn.Module):
-    """Batch norm whose scale and shift are the class's own [1707.00683]: x (N, C, H, W), labels (N,) int64 -> (N, C, H, W)."""
+    """Batch norm with a scale and shift for each class [1707.00683]: x (N, C, H, W), labels (N,) int64 -> (N, C, H, W)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -136,12 +134,12 @@ class ClassBatchNorm(nn.Module):
         nn.init.zeros_(self.shift.weight)
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        scale, shift = (table(given(labels))[:, :, None, None] for table in (self.scale, self.shift))
+        scale, shift = (table(require_labels(labels))[:, :, None, None] for table in (self.scale, self.shift))
         return self.norm(x) * scale + shift
 
 
 class Projection(nn.Module):
-    """<V_y, features>: what the class y adds to a logit [1802.05637 eq. 5].
+    """<V_y, features>: the term that class y adds to a logit [1802.05637 eq. 5].
 
     features (N, d), labels (N,) int64 -> (N,) float32.
     """
@@ -152,113 +150,14 @@ class Projection(nn.Module):
         nn.init.normal_(self.classes.weight, 0.0, 0.02)
 
     def forward(self, features: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        return (self.classes(given(labels)) * lifted(features)).sum(1)
-
-
-class SpectralNorm(nn.Module):
-    """A weight W divided by its largest singular value [1802.05957], estimated as u^T W v; for torch's parametrize.
-
-    torch's own moves u and v at every forward pass in training mode, the generator's step and a second look for a penalty
-    included, and never in evaluation mode. Here they move when `power_iterate_` is called, so that D is one function until then.
-    """
-
-    def __init__(self, weight: torch.Tensor) -> None:
-        super().__init__()
-        # Exact to begin with, and without a random draw.
-        left, _, right = torch.linalg.svd(weight.detach().float().flatten(1), full_matrices=False)
-        self.register_buffer("u", left[:, 0].clone())
-        self.register_buffer("v", right[0].clone())
-
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        # A sum of products, not a matrix product: autocast would take that one in bf16.
-        return weight / (self.u[:, None] * weight.flatten(1) * self.v).sum()
-
-    @torch.no_grad()
-    def iterate(self, weight: torch.Tensor) -> None:
-        """One round of power iteration towards the leading singular vectors of `weight` as it is now."""
-        matrix = weight.flatten(1)
-        with torch.autocast(weight.device.type, enabled=False):
-            self.v.copy_(F.normalize(matrix.T @ self.u, dim=0))
-            self.u.copy_(F.normalize(matrix @ self.v, dim=0))
-
-
-def spectral_norm_(network: nn.Module) -> nn.Module:
-    """Spectral norm on every dense, convolutional and embedding layer inside, in place; returns the network.
-
-    Call `power_iterate_(network)` before each update of the network; nothing else moves the estimate, which is part of its state.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding) and not parametrize.is_parametrized(layer):
-            if not layer.weight.any():  # what is zero has no direction: a residual block's last layer is given one
-                nn.init.kaiming_normal_(layer.weight, a=0.2)
-            parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
-    return network
-
-
-def power_iterate_(network: nn.Module) -> None:
-    """One power iteration of every spectral norm inside; a network without any is left alone."""
-    for layer in network.modules():
-        if parametrize.is_parametrized(layer, "weight"):
-            for norm in layer.parametrizations.weight:
-                norm.iterate(layer.parametrizations.weight.original)
-
-
-def plain_state(network: nn.Module) -> dict[str, torch.Tensor]:
-    """The state of the same function without spectral norm: divided weights under their usual names, for who only evaluates."""
-    state = network.state_dict()
-    for prefix, layer in network.named_modules():
-        if parametrize.is_parametrized(layer, "weight"):
-            start = f"{prefix}." if prefix else ""
-            inside = f"{start}parametrizations."
-            state = {name: value for name, value in state.items() if not name.startswith(inside)}
-            state[f"{start}weight"] = layer.weight.detach()
-    return state
-
-
-_rewrites: ContextVar[bool] = ContextVar("rewrites", default=True)
-
-
-@contextlib.contextmanager
-def rewrites(on: bool) -> Iterator[None]:
-    """While it lasts, the two convolutions below are computed in their cheap form, or as the library has them."""
-    before = _rewrites.set(on)
-    try:
-        yield
-    finally:
-        _rewrites.reset(before)
-
-
-def upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool = False) -> torch.Tensor:
-    """`conv(upsample(x))`, upsampling x2 by nearest neighbour, for a 3x3 convolution with padding 1: (N, C, 2H, 2W).
-
-    With `relu`, its positive part. In the cheap form 9 products for each input pixel in place of 36, see `upsample`. Same
-    parameters, same result to rounding, gradients included.
-    """
-    if _rewrites.get():
-        return upsampled_conv(x, conv, relu)
-    y = conv(F.interpolate(x, scale_factor=2))
-    return F.relu(y) if relu else y
-
-
-def narrow_conv(x: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
-    """`conv(x)` for many channels in, one out, stride 1, zero padding that keeps the size: (N, 1, H, W) float32.
-
-    A library's convolution wastes itself on a single output channel. In the cheap form one matrix product gives what each pixel
-    adds to its neighbours, and `fold` adds the k*k shifted pictures up, in float32. Same parameters, same result to rounding.
-    """
-    if not _rewrites.get():
-        return lifted(conv(x))
-    size = conv.kernel_size[0]
-    kernel = conv.weight.flip(2, 3)[0].flatten(1).T[:, :, None, None]  # (k*k, C, 1, 1)
-    parts = lifted(F.conv2d(x, kernel).flatten(2))  # (N, k*k, H*W)
-    return F.fold(parts, x.shape[2:], size, padding=size // 2) + conv.bias
+        return (self.classes(require_labels(labels)) * upcast(features)).sum(1)
 
 
 def glorot_(module: nn.Module) -> nn.Module:
     """Keras' initial weights for every dense and convolutional layer inside, in place; returns the module.
 
-    Weights U(-a, a) with a = sqrt(6 / (fan_in + fan_out)), a kernel's area counting into both fans (Glorot & Bengio
-    2010); biases zero. Draws from torch's global generator.
+    Weights U(-a, a) with a = sqrt(6 / (fan_in + fan_out)), a kernel's area counting in both fans (Glorot & Bengio 2010);
+    biases 0. Draws from torch's global generator.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

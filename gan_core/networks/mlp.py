@@ -1,8 +1,8 @@
 """Two multilayer perceptrons for points in the plane, centred and scaled to standard deviation 1.
 
-They know no data and no loss. What each is made of decides what it can learn in a minute: a generator of tanh has the flat
-places that narrow modes need, where one of ReLUs stays a bent sheet; a discriminator that sees waves of many lengths
-[2006.10739] resolves modes a fortieth of their distance wide, where plain coordinates are learnt as something smooth.
+The activations decide what each can learn in a minute. A tanh generator can become flat, as narrow modes need; one of ReLUs stays
+a bent sheet. A discriminator on Fourier features [2006.10739] resolves modes a fortieth of their distance wide; on plain
+coordinates it learns something smooth.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..losses.precision import lifted
+from ..losses.precision import upcast
 from ..messages import Misfit
 
 WIDTH, SLOPE = 128, 0.2
 GOLDEN = (math.sqrt(5) - 1) / 2
-WAVES, PITCH = 32, 2.0  # how many waves, and the standard deviation of their angular frequencies
+NUM_WAVES, FREQUENCY_STD = 32, 2.0  # Fourier features, and the standard deviation of their angular frequencies
 
 
 class Generator(nn.Module):
-    """z (N, latent_dim) -> points (N, 2) float32: four hidden layers of tanh; each more makes the edges of its steps sharper."""
+    """z (N, latent_dim) -> points (N, 2) float32: four hidden layers of tanh; more layers make sharper steps."""
 
     def __init__(self, latent_dim: int = 2, width: int = WIDTH) -> None:
         super().__init__()
@@ -37,51 +37,54 @@ class Generator(nn.Module):
         x = z
         for layer in (self.hidden1, self.hidden2, self.hidden3, self.hidden4):
             x = torch.tanh(layer(x))  # (N, 128)
-        return lifted(self.head(x))  # (N, 2)
+        return upcast(self.head(x))  # (N, 2)
 
 
 class Discriminator(nn.Module):
-    """Points (N, 2) -> logits (N,) float32: waves, two hidden layers of leaky ReLU, no normalisation."""
+    """Points (N, 2) -> logits (N,) float32: Fourier features, two hidden layers of leaky ReLU, no normalisation."""
 
-    def __init__(self, width: int = WIDTH, waves: int = WAVES) -> None:
+    frequencies: torch.Tensor  # (2, waves)
+
+    def __init__(self, width: int = WIDTH, waves: int = NUM_WAVES) -> None:
         super().__init__()
-        self.register_buffer("frequencies", PITCH * even_waves(waves))
+        self.register_buffer("frequencies", FREQUENCY_STD * fourier_frequencies(waves))
         self.hidden1 = nn.Linear(2 * waves, width)
         self.hidden2 = nn.Linear(width, width)
         self.head = nn.Linear(width, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = torch.cat(self._waves(x), dim=1)  # (N, 64)
+        x = torch.cat(self._fourier_features(x), dim=1)  # (N, 64)
         for layer in (self.hidden1, self.hidden2):
             x = F.leaky_relu(layer(x), SLOPE)  # (N, 128)
-        return lifted(self.head(x).squeeze(1))  # (N,)
+        return upcast(self.head(x).squeeze(1))  # (N,)
 
-    def _waves(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        with torch.autocast(x.device.type, enabled=False):  # a phase of several turns has no digits to spare
+    def _fourier_features(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(N, 2) -> sines and cosines, (N, 32) each."""
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for phases of several turns
             phases = x.to(self.frequencies.dtype) @ self.frequencies  # (N, 32)
         return phases.sin(), phases.cos()
 
     def with_squared_gradients(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(logits (N,), |grad_x D(x)|^2 (N,)) of the same function, the chain rule written out.
+        """(logits (N,), |grad_x D(x)|^2 (N,)) of the same function, by an explicit chain rule.
 
-        Differentiable in the weights by one backward pass; through autograd it takes two, and half as long again.
+        The weights' gradient takes one backward pass; through autograd it takes two, and half as long again.
         """
-        sines, cosines = self._waves(x)
-        above1 = self.hidden1(torch.cat([sines, cosines], dim=1))
-        above2 = self.hidden2(F.leaky_relu(above1, SLOPE))
-        logits = lifted(self.head(F.leaky_relu(above2, SLOPE)).squeeze(1))
-        slope1, slope2 = (torch.where(above.detach() > 0, 1.0, SLOPE) for above in (above1, above2))  # no second derivative
-        by_waves = ((self.head.weight * slope2) @ self.hidden2.weight * slope1) @ self.hidden1.weight  # (N, 64)
-        by_sines, by_cosines = by_waves.to(self.frequencies.dtype).chunk(2, dim=1)
+        sines, cosines = self._fourier_features(x)
+        pre1 = self.hidden1(torch.cat([sines, cosines], dim=1))
+        pre2 = self.hidden2(F.leaky_relu(pre1, SLOPE))
+        logits = upcast(self.head(F.leaky_relu(pre2, SLOPE)).squeeze(1))
+        slope1, slope2 = (torch.where(pre.detach() > 0, 1.0, SLOPE) for pre in (pre1, pre2))  # no second derivative
+        by_features = ((self.head.weight * slope2) @ self.hidden2.weight * slope1) @ self.hidden1.weight  # (N, 64)
+        by_sines, by_cosines = by_features.to(self.frequencies.dtype).chunk(2, dim=1)
         gradient = (by_sines * cosines - by_cosines * sines) @ self.frequencies.T  # (N, 2)
-        return logits, lifted(gradient).square().sum(1)
+        return logits, upcast(gradient).square().sum(1)
 
 
-def even_waves(count: int) -> torch.Tensor:
-    """Angular frequencies (2, count) spread like N(0, 1), but evenly: luck with a few random ones would be a seed's fate.
+def fourier_frequencies(count: int) -> torch.Tensor:
+    """Angular frequencies (2, count) distributed like N(0, 1), but evenly: with a few random ones results depend on the seed.
 
-    Directions go round half a circle (a wave and its opposite are one); lengths are quantiles of their Rayleigh distribution
-    at multiples of the golden ratio, so that neighbours differ.
+    Directions cover half a circle (opposite waves are the same); lengths are quantiles of their Rayleigh distribution at
+    multiples of the golden ratio, so that neighbours differ.
     """
     k = torch.arange(count, dtype=torch.float64)
     direction = math.pi * (k + 0.5) / count
@@ -90,15 +93,15 @@ def even_waves(count: int) -> torch.Tensor:
 
 
 def he_(network: nn.Module) -> nn.Module:
-    """He's initial weights for every hidden layer, in place; the heads stay as small as torch makes them; returns the network."""
+    """He's initial weights for every hidden layer, in place; heads keep torch's smaller ones; returns the network."""
     for name, layer in network.named_modules():
-        if name.startswith("hidden"):
+        if isinstance(layer, nn.Linear) and name.startswith("hidden"):
             nn.init.kaiming_normal_(layer.weight, a=SLOPE)
     return network
 
 
 def build(latent_dim: int = 2, shape: tuple[int, ...] = (2,), classes: int = 0) -> tuple[nn.Module, nn.Module]:
-    """(generator, discriminator), as the registry wants them. Raises ValueError for all but points without classes."""
+    """(generator, discriminator). Raises ValueError for anything but points without classes."""
     if tuple(shape) != (2,):
         raise Misfit("misfit_points", networks={"networks": "mlp"}, shape=str(tuple(shape)))
     if classes:

@@ -1,6 +1,6 @@
-"""`relu(conv(upsample(x)))` with a quarter of the products: nearest neighbours repeat themselves, so most of them are the same.
+"""`relu(conv(upsample(x)))` with a quarter of the products: nearest-neighbour upsampling makes most of them equal.
 
-It knows no network and no choice: `layers` says when it is used. Exact but for rounding; see `UpsampledConv` for the algebra.
+`fast_conv` decides when it is used. Exact but for rounding; see `FastUpsampleConv` for the algebra.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-CHUNK = 850_000  # input values worked on at a time: what they become then stays in the processor's cache
-# Rows: w0 + w1 + w2 meets x, -w0 meets x - its left neighbour, w2 meets its right neighbour - x.
+CHUNK = 850_000  # input values a chunk, so that all intermediate values stay in the processor's cache
+# Rows: w0 + w1 + w2 multiplies x, -w0 multiplies x - its left neighbour, w2 multiplies its right neighbour - x.
 TERMS = ((1.0, 1.0, 1.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 
-def upsampled_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool) -> torch.Tensor:
-    """x (N, C, H, W) -> (N, out, 2H, 2W), channels_last, for a 3x3 convolution with padding 1, in autocast's type if it is on."""
+def fast_upsample_conv(x: torch.Tensor, conv: nn.Conv2d, relu: bool) -> torch.Tensor:
+    """x (N, C, H, W) -> (N, out, 2H, 2W), channels_last, for a 3x3 convolution with padding 1, in autocast's type if on."""
+    assert conv.bias is not None
     device = x.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
     terms = torch.tensor(TERMS, dtype=conv.weight.dtype, device=x.device)
     with torch.autocast(device, enabled=False):
         kernels = torch.einsum("ocyx,py,qx->pqoc", conv.weight, terms, terms).to(dtype)
-    return UpsampledConv.apply(x.to(dtype), kernels, conv.bias.to(dtype), relu)
+    return FastUpsampleConv.apply(x.to(dtype), kernels, conv.bias.to(dtype), relu)
 
 
-class UpsampledConv(torch.autograd.Function):
-    """Nine matrix products for each small pixel, where the plain form makes 36 and four phases of 2x2 make 16.
+class FastUpsampleConv(torch.autograd.Function):
+    """Nine matrix products for each input pixel; the plain form makes 36, four phases of 2x2 make 16.
 
     In one dimension, with s = w0 + w1 + w2, the two outputs over x_i are  w0 x_(i-1) + (w1 + w2) x_i = s x_i - w0 (x_i - x_(i-1))
-    and  (w0 + w1) x_i + w2 x_(i+1) = s x_i + w2 (x_(i+1) - x_i): three products in place of six. In two dimensions 3 x 3.
-    This is Winograd's idea [1509.09308] for a filter that meets each pixel twice. In bf16 it errs about twice as much.
+    and  (w0 + w1) x_i + w2 x_(i+1) = s x_i + w2 (x_(i+1) - x_i): three products instead of six. In two dimensions 3 x 3.
+    This is Winograd's idea [1509.09308] for a filter that meets each pixel twice. In bf16 the error is about twice as large.
 
     x (N, C, H, W), kernels (3, 3, out, C), bias (out,), all of one type. Differentiable once.
     """
@@ -45,13 +46,13 @@ class UpsampledConv(torch.autograd.Function):
         size = _chunk(x)
         for part, out in zip(_rows(x).split(size), _rows(y).split(size), strict=True):
             terms = _terms(part)
-            both = _product(terms[0][0], kernels[0, 0], bias)  # in all four outputs of a pixel
-            columns = [_product(terms[0][1 + b], kernels[0, 1 + b]).add_(both) for b in (0, 1)]  # in those of one column
+            shared = _product(terms[0][0], kernels[0, 0], bias)  # for all four outputs of a pixel
+            columns = [_product(terms[0][1 + b], kernels[0, 1 + b]).add_(shared) for b in (0, 1)]  # for those of one column
             for a in (0, 1):
                 row = _product(terms[1 + a][0], kernels[1 + a, 0])
                 for b in (0, 1):
-                    one = _product(terms[1 + a][1 + b], kernels[1 + a, 1 + b]).add_(row)
-                    torch.add(one, columns[b], out=out[:, a::2, b::2])
+                    output = _product(terms[1 + a][1 + b], kernels[1 + a, 1 + b]).add_(row)
+                    torch.add(output, columns[b], out=out[:, a::2, b::2])
             if relu:
                 out.relu_()
         ctx.relu = relu
@@ -62,16 +63,15 @@ class UpsampledConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor, None]:
         x, kernels, y = ctx.saved_tensors
-        wants_x = ctx.needs_input_grad[0]
-        grad_x = torch.empty_like(x, memory_format=torch.channels_last) if wants_x else None
+        grad_x = torch.empty_like(x, memory_format=torch.channels_last) if ctx.needs_input_grad[0] else None
         exact = torch.promote_types(x.dtype, torch.float32)
         grad_kernels = torch.zeros(kernels.shape, dtype=exact, device=x.device)
         grad_bias = torch.zeros(kernels.shape[2], dtype=exact, device=x.device)
         size = _chunk(x)
         for start in range(0, len(x), size):
             at = slice(start, start + size)
-            phases = [[_passed(gradient[at], None if y is None else y[at], a, b) for b in (0, 1)] for a in (0, 1)]
-            # What each of the nine products gave to: all four outputs, the two of a row or column, or one.
+            phases = [[_relu_gradient(gradient[at], None if y is None else y[at], a, b) for b in (0, 1)] for a in (0, 1)]
+            # The outputs that each of the nine products is for: all four, the two of a row or column, or one.
             rows = [[left + right, left, right] for left, right in phases]
             sums = [[top + bottom for top, bottom in zip(*rows, strict=True)], *rows]
             grad_bias += sums[0][0].sum((0, 1, 2), dtype=exact)
@@ -81,35 +81,35 @@ class UpsampledConv(torch.autograd.Function):
                 for q in range(3):
                     d_term, d_kernel, _ = torch.ops.aten.convolution_backward(
                         sums[p][q].permute(0, 3, 1, 2), terms[p][q].permute(0, 3, 1, 2), kernels[p, q, :, :, None, None],
-                        None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [wants_x, True, False])
+                        None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [grad_x is not None, True, False])
                     grad_kernels[p, q] += d_kernel[:, :, 0, 0]
-                    if wants_x:
+                    if grad_x is not None:
                         grads.append(_rows(d_term))
-                if wants_x:
-                    back.append(_gathered(grads, 2))
-            if wants_x:
-                _rows(grad_x)[at] = _gathered(back, 1)
+                if grad_x is not None:
+                    back.append(_differences_transposed(grads, 2))
+            if grad_x is not None:
+                _rows(grad_x)[at] = _differences_transposed(back, 1)
         return grad_x, grad_kernels.to(kernels.dtype), grad_bias.to(kernels.dtype), None
 
 
 def _chunk(x: torch.Tensor) -> int:
-    """How many images are worked on at a time: as many in the last turn as in the others."""
+    """Images a chunk, so that all chunks have about the same size."""
     return math.ceil(len(x) / math.ceil(x.numel() / CHUNK))
 
 
 def _rows(x: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) seen as (N, H, W, C), which is how channels_last lies in memory."""
+    """(N, C, H, W) as a view (N, H, W, C), the order of channels_last in memory."""
     return x.permute(0, 2, 3, 1)
 
 
-def _passed(gradient: torch.Tensor, y: torch.Tensor | None, a: int, b: int) -> torch.Tensor:
-    """The gradient of every second row and column, (N, H, W, out), where ReLU's result y let it through."""
+def _relu_gradient(gradient: torch.Tensor, y: torch.Tensor | None, a: int, b: int) -> torch.Tensor:
+    """The gradient of every second row and column, (N, H, W, out), where ReLU's result y is positive."""
     part = _rows(gradient)[:, a::2, b::2]
     return part.contiguous() if y is None else torch.ops.aten.threshold_backward(part, _rows(y)[:, a::2, b::2], 0)
 
 
 def _product(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """x (N, H, W, C) times kernel (out, C). As a 1x1 convolution: in float32 far faster on some processors."""
+    """x (N, H, W, C) times kernel (out, C). As a 1x1 convolution, which is far faster in float32 on some processors."""
     return _rows(F.conv2d(x.permute(0, 3, 1, 2), kernel[:, :, None, None], bias))
 
 
@@ -119,7 +119,7 @@ def _terms(x: torch.Tensor) -> list[list[torch.Tensor]]:
 
 
 def _differences(x: torch.Tensor, dim: int) -> list[torch.Tensor]:
-    """[x_i, x_i - x_(i-1), x_(i+1) - x_i], zeros beyond the edge."""
+    """[x_i, x_i - x_(i-1), x_(i+1) - x_i], with zeros beyond the edge."""
     last = x.shape[dim] - 1
     before, after = torch.empty_like(x), torch.empty_like(x)
     torch.sub(x.narrow(dim, 1, last), x.narrow(dim, 0, last), out=before.narrow(dim, 1, last))
@@ -129,8 +129,8 @@ def _differences(x: torch.Tensor, dim: int) -> list[torch.Tensor]:
     return [x, before, after]
 
 
-def _gathered(parts: list[torch.Tensor], dim: int) -> torch.Tensor:
-    """The transpose of `_differences`: gradients of the three, summed to one of x."""
+def _differences_transposed(parts: list[torch.Tensor], dim: int) -> torch.Tensor:
+    """The transpose of `_differences`: gradients of its three results -> the gradient of x."""
     same, before, after = parts
     last = same.shape[dim] - 1
     total = same + before

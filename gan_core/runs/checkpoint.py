@@ -1,7 +1,6 @@
-"""Named tensors and a little JSON in one safetensors file: written whole or not at all, read through a strict gate.
+"""Checkpoints: named tensors and JSON metadata in one safetensors file, written atomically and validated when read.
 
-It knows nothing of networks or optimizers: the trainer names its tensors, this file keeps them safe.
-There is no pickle and no torch.load here, so that no file, wherever it comes from, can run code.
+The names of the tensors are the trainer's. Nothing here uses pickle or torch.load, so that no file can run code.
 """
 
 from __future__ import annotations
@@ -13,62 +12,72 @@ import math
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from .checkpoint_index import BEST, CheckpointError, read_pointer, step_of, write_pointer
+from .checkpoint_index import BEST, CheckpointError, checkpoint_step, read_pointer, write_pointer
 from .files import atomic_write, remove_leftovers
+from .layout import checkpoint_name
 
-__all__ = ["CheckpointError", "Loaded", "newest_valid", "prune", "read", "read_pointer", "step_path", "write", "write_pointer"]
+__all__ = ["Checkpoint", "CheckpointError", "newest_valid", "prune", "read", "read_pointer", "step_path", "write",
+           "write_pointer"]
 
 SCHEMA = 1
 MAX_FILE = 2 * 1024**3  # bytes
-MAX_HEADER = 1_000_000  # bytes; the names and metadata of the largest networks here need 20,000
+MAX_HEADER = 1_000_000  # bytes; the largest networks here need 20,000
 MAX_TENSORS = 10_000
 MAX_DIMENSIONS = 8
-KEY = "gan"  # the one metadata key, which holds a JSON object
+KEY = "gan"  # the only metadata key; it holds a JSON object
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
           "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
 
 Tensors = dict[str, torch.Tensor]
-Expected = dict[str, tuple[tuple[int, ...], torch.dtype]]
+TensorSpecs = dict[str, tuple[tuple[int, ...], torch.dtype]]  # name -> (shape, dtype)
+
+
+class Entry(NamedTuple):
+    """One tensor in the header of a file; `begin` and `end` are offsets in bytes behind the header."""
+
+    dtype: str
+    shape: list[int]
+    begin: int
+    end: int
 
 
 def write(path: Path | str, tensors: Tensors, metadata: dict[str, Any], durable: bool = True) -> str:
-    """Write one file, atomically; returns its sha256 in hex.
+    """Write one file atomically; returns its sha256 in hex.
 
-    Tensors of any device and memory format are stored contiguous on the CPU. `metadata` is any JSON object below
-    1 MB; `schema` is added. Raises CheckpointError for what `read` would refuse (a NaN above all), OSError for the disk.
+    Tensors of any device and memory format are stored contiguous. `metadata` is any JSON object below 1 MB; `schema` is added.
+    Raises CheckpointError for what `read` would refuse, such as a NaN, and OSError.
     """
     text = json.dumps({"schema": SCHEMA, **metadata}, allow_nan=False)
-    stored = {}
+    copies = {}
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES.values():
             raise CheckpointError(f"the tensor {name} has the type {tensor.dtype}, which is not stored here.")
         # One contiguous copy each: safetensors refuses tensors that share memory or are channels_last.
-        stored[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        _check_finite(name, stored[name], "not saved")
-    data = save(stored, {KEY: text})
+        copies[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        _check_finite(name, copies[name], "not saved")
+    data = save(copies, {KEY: text})
     if int.from_bytes(data[:8], "little") > MAX_HEADER:
         raise CheckpointError(f"the names and metadata take more than {MAX_HEADER:,} bytes; store less beside the tensors.")
     atomic_write(path, data, durable=durable)
     return hashlib.sha256(data).hexdigest()
 
 
-def read(path: Path | str, expected: Expected | None = None, limit: int = MAX_FILE) -> tuple[Tensors, dict[str, Any]]:
-    """The tensors (contiguous, on the CPU) and metadata of one file.
+def read(path: Path | str, expected: TensorSpecs | None = None, limit: int = MAX_FILE) -> tuple[Tensors, dict[str, Any]]:
+    """The tensors (contiguous, on the CPU) and the metadata of one file.
 
-    `expected` maps every name to its (shape, dtype): more, fewer or other tensors are refused before their bytes are
-    read. `limit` bounds the file, in bytes; memory stays below twice that. Raises CheckpointError for any file that is not
-    exactly right, all floats finite included, and OSError where it cannot be read at all.
+    With `expected`, any other set of tensors is refused before their bytes are read. `limit` bounds the file, in bytes; memory
+    stays below twice that. Raises CheckpointError for an invalid file or a float that is not finite, and OSError.
     """
     return _read(Path(path), expected, limit)
 
 
-def _read(path: Path, expected: Expected | None, limit: int, sha256: str = "") -> tuple[Tensors, dict[str, Any]]:
+def _read(path: Path, expected: TensorSpecs | None, limit: int, sha256: str = "") -> tuple[Tensors, dict[str, Any]]:
     if not stat.S_ISREG(path.stat().st_mode):
         raise CheckpointError(f"{path.name} is not a plain file.")
     with open(path, "rb") as file:
@@ -99,62 +108,62 @@ def _read(path: Path, expected: Expected | None, limit: int, sha256: str = "") -
     return tensors, metadata
 
 
-def _parse(header: bytes, file: str) -> tuple[dict[str, tuple[str, list[int], int, int]], dict[str, Any]]:
-    """Name -> (dtype, shape, begin, end), and our metadata."""
+def _parse(header: bytes, file: str) -> tuple[dict[str, Entry], dict[str, Any]]:
+    """The validated entries by name, and the metadata."""
     try:
         table = json.loads(header, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
         if not isinstance(table, dict):
             raise ValueError("it holds no object")
-        notes = table.pop("__metadata__", {})
-        if not isinstance(notes, dict) or not isinstance(notes.get(KEY), str):
+        texts = table.pop("__metadata__", {})
+        if not isinstance(texts, dict) or not isinstance(texts.get(KEY), str):
             raise ValueError(f"its metadata has no {KEY!r}")
-        metadata = json.loads(notes[KEY], object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        metadata = json.loads(texts[KEY], object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
         if not isinstance(metadata, dict):
             raise ValueError("its metadata is no object")
         if len(table) > MAX_TENSORS:
             raise ValueError(f"it names {len(table):,} tensors, at most {MAX_TENSORS:,} are allowed")
-        entries = {name: _entry(name, about) for name, about in table.items()}
+        entries = {name: _entry(name, fields) for name, fields in table.items()}
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"the header of {file} is not in order: {_short(error)}.") from error
+        raise CheckpointError(f"the header of {file} is invalid: {_short(error)}.") from error
     if metadata.get("schema") != SCHEMA:
-        found = _short(metadata.get("schema"))
-        raise CheckpointError(f"{file} was written with schema {found}; this version reads schema {SCHEMA}.")
+        schema = _short(metadata.get("schema"))
+        raise CheckpointError(f"{file} was written with schema {schema}; this version reads schema {SCHEMA}.")
     return entries, metadata
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    table = dict(pairs)
+    if len(table) < len(pairs):
         raise ValueError("a name occurs twice")
-    return found
+    return table
 
 
-def _no_constant(word: str) -> None:
+def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
-def _entry(name: str, about: Any) -> tuple[str, list[int], int, int]:
-    """One tensor's line of the header, every part checked."""
-    if not isinstance(about, dict) or set(about) != {"dtype", "shape", "data_offsets"}:
+def _entry(name: str, fields: Any) -> Entry:
+    """The validated entry of one tensor. Raises ValueError."""
+    if not isinstance(fields, dict) or set(fields) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"the entry of {_short(name)} does not name dtype, shape and data_offsets")
-    dtype, shape, offsets = about["dtype"], about["shape"], about["data_offsets"]
+    dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise ValueError(f"{_short(name)} has the unknown type {_short(dtype)}")
     if not _are_counts(shape) or len(shape) > MAX_DIMENSIONS:
-        raise ValueError(f"{_short(name)} has no sound shape")
+        raise ValueError(f"{_short(name)} has an invalid shape")
     if not _are_counts(offsets) or len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype].itemsize:
         raise ValueError(f"the bytes of {_short(name)} do not fit its shape")
-    return dtype, shape, offsets[0], offsets[1]
+    return Entry(dtype, shape, offsets[0], offsets[1])
 
 
 def _are_counts(value: Any) -> bool:
     return isinstance(value, list) and all(type(n) is int and 0 <= n <= 2**62 for n in value)
 
 
-def _check_layout(entries: dict[str, tuple[str, list[int], int, int]], body: int, file: str) -> None:
-    """The tensors lie side by side and fill the file: no gap, no overlap, nothing behind the end."""
+def _check_layout(entries: dict[str, Entry], body: int, file: str) -> None:
+    """Check that the tensors fill the file without a gap, an overlap or bytes behind the end."""
     position = 0
-    for begin, end in sorted((begin, end) for _, _, begin, end in entries.values()):
+    for begin, end in sorted((entry.begin, entry.end) for entry in entries.values()):
         if begin != position:
             raise CheckpointError(f"the tensors of {file} do not lie side by side.")
         position = end
@@ -162,66 +171,66 @@ def _check_layout(entries: dict[str, tuple[str, list[int], int, int]], body: int
         raise CheckpointError(f"{file} holds {body:,} bytes of tensors where its header promises {position:,}.")
 
 
-def _check_expected(entries: dict[str, tuple[str, list[int], int, int]], expected: Expected, file: str) -> None:
+def _check_expected(entries: dict[str, Entry], expected: TensorSpecs, file: str) -> None:
     for name, (shape, dtype) in expected.items():
         if name not in entries:
             raise CheckpointError(f"{file} lacks the tensor {name}; it was made for other networks.")
-        found, found_shape = DTYPES[entries[name][0]], tuple(entries[name][1])
-        if found_shape != tuple(shape) or found != dtype:
-            raise CheckpointError(f"{file} holds {name} as {found_shape} {found}; here it is {tuple(shape)} {dtype}.")
+        stored_dtype, stored_shape = DTYPES[entries[name].dtype], tuple(entries[name].shape)
+        if stored_shape != tuple(shape) or stored_dtype != dtype:
+            raise CheckpointError(f"{file} holds {name} as {stored_shape} {stored_dtype}; here it is {tuple(shape)} {dtype}.")
     extra = sorted(set(entries) - set(expected))
     if extra:
         raise CheckpointError(f"{file} holds the unknown tensor {_short(extra[0])}; it was made for other networks.")
 
 
 def _check_finite(name: str, tensor: torch.Tensor, consequence: str) -> None:
-    # aminmax needs no memory of its own and carries a NaN through, unlike isfinite().all().
+    # aminmax allocates no mask, unlike isfinite().all(), and propagates a NaN.
     if tensor.is_floating_point() and tensor.numel() and not all(math.isfinite(v) for v in tensor.aminmax()):
         raise CheckpointError(f"the tensor {_short(name)} holds a NaN or an infinite number; {consequence}.")
 
 
 def _short(value: Any) -> str:
-    """A stranger's text, made fit for a sentence."""
+    """Text from a file, short enough for a sentence."""
     text = str(value) if isinstance(value, Exception) else repr(value)
     return text if len(text) <= 80 else text[:80] + "..."
 
 
-# A folder of checkpoints: step-<n>.safetensors and latest.json, which points to the one that counts.
+# A folder of checkpoints: step-<n>.safetensors, and latest.json, which names the one to resume from.
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A checkpoint that passed every check, and what had to be passed over to reach it."""
+class Checkpoint:
+    """A valid checkpoint. `skip_reasons`: why newer ones could not be used, a sentence each."""
 
     path: Path
     step: int
     tensors: Tensors
     metadata: dict[str, Any]
-    skipped: tuple[str, ...] = ()
+    skip_reasons: tuple[str, ...] = ()
 
 
 def step_path(folder: Path | str, step: int) -> Path:
-    """Where the checkpoint of this step lies."""
-    return Path(folder) / f"step-{step}.safetensors"
+    """The path of the checkpoint of this step."""
+    return Path(folder) / checkpoint_name(step)
 
 
 def _steps(folder: Path | str) -> list[int]:
     """The steps of all checkpoint files, newest first."""
-    found = (step_of(path.name) for path in Path(folder).glob("step-*.safetensors"))
-    return sorted((step for step in found if step is not None), reverse=True)
+    steps = (checkpoint_step(path.name) for path in Path(folder).glob("step-*.safetensors"))
+    return sorted((step for step in steps if step is not None), reverse=True)
 
 
-def newest_valid(folder: Path | str, expected: Expected | None = None, limit: int = MAX_FILE) -> Loaded | None:
-    """The checkpoint that latest.json names, or else the newest sound one; None where there never was one.
+def newest_valid(folder: Path | str, expected: TensorSpecs | None = None, limit: int = MAX_FILE) -> Checkpoint | None:
+    """The checkpoint that latest.json names, or else the newest valid one; None where there never was one.
 
-    Raises CheckpointError, with the first reason, when there are checkpoints and none is sound.
+    Raises CheckpointError, with the first reason, where there are checkpoints and none is valid.
     """
-    skipped: list[str] = []
+    skip_reasons: list[str] = []
     pointer = None
     try:
         pointer = read_pointer(folder)
     except (CheckpointError, OSError) as error:
-        skipped.append(str(error))
+        skip_reasons.append(str(error))
     steps = _steps(folder)
     if pointer is not None:
         steps = [pointer["step"], *(step for step in steps if step != pointer["step"])]
@@ -231,28 +240,28 @@ def newest_valid(folder: Path | str, expected: Expected | None = None, limit: in
         try:
             tensors, metadata = _read(path, expected, limit, sha256)
         except (CheckpointError, OSError) as error:
-            skipped.append(str(error))
+            skip_reasons.append(str(error))
             continue
-        return Loaded(path, step, tensors, metadata, tuple(skipped))
-    if skipped:
-        raise CheckpointError(f"no checkpoint in {Path(folder)} can be used: {skipped[0]}")
+        return Checkpoint(path, step, tensors, metadata, tuple(skip_reasons))
+    if skip_reasons:
+        raise CheckpointError(f"no checkpoint in {Path(folder)} can be used: {skip_reasons[0]}")
     return None
 
 
 def prune(folder: Path | str, keep: int) -> list[Path]:
-    """Delete all but the newest `keep` checkpoints and those that latest.json and best.json name; returns what was deleted."""
-    kept = set(_steps(folder)[:max(keep, 1)])
+    """Delete all but the newest `keep` checkpoints and those that latest.json and best.json name; returns the deleted paths."""
+    retained = set(_steps(folder)[:max(keep, 1)])
     try:
         pointer = read_pointer(folder)
     except CheckpointError:
-        return []  # without a sound pointer nobody knows which file counts: delete none
+        return []  # without a valid pointer it is unknown which file is needed: delete none
     best = None
-    with contextlib.suppress(CheckpointError):  # a damaged one names nothing, and the next best replaces it
+    with contextlib.suppress(CheckpointError):  # a damaged one names nothing, and the next best one replaces it
         best = read_pointer(folder, BEST)
-    kept |= {named["step"] for named in (pointer, best) if named is not None}
+    retained |= {target["step"] for target in (pointer, best) if target is not None}
     deleted = []
     for step in _steps(folder):
-        if step not in kept:
+        if step not in retained:
             with contextlib.suppress(OSError):
                 step_path(folder, step).unlink()
                 deleted.append(step_path(folder, step))

@@ -1,31 +1,33 @@
-"""Replace a file as one act: a reader sees the old one or the new one, never half.
+"""Atomic file writes, folder names and JSON objects: a reader sees the old file or the new one, never a part.
 
-It knows bytes and folders, nothing of what is in them, and imports no torch.
+What the files hold is left to the callers. This module imports no torch.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import time
 import unicodedata
 import uuid
 from pathlib import Path
+from typing import Any
 
-REPLACE_TRIES = 50  # Windows refuses to replace a file that somebody reads at this moment: try for about a second
+REPLACE_TRIES = 50  # Windows refuses to replace a file that another process reads: try for about a second
 REPLACE_PAUSE = 0.02
 
 
 def atomic_write(path: Path | str, data: bytes | bytearray | memoryview, durable: bool = True) -> None:
-    """Put `data` at `path`, whole or not at all.
+    """Write `data` to `path` atomically.
 
-    The bytes go to a temporary name in the same folder (which must exist) and are moved over `path`. With `durable`
-    they and the folder's entry are on the disk before this returns, so a power cut leaves the old file or the new
-    one; without it only a crash of this process is covered. Raises OSError and leaves the old file as it was.
+    The bytes go to a temporary file in the same folder, which must exist, and the file is then moved over `path`. With
+    `durable` the bytes and the folder's entry are on the disk before this returns, so a power cut leaves the old file or the
+    new one; without it only a crash of this process is covered. Raises OSError and leaves the old file as it was.
     """
     path = Path(path)
-    # A short name of our own: path.name plus a suffix could exceed the file system's 255 bytes.
+    # A short random name: path.name plus a suffix could exceed the file system's 255 bytes.
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
     try:
         with open(temporary, "wb") as file:
@@ -43,7 +45,7 @@ def atomic_write(path: Path | str, data: bytes | bytearray | memoryview, durable
 
 
 def replace(source: Path, target: Path) -> None:
-    """`os.replace`, tried again for about a second where a reader holds the target (Windows)."""
+    """`os.replace`, repeated for about a second while a reader holds the target (Windows)."""
     for attempt in range(REPLACE_TRIES):
         try:
             os.replace(source, target)
@@ -54,8 +56,28 @@ def replace(source: Path, target: Path) -> None:
             time.sleep(REPLACE_PAUSE)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file that others replace. Raises OSError, or ValueError where there is no object in it.
+
+    Windows may refuse to read for a moment, so this tries for half a second.
+    """
+    for attempt in range(10):
+        try:
+            value = json.loads(path.read_bytes())
+            break
+        except PermissionError:
+            if attempt == 9:
+                raise
+            time.sleep(0.05)
+        except RecursionError as error:
+            raise ValueError("it is nested too deep") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} holds {type(value).__name__}, not an object")
+    return value
+
+
 def sync_folder(folder: Path) -> None:
-    """Make the folder's entries durable; Windows has no such call, and some network disks refuse it."""
+    """Make the folder's entries durable. Windows has no such call, and some network disks refuse it."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -67,7 +89,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path, older_than: float = 60.0) -> int:
-    """Delete temporary files that a killed writer left, once they are `older_than` seconds old; returns how many."""
+    """Delete the temporary files of killed writers, once they are `older_than` seconds old; returns their number."""
     removed = 0
     for path in Path(folder).glob(".*.tmp"):
         with contextlib.suppress(OSError):
@@ -77,19 +99,20 @@ def remove_leftovers(folder: Path, older_than: float = 60.0) -> int:
     return removed
 
 
-def runs_folder(asked: Path | None = None) -> Path:
-    """Where runs live: the folder asked for, else ./checkpoints, else the user's data folder, whichever can be written to.
+def runs_folder(choice: Path | None = None) -> Path:
+    """The folder of runs: `choice`, or else the first writable one of ./checkpoints and the user's data folder.
 
-    Raises PermissionError with one sentence where none can.
+    The folder is made where it does not exist. Raises PermissionError with one sentence where it cannot be written to.
     """
     import platformdirs
 
-    for folder in [asked] if asked else [Path("checkpoints"), Path(platformdirs.user_data_dir("gan-playground")) / "checkpoints"]:
+    defaults = [Path("checkpoints"), Path(platformdirs.user_data_dir("gan-playground")) / "checkpoints"]
+    for folder in [choice] if choice else defaults:
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
                 return folder
-    raise PermissionError(f"Runs cannot be kept in {asked or './checkpoints'}, which cannot be written to; "
+    raise PermissionError(f"Runs cannot be kept in {choice or './checkpoints'}, which cannot be written to; "
                           "choose another with --checkpoints.")
 
 
@@ -97,14 +120,14 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lp
 
 
 def folder_name(name: str) -> str:
-    """Any text as a safe folder name of at most 60 characters: letters, digits, dashes. May be empty."""
+    """A safe folder name made of any text: at most 60 letters, digits and dashes. May be empty."""
     plain = unicodedata.normalize("NFKD", str(name)).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()[:60].strip("-")
     return f"run-{plain}" if plain in _RESERVED else plain
 
 
 def new_folder(folder: Path, stem: str, fixed: Path) -> Path:
-    """A folder that was not there before: `fixed`, or with a `stem` the stem and four digits that nobody has taken."""
+    """Make a new folder: `fixed`, or, with a `stem`, the stem and four random hex digits. Raises FileExistsError."""
     folder.mkdir(parents=True, exist_ok=True)
     for attempt in range(100):
         path = folder / f"{stem}-{uuid.uuid4().hex[:4]}" if stem else fixed

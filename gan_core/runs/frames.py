@@ -1,6 +1,6 @@
-"""The frames that a run leaves behind, and the one rule that says which of them are kept.
+"""Frames, and the rule by which a run keeps some of them. It touches no disk.
 
-The worker deletes by this rule; the page, which is sent its two numbers, offers by it. This file touches no disk.
+The worker applies the rule to the files; the page gets its two numbers and applies the same rule to its history.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FRAME_RATIO, NEWEST_FRAMES = 1.08, 2
+FRAME_RATIO = 1.08  # the smallest ratio of the steps of two consecutive kept frames
+NEWEST_FRAMES = 2  # the newest frames, which are always kept
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One sample grid (PNG), or one frame of points (JSON), on disk."""
+    """One sample grid (PNG) or one frame of points (JSON) on the disk."""
 
     seq: int
     step: int
@@ -21,7 +22,7 @@ class Frame:
 
 
 def kept_frames(frames: list[Frame]) -> list[Frame]:
-    """Of frames, oldest first, those that are kept: one whose step is FRAME_RATIO times the last kept one's, and the newest."""
+    """The frames to keep, of all frames in order: steps that grow by FRAME_RATIO or more, and the newest ones."""
     newest = frames[-NEWEST_FRAMES:]
     kept: list[Frame] = []
     for frame in frames:

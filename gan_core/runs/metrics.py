@@ -1,63 +1,100 @@
-"""A run's curves as its workers wrote them, life after life, read without reading a line twice.
+"""The metrics of a run: the records that the worker appends, and a reader that joins the lives.
 
-It knows the lines' form and how lives join, not what a run folder is otherwise.
+docs/run-folder.md defines the records; layout.py defines the file names.
 """
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`, which would hide Required from the TypedDict at run time.
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Required, TypedDict, cast
 
-LOSSES = ("d_loss", "g_loss")
-SERIES = (*LOSSES, "d_real", "d_fake")  # the last two: the mean probability of "real" that D gives to real and to fake pictures
+from . import layout
+
+
+class SegmentStart(TypedDict):
+    """The first line of a life's file: the life goes on from `start_step`."""
+
+    life: int
+    start_step: int
+
+
+class Mark(TypedDict):
+    """A change of course: kind "tune", "threads" or "restore"; `changes` maps a name to [old value, new value]."""
+
+    kind: str
+    changes: dict[str, list[Any]]
+
+
+class Record(TypedDict, total=False):
+    """One line: losses (averaged over `n` steps), a measurement (`quality`, perhaps `histogram`) or a `mark`.
+
+    `t` is in seconds of training; `d_real` and `d_fake` are probabilities.
+    """
+
+    step: Required[int]
+    images: int
+    t: float
+    n: int
+    d_loss: float
+    g_loss: float
+    d_real: float
+    d_fake: float
+    quality: dict[str, float]
+    histogram: list[float]
+    mark: Mark
+
+SeriesName = Literal["d_loss", "g_loss", "d_real", "d_fake"]
+LOSSES: tuple[SeriesName, ...] = ("d_loss", "g_loss")
+# The last two: the mean probability of "real" that D gives to real and to fake pictures.
+SERIES: tuple[SeriesName, ...] = (*LOSSES, "d_real", "d_fake")
 
 
 class MetricsReader:
-    """Follows a run's metrics across worker lives without reading a line twice."""
+    """Follows the metrics of a run across worker lives and reads each line once."""
 
     def __init__(self, path: Path) -> None:
         """path: the run's folder."""
-        self._folder = path / "metrics"
+        self._folder = path / layout.METRICS
         self._segment: Path | None = None
         self._offset = 0
-        self._records: list[dict[str, Any]] = []
-        self.starts: dict[int, int] = {}  # of each life seen so far: the step it went on from
+        self._records: list[Record] = []
+        self.start_steps: dict[int, int] = {}  # life -> the step from which it went on
 
-    def new(self) -> tuple[list[dict[str, Any]], bool]:
-        """(records since the last call, rewound). Rewound means: forget what you had, these are all of them."""
-        fresh: list[dict[str, Any]] = []
+    def read_new(self) -> tuple[list[Record], bool]:
+        """(records since the last call, False), or (all records, True) where a new life dropped some of the earlier ones."""
+        fresh: list[Record] = []
         rewound = False
         for segment in sorted(self._folder.glob("*.jsonl")):
             if self._segment is not None and segment.name < self._segment.name:
                 continue
             if segment != self._segment:
                 self._segment, self._offset = segment, 0
-            for record in self._lines():
-                if "start_step" in record:
-                    self.starts[int(segment.stem)] = record["start_step"]
-                    kept = [r for r in self._records if r["step"] <= record["start_step"]]
-                    rewound = rewound or len(kept) < len(self._records)
-                    self._records = kept
-                elif "step" in record:
+            for line in self._read_lines(segment):
+                if "start_step" in line:
+                    start = cast(SegmentStart, line)["start_step"]
+                    self.start_steps[int(segment.stem)] = start
+                    remaining = [record for record in self._records if record["step"] <= start]
+                    rewound = rewound or len(remaining) < len(self._records)
+                    self._records = remaining
+                elif "step" in line:
+                    record = cast(Record, line)
                     self._records.append(record)
                     fresh.append(record)
         return (list(self._records), True) if rewound else (fresh, False)
 
-    def _lines(self) -> list[dict[str, Any]]:
-        """Whole new lines of the current segment; a line still being written waits for the next call."""
-        assert self._segment is not None
-        with contextlib.suppress(OSError), open(self._segment, "rb") as file:
+    def _read_lines(self, segment: Path) -> list[dict[str, Any]]:
+        """The new whole lines; a line that is still being written waits for the next call."""
+        with contextlib.suppress(OSError), open(segment, "rb") as file:
             file.seek(self._offset)
             data = file.read()
             end = data.rfind(b"\n") + 1
             self._offset += end
-            records = []
-            for line in data[:end].splitlines():
-                with contextlib.suppress(ValueError):  # a line torn by a full disk is skipped, not fatal
-                    value = json.loads(line)
+            lines = []
+            for text in data[:end].splitlines():
+                with contextlib.suppress(ValueError):  # skip a line that a full disk cut off
+                    value = json.loads(text)
                     if isinstance(value, dict):
-                        records.append(value)
-            return records
+                        lines.append(value)
+            return lines
         return []

@@ -1,7 +1,7 @@
-"""A run is a folder: create it, open it, list it, read it, send it commands.
+"""A run: its folder, and every way to create, list, read and steer it.
 
-The only file that knows the names inside a run folder. It imports no torch, starts no process and draws nothing:
-the worker writes through it, the page and everybody else read through it.
+The worker writes the folder through `Run`, everyone else reads it through `Run`. The file names are in `layout`. This module
+imports no torch and starts no process.
 """
 
 from __future__ import annotations
@@ -11,64 +11,57 @@ import json
 import platform
 import shutil
 import time
-import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, Self, TypedDict, cast
 
 from ..compute.processes import process_exists
 from ..config import TrainConfig
-from ..messages import Misfit, part
-from .checkpoint_index import CheckpointError, use_best
-from .files import atomic_write, folder_name, new_folder
+from ..messages import Message
+from . import commands, layout
+from .checkpoint_index import CheckpointError, restore_best
+from .commands import CommandError
+from .data_summary import DataSummary, data_changes
+from .files import atomic_write, folder_name, new_folder, read_json
 from .frames import Frame
-from .metrics import MetricsReader
+from .metrics import MetricsReader, Record
 from .status import ACTIVE, SCHEMA, Status, controls
 
-__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "Status", "controls", "folder_name", "list_runs"]
-
-COMMANDS = ("pause", "resume", "step", "save", "stop", "tune", "restore")
+__all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "RunInfo", "Status", "controls", "folder_name",
+           "list_runs", "read_json"]
 
 
 class RunError(ValueError):
     """A folder that is not a run, or cannot be one; one sentence."""
 
 
-class CommandError(RuntimeError):
-    """The worker refused a command or did not answer; one sentence."""
+class Parent(TypedDict):
+    """The run and the step from which a run branched off."""
+
+    run: str
+    step: int
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """An object from a file that others replace; Windows may refuse for a moment, so try for half a second."""
-    for attempt in range(10):
-        try:
-            value = json.loads(path.read_bytes())
-            break
-        except PermissionError:
-            if attempt == 9:
-                raise
-            time.sleep(0.05)
-        except RecursionError as error:
-            raise ValueError("it is nested too deep") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name} holds {type(value).__name__}, not an object")
-    return value
+class RunInfo(TypedDict):
+    """config.json. `kind`: "run", "starter" or "remote"; `created`: unix seconds; `config`: a TrainConfig as a dict.
 
+    `origin`: the address of a remote run, without its password.
+    """
 
-def _if_there(path: Path) -> dict[str, Any] | None:
-    """The same, or None where there is no such object (yet)."""
-    with contextlib.suppress(OSError, ValueError):
-        return read_json(path)
-    return None
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") or "–"
+    schema: int
+    id: str
+    name: str
+    kind: str
+    created: float
+    preset: str
+    config: dict[str, Any]
+    parent: Parent | None
+    origin: NotRequired[str]
 
 
 class Run:
     """One run folder. Make it with `Run.create` or `Run.open`."""
 
-    def __init__(self, path: Path, info: dict[str, Any]) -> None:
+    def __init__(self, path: Path, info: RunInfo) -> None:
         self.path, self.info = path, info
         self.id: str = path.name
         self.kind: str = info.get("kind", "run")
@@ -79,65 +72,71 @@ class Run:
 
     @classmethod
     def create(cls, config: TrainConfig, folder: Path | str, *, preset: str = "", name: str = "",
-               parent: dict[str, Any] | None = None, kind: str = "run") -> Run:
-        """A new run folder inside `folder`, with its config and a first status (state "stopped", life 0)."""
+               parent: Parent | None = None, kind: str = "run") -> Self:
+        """A new run folder inside `folder`, with its config and a first status (state "stopped", life 0).
+
+        Raises RunError where the folder cannot be made; nothing is left behind then.
+        """
         stem = folder_name(name) or folder_name(preset) or "run"
-        path, made = Path(folder) / stem, False
+        path, exists = Path(folder) / stem, False
         try:
             path = new_folder(Path(folder), "" if kind == "starter" else f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}", path)
-            made = True
-            for part in ("control", "metrics", "frames", "live", "checkpoint"):
-                (path / part).mkdir(parents=True)
-            info = {"schema": SCHEMA, "id": path.name, "name": name or path.name, "kind": kind, "created": time.time(),
-                    "preset": preset, "config": config.to_dict(), "parent": parent}
-            atomic_write(path / "config.json", json.dumps(info, indent=1).encode())
+            exists = True
+            for subfolder in layout.SUBFOLDERS:
+                (path / subfolder).mkdir(parents=True)
+            info: RunInfo = {"schema": SCHEMA, "id": path.name, "name": name or path.name, "kind": kind, "created": time.time(),
+                             "preset": preset, "config": config.to_dict(), "parent": parent}
+            atomic_write(path / layout.CONFIG, json.dumps(info, indent=1).encode())
             run = cls(path, info)
             run.write_status(Status())
         except OSError as error:
-            if made:  # a full disk: half a run is none
+            if exists:  # the disk is full: leave no half of a run
                 shutil.rmtree(path, ignore_errors=True)
             raise RunError(f"cannot make the run folder {path}: {error.strerror or error}; choose another with --checkpoints.") \
                 from error
         return run
 
     @classmethod
-    def open(cls, path: Path | str) -> Run:
+    def open(cls, path: Path | str) -> Self:
         """An existing run folder. Raises RunError where there is none."""
         path = Path(path)
         try:
-            info = read_json(path / "config.json")
+            info = read_json(path / layout.CONFIG)
         except (OSError, ValueError) as error:
             raise RunError(f"{path} is not a run folder: its config.json cannot be read ({error}).") from error
         if info.get("schema") != SCHEMA:
             raise RunError(f"{path} was written with schema {info.get('schema')!r}; this version reads schema {SCHEMA}.")
-        return cls(path, info)
+        return cls(path, cast(RunInfo, info))
 
     @property
     def config(self) -> TrainConfig:
-        """What is trained here; raises ConfigError for a config that this version cannot run."""
+        """The settings of this run. Raises ConfigError for settings that this version cannot train."""
         return TrainConfig.from_dict(self.info["config"])
 
     # Status.
 
     def write_status(self, status: Status, durable: bool = True) -> None:
-        """Replace status.json; only the worker, or whoever holds the run before one has it, may call this."""
-        atomic_write(self.path / "status.json", json.dumps(status.to_dict()).encode(), durable=durable)
+        """Replace status.json. Only the worker may call this, or the supervisor before the worker has the run."""
+        atomic_write(self.path / layout.STATUS, json.dumps(status.to_dict()).encode(), durable=durable)
 
     def stored_status(self) -> Status:
-        """status.json as it stands, believed as it is."""
+        """status.json as it is on the disk. Raises RunError where it cannot be read."""
         try:
-            return Status.from_dict(read_json(self.path / "status.json"))
+            return Status.from_dict(read_json(self.path / layout.STATUS))
         except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{self.path}: its status.json cannot be read ({error}).") from error
 
     def status(self) -> Status:
-        """The truth: a run that says it is active but has no living worker has failed, or starts again where torchrun lives and
-        has a restart left. Of another host's run only its heartbeat tells: its status is believed."""
+        """The status, checked against the processes of this machine; it is not written back.
+
+        An active run without a living worker is "failed", or "starting" while a torchrun that may restart it lives. The status
+        of another host's run is returned as it is stored, because only its heartbeat shows whether its worker lives.
+        """
         status = self.stored_status()
         if self.kind == "remote" or status.host not in ("", platform.node()):
-            return status  # its worker is elsewhere
+            return status
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
-            status = self.stored_status()  # it may have ended properly between the two looks
+            status = self.stored_status()  # the worker may have written its end between the two checks
         if status.state in ACTIVE and not process_exists(status.pid, status.pid_started):
             if process_exists(status.launcher, status.launcher_started):
                 status.restarting = status.restarting or status.state
@@ -150,38 +149,36 @@ class Run:
         return status
 
     def is_alive(self) -> bool:
-        """Whether this run's worker process exists; one of another host is believed to."""
+        """Whether the worker process exists; for another host's run, whether its status is active."""
         status = self.stored_status()
         if status.host not in ("", platform.node()):
             return status.state in ACTIVE
         return process_exists(status.pid, status.pid_started) or self.status().state in ACTIVE
 
-    def touched(self) -> float:
-        """When the status last changed, in unix seconds."""
+    def last_modified(self) -> float:
+        """The time of the last change of the status, in unix seconds; 0 where there is none."""
         try:
-            return (self.path / "status.json").stat().st_mtime
+            return (self.path / layout.STATUS).stat().st_mtime
         except OSError:
             return 0.0
 
     # Commands.
 
     def send(self, command: str, **args: Any) -> str:
-        """Put a command in front of the worker; returns its id."""
-        if command not in COMMANDS:
-            raise CommandError(f"{command!r} is no command; the commands are: {', '.join(COMMANDS)}.")
+        """Send a command to the worker; returns the command's id. Raises CommandError for an unknown command or a copy."""
         if self.kind == "remote":
             raise CommandError(f"{self.name} is a copy of a run that lies elsewhere; it cannot be steered from here.")
-        identity = uuid.uuid4().hex
-        body = {"schema": SCHEMA, "id": identity, "command": command, "args": args}
-        atomic_write(self.path / "control" / f"{time.time_ns():020d}-{identity}.json", json.dumps(body).encode(), durable=False)
-        return identity
+        return commands.write_command(self.path / layout.CONTROL, command, args)
 
-    def wait(self, identity: str, timeout: float = 3.0) -> Status:
-        """The status after the worker has acknowledged this command. Raises CommandError (refused, gone, no answer)."""
+    def wait(self, command_id: str, timeout: float = 3.0) -> Status:
+        """The status after the worker has acknowledged this command.
+
+        Raises CommandError where the command is refused, the run has ended, or no answer comes within `timeout` seconds.
+        """
         deadline = time.monotonic() + timeout
         while True:
             status = self.status()
-            answer = next((a for a in status.acknowledged if a.get("id") == identity), None)
+            answer = next((a for a in status.acknowledged if a.get("id") == command_id), None)
             if answer is not None:
                 if not answer["ok"]:
                     raise CommandError(answer["message"])
@@ -192,122 +189,119 @@ class Run:
                 raise CommandError(f"The worker has not answered for {timeout:g} s; it may be busy or stuck.")
             time.sleep(0.02)
 
-    def pending(self) -> list[tuple[Path, dict[str, Any]]]:
-        """Commands that wait, oldest first (for the worker). A file that cannot be read comes with an empty dict."""
-        found = []
-        for path in sorted((self.path / "control").glob("*.json")):
-            try:
-                found.append((path, read_json(path)))
-            except (OSError, ValueError):
-                found.append((path, {}))
-        return found
+    def pending_commands(self) -> list[tuple[Path, dict[str, Any]]]:
+        """(file, content) of the waiting commands, oldest first; the worker checks the content. {} for an unreadable file."""
+        return commands.read_commands(self.path / layout.CONTROL)
 
-    def forget_commands(self) -> None:
-        """Delete what was asked of an earlier life."""
-        for path in (self.path / "control").glob("*.json"):
-            path.unlink(missing_ok=True)
+    def discard_commands(self) -> None:
+        """Delete the commands that were sent to an earlier life."""
+        commands.delete_commands(self.path / layout.CONTROL)
 
-    # What the worker leaves behind.
+    # Files.
+
+    def write_file(self, path: Path, data: bytes) -> None:
+        """Replace a file of this run atomically; the file need not survive a power cut."""
+        atomic_write(path, data, durable=False)
 
     def metrics_path(self, life: int) -> Path:
-        return self.path / "metrics" / f"{life:04d}.jsonl"
+        return self.path / layout.METRICS / layout.metrics_name(life)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """All records, every life joined, oldest first."""
-        return MetricsReader(self.path).new()[0]
+    def metrics(self) -> list[Record]:
+        """All records of all lives, oldest first."""
+        return MetricsReader(self.path).read_new()[0]
 
     def frames(self) -> list[Frame]:
-        """The kept sample grids, or frames of points, oldest first."""
+        """The stored sample grids or frames of points, oldest first."""
         frames = []
-        for path in (self.path / "frames").glob("*-*.*"):
-            seq, _, step = path.stem.partition("-")
-            if seq.isdigit() and step.isdigit() and path.suffix in (".png", ".json"):
-                frames.append(Frame(int(seq), int(step), path))
+        for path in (self.path / layout.FRAMES).glob("*-*.*"):
+            numbers = layout.frame_numbers(path.name)
+            if numbers is not None:
+                frames.append(Frame(*numbers, path))
         return sorted(frames, key=lambda frame: frame.seq)
 
     def frame_path(self, seq: int, step: int, suffix: str = ".png") -> Path:
-        return self.path / "frames" / f"{seq:08d}-{step}{suffix}"
+        return self.path / layout.FRAMES / layout.frame_name(seq, step, suffix)
 
     def newest_frame(self) -> Frame | None:
         frames = self.frames()
         return frames[-1] if frames else None
 
     def live_file(self, number: int) -> Path:
-        return self.path / "live" / f"{number}.safetensors"
+        return self.path / layout.LIVE / layout.live_name(number)
 
     def live_path(self) -> Path | None:
-        """The newest EMA generator and discriminator, or None."""
+        """The newest live file (averaged generator and discriminator), or None."""
         number = self.stored_status().live
         path = self.live_file(number)
         return path if number and path.exists() else None
 
-    def put(self, path: Path, data: bytes) -> None:
-        """Replace a picture of this run as one act; it need not survive a power cut."""
-        atomic_write(path, data, durable=False)
-
     @property
     def real_path(self) -> Path:
-        return found if (found := self.path / "real.json").exists() else self.path / "real.png"
+        """Samples of the data: real.json for points, else real.png; the file may not exist yet."""
+        points = self.path / layout.REAL_POINTS
+        return points if points.exists() else self.path / layout.REAL_PICTURES
 
     @property
     def checkpoint_folder(self) -> Path:
-        return self.path / "checkpoint"
+        return self.path / layout.CHECKPOINT
 
     @property
     def data_path(self) -> Path:
-        return self.path / "data.json"
+        return self.path / layout.DATA
 
-    def about_data(self) -> dict[str, Any] | None:
-        """What the run learns from: {"count", "shape", "names", "skipped", "found", "labelled", "bytes", "crc32"}; else None."""
-        return _if_there(self.data_path)
+    def data_summary(self) -> DataSummary | None:
+        """data.json, or None where it does not exist yet. An older version's file has fewer keys."""
+        return cast(DataSummary | None, _read_if_possible(self.data_path))
 
-    def renew_data(self, now: dict[str, Any], by_class: bool) -> list[dict[str, Any]]:
-        """What is to be said where `now`, as `about_data`, is not what an earlier life learned from; else nothing.
+    def check_data(self, summary: DataSummary, conditional: bool) -> list[Message]:
+        """Notices where the data of today are not those that an earlier life learned from; files made of the old data go.
 
-        What was made of the old data goes. by_class: whether the networks are told the class. Raises Misfit where they cannot
-        go on with such data.
+        conditional: whether the networks see the class. Raises Misfit where the networks cannot go on with such data.
         """
-        before = {**now, **(self.about_data() or {})}  # a folder of an older version says less
-        if all(before[name] == now[name] for name in ("crc32", "count", "shape", "names")):
-            return []
-        forms = [" x ".join(str(side) for side in about["shape"]) for about in (before, now)]
-        if forms[0] != forms[1]:
-            raise Misfit("misfit_form", run=self.name, before=forms[0], now=forms[1])
-        if by_class and before["names"] != now["names"]:
-            raise Misfit("misfit_other_classes", run=self.name, before=_some(before["names"]), now=_some(now["names"]))
-        for path in (self.real_path, self.floor_path):  # they were of the old data
-            path.unlink(missing_ok=True)
-        return [part("notice_data", before=before["count"], now=now["count"])]
+        stored = self.data_summary()
+        before = summary if stored is None else DataSummary({**summary, **stored})
+        notices = data_changes(before, summary, self.name, conditional)
+        if notices:
+            for path in (self.real_path, self.floor_path):
+                path.unlink(missing_ok=True)
+        return notices
 
     @property
     def floor_path(self) -> Path:
-        return self.path / "floor.json"
+        return self.path / layout.FLOOR
 
     def floor(self) -> dict[str, float] | None:
-        """What the quality measures say of real against real, or None while they have not been asked."""
-        return _if_there(self.floor_path)
+        """The quality measures of real data against real data, or None before they are measured."""
+        return _read_if_possible(self.floor_path)
 
-    def use_best(self) -> int:
-        """An ended run's next life goes on from its best checkpoint; returns its step. Raises RunError, in a sentence."""
+    @property
+    def log_path(self) -> Path:
+        return self.path / layout.LOG
+
+    def restore_best(self) -> int:
+        """Let an ended run's next life start from its best checkpoint; returns the step. Raises RunError and changes nothing."""
         status = self.status()
         if status.state in ACTIVE:
             raise RunError(f"{self.name} is {status.state}: send it the command restore instead.")
         try:
-            return use_best(self.checkpoint_folder)
+            return restore_best(self.checkpoint_folder)
         except (CheckpointError, OSError) as error:
             raise RunError(f"{self.name} stays as it is: {error}") from error
 
-    @property
-    def log_path(self) -> Path:
-        return self.path / "worker.log"
+
+def _read_if_possible(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is none yet or it cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        return read_json(path)
+    return None
 
 
 def list_runs(folder: Path | str) -> list[Run]:
-    """Every readable run in a folder, newest touched first; broken folders are skipped."""
+    """Every readable run in a folder, most recently changed first; broken folders are skipped."""
     runs = []
-    for config in Path(folder).glob("*/config.json"):
+    for config in Path(folder).glob(f"*/{layout.CONFIG}"):
         with contextlib.suppress(RunError):
             run = Run.open(config.parent)
             run.stored_status()
             runs.append(run)
-    return sorted(runs, key=lambda run: run.touched(), reverse=True)
+    return sorted(runs, key=lambda run: run.last_modified(), reverse=True)

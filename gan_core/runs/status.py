@@ -1,18 +1,19 @@
-"""What a run says about itself: one typed record, the states it may be in, and what each state lets a person do.
+"""The status of a run: its fields, its states and the controls that each state allows.
 
-This file touches no disk and no clock; `run` stores the record, `worker` writes it, everyone reads it.
+This module touches no disk and no clock. `run` stores the status, the worker writes it, everyone else reads it.
 """
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`, which would hide NotRequired from the TypedDict at run time.
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NotRequired, Self, TypedDict
+
+from ..messages import Message
 
 SCHEMA = 1
-ACTIVE = ("starting", "running", "paused")  # a worker must be alive in these
+ACTIVE = ("starting", "running", "paused")  # in these states a worker must be alive
 ENDED = ("finished", "stopped", "failed")
 
-# from -> the states that may follow
+# state -> the states that may follow it
 TRANSITIONS: dict[str, tuple[str, ...]] = {
     "starting": ("running", "paused", "failed", "stopped"),
     "running": ("paused", "finished", "stopped", "failed"),
@@ -33,6 +34,42 @@ _ENABLED: dict[str, tuple[str, ...]] = {
     "stopped": ("start", "resume", "reset", "restore"),
     "failed": ("start", "resume", "reset", "restore"),
 }
+
+
+class Acknowledgement(TypedDict):
+    """The worker's answer to a command. `message` gives the reason where `ok` is false, and is "" otherwise."""
+
+    id: str
+    command: str
+    ok: bool
+    message: str
+    step: int
+
+
+class Best(TypedDict):
+    """The best measured generator: its step, and the value of the measure `name`."""
+
+    step: int
+    name: str
+    value: float
+
+
+class Progress(TypedDict):
+    """How far the data set is fetched or read, in bytes or items; `total` is 0 where it is unknown."""
+
+    stage: str
+    done: float
+    total: float
+    what: str
+
+
+class Failure(TypedDict):
+    """Why a run failed. `fault`: the message for other languages, where it has a key."""
+
+    kind: str
+    message: str
+    step: int
+    fault: NotRequired[Message]
 
 
 @dataclass
@@ -56,27 +93,30 @@ class Status:
     speed: float = 0.0
     elapsed: float = 0.0
     checkpoint_step: int = -1
-    acknowledged: list[dict[str, Any]] = field(default_factory=list)
+    acknowledged: list[Acknowledgement] = field(default_factory=list)
     tuned: dict[str, Any] = field(default_factory=dict)
-    best: dict[str, Any] | None = None
+    best: Best | None = None
     rewrites: bool = True
     exact: bool = True
-    progress: dict[str, Any] | None = None  # while data are fetched or read: {"stage", "done", "total", "what"}
+    progress: Progress | None = None  # while the data set is fetched or read
     host: str = ""
     processes: int = 1
-    launcher: int = 0  # torchrun's pid, where it would start a lost process again
+    launcher: int = 0  # torchrun's pid, where it would restart a lost process
     launcher_started: float = 0.0
-    restarting: str = ""  # while processes start again after one was lost: the state that the run was in
+    restarting: str = ""  # while torchrun restarts the processes: the state of the run before
     notice: str = ""
-    notices: list[dict[str, Any]] = field(default_factory=list)  # the same for any language: what `sentences.part` makes
-    error: dict[str, Any] | None = None
+    notices: list[Message] = field(default_factory=list)  # the same for other languages
+    error: Failure | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Status:
-        """Read what an older or newer writer left: missing fields take their defaults, unknown ones are skipped."""
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read the status of any version: missing fields take their defaults, unknown fields are skipped.
+
+        Raises ValueError for an unknown state.
+        """
         known = {f.name for f in fields(cls)}
         status = cls(**{k: v for k, v in values.items() if k in known})
         if status.state not in TRANSITIONS:
@@ -84,13 +124,13 @@ class Status:
         return status
 
     def move_to(self, state: str) -> None:
-        """Change state by the table; an illegal move is a mistake of ours, so it is an assertion."""
-        assert state in TRANSITIONS[self.state], f"no way from {self.state} to {state}"
+        """Change the state. A transition that the table does not have is a bug here, hence an assertion."""
+        assert state in TRANSITIONS[self.state], f"no transition from {self.state} to {state}"
         self.state = state
 
 
 def controls(status: Status | None, kind: str = "run") -> dict[str, bool]:
-    """Which buttons mean something for the shown run: {"start": bool, "pause": ..., ...}."""
+    """Which controls are enabled for a run: {"start": bool, "pause": bool, ...}. None: there is no run."""
     state = "none" if status is None or kind in ("starter", "remote", "reading") else status.state
     enabled = set(_ENABLED[state])
     if state in ("stopped", "failed") and status is not None and status.checkpoint_step < 0:

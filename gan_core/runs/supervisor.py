@@ -1,7 +1,6 @@
-"""Keeps one warm worker in reserve, hands it a run, and ends it in time. At most one run trains per folder.
+"""The supervisor of one folder of runs: keeps a warm worker in reserve, gives it a run, ends it. One run trains at a time.
 
-It knows processes, not training: what a worker does with a run is in `worker`. A run of several processes is torchrun's, which
-starts them again when one dies. It imports no torch.
+What a worker does with a run is in `worker`; torchrun runs and restarts several processes. This module imports no torch.
 """
 
 from __future__ import annotations
@@ -11,20 +10,24 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import psutil
 
-from ..compute.processes import SERVER, is_launcher, myself, process_exists, runs, trained_with
-from .run import CommandError, Run, RunError, read_json
+from ..compute.processes import SERVER_VARIABLE, process_exists, process_identity
+from .run import CommandError, Run, RunError
 from .status import ACTIVE, Status
+from .worker_note import read_worker_note
+from .worker_process import capacity_limit, end_process, is_training, kill_run, only_launcher_remains, worker_command
+
+__all__ = ["PROJECT", "Supervisor", "WorkerBusy", "capacity_limit", "worker_command"]
 
 PROJECT = Path(__file__).resolve().parents[2]
-RESTARTS = 3  # how often torchrun starts a run's processes again
-SILENCE = 60.0  # seconds without a heartbeat before a worker of another host counts as gone; shared disks are slow to tell
+# Seconds without a heartbeat before a worker of another host counts as dead; shared disks show changes late.
+HEARTBEAT_TIMEOUT = 60.0
+CLOSE_TIMEOUT = 5.0  # seconds for an ended worker to close its files
 
 
 class WorkerBusy(RuntimeError):
@@ -35,30 +38,8 @@ class WorkerBusy(RuntimeError):
         self.run = run
 
 
-def command(*args: str, processes: int = 1) -> list[str]:
-    """`python -m gan_core.worker` with these arguments, by torchrun where it is several processes."""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
-                "--max-restarts", str(RESTARTS)]
-    return [sys.executable, *(torchrun if processes > 1 else []), "-m", "gan_core.worker", *args]
-
-
-def room_for(processes: int, device: str) -> tuple[str, int] | None:
-    """None where so many processes fit this machine, else ("cards" or "cores", how many it has). torch is not asked: it takes
-    seconds to import, and the worker asks it again."""
-    cards = 0 if device == "cpu" else _cards()
-    room = cards or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    return None if processes <= room else ("cards" if cards else "cores", room)
-
-
-def _cards() -> int:
-    """NVIDIA cards that this process may use, by their device files (Linux, the only system where several train together)."""
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    there = sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
-    return there if allowed is None else min(there, len([name for name in allowed.split(",") if name.strip()]))
-
-
 class Supervisor:
-    """Starts and ends the training process of one checkpoints folder. Safe to call from many threads."""
+    """Starts and ends the training process of one folder of runs. Thread-safe."""
 
     def __init__(self, folder: Path | str, threads: int = 0) -> None:
         self.folder = Path(folder)
@@ -68,20 +49,20 @@ class Supervisor:
         self._spare_ready = False
         self._current: tuple[Run, subprocess.Popen[str]] | None = None
         self._closed = False
-        self._beats: dict[Path, tuple[int, float]] = {}  # of runs on other hosts: the heartbeat, when it last moved
+        self._heartbeats: dict[Path, tuple[int, float]] = {}  # run on another host -> (heartbeat, when it last changed)
 
-    # The spare.
+    # The spare worker.
 
     @property
     def spare(self) -> str:
-        """ "none", "warming" or "ready"."""
+        """The state of the spare worker: "none", "warming" or "ready"."""
         with self._lock:
             if self._spare is None or self._spare.poll() is not None:
                 return "none"
             return "ready" if self._spare_ready else "warming"
 
     def warm(self) -> None:
-        """Start a spare worker unless there is one; returns at once."""
+        """Start a spare worker unless there is one; does not wait until it is ready."""
         with self._lock:
             if self._closed or self.spare != "none":
                 return
@@ -100,51 +81,57 @@ class Supervisor:
         path = os.pathsep.join(p for p in (str(PROJECT), os.environ.get("PYTHONPATH", "")) if p)
         if self.threads:
             args = (*args, "--threads", str(self.threads))
-        # A session of its own, so that Ctrl+C in the server's terminal does not reach the worker.
-        env = {**os.environ, "PYTHONPATH": path, SERVER: myself()}
-        return subprocess.Popen(command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
+        # In a new session, so that Ctrl+C in the server's terminal does not reach the worker.
+        env = {**os.environ, "PYTHONPATH": path, SERVER_VARIABLE: process_identity()}
+        return subprocess.Popen(worker_command(*args, processes=processes), stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL,
                                 text=True, env=env, start_new_session=os.name == "posix")
 
     # Runs.
 
     def active(self) -> Run | None:
-        """The run that a living worker holds in this folder, whoever started it; None when there is none."""
+        """The run that a living worker trains in this folder, or None; another program may have started the worker."""
         with self._lock:
             if self._current is not None:
                 run, process = self._current
                 with contextlib.suppress(RunError):
                     if process.poll() is None and run.stored_status().state in ACTIVE:
                         return run
-        return self.holder(self.folder)
+        return self.active_in(self.folder)
 
-    def holder(self, folder: Path) -> Run | None:
-        """The run that a living worker, here or on another host, trains in a folder of runs."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
-            note = read_json(folder / ".worker.json")
+    def active_in(self, folder: Path) -> Run | None:
+        """The run that a living worker, here or on another host, trains in a folder of runs, or None."""
+        note = read_worker_note(folder)
+        if note is None:
+            return None
+        with contextlib.suppress(RunError):
             run = Run.open(folder / note["run"])
             status = run.stored_status()
-            if status.state in ACTIVE and (process_exists(note["pid"], note["pid_started"]) or run.status().state in ACTIVE
-                                           if note.get("host") in (None, platform.node()) else self._beats_there(run, status)):
-                return run
+            if status.state not in ACTIVE:
+                return None
+            if note.get("host") in (None, platform.node()):
+                lives = process_exists(note["pid"], note["pid_started"]) or run.status().state in ACTIVE
+            else:
+                lives = self._has_heartbeat(run, status)
+            return run if lives else None
         return None
 
-    def _beats_there(self, run: Run, status: Status) -> bool:
-        """Whether a worker of another host has moved its heartbeat lately; its pid says nothing here."""
+    def _has_heartbeat(self, run: Run, status: Status) -> bool:
+        """Whether the heartbeat of another host's worker has changed lately; its pid means nothing here."""
         now = time.monotonic()
-        beat, since = self._beats.get(run.path, (-1, now))
-        self._beats[run.path] = (status.heartbeat, now if beat != status.heartbeat else since)
-        return now - self._beats[run.path][1] < SILENCE
+        heartbeat, since = self._heartbeats.get(run.path, (-1, now))
+        self._heartbeats[run.path] = (status.heartbeat, now if heartbeat != status.heartbeat else since)
+        return now - self._heartbeats[run.path][1] < HEARTBEAT_TIMEOUT
 
     def start(self, run: Run, paused: bool = False) -> None:
-        """Give this run to the spare worker, to a new one, or to torchrun. Raises WorkerBusy when another run is active."""
+        """Give a run to the spare worker, to a new one, or to torchrun. Raises WorkerBusy where another run is active."""
         with self._lock:
-            active = self.active() or self.holder(run.path.parent)
+            active = self.active() or self.active_in(run.path.parent)
             if active is not None:
                 raise WorkerBusy(active)
             self._reap_current()
             processes = run.info.get("config", {}).get("processes", 1)
-            process = self._launched(run, processes, paused) if processes > 1 else self._idle()
-            # Until the worker has the run, its status is ours to write: the page shows "starting" from this moment.
+            process = self._launch(run, processes, paused) if processes > 1 else self._take_spare()
+            # Until the worker has the run, the supervisor writes its status, so that the page shows "starting" at once.
             status = run.stored_status()
             if status.state not in ACTIVE:
                 status.move_to("starting")
@@ -154,150 +141,100 @@ class Supervisor:
             status.launcher, status.restarting = 0, ""
             run.write_status(status)
             if process.stdin is not None:
-                with contextlib.suppress(OSError):  # it died this very moment: the status names its pid, and every reader sees it
+                with contextlib.suppress(OSError):  # it has just died: the status names its pid, so every reader sees that
                     process.stdin.write(json.dumps({"run": str(run.path.resolve()), "paused": paused}) + "\n")
                     process.stdin.close()
             self._current = (run, process)
             threading.Thread(target=self._await_end, args=(process,), daemon=True).start()
 
-    def _idle(self) -> subprocess.Popen[str]:
-        """The spare, or a new worker that waits like it."""
+    def _take_spare(self) -> subprocess.Popen[str]:
+        """The spare worker, or a new idle one."""
         process, self._spare = self._spare, None
         if process is None or process.poll() is not None:
             process = self._spawn("--idle", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return process
 
-    def _launched(self, run: Run, processes: int, paused: bool) -> subprocess.Popen[str]:
-        """torchrun with the run's processes; they need the memory that the spare holds."""
-        self._let_spare_go(0.0)
+    def _launch(self, run: Run, processes: int, paused: bool) -> subprocess.Popen[str]:
+        """Start torchrun with the run's processes; the spare is ended first, because they need its memory."""
+        self._end_spare(0.0)
         return self._spawn(str(run.path.resolve()), *(["--paused"] if paused else []), processes=processes)
 
     def _await_end(self, process: subprocess.Popen[str]) -> None:
-        """Once a run has ended, warm the next spare: not before, it costs 800 MB and a core."""
+        """Warm the next spare once a run has ended, and not before: it takes 800 MB and a core."""
         process.wait()
         if not self._closed:
             self.warm()
 
     def _reap_current(self) -> None:
-        """A worker that says it has ended may still be closing its files; give it the moment it needs."""
+        """Wait for a worker whose run has ended, which may still be closing its files."""
         if self._current is not None:
             run, process = self._current
-            _end(process, 0.0 if _is_over(process, run) else 5.0)
+            end_process(process, 0.0 if only_launcher_remains(process, run) else CLOSE_TIMEOUT)
             self._current = None
 
     def stop(self, timeout: float = 6.0) -> Run | None:
-        """Ask the active worker to save and end; kill it after `timeout` seconds. Returns its run."""
+        """Let the active worker save and end; kill it after `timeout` seconds. Returns its run, or None without one."""
         with self._lock:
             run = self.active()
             if run is None:
                 return None
             child = self._current[1] if self._current is not None and self._current[0].id == run.id else None
-        # Without the lock: whoever looks meanwhile sees a run that is being stopped, and does not wait.
-        asked, deadline = "", time.monotonic() + timeout
-        while _lives(child, run) and not _is_over(child, run) and time.monotonic() < deadline:
-            asked = self._ask_to_stop(run, asked)
+        # Without the lock, so that other threads can read the state meanwhile.
+        command_id, deadline = "", time.monotonic() + timeout
+        while is_training(child, run) and not only_launcher_remains(child, run) and time.monotonic() < deadline:
+            command_id = self._send_stop(run, command_id)
             time.sleep(0.02)
-        if _lives(child, run):
-            _kill(child, run)
+        if is_training(child, run):
+            kill_run(child, run)
             with contextlib.suppress(RunError, OSError):
                 status = run.stored_status()
-                if status.state == "starting" and run.status().state == "failed":  # it had not begun: nothing has failed
+                if status.state == "starting" and run.status().state == "failed":  # not started yet: nothing failed
                     status.move_to("stopped")
                     status.progress, status.restarting = None, ""
                     run.write_status(status)
         return run
 
-    def _ask_to_stop(self, run: Run, asked: str) -> str:
-        """The id of a stop command that is on its way. A worker throws away what was asked before its life began: ask again."""
+    def _send_stop(self, run: Run, command_id: str) -> str:
+        """Send the command stop, again where it was lost: a worker deletes the commands from before its life. Returns its id."""
         with contextlib.suppress(OSError, CommandError, RunError):
-            known = [command.get("id") for _, command in run.pending()]
+            known = [command.get("id") for _, command in run.pending_commands()]
             known += [answer["id"] for answer in run.stored_status().acknowledged]
-            if asked not in known:
+            if command_id not in known:
                 return run.send("stop")
-        return asked
+        return command_id
 
     def close(self, timeout: float = 6.0) -> None:
-        """End everything this supervisor started; the active run is saved and stopped.
+        """End everything that this supervisor started; the active run is saved and stopped.
 
-        A run that a page which is no more has started counts as ours: nobody would ever end it. Whoever trains without a page, on
-        another host, or for another page that lives, is left alone.
+        So is a run whose page has died, because nothing else would end it. A run without a page, of another living page or on
+        another host goes on.
         """
         self._closed = True
         run = self.active()
-        if run is not None and self._is_ours(run):
+        if run is not None and self._is_owned(run):
             self.stop(timeout)
         with self._lock:
-            self._let_spare_go(0.5)
+            self._end_spare(0.5)
 
-    def _is_ours(self, run: Run) -> bool:
+    def _is_owned(self, run: Run) -> bool:
+        """Whether this supervisor, or a page that has died, started the worker of a run."""
         with self._lock:
             if self._current is not None and self._current[0].id == run.id and self._current[1].poll() is None:
                 return True
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            note = read_json(run.path.parent / ".worker.json")
-            pid, _, started = note["server"].partition(" ")
-            here = note["host"] == platform.node()
-            return here and (note["server"] == myself() or not process_exists(int(pid), float(started)))
+        note = read_worker_note(run.path.parent)
+        if note is None or note.get("host") != platform.node():
+            return False
+        server = note.get("server", "")
+        pid, _, started = server.partition(" ")
+        with contextlib.suppress(ValueError):
+            return server == process_identity() or not process_exists(int(pid), float(started))
         return False
 
-    def _let_spare_go(self, timeout: float) -> None:
-        """The end of its stdin ends an idle worker; it is killed where that takes longer."""
+    def _end_spare(self, timeout: float) -> None:
+        """End the idle worker by closing its stdin; kill it after `timeout` seconds."""
         spare, self._spare = self._spare, None
         if spare is not None:
             with contextlib.suppress(OSError):
                 if spare.stdin is not None:
                     spare.stdin.close()
-            _end(spare, timeout)
-
-
-
-def _lives(child: subprocess.Popen[str] | None, run: Run) -> bool:
-    """Whether a run's worker lives: the child that we started, or the process, perhaps elsewhere, that its status names.
-
-    Of several processes the child is torchrun, and they outlive it where somebody kills it.
-    """
-    if child is not None and child.poll() is None:
-        return True
-    with contextlib.suppress(RunError):
-        return run.status().state in ACTIVE
-    return False
-
-
-def _is_over(child: subprocess.Popen[str] | None, run: Run) -> bool:
-    """Whether a launcher is all that is left of a run's processes: it takes seconds to end, and holds nothing of worth."""
-    with contextlib.suppress(RunError, psutil.Error):
-        return (child is not None and is_launcher(psutil.Process(child.pid)) and run.stored_status().state not in ACTIVE
-                and not psutil.Process(child.pid).children(recursive=True))  # reaped by it, too
-    return False
-
-
-def _kill(child: subprocess.Popen[str] | None, run: Run) -> None:
-    """End a run's processes by force, where they are this host's: another host's pid names somebody else here."""
-    family = trained_with(child.pid) if child is not None else []
-    with contextlib.suppress(RunError, psutil.Error):
-        status = run.stored_status()
-        if status.host in ("", platform.node()):
-            if process_exists(status.pid, status.pid_started):
-                family += trained_with(status.pid)
-            if process_exists(status.launcher, status.launcher_started) and is_launcher(psutil.Process(status.launcher)):
-                family += trained_with(status.launcher)
-    for process in family:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    deadline = time.monotonic() + 5.0
-    while any(runs(process) for process in family) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    if child is not None:
-        child.wait()
-
-
-
-
-def _end(process: subprocess.Popen[str], timeout: float) -> None:
-    try:
-        process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        for one in trained_with(process.pid):
-            with contextlib.suppress(psutil.Error):
-                one.kill()
-        process.wait()
+            end_process(spare, timeout)

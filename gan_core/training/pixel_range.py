@@ -1,7 +1,4 @@
-"""Pictures between their ranges and forms: uint8 on disk, [0, 1] inside the networks, PNG for people.
-
-The only file that changes a range. It knows nothing of runs or networks.
-"""
+"""Pictures between their ranges: uint8 on disk, [0, 1] inside the networks. No other file converts them."""
 
 from __future__ import annotations
 
@@ -18,6 +15,5 @@ def to_unit(images: torch.Tensor) -> torch.Tensor:
 
 
 def to_uint8(images: torch.Tensor) -> torch.Tensor:
-    """[0, 1] to uint8 0..255, rounded; what lies outside is clipped, NaN becomes black."""
+    """[0, 1] to uint8 0..255, rounded; values outside are clipped, NaN becomes black."""
     return images.detach().float().nan_to_num(0.0).mul_(255.0).round_().clamp_(0, 255).to(torch.uint8)
-

@@ -1,12 +1,10 @@
-"""The two players and their optimizers: built from a config, checked against the data, held still while the other learns.
-
-It knows no step and no data set, only what a pair must look like before it may play.
-"""
+"""Before the first step: networks and optimizers from a config, and the checks that data, networks and settings go together."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,35 +13,39 @@ from ..compute.distributed import Team
 from ..config import TrainConfig
 from ..data import loading
 from ..losses.adversarial import Loss
-from ..losses.randomness import seed_for
+from ..losses.randomness import derive_seed
 from ..messages import Misfit
-from ..networks.layers import BatchNorm2d, spectral_norm_
+from ..networks.layers import BatchNorm2d
+from ..networks.spectral_norm import spectral_norm_
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
+Array: TypeAlias = torch.Tensor | np.ndarray
+Shape = tuple[int, ...]
+
+ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
 
 
-def data(config: TrainConfig) -> tuple[Any, Any]:
+def load_data(config: TrainConfig) -> tuple[Array, Array | None]:
     """(images or points, labels or None) of the config's data set."""
     loaded = loading.load(config)
     return loaded.data, loaded.labels
 
 
-def empty(networks: str, latent_dim: int, shape: tuple[int, ...], classes: int = 0,
-          spectral_norm: bool = False) -> tuple[nn.Module, nn.Module]:
-    """(generator, discriminator) of this name with fresh weights; every form of them that a run may have."""
+def fresh_networks(networks: str, latent_dim: int, shape: Shape, classes: int = 0,
+                   spectral_norm: bool = False) -> tuple[nn.Module, nn.Module]:
+    """(generator, discriminator) of this name, with weights from torch's global random generator."""
     G, D = registry.resolve(registry.NETWORKS, networks)(latent_dim, shape, classes)
     return G, spectral_norm_(D) if spectral_norm else D
 
 
-def build(config: TrainConfig, shape: tuple[int, ...], classes: int) -> tuple[nn.Module, nn.Module]:
-    """New networks whose initial weights depend on the seed alone; the global generator is left as it was."""
+def build_networks(config: TrainConfig, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
+    """New networks whose weights depend on the seed alone; the global random generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(config.seed, "weights", 0))
-        return empty(config.networks, config.latent_dim, shape, classes, config.spectral_norm)
+        torch.manual_seed(derive_seed(config.seed, "weights", 0))
+        return fresh_networks(config.networks, config.latent_dim, shape, classes, config.spectral_norm)
 
 
-def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
-    """Fused Adam whose state is there from the start, so that a state dict has the same names before and after step 1."""
+def create_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+    """Fused Adam with its state from the start, so that a state dict has the same names before and after step 1."""
     cuda = next(network.parameters()).is_cuda
     rate = torch.tensor(lr, device="cuda") if cuda else lr  # a tensor may change under a captured graph
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True, capturable=cuda)
@@ -53,13 +55,13 @@ def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.opt
     return optimizer
 
 
-def play(network: nn.Module, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+def forward(network: nn.Module, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
     """G(z) or D(x), with the classes where there are any."""
     return network(x) if labels is None else network(x, labels)
 
 
 class frozen_statistics:  # noqa: N801, a context manager reads as a verb
-    """While it lasts, batch norm layers use their batch's statistics and remember nothing: no tensor of the network changes."""
+    """Within it, batch norm layers use their batch's statistics and do not store them: no tensor of the network changes."""
 
     def __init__(self, network: nn.Module) -> None:
         self._layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
@@ -67,7 +69,7 @@ class frozen_statistics:  # noqa: N801, a context manager reads as a verb
     def __enter__(self) -> None:
         for layer in self._layers:
             layer.track_running_stats = False
-            # In train mode the batch's own statistics are used either way; this only keeps them from being remembered.
+            # In train mode the batch's statistics are used either way; this only keeps them from being stored.
 
     def __exit__(self, *exception: object) -> None:
         for layer in self._layers:
@@ -75,7 +77,7 @@ class frozen_statistics:  # noqa: N801, a context manager reads as a verb
 
 
 def check_config(config: TrainConfig, loss: Loss, points: bool, processes: int = 1) -> None:
-    """What fields mean together, where each alone is in range. Raises ValueError with one sentence."""
+    """Checks fields against each other, where each alone is in range. Raises ValueError, one sentence."""
     if config.batch_size % processes:
         raise Misfit("misfit_batch", field={"field": "batch_size"}, batch=config.batch_size, n=processes)
     for name in ("label_noise", "label_smoothing"):
@@ -85,22 +87,22 @@ def check_config(config: TrainConfig, loss: Loss, points: bool, processes: int =
         raise Misfit("misfit_augment", field={"field": "augment"}, value={"augment": config.augment}, none={"augment": "none"})
 
 
-def share_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
-    """A batch's statistics in G become those of the team's whole batch. Raises ValueError for layers that cannot share them."""
+def sync_batch_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
+    """Let G's batch norms use the statistics of the team's whole batch. Raises ValueError for layers that cannot do that."""
     if team.size == 1:
         return
-    for network, shared in ((G, BatchNorm2d), (D, ())):
+    for network, supported in ((G, BatchNorm2d), (D, ())):
         for layer in network.modules():
-            if isinstance(layer, nn.modules.batchnorm._BatchNorm) and not isinstance(layer, shared):
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm) and not isinstance(layer, supported):
                 raise ValueError(f"{type(layer).__name__} sees only a part of the batch in each of {team.size} processes; train "
                                  "with one process, or use networks.layers.BatchNorm2d, in the generator alone.")
             if isinstance(layer, BatchNorm2d):
-                layer.gathered = team.gather
+                layer.all_gather = team.all_gather
 
 
 @torch.no_grad()
 def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Pictures or points and their classes, if they are of a form that can be trained on. Raises ValueError in a sentence."""
+    """Pictures or points and their classes, labels as int64. Raises ValueError, one sentence, for what cannot be trained on."""
     pictures = data.ndim == 4 and data.dtype == torch.uint8
     if not len(data) or not (pictures or (data.ndim == 2 and data.shape[1] == 2 and data.dtype == torch.float32)):
         raise ValueError(f"images are {data.dtype} {tuple(data.shape)}; give uint8 (N, C, H, W) with N at least 1, "
@@ -116,11 +118,11 @@ def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) 
 
 
 @torch.no_grad()
-def check_made(G: nn.Module, z: torch.Tensor, labels: torch.Tensor | None, shape: tuple[int, ...]) -> None:
-    """Whether the generator makes what the data are. Raises ValueError with both shapes."""
+def check_generator_output(G: nn.Module, z: torch.Tensor, labels: torch.Tensor | None, shape: Shape) -> None:
+    """Raises ValueError, with both shapes, where the generator does not make what the data are."""
     training = G.training
-    G.eval()  # of any form: one z is no batch, and its statistics are not to be remembered
-    made = tuple(play(G, z, labels).shape[1:])
+    G.eval()  # one z is no batch, and its statistics must not be stored
+    output = tuple(forward(G, z, labels).shape[1:])
     G.train(training)
-    if made != shape:
-        raise ValueError(f"the images are {shape} and the generator makes {made}; they must agree.")
+    if output != shape:
+        raise ValueError(f"the images are {shape} and the generator makes {output}; they must agree.")

@@ -1,33 +1,33 @@
 """Two players, two updates: one learns to tell real from generated, the other learns to be taken for real.
 
-It knows nothing of processes, folders or pages: images in, numbers and pictures out, and one list of all its state.
+Images in, metrics and pictures out. Processes, folders and pages are left to others.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from .. import registry
-from ..compute.choices import ComputeChoices, prepare, resolve
-from ..compute.cuda_graphs import Update
+from ..compute.choices import ComputeChoices, prepare_device, resolve
+from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
-from ..losses import regularizers
-from ..losses.adversarial import Loss, believed
-from ..networks.layers import Dropout, power_iterate_
-from . import setup
-from .batches import Batches, Labels
-from .setup import MOMENTS, frozen_statistics, play
+from ..losses.adversarial import Loss, mean_realness
+from ..networks.layers import Dropout
+from ..networks.spectral_norm import power_iterate_
+from . import setup, state
+from .batches import Batches
+from .penalties import DiscriminatorPass, SquaredGradients, penalty
+from .schedule import cosine_decay, set_learning_rate, update_average
+from .setup import Array, forward, frozen_statistics
 
 Metrics = dict[str, torch.Tensor]
-EMA_RAMP = 0.05  # early on the average reaches back this share of the run, as in StyleGAN2-ADA [2006.06676]
 
 
 class Trainer:
@@ -35,38 +35,39 @@ class Trainer:
 
     images: uint8 (N, C, H, W), or points float32 (N, 2), tensor or array; None loads `config.dataset`. labels: whole numbers
     (N,), used where `config.condition` asks for them. networks: (generator, discriminator) to train in place; None builds
-    `config.networks`, initial weights from the seed. resolved: the machine's choices of an earlier life; None makes them now.
-    team: the processes that share each batch; each makes the same calls and stays equal. Raises ValueError, in a sentence.
+    `config.networks`, with weights from the seed. choices: how to compute, from an earlier session or `compute.autotune`; None
+    takes the usual ones. team: the processes that share each batch; each makes the same calls and stays equal. Raises
+    ValueError, one sentence.
     """
 
-    def __init__(self, config: TrainConfig, images: torch.Tensor | None = None, labels: torch.Tensor | None = None, *,
+    def __init__(self, config: TrainConfig, images: Array | None = None, labels: Array | None = None, *,
                  networks: tuple[nn.Module, nn.Module] | None = None, choices: ComputeChoices | None = None,
                  team: Team | None = None) -> None:
         if images is None:
-            images, labels = setup.data(config)
-        images, labels = setup.check_data(torch.as_tensor(images), labels if labels is None else torch.as_tensor(labels),
-                                            config.condition)
+            images, labels = setup.load_data(config)
+        data, classes = setup.check_data(torch.as_tensor(images), labels if labels is None else torch.as_tensor(labels),
+                                         config.condition)
         self.loss: Loss = registry.resolve(registry.LOSSES, config.loss)
-        self.points, self.shape = images.ndim == 2, tuple(images.shape[1:])
+        self.points, self.shape = data.ndim == 2, tuple(data.shape[1:])
         self.config, self.team = config, team or ALONE
         setup.check_config(config, self.loss, self.points, self.team.size)
         self.choices = choices or resolve(config.device, config.precision, config.threads,
-                                            config.memory_format, config.rewrites)
-        prepare(self.choices.device)
+                                          config.memory_format, config.rewrites)
+        prepare_device(self.choices.device)
         device, layout = torch.device(self.choices.device), self.choices.layout
-        self.batches = Batches(config, images.to(device), labels if labels is None else labels.to(device), self.team)
-        self.images, self.labels, self.draws = self.batches.data, labels, self.batches.draws
+        self.batches = Batches(config, data.to(device), classes if classes is None else classes.to(device), self.team)
+        self.images, self.labels, self.draws = self.batches.data, classes, self.batches.draws
         self.classes, self.scale = self.batches.classes, self.batches.scale
         if networks is None:
-            networks = setup.build(config, self.shape, self.classes)
-        self.G, self.D = (network.to(device, memory_format=layout).train() for network in networks)
+            networks = setup.build_networks(config, self.shape, self.classes)
+        self.G, self.D = (network.to(device).to(memory_format=layout).train() for network in networks)
         self.batches.dtype = next(self.G.parameters()).dtype
-        setup.check_made(self.G, *self.batches.some(1), self.shape)
-        self.opt_G = setup.adam(self.G, config.lr_g, config.betas_g)
-        self.opt_D = setup.adam(self.D, config.lr_d, config.betas_d)
-        # Half-life 0: what is shown is the generator itself.
+        setup.check_generator_output(self.G, *self.batches.fixed_z(1), self.shape)
+        self.opt_G = setup.create_adam(self.G, config.lr_g, config.betas_g)
+        self.opt_D = setup.create_adam(self.D, config.lr_d, config.betas_d)
+        # With half-life 0 the generator itself is shown.
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if config.ema_half_life else self.G
-        setup.share_norms(self.G, self.D, self.team)
+        setup.sync_batch_norms(self.G, self.D, self.team)
         self._dropouts = [[m for m in network.modules() if isinstance(m, Dropout)] for network in (self.G, self.D)]
         self._set_modes()
         self.step_count = 0  # updates made; a whole step counts 1, a single network's step counts 1
@@ -74,20 +75,20 @@ class Trainer:
 
     def _set_modes(self) -> None:
         config = self.config
-        # A penalty is on the function that D is; with dropout it would be another one at every look.
         self._penalised = bool((config.r1 or config.r2) and config.penalty == "exact")
-        # Some discriminators write their gradient out; noise leaves it as it is, an augmentation does not.
+        # Some discriminators compute their gradient with their logits; noise does not change it, an augmentation does.
         self._written_out = self._penalised and config.augment == "none" and hasattr(self.D, "with_squared_gradients")
+        # A penalty is on the function D; with dropout that would be another function at every pass.
         self.D.train(not (config.r1 or config.r2 or config.gradient_penalty))
         self._updates: tuple[Callable[[int], Metrics], ...] = (self._update_discriminator, self._update_generator)
         if self._may_be_captured():
             holders = [(self, "draws"), (self.batches, "draws"), (self.batches, "_other_draws")]
-            self._updates = tuple(Update(update, self.images.device, holders) for update in self._updates)
+            self._updates = tuple(GraphedUpdate(update, self.images.device, holders) for update in self._updates)
 
     def tune(self, **changes: Any) -> dict[str, list[Any]]:
-        """Turn knobs while it trains: {name: [old, new]} of what really changed. The optimizers keep their moments.
+        """Change knobs between two steps: {name: [old, new]} of what really changed. The optimizers keep their moments.
 
-        Raises ConfigError for a name that is not in `config.LIVE` or a value that is not allowed; nothing has changed then.
+        Raises ConfigError, before anything changes, for a name that is not in `config.LIVE` or a value that is not allowed.
         """
         for name in changes:
             if name not in LIVE:
@@ -109,51 +110,47 @@ class Trainer:
     def step(self) -> Metrics:
         """`d_steps` updates of the discriminator, then one of the generator: {d_loss, d_real, d_fake, g_loss}, 0-d tensors."""
         for k in range(self.config.d_steps):
-            metrics = self._play_discriminator(self.step_count * self.config.d_steps + k)
-        metrics |= self._play_generator(self.step_count)
+            metrics = self._train_discriminator(self.step_count * self.config.d_steps + k)
+        metrics |= self._train_generator(self.step_count)
         self.step_count += 1
         return metrics
 
     def discriminator_step(self) -> Metrics:
         """The discriminator's update alone, no generator tensor moves: {d_loss, d_real, d_fake}."""
-        metrics = self._play_discriminator(self.step_count * self.config.d_steps)
+        metrics = self._train_discriminator(self.step_count * self.config.d_steps)
         self.step_count += 1
         return metrics
 
     def generator_step(self) -> Metrics:
         """The generator's update alone, no discriminator tensor moves: {g_loss}."""
-        metrics = self._play_generator(self.step_count)
+        metrics = self._train_generator(self.step_count)
         self.step_count += 1
         return metrics
 
-    # What differs from step to step by numbers that Python knows stays outside the two updates, which may be captured.
+    # The two updates may be captured as CUDA graphs: what changes with the step by numbers of Python stays outside them.
 
-    def _play_discriminator(self, index: int) -> Metrics:
-        self._set_rate(self.opt_D, self.config.lr_d)
+    def _train_discriminator(self, index: int) -> Metrics:
+        set_learning_rate(self.opt_D, self.config.lr_d * self._decayed(self.config.lr_final))
         metrics = self._updates[0](index)
         self.images_seen += self.config.batch_size
         return metrics
 
-    def _play_generator(self, index: int) -> Metrics:
-        self._set_rate(self.opt_G, self.config.lr_g)
+    def _train_generator(self, index: int) -> Metrics:
+        set_learning_rate(self.opt_G, self.config.lr_g * self._decayed(self.config.lr_final))
         metrics = self._updates[1](index)
-        self._average(index)
+        if self.G_ema is not self.G:
+            update_average(self.G_ema, self.G, self.config.ema_half_life, index)
         return metrics
 
-    def _set_rate(self, optimizer: torch.optim.Adam, rate: float) -> None:
-        rate *= self._decayed(self.config.lr_final)
-        for group in optimizer.param_groups:
-            group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], torch.Tensor) else rate
-
     def _may_be_captured(self) -> bool:
-        """Whether updates differ by nothing but their draws: decaying weights change, and a team's exchange is not captured."""
+        """Whether updates differ only in their draws: no weight in them decays, and no team exchanges gradients."""
         config = self.config
         penalties = (config.r1 or config.r2 or config.gradient_penalty) and config.penalty_final != 1
         decaying = config.decay_steps and (penalties or config.instance_noise)
         return self.choices.device == "cuda" and not decaying and self.team.size == 1
 
     def _update_discriminator(self, index: int) -> Metrics:
-        """(1) Fakes made without a gradient and reals, in one batch; one update of D."""
+        """(1) One update of D: minimise L_D(D(x), D(G(z))) + penalties, with x and G(z) in one batch and no gradient in G."""
         real, labels = self.batches.real(index)
         real_noise, fake_noise = self.batches.label_noise(index, self.loss.fake_is_one)
         self._seed_dropout("D", index)
@@ -161,104 +158,68 @@ class Trainer:
             power_iterate_(self.D)
         with self.choices.autocast():
             with torch.no_grad(), frozen_statistics(self.G):
-                fake = play(self.G, self.batches.z("D", index), labels)
-            both = torch.cat([fake, real])
-            if not self.points:
-                both = both.contiguous(memory_format=self.choices.layout)
-            both.requires_grad_(self._penalised and not self._written_out)
-            seen = self._disguised(both, "D", index)
-            two = None if labels is None else torch.cat([labels, labels])
-            logits, squares = self.D.with_squared_gradients(seen) if self._written_out else (play(self.D, seen, two), None)
-            fake_logits, real_logits = logits.chunk(2)
+                fake = forward(self.G, self.batches.z("D", index), labels)
+            passed = self._discriminate(torch.cat([fake, real]), None if labels is None else torch.cat([labels, labels]), index)
+            fake_logits, real_logits = passed.logits.chunk(2)
             d_loss = self.loss.d_loss(real_logits, fake_logits, real_noise, fake_noise)
-            total = d_loss + self._penalties(index, both, seen, logits, two, squares)
+            total = d_loss + penalty(self.D, passed, self.batches, index, self._decayed(self.config.penalty_final))
         self.opt_D.zero_grad()
         total.backward()
-        d_loss, real_logits, fake_logits = self.team.together(self.D.parameters(), d_loss, real_logits, fake_logits)
-        self.opt_D.step()
+        d_loss, real_logits, fake_logits = self._descend(self.D, self.opt_D, d_loss, real_logits, fake_logits)
         with torch.no_grad():
-            d_real, d_fake = believed(self.loss, real_logits, fake_logits)
+            d_real, d_fake = mean_realness(self.loss, real_logits, fake_logits)
         return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
 
     def _update_generator(self, index: int) -> Metrics:
-        """(2) Fresh z through a discriminator that does not move; one update of G."""
+        """(2) One update of G: minimise L_G(D(G(z))), with fresh z and no gradient in D."""
         self._seed_dropout("G", index)
         self.D.requires_grad_(False)
         with self.choices.autocast():
-            # A paired loss holds each fake against a real, another one than the discriminator has just seen.
-            real, labels = self.batches.real(index, "G") if self.loss.paired else (None, self.batches.classes_for_g(index))
-            fake = play(self.G, self.batches.z("G", index), labels)
-            fake_logits = play(self.D, self._disguised(fake, "G", index), labels)
-            real_logits = None if real is None else play(self.D, self._disguised(real, "reals of G", index), labels)
+            # A paired loss compares each fake with a real, another one than the discriminator has just seen.
+            real, labels = self.batches.real(index, "G") if self.loss.paired else (None, self.batches.generator_labels(index))
+            fake = forward(self.G, self.batches.z("G", index), labels)
+            fake_logits = forward(self.D, self._discriminator_input(fake, "G", index), labels)
+            real_logits = None if real is None else forward(self.D, self._discriminator_input(real, "reals of G", index), labels)
         g_loss = self.loss.g_loss(fake_logits, real_logits)
         self.opt_G.zero_grad()
         g_loss.backward()
-        (g_loss,) = self.team.together(self.G.parameters(), g_loss)
-        self.opt_G.step()
+        (g_loss,) = self._descend(self.G, self.opt_G, g_loss)
         self.D.requires_grad_(True)
         return {"g_loss": g_loss}
 
-    def _penalties(self, index: int, both: torch.Tensor, seen: torch.Tensor, logits: torch.Tensor,
-                   labels: Labels, squares: torch.Tensor | None = None) -> torch.Tensor | float:
-        """What D pays for being steep: gamma / 2 E |grad|^2 at reals (R1) and fakes (R2), and WGAN-GP's between them.
+    def _descend(self, network: nn.Module, optimizer: torch.optim.Optimizer, *results: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """One step down the gradients of the whole batch; results: the loss and logits, which become the whole batch's too."""
+        results = self.team.all_reduce_gradients(network.parameters(), *results)
+        optimizer.step()
+        return results
 
-        R1 and R2 are of the gradient before the disguise (`both`), as in R3GAN; `seen` is what D was shown, fakes first.
-        `squares`: |grad D|^2 (2N,) where D has written it out.
-        """
-        config, weight = self.config, self._decayed(self.config.penalty_final)
-        total: torch.Tensor | float = 0.0
-        if config.r1 or config.r2:
-            if squares is None and config.penalty == "exact":
-                squares = regularizers.squared_gradients(logits, both)
-            elif squares is None:
-                noise = self.batches.drawn("normal", "penalty", index, *seen.shape)
-                squares = regularizers.approximate_squared_gradients(
-                    lambda x: play(self.D, x, labels), seen.detach(), logits, noise)
-            at_fake, at_real = squares.chunk(2)
-            total = total + weight * 0.5 * (config.r1 * at_real.mean() + config.r2 * at_fake.mean())
-        if config.gradient_penalty:
-            (fake, real), mix = seen.detach().chunk(2), self.batches.drawn("uniform", "between", index, len(seen) // 2)
-            half = None if labels is None else labels[:len(real)]
-            penalty = regularizers.gradient_penalty_one(lambda x: play(self.D, x, half), real, fake, mix)
-            total = total + weight * config.gradient_penalty * penalty
-        return total
+    def _discriminate(self, batch: torch.Tensor, labels: torch.Tensor | None, index: int) -> DiscriminatorPass:
+        """D's pass over fakes and reals, with what its penalties need."""
+        if not self.points:
+            batch = batch.contiguous(memory_format=self.choices.layout)
+        batch.requires_grad_(self._penalised and not self._written_out)
+        inputs = self._discriminator_input(batch, "D", index)
+        if self._written_out:
+            logits, squares = cast(SquaredGradients, self.D).with_squared_gradients(inputs)
+            return DiscriminatorPass(batch, inputs, labels, logits, squares)
+        return DiscriminatorPass(batch, inputs, labels, forward(self.D, inputs, labels))
 
-    def _disguised(self, x: torch.Tensor, player: str, index: int) -> torch.Tensor:
-        return self.batches.disguised(x, player, index, self.config.instance_noise * self._decayed(0.0))
+    def _discriminator_input(self, x: torch.Tensor, player: str, index: int) -> torch.Tensor:
+        return self.batches.discriminator_input(x, player, index, self.config.instance_noise * self._decayed(0.0))
 
     def _decayed(self, final: float) -> float:
-        """The share that is left at this step: half a cosine from 1 down to `final` over `decay_steps`."""
-        if not self.config.decay_steps:
-            return 1.0
-        done = min(1.0, self.step_count / self.config.decay_steps)
-        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
-
-    def _average(self, index: int) -> None:
-        """G_ema goes a little of the way to G, its batch statistics too: those of the last few batches alone are noisy.
-
-        On 5,000 digits their noise was a third of the distance to the real ones (benchmarks/soak.py).
-        """
-        if self.G_ema is self.G:
-            return
-        half_life = min(self.config.ema_half_life, EMA_RAMP * index)
-        weight = 1 - 0.5 ** (1 / half_life) if half_life else 1.0
-        with torch.no_grad():
-            kept, new = ([*network.parameters(), *network.buffers()] for network in (self.G_ema, self.G))
-            torch._foreach_lerp_([t for t in kept if t.is_floating_point()], [t for t in new if t.is_floating_point()], weight)
-            for counter, now in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
-                if not counter.is_floating_point():
-                    counter.copy_(now)
+        return cosine_decay(self.step_count, self.config.decay_steps, final)
 
     def _seed_dropout(self, player: str, index: int) -> None:
         for layers in self._dropouts:
             for place, layer in enumerate(layers):
-                layer.draw = partial(self.batches.drawn, "uniform", f"dropout {place} for {player}", index)
+                layer.draw = partial(self.batches.draw, "uniform", f"dropout {place} for {player}", index)
 
-    # What is shown and kept.
+    # What is shown and stored.
 
     @torch.no_grad()
     def center(self) -> float:
-        """The logit at which D is undecided: 0, or for a relative loss midway between what it says of reals and of fakes."""
+        """The logit at which D is undecided: 0, or for a relative loss midway between its means for reals and for fakes."""
         if not self.loss.relative:
             return 0.0
         training = self.D.training
@@ -266,64 +227,52 @@ class Trainer:
         picks = self.draws.batch(0, 64, len(self.images)).to(self.images.device)
         labels = None if self.batches.labels is None else self.batches.labels[picks]
         with self.choices.autocast():
-            fake = play(self.G_ema, self.batches.some(64)[0], labels)
+            fake = forward(self.G_ema, self.batches.fixed_z(64)[0], labels)
             real = self.batches.encode(self.images[picks])
-            middle = 0.5 * (play(self.D, fake, labels).float().mean() + play(self.D, real, labels).float().mean())
+            middle = 0.5 * (forward(self.D, fake, labels).float().mean() + forward(self.D, real, labels).float().mean())
         self.D.train(training)
         return float(middle)
 
     @torch.no_grad()
     def sample(self, z: torch.Tensor | int, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """By the averaged generator, on the CPU: pictures uint8 (N, C, H, W), or points float32 (N, 2) in the data's own units.
+        """By the averaged generator, on the CPU: pictures uint8 (N, C, H, W), or points float32 (N, 2) in the data's units.
 
         Of z (N, latent_dim), or of N of the run's fixed z; `labels` (N,): their classes, each in turn unless given.
         """
-        if isinstance(z, int):
-            z, in_turn = self.batches.some(z)
+        rows = self.batches.fixed_z(z)[0] if isinstance(z, int) else z
+        device = self.images.device
+        if not self.classes:
+            labels = None
+        elif labels is None:
+            labels = torch.arange(len(rows), device=device) % self.classes
         else:
-            in_turn = torch.arange(len(z)) % self.classes if self.classes else None
-        labels = in_turn if labels is None or not self.classes else torch.as_tensor(labels)
-        z, labels = (None if t is None else t.to(self.images.device) for t in (z.to(self.batches.dtype), labels))
+            labels = torch.as_tensor(labels).to(device)
+        rows = rows.to(self.batches.dtype).to(device)
         training = self.G_ema.training
         self.G_ema.eval()
-        made = []
+        samples = []
         with self.choices.autocast():
-            for begin in range(0, len(z), 256):
+            for begin in range(0, len(rows), 256):
                 part = slice(begin, begin + 256)
-                made.append(self.batches.decode(play(self.G_ema, z[part], None if labels is None else labels[part])).cpu())
+                outputs = forward(self.G_ema, rows[part], None if labels is None else labels[part])
+                samples.append(self.batches.decode(outputs).cpu())
         self.G_ema.train(training)
-        return torch.cat(made)
+        return torch.cat(samples)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """All there is to keep, by name, as the tensors themselves: G., D., G_ema., opt_G., opt_D., step_count, images_seen."""
+        """All state by name, as the tensors themselves: G., D., G_ema., opt_G., opt_D., step_count, images_seen."""
         counts = {"step_count": torch.tensor(self.step_count), "images_seen": torch.tensor(self.images_seen)}
         return dict(self._tensors()) | counts
 
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+    def load_state_dict(self, stored: dict[str, torch.Tensor]) -> None:
         """Take over a state of the same config. Raises ValueError for other names, shapes or types, before anything changes."""
-        own = self.state_dict()
-        if set(own) != set(state):
-            odd = sorted(set(own) ^ set(state))[0]
-            raise ValueError(f"this state is of another kind of training: {odd!r} is on one side only.")
-        for name, tensor in own.items():
-            found = state[name]
-            if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
-                raise ValueError(f"{name} is {tuple(found.shape)} {found.dtype}; "
-                                 f"here it is {tuple(tensor.shape)} {tensor.dtype}.")
+        state.check_state(stored, self.state_dict())
         with torch.no_grad():
             for name, tensor in self._tensors():
-                # In place: Adam's moments keep their parameter's memory format, without which fused Adam goes wrong unseen.
-                tensor.copy_(state[name])
-        self.step_count, self.images_seen = int(state["step_count"]), int(state["images_seen"])
+                # In place: Adam's moments keep their parameter's memory format, without which fused Adam silently goes wrong.
+                tensor.copy_(stored[name])
+        self.step_count, self.images_seen = int(stored["step_count"]), int(stored["images_seen"])
 
     def _tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
-        networks: dict[str, Any] = {"G": self.G, "D": self.D}
-        if self.G_ema is not self.G:
-            networks["G_ema"] = self.G_ema
-        for prefix, network in networks.items():
-            for name, tensor in network.state_dict().items():
-                yield f"{prefix}.{name}", tensor
-        for prefix, network, optimizer in (("opt_G", self.G, self.opt_G), ("opt_D", self.D, self.opt_D)):
-            for name, parameter in network.named_parameters():
-                for moment in MOMENTS:
-                    yield f"{prefix}.{name}.{moment}", optimizer.state[parameter][moment]
+        networks = {"G": self.G, "D": self.D} | ({"G_ema": self.G_ema} if self.G_ema is not self.G else {})
+        return state.named_tensors(networks, {"G": self.opt_G, "D": self.opt_D})

@@ -55,7 +55,7 @@ class ControlRoutes:
         """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; of none at all the name is ""."""
         points = body.get("points")
         given: list[Any] = points[:data_panel.MOST_DRAWN] if isinstance(points, list) else [None]
-        return {"name": uploads.keep_points(given) if given else ""}
+        return {"name": uploads.save_points(given) if given else ""}
 
     def delete_data(self, body: Body, lang: str) -> dict[str, Any]:
         """{"name"} -> {"uploads": [[label, name], ...]}: delete an upload; the others, newest first."""
@@ -76,7 +76,7 @@ class ControlRoutes:
             except Refusal as refusal:
                 return _refused(409, str(refusal), lang)
             except DataError as error:
-                return _refused(422, words.fault(error.told(), lang, str(error)), lang)
+                return _refused(422, words.fault(error.payload(), lang, str(error)), lang)
             return JSONResponse({"ok": True, **answer}, headers=QUIET)
         return handle
 

@@ -19,7 +19,7 @@ from ..data import storage
 from ..runs import run as runs
 from ..runs.run import CommandError, Run, RunError
 from ..runs.status import ACTIVE
-from ..runs.supervisor import WorkerBusy, room_for
+from ..runs.supervisor import WorkerBusy, capacity_limit
 from . import words
 from .external_runs import NoPlace
 from .run_catalogue import RunCatalogue
@@ -74,7 +74,7 @@ class Controls:
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
-        room = room_for(config.processes, config.device)
+        room = capacity_limit(config.processes, config.device)
         if room is not None:
             raise Refusal(f"errors.processes_{room[0]}", lang, n=config.processes, most=room[1])
         if config.batch_size % config.processes:
@@ -181,7 +181,7 @@ class Controls:
             raise Refusal("errors.busy", lang, name=active.name)
         self._refuse_local_life(run, lang)  # before its next checkpoint is chosen
         try:
-            run.use_best()
+            run.restore_best()
         except RunError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
         self._begin(run, True, lang)

@@ -94,7 +94,7 @@ class ExternalRuns:
             if path == self.folder.resolve() or path.parent == self.folder.resolve():
                 raise NoPlace("errors.attach_own", path=path)
             place = str(path)
-        runs = sorted(self._runs(place), key=lambda run: run.touched(), reverse=True)
+        runs = sorted(self._runs(place), key=lambda run: run.last_modified(), reverse=True)
         if not runs:
             raise NoPlace("errors.attach_none", path=place)
         with self._lock:
@@ -122,7 +122,7 @@ class ExternalRuns:
             if time.monotonic() - self._looked >= FRESH:
                 self._found = {run.id: run for place in self.places() for run in self._runs(place)}
                 self._looked = time.monotonic()
-            return sorted(self._found.values(), key=lambda run: run.touched(), reverse=True)
+            return sorted(self._found.values(), key=lambda run: run.last_modified(), reverse=True)
 
     def find(self, run_id: str) -> Elsewhere | None:
         with self._lock:
@@ -156,7 +156,7 @@ class ExternalRuns:
         """
         from ..runs import remote
 
-        place = remote.shown(url)
+        place = remote.redact_url(url)
         try:
             urls = _soon(lambda: remote.find(url), place)
             if not urls:

@@ -19,7 +19,7 @@ from ..runs.run import Run
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..latent.driving import LatentView
+    from ..latent.view import LatentView
 
 KEPT_VIEWS = 4  # runs whose generator stays in memory
 KEPT_PICTURES = 512  # a class whose sliders all stand still asks for the same picture 200 times
@@ -59,7 +59,7 @@ class LatentService:
     def _wake(self) -> None:
         import torch
 
-        from ..latent import driving  # noqa: F401, what every later call needs
+        from ..latent import view  # noqa: F401, what every later call needs
 
         torch.set_num_threads(1)  # the other cores belong to the training
         self.ready.set()
@@ -86,7 +86,7 @@ class LatentService:
             raise ValueError(f"psi is {psi}; give a number from 0 to 10.")
         key = (body, psi, label)
         if key not in driven.pictures:
-            picture, verdict, point = driven.view.drawn(np.frombuffer(body, "<f4").astype(np.float32), psi, label)
+            picture, verdict, point = driven.view.render(np.frombuffer(body, "<f4").astype(np.float32), psi, label)
             driven.pictures[key] = (pixel_range.png(picture), verdict, point)
             if len(driven.pictures) > KEPT_PICTURES:
                 driven.pictures.popitem(last=False)
@@ -101,16 +101,16 @@ class LatentService:
 
     def seed(self, run: Run, seed: int) -> list[float]:
         """z of a seed, as the networks take it."""
-        from ..latent.driving import seed_z
+        from ..latent.view import seed_z
 
         return [float(v) for v in seed_z(seed, self._newest(run).view.latent_dim)]
 
     def generate(self, run: Run, seed: int, count: int) -> tuple[list[np.ndarray], list[Point], int]:
         """`count` pictures uint8 of consecutive seeds, each class in turn, or as many points; and their generator's step."""
-        from ..latent.driving import seed_z
+        from ..latent.view import seed_z
 
         view = self._newest(run).view
-        made = [view.drawn(seed_z(seed + k, view.latent_dim), 1.0, (seed + k) % view.classes if view.classes else None)
+        made = [view.render(seed_z(seed + k, view.latent_dim), 1.0, (seed + k) % view.classes if view.classes else None)
                 for k in range(count)]
         points = [point for _, _, point in made if point is not None]
         return [] if points else [picture for picture, _, _ in made], points, view.step
@@ -136,7 +136,7 @@ class LatentService:
         return driven
 
     def _loaded(self, run: Run, live: int, before: Driven | None) -> Driven:
-        from ..latent.driving import find_directions, load_live
+        from ..latent.view import find_directions, load_live
 
         def build(name: str, *of: Any) -> Any:
             return registry.resolve(registry.NETWORKS, name)(*of)

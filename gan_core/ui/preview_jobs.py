@@ -49,7 +49,7 @@ class Job:
 
     def refuse(self, fault: Fault) -> None:
         """Told by nobody else: the process could not."""
-        self.state, self.sentence, self.fault = "refused", str(fault), fault.told()
+        self.state, self.sentence, self.fault = "refused", str(fault), fault.payload()
 
 
 class PreviewJobs:
@@ -95,7 +95,7 @@ class PreviewJobs:
             return {"state": "cancelled"}
 
     def about(self, config: TrainConfig) -> dict[str, Any] | None:
-        """What is known of these data (`Loaded.about`); None before they were ready here."""
+        """What is known of these data (`LoadedData.summary`); None before they were ready here."""
         with self._lock:
             job = self._jobs.get(key_of(config))
             return job.ready.get("about") if job is not None else None

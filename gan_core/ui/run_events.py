@@ -83,7 +83,7 @@ class RunEvents:
                 self._status = self.run.status()
             except RunError:
                 return  # being deleted, or replaced at this moment: the next look will tell
-            records, rewound = self._reader.new()
+            records, rewound = self._reader.read_new()
             fresh = Fresh(records)
             if rewound:
                 self._rows, self._quality, self._marks = [], [], []
@@ -198,7 +198,7 @@ class RunEvents:
 
     def _about_data(self) -> About | None:
         if self._about is None and self.run is not None:
-            self._about = cast("About | None", self.run.about_data())
+            self._about = cast("About | None", self.run.data_summary())
         return self._about
 
 

@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parent / "web"
 ADDRESS = "gradio_api/gan/assets/"  # relative to the page, which may lie below another path
 BOOT = "boot.js"  # inside the page itself
 MAIN = "main.js"
+STYLE = "styles.css"  # all styles in one piece: the first paint waits for them, and each request costs it some milliseconds
 # In the order of the cascade: the tokens first, then gradio's components, then ours.
 STYLES = tuple(f"styles/{name}.css" for name in (
     "tokens", "gradio", "layout", "transport", "forms", "runs", "parts", "bar", "flow", "samples", "plane", "real", "charts",
@@ -52,8 +53,8 @@ class WebFiles:
         """The tags for the page's head: the boot script, the styles, which hold back the first paint, and the modules."""
         data = {"assets": self.address, "languages": " ".join(words.LANGUAGES), "modules": " ".join(self.modules)}
         attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())
-        styles = [f'<link rel="stylesheet" href="{self.address}{name}">' for name in STYLES]
-        return "\n".join([f"<script {attributes}>\n{_boot()}</script>", *styles,
+        return "\n".join([f"<script {attributes}>\n{_boot()}</script>",
+                          f'<link rel="stylesheet" href="{self.address}{STYLE}">',
                           f'<script type="module" src="{self.address}{MAIN}"></script>', ""])
 
     async def reply(self, request: Request) -> Response:
@@ -68,8 +69,9 @@ class WebFiles:
 @cache
 def web_files() -> WebFiles:
     """The files as they were when this was called first."""
-    paths = sorted(path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES and path.name != BOOT)
+    paths = sorted(path for path in FOLDER.rglob("*.js") if path.name != BOOT)
     contents = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
+    contents[STYLE] = b"\n".join((FOLDER / name).read_bytes() for name in STYLES)
     contents |= {f"words.{lang}.json": json.dumps(words.shown(lang), ensure_ascii=False).encode() for lang in words.LANGUAGES}
     return WebFiles(contents, _fingerprint(contents.items()))
 

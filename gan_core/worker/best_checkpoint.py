@@ -1,6 +1,6 @@
-"""The quality of a run as it goes: when to measure, what is written of it, the best generator kept and gone back to.
+"""The quality of a run while it trains: when to measure, what is written of it, and the best generator, kept to go back to.
 
-It decides by a share of the training time and by `Evaluator`'s rank; it makes no training step.
+It decides by a share of the training time and by the rank of a measurement; what is measured is left to `Evaluator`.
 """
 
 from __future__ import annotations
@@ -15,98 +15,102 @@ import torch
 from ..config import LIVE
 from ..evaluation.evaluator import Evaluator, Measurement
 from ..runs import checkpoint
-from ..runs.checkpoint_index import BEST, read_pointer, use_best
+from ..runs.checkpoint_index import BEST, read_pointer, restore_best
 from ..runs.run import Run
+from ..runs.status import Best
 from ..training.trainer import Trainer
-from .recorder import Recorder, notes_of
+from .recorder import CheckpointMetadata, Recorder, checkpoint_metadata
 
-RESERVE = 0.03  # seconds that must be saved up before a slice, which takes about 0.02
-MOST_SAVED = 1.0  # seconds of measuring that may be saved up, so that a share turned up late does not stop the training
+MIN_CREDIT = 0.03  # seconds that must be saved up before a slice, which takes about 0.02
+MAX_CREDIT = 1.0  # seconds of measuring that may be saved up, so that a share turned up late does not stop the training
 
 
 class BestCheckpoint:
-    """One life's measuring. Give it a `turn` between two steps; it takes its share of the elapsed time and no more.
+    """The measuring of one session. `run_slice` between two steps takes its share of the elapsed time and no more.
 
-    A measurement speaks of the step at which it began. What is kept if it turns out best is the state of that very step,
-    copied in memory when the measurement begins: some milliseconds each time. Writing a checkpoint at every beginning
+    A measurement is of the step at which it began. If it turns out best, the state of that very step is saved; it is
+    copied in memory when the measurement begins, which takes some milliseconds. Writing a checkpoint at every beginning
     instead costs several times as much, and measuring only where a checkpoint is due would mean every half minute.
-    `tell(best=..., checkpoint_step=...)` puts news into the status.
+    `write_status(best=..., checkpoint_step=...)` changes the run's status.
     """
 
-    def __init__(self, run: Run, trainer: Trainer, tell: Callable[..., None], elapsed: float) -> None:
-        self.run, self.trainer, self.tell = run, trainer, tell
+    def __init__(self, run: Run, trainer: Trainer, write_status: Callable[..., None], elapsed: float) -> None:
+        self.run, self.trainer, self._write_status = run, trainer, write_status
         self.evaluator = Evaluator(trainer, floor=run.floor(), on_freeze=self._capture)
-        self.spent = 0.0  # seconds, in this life
-        self._saved, self._then, self._now = 0.0, elapsed, elapsed
+        self.seconds_spent = 0.0  # in this session
+        self._credit, self._credited_at, self._elapsed = 0.0, elapsed, elapsed
         self._state: dict[str, torch.Tensor] = {}
-        self._notes: dict[str, Any] = {}
-        self._best = self._known_best()
+        self._metadata: CheckpointMetadata | None = None
+        self._best = self._known_best()  # (measure, rank)
 
-    def _known_best(self) -> dict[str, Any] | None:
-        """An earlier life's best, unless this life begins before it."""
+    def _known_best(self) -> tuple[str, list[float]] | None:
+        """(measure, rank) of best.json, which is deleted if its file is gone or if this session begins before its step."""
         try:
             best = read_pointer(self.run.checkpoint_folder, BEST)
         except checkpoint.CheckpointError:
             best = None
         if best is None or best["step"] > self.trainer.step_count or not (self.run.checkpoint_folder / best["file"]).exists():
             (self.run.checkpoint_folder / BEST).unlink(missing_ok=True)
-            self.tell(best=None)
+            self._write_status(best=None)
             return None
-        self.tell(best={name: best.get(name) for name in ("step", "name", "value")})
-        return best
+        self._write_status(best={name: best.get(name) for name in ("step", "name", "value")})
+        return best.get("name", ""), list(best.get("rank", []))
 
     # Measuring.
 
-    def turn(self, recorder: Recorder, elapsed: float) -> None:
-        """Perhaps a slice of measuring. `elapsed`: seconds of training so far, this included. Raises OSError for the disk."""
-        share, self._now = self.trainer.config.measure_share, elapsed
-        self._saved = min(MOST_SAVED, self._saved + share * max(0.0, elapsed - self._then))
-        self._then = elapsed
-        if not share or self._saved < RESERVE:
+    def run_slice(self, recorder: Recorder, elapsed: float) -> None:
+        """Measure for one slice if there is credit for it. `elapsed`: seconds of training until now. Raises OSError."""
+        share, self._elapsed = self.trainer.config.measure_share, elapsed
+        self._credit = min(MAX_CREDIT, self._credit + share * max(0.0, elapsed - self._credited_at))
+        self._credited_at = elapsed
+        if not share or self._credit < MIN_CREDIT:
             return
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            found = self.evaluator.turn()
+            measurement = self.evaluator.advance()
             if self.evaluator.floor is not None and not self.run.floor_path.exists():
-                self.run.put(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
-            if found is not None:
-                self._found(found, recorder)
+                self.run.write_file(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
+            if measurement is not None:
+                self._record(measurement, recorder)
         finally:
-            took = time.monotonic() - began
-            self.spent, self._saved = self.spent + took, self._saved - took
+            seconds = time.monotonic() - started
+            self.seconds_spent, self._credit = self.seconds_spent + seconds, self._credit - seconds
 
     @torch.no_grad()
     def _capture(self) -> None:
-        """The whole state of training at this step, in buffers that are used again and again."""
+        """Copy the whole state of training at this step, into buffers that are reused."""
         for name, tensor in self.trainer.state_dict().items():
             if name in self._state:
                 self._state[name].copy_(tensor)
             else:
                 self._state[name] = tensor.detach().clone()
-        self._notes = notes_of(self.trainer, self._now)
+        self._metadata = checkpoint_metadata(self.trainer, self._elapsed)
 
-    def _found(self, found: Measurement, recorder: Recorder) -> None:
-        recorder.quality(found.step, found.images, self._notes["elapsed"], found.quality, found.histogram)
-        name = self.evaluator.suite.headline
-        if self._best is not None and self._best.get("name") == name and list(found.rank) >= list(self._best.get("rank", [])):
+    def _record(self, measurement: Measurement, recorder: Recorder) -> None:
+        """Write the measurement, and the captured state as the best checkpoint if none ranked lower."""
+        suite = self.evaluator.suite
+        assert suite is not None and self._metadata is not None, "a measurement begins with both"
+        step, quality, rank = measurement.step, measurement.quality, list(measurement.rank)
+        recorder.write_quality(step, measurement.images, self._metadata["elapsed"], quality, measurement.histogram)
+        name, best = suite.headline, self._best
+        if best is not None and best[0] == name and rank >= best[1]:
             return
-        about = {"name": name, "value": found.quality[name], "rank": list(found.rank)}
-        newest = recorder.keep_best(self._state, self._notes, about)
-        self._best = {"step": found.step, **about}
-        self.tell(best={"step": found.step, "name": name, "value": found.quality[name]}, checkpoint_step=newest)
+        newest = recorder.save_best(self._state, self._metadata, name, quality[name], rank)
+        self._best = name, rank
+        self._write_status(best=Best(step=step, name=name, value=quality[name]), checkpoint_step=newest)
 
-    # The way back.
+    # Going back.
 
-    def restore(self) -> tuple[checkpoint.Loaded, dict[str, list[Any]]]:
-        """Put the trainer back to its best checkpoint, knobs included: what was loaded, and what knobs have changed.
+    def restore(self) -> tuple[checkpoint.Checkpoint, dict[str, list[Any]]]:
+        """Put the trainer back to its best checkpoint, knobs included; returns that and the knobs that changed.
 
         latest.json points there from then on. Raises CheckpointError or OSError before anything changes.
         """
-        self.evaluator.forget()
-        use_best(self.run.checkpoint_folder)
-        kept = checkpoint.newest_valid(self.run.checkpoint_folder)
-        assert kept is not None
-        saved = kept.metadata["config"]
+        self.evaluator.cancel()
+        restore_best(self.run.checkpoint_folder)
+        best = checkpoint.newest_valid(self.run.checkpoint_folder)
+        assert best is not None
+        saved = best.metadata["config"]
         changes = self.trainer.tune(**{name: saved[name] for name in LIVE if name in saved})
-        self.trainer.load_state_dict(kept.tensors)
-        return kept, changes
+        self.trainer.load_state_dict(best.tensors)
+        return best, changes

@@ -1,6 +1,6 @@
-"""What a person sees of a run in a terminal: a progress bar, or a line now and then, read from the run's folder.
+"""Shows a run in the terminal: a progress bar, or a line now and then, read from the run's folder as the page reads it.
 
-It is a reader like the page: it asks nothing of the training that it shares a process with, and costs it next to nothing.
+It shares a process with the training, asks nothing of it and costs it next to nothing.
 """
 
 from __future__ import annotations
@@ -20,79 +20,81 @@ from tqdm import tqdm
 from ..config import TrainConfig
 from ..runs.metrics import LOSSES
 from ..runs.run import Run, RunError
-from ..runs.status import Status
+from ..runs.status import Progress, Status
 
-LOOK = 0.25  # seconds between two looks at the run's folder
-LINE = 60.0  # seconds between two lines where nobody sees a bar
-TAIL = 16_384  # bytes of the curves that are looked at: some seconds of them
-SHARE = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
-COUNTER = "{desc}  {postfix}"
+POLL = 0.25  # seconds between two looks at the run's folder
+LINE_INTERVAL = 60.0  # seconds between two lines where stderr is no terminal
+TAIL = 16_384  # bytes at the end of the metrics that are read: some seconds of them
+BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
+NO_BAR = "{desc}  {postfix}"
 
 
 def open_streams() -> None:
-    """Standard streams that were closed (`>&-`) lead nowhere from now on; else the run's own files would get their numbers."""
+    """Open standard streams that were closed (`>&-`) on the null device; else files of the run would get their numbers."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nowhere, number)  # also where it is the same: children inherit it then
-            if nowhere != number:
-                os.close(nowhere)
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)  # also where it is the same: children inherit it then
+            if null != number:
+                os.close(null)
 
 
 def say(text: str, error: bool = False) -> None:
-    """Print, whether or not anybody can hear it: a pipe that was closed, a terminal that is gone, a full disk end no training."""
+    """Print if that is possible: a closed pipe, a terminal that is gone or a full disk does not end the training."""
     stream = sys.stderr if error else sys.stdout
     try:
         print(text, file=stream, flush=True)
     except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())  # what is still in the stream's memory is written at the very end
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), stream.fileno())  # the stream still holds the text, and writes it when the process ends
 
 
-def clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as 2:05 or 1:02:05."""
     minutes, s = divmod(int(max(0.0, seconds)), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{s:02}" if minutes >= 60 else f"{minutes}:{s:02}"
 
 
-def described(status: Status, config: TrainConfig, losses: dict[str, Any], quality: dict[str, Any]) -> tuple[str, float, str]:
-    """(what it does, how much of it is done in [0, 1] or -1 where nobody knows, facts) of a living run."""
+def describe(status: Status, config: TrainConfig, losses: dict[str, Any], quality: dict[str, Any]) -> tuple[str, float, str]:
+    """(label, share that is done in [0, 1] or -1 where that is unknown, facts) of an active run."""
     if status.state == "starting":
-        return _fetching(status.progress) if status.progress else ("starting", -1.0, "")
+        return _describe_loading(status.progress) if status.progress else ("starting", -1.0, "")
     facts, shares, left = [f"{status.speed:,.0f} images/s"], [-1.0], []
     facts += [f"{name} {losses[name]:.3f}" for name in LOSSES if isinstance(losses.get(name), int | float)]
     if quality:
         name = status.best["name"] if status.best and status.best["name"] in quality else next(iter(quality))
         facts.append(f"{name} {quality[name]:.3g}")
-    now = {**config.to_dict(), **status.tuned}
-    if now["max_steps"]:
-        shares.append(status.step / now["max_steps"])
-        left.append((now["max_steps"] - status.step) * now["batch_size"] / status.speed if status.speed else float("inf"))
-    if now["max_minutes"]:
-        shares.append(status.elapsed / (60 * now["max_minutes"]))
-        left.append(60 * now["max_minutes"] - status.elapsed)
-    time_is = clock(status.elapsed) + (f", {clock(min(left))} left" if left and min(left) < float("inf") else "")
+    current = {**config.to_dict(), **status.tuned}
+    if current["max_steps"]:
+        shares.append(status.step / current["max_steps"])
+        left.append((current["max_steps"] - status.step) * current["batch_size"] / status.speed if status.speed else float("inf"))
+    if current["max_minutes"]:
+        shares.append(status.elapsed / (60 * current["max_minutes"]))
+        left.append(60 * current["max_minutes"] - status.elapsed)
+    duration = format_duration(status.elapsed)
+    if left and min(left) < float("inf"):
+        duration += f", {format_duration(min(left))} left"
     label = "paused, step" if status.state == "paused" else "step"
-    return f"{label} {status.step:,}", min(1.0, max(shares)), ", ".join([time_is, *facts])
+    return f"{label} {status.step:,}", min(1.0, max(shares)), ", ".join([duration, *facts])
 
 
-def _fetching(progress: dict[str, Any]) -> tuple[str, float, str]:
+def _describe_loading(progress: Progress) -> tuple[str, float, str]:
     done, total, bytes_ = progress["done"], progress["total"], progress["stage"] == "downloading"
     count = f"{done / 1e6:,.1f}" if bytes_ else f"{done:,}"
     of = f" of {total / 1e6:,.1f}" if bytes_ and total else f" of {total:,}" if total else ""
     return f"{progress['stage']} {progress['what']}".strip(), done / total if total else -1.0, count + of + " MB" * bytes_
 
 
-def newest(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(the newest record with losses, the newest measurement) near the end of a file of curves; {} where there is none."""
+def newest_records(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the newest record with losses, the newest quality) near the end of a file of metrics; {} where there is none."""
     losses: dict[str, Any] = {}
     quality: dict[str, Any] = {}
     with contextlib.suppress(OSError), open(path, "rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
         for line in file.read().splitlines():
-            with contextlib.suppress(ValueError):  # the first line of the tail is half a line
+            with contextlib.suppress(ValueError):  # the first line of the tail may be half a line
                 record = json.loads(line)
                 if isinstance(record, dict):
                     quality = record.get("quality") or quality
@@ -101,22 +103,21 @@ def newest(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 class ProgressDisplay:
-    """Shows a run's progress on this process's own stderr while the training writes to worker.log instead.
+    """Shows a run's progress on the stderr that this process had, while the training prints to worker.log.
 
-    A bar where stderr is a terminal; else a line at each change of state and one a minute. What the page would show as a notice
-    is a line in both.
+    A bar where stderr is a terminal; else a line at each change of state and one a minute. A notice is a line in both.
     """
 
     def __init__(self, run: Run, interrupted: Callable[[], bool]) -> None:
         self.run, self.interrupted, self.config = run, interrupted, run.config
-        self._kept = [os.dup(1), os.dup(2)]
-        self._err = open(self._kept[1], "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115, lives as long
+        self._streams = [os.dup(1), os.dup(2)]
+        self._err = open(self._streams[1], "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115, closed in __exit__
         self._bar = None
         if self._err.isatty():
-            self._bar = tqdm(total=1, file=self._err, leave=False, bar_format=COUNTER)
+            self._bar = tqdm(total=1, file=self._err, leave=False, bar_format=NO_BAR)
         self._quality: dict[str, Any] = {}
-        self._said, self._said_at, self._notice = "", time.monotonic(), run.stored_status().notice
-        self._over = threading.Event()
+        self._line_state, self._line_time, self._notice = "", time.monotonic(), run.stored_status().notice
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -124,28 +125,28 @@ class ProgressDisplay:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """The bar goes, and what is printed from here on is seen again."""
-        self._over.set()
+        """Remove the bar and give stdout and stderr back."""
+        self._closed.set()
         self._thread.join()
-        with contextlib.suppress(OSError, ValueError):  # nobody sees it any more
+        with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
             if self._bar is not None:
                 self._bar.close()
             self._err.close()
-        for stream, kept in zip((1, 2), self._kept, strict=True):
-            os.dup2(kept, stream)
-            os.close(kept)
+        for number, stream in zip((1, 2), self._streams, strict=True):
+            os.dup2(stream, number)
+            os.close(stream)
 
     def _watch(self) -> None:
-        while not self._over.wait(LOOK):
+        while not self._closed.wait(POLL):
             with contextlib.suppress(RunError, OSError):
-                self.look()
+                self.update()
 
-    def look(self) -> None:
-        """What the folder says now, as a bar or, where it is due, as a line."""
+    def update(self) -> None:
+        """Read the folder and show it, as a bar or, where one is due, as a line."""
         status = self.run.stored_status()
-        losses, quality = newest(self.run.metrics_path(status.life))
+        losses, quality = newest_records(self.run.metrics_path(status.life))
         self._quality = quality or self._quality
-        label, share, facts = described(status, self.config, losses, self._quality)
+        label, share, facts = describe(status, self.config, losses, self._quality)
         if self.interrupted():
             label = f"saving (Ctrl+C again ends at once), {label}"
         if status.notice != self._notice:
@@ -154,15 +155,15 @@ class ProgressDisplay:
                 tqdm.write(status.notice, file=self._err)
                 self._err.flush()
         if self._bar is None:
-            self._line(status.state, f"{label}{f' ({share:.0%})' if share >= 0 else ''}{', ' if facts else ''}{facts}")
+            self._show_line(status.state, f"{label}{f' ({share:.0%})' if share >= 0 else ''}{', ' if facts else ''}{facts}")
             return
-        self._bar.ncols = os.get_terminal_size(self._kept[1]).columns or 80  # it may be made wider, and some say 0
-        self._bar.bar_format, self._bar.n = (SHARE, share) if share >= 0 else (COUNTER, 0)
+        self._bar.ncols = os.get_terminal_size(self._streams[1]).columns or 80  # it may be resized, and some report 0
+        self._bar.bar_format, self._bar.n = (BAR, share) if share >= 0 else (NO_BAR, 0)
         self._bar.set_description_str(label, refresh=False)
         self._bar.set_postfix_str(facts, refresh=False)
         self._bar.refresh()
 
-    def _line(self, state: str, text: str) -> None:
-        if state != self._said or time.monotonic() - self._said_at >= LINE:
-            self._said, self._said_at = state, time.monotonic()
+    def _show_line(self, state: str, text: str) -> None:
+        if state != self._line_state or time.monotonic() - self._line_time >= LINE_INTERVAL:
+            self._line_state, self._line_time = state, time.monotonic()
             print(text, file=self._err, flush=True)

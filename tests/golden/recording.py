@@ -71,7 +71,8 @@ def reading(path: Path) -> dict[str, Any]:
                    "marks": [record["mark"] for record in records if "mark" in record],
                    "quality": [record["quality"] for record in records if "quality" in record],
                    "frames": [[frame.seq, frame.step, frame.path.name] for frame in run.frames()],
-                   "live": run.live_path().name, "floor": run.floor(), "data": run.about_data(), "real": run.real_path.name})
+                   "live": run.live_path().name, "floor": run.floor(), "data": run.data_summary(),
+                   "real": run.real_path.name})
 
 
 # Numbers.

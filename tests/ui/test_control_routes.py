@@ -72,16 +72,16 @@ def test_what_cannot_be_done_is_said_in_the_language_that_is_asked_for(ask, lang
 
 def test_a_drawing_is_kept_and_an_upload_deleted(ask, tmp_path):
     status, said = ask("keep-drawing", points=[[0.1, 0.2], [0.8, 0.9]])
-    assert status == 200 and uploads.points(said["name"]).tolist() == [[0.1, 0.2], [0.8, 0.9]]
+    assert status == 200 and uploads.load_points(said["name"]).tolist() == [[0.1, 0.2], [0.8, 0.9]]
     assert ask("keep-drawing", points=[]) == (200, {"ok": True, "name": ""}), "a pad that was wiped"
     names = []
     for value in (1, 2):
         path = tmp_path / f"farm{'ab'[value - 1]}.png"
         Image.new("L", (9, 9), value).save(path)
-        names.append(uploads.keep_pictures([path]))
+        names.append(uploads.save_pictures([path]))
     status, said = ask("delete-data", name=names[0], lang="en")
     assert status == 200 and [name for _, name in said["uploads"]] == [names[1]] and "farmb" in said["uploads"][0][0]
-    assert [one.name for one in uploads.kept() if one.kind == "zip"] == [names[1]]
+    assert [one.name for one in uploads.list_uploads() if one.kind == "zip"] == [names[1]]
 
 
 @pytest.mark.parametrize("action", CONTROLS)

@@ -102,14 +102,14 @@ def test_an_ended_run_begins_a_new_life_paused_at_its_best(catalogue, run, asked
     with pytest.raises(Refusal, match="best checkpoint"):
         Controls(catalogue).restore(run.id)  # the status says so, but the file is gone
     begun = []
-    monkeypatch.setattr(Run, "use_best", lambda self: 1)
+    monkeypatch.setattr(Run, "restore_best", lambda self: 1)
     monkeypatch.setattr(catalogue.supervisor, "start", lambda run, paused: begun.append((run.id, paused)))
     assert Controls(catalogue).restore(run.id).id == run.id and begun == [(run.id, True)] and asked == []
 
 
 def test_nobody_is_taken_back_while_another_trains(catalogue, run, monkeypatch):
     best_of(run, "stopped")
-    monkeypatch.setattr(Run, "use_best", lambda self: pytest.fail("its checkpoints were touched"))
+    monkeypatch.setattr(Run, "restore_best", lambda self: pytest.fail("its checkpoints were touched"))
     monkeypatch.setattr(catalogue.supervisor, "active", lambda: make_run(catalogue.folder, steps=1))
     with pytest.raises(Refusal, match="training already"):
         Controls(catalogue).restore(run.id)

@@ -174,7 +174,7 @@ def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
 def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     def refuse(paths):
         raise DataError("archive_missing", path="<img src=x> ${value} {{x}}")
-    monkeypatch.setattr(uploads, "keep_pictures", refuse)
+    monkeypatch.setattr(uploads, "save_pictures", refuse)
     *_, notice = data_panel.DataPanel._keep(None, "en", ["x"])
     assert "There is no file &lt;img src=x&gt; &#36;&#123;value&#125; &#123;&#123;x&#125;&#125;; give the path" in notice
 
@@ -198,7 +198,7 @@ def farm(tmp_path, data):
             file = io.BytesIO()
             Image.new("L", (28, 28), 50 * k).save(file, "PNG")
             packed.writestr(f"{k}.png", file.getvalue())
-    name = uploads.keep_pictures([path])
+    name = uploads.save_pictures([path])
     archive.source(DataRequest("zip", name))
     return name
 
@@ -235,12 +235,12 @@ def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel
     assert words.text("data.delete_run", lang) in json.loads(panel._question(lang, farm)[0])["text"]
     learned(catalogue, farm, "finished")
     assert words.text("data.delete_runs", lang, n=2) in json.loads(panel._question(lang, farm)[0])["text"]
-    assert storage.thing(f"zip:{farm}") is not None, "asking deletes nothing"
+    assert storage.find(f"zip:{farm}") is not None, "asking deletes nothing"
 
 
 def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(panel, delete, farm):
     Image.new("L", (9, 9)).save(uploads.folder().parent / "x.png")
-    other = uploads.keep_pictures([uploads.folder().parent / "x.png"])
+    other = uploads.save_pictures([uploads.folder().parent / "x.png"])
     config = TrainConfig(dataset=f"zip:{farm}")
     told = panel._library.wish("me", config)
     while told["state"] in ("waiting", "working"):
@@ -250,7 +250,7 @@ def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(
     delete("en", farm)
     dropdown = panel._left("en", farm)
     assert dropdown.value == other and [name for _, name in dropdown.choices] == [other]
-    assert storage.thing(f"zip:{farm}") is None and panel._library.about(config) is None
+    assert storage.find(f"zip:{farm}") is None and panel._library.about(config) is None
     assert panel._library.look("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
     told = panel._library.wish("me", config)
     while told["state"] in ("waiting", "working"):
@@ -272,10 +272,10 @@ def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(pa
     assert words.text("data.delete_shared", "fr").partition(",")[0] in panel._question("fr", farm)[-1]
     with pytest.raises(Refusal, match=re.escape(words.text("data.delete_shared", "fr"))):
         delete("fr", farm)
-    assert storage.thing(f"zip:{farm}") is not None
+    assert storage.find(f"zip:{farm}") is not None
     panel._controls.local_paths = True
     delete("en", farm)
-    assert storage.thing(f"zip:{farm}") is None
+    assert storage.find(f"zip:{farm}") is None
 
 
 @pytest.mark.parametrize("name", ["../own/{}", "{}.zip", "", "/etc/passwd", "a/b", "..", "x" * 300, None])
@@ -284,6 +284,6 @@ def test_the_page_deletes_nothing_by_another_name(panel, delete, farm, name):
     assert words.text("data.delete_gone") in panel._question("en", asked)[-1]
     with pytest.raises(Refusal, match=re.escape(words.text("data.delete_gone"))):
         delete("en", str(asked))
-    assert storage.thing(f"zip:{farm}") is not None
+    assert storage.find(f"zip:{farm}") is not None
     with pytest.raises(Refusal):
         panel._controls.delete_data("mnist")

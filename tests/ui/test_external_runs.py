@@ -61,7 +61,7 @@ def test_its_commands_go_into_its_own_folder(catalogue, away, monkeypatch):
     status.state, status.host = "running", "a-node-of-the-cluster"
     opened.write_status(status)
     assert Controls(catalogue).pause(opened.id).id == opened.id
-    assert sent == [away / "first"] and [body["command"] for _, body in opened.pending()] == ["pause"]
+    assert sent == [away / "first"] and [body["command"] for _, body in opened.pending_commands()] == ["pause"]
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
@@ -186,10 +186,10 @@ def test_one_bad_run_at_an_address_does_not_hide_the_others(catalogue, tmp_path)
     run = make_run(tmp_path / "one", steps=1)
     for name in ("a", "b"):
         remote.push(run, f"memory://mixed/runs/{name}")
-    remote.address.Address("memory://mixed/runs/a").write("status.json", b"{}]")
+    remote.folder.RemoteFolder("memory://mixed/runs/a").write("status.json", b"{}]")
     catalogue.external_runs.closed.set()
     assert Controls(catalogue).attach("memory://mixed/runs").info["origin"] == "memory://mixed/runs/b"
-    remote.address.Address("memory://mixed/runs/b").write("status.json", b"{}]")
+    remote.folder.RemoteFolder("memory://mixed/runs/b").write("status.json", b"{}]")
     with pytest.raises(NoPlace) as caught:
         ExternalRuns(tmp_path / "fresh").open("memory://mixed/runs")
     assert "status.json from there is not JSON" in words.text(caught.value.key, **caught.value.values)
@@ -285,7 +285,7 @@ def test_stop_and_reset_of_a_run_elsewhere_ask_that_run_and_end_no_other(catalog
     assert done == [away / "first"]
     controls.reset(opened.config, "quick", run_id=opened.id)
     assert done == [away / "first", away / "first", "start"]
-    assert [body["command"] for _, body in opened.pending()] == ["stop", "stop"]
+    assert [body["command"] for _, body in opened.pending_commands()] == ["stop", "stop"]
     controls.stop()
     assert done[-1] == "own"
 
@@ -295,7 +295,7 @@ def test_stop_and_reset_of_a_run_elsewhere_ask_that_run_and_end_no_other(catalog
     ({"processes": 64, "batch_size": 64, "device": "cpu"}, "64 processes need a core each, and this machine has")])
 def test_processes_that_cannot_be_are_refused_before_a_run_is_made(catalogue, monkeypatch, changes, said):
     if changes["processes"] == 3:
-        monkeypatch.setattr("gan_core.ui.controls.room_for", lambda processes, device: None)
+        monkeypatch.setattr("gan_core.ui.controls.capacity_limit", lambda processes, device: None)
     controls = Controls(catalogue)
     with pytest.raises(Refusal, match=said):
         controls.start(controls.config("quick", changes), "quick")

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from gan_core import registry
-from gan_core.latent.driving import load_live, seed_z
+from gan_core.latent.view import load_live, seed_z
 from gan_core.ui import live_routes
 from gan_core.ui.hub import QUEUE, Hub
 from gan_core.ui.latent_service import LatentService
@@ -112,7 +112,7 @@ def test_points_are_driven_on_their_plane_and_their_history_is_json(client, cata
     run = make_run(catalogue.folder, **OF_POINTS)
     z = seed_z(7, 20)
     reply = client.post(f"{AT}z?run={run.id}", content=z.tobytes())
-    picture, verdict, point = view_of(run).drawn(z)
+    picture, verdict, point = view_of(run).render(z)
     (tmp_path / "z.png").write_bytes(reply.content)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "z.png")), picture)
     assert [float(v) for v in reply.headers["X-Gan-Point"].split(",")] == pytest.approx(point, rel=1e-4)

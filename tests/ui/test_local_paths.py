@@ -230,9 +230,9 @@ def test_an_upload_s_own_name_leads_nowhere_and_no_address_is_fetched(public, ou
     for stolen in (str(outside / "mine.zip"), "/etc/passwd", path.replace("/mine.zip", "/../../../../etc/passwd")):
         assert event(public, "keep-upload", "en", handed(stolen))[1], stolen
     assert event(public, "keep-upload", "en", handed("http://93.184.216.34/x.zip")) == (words.text("errors.no_address"), True)
-    assert uploads.kept() == []
+    assert uploads.list_uploads() == []
     _, failed = event(public, "keep-upload", "en", handed(path))
-    (kept,) = uploads.kept()
+    (kept,) = uploads.list_uploads()
     assert not failed and kept.count == 20 and not registry.reads_local_path(kept.dataset)
     told = preview(public, kept.dataset)
     assert told["state"] == "ready" and told["about"]["count"] == 20, "an upload is what strangers may look at"

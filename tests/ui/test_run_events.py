@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from making import IMAGES, OF_POINTS, make_run
 
 from gan_core.config import PRESETS
-from gan_core.messages import Fault, part
+from gan_core.messages import Fault, message
 from gan_core.runs.run import Run
 from gan_core.training.pixel_range import grid, png
 from gan_core.ui.run_events import MOST_MARKS, MOST_MEASURED, SERIES, RunEvents, _spread, _thinned
@@ -76,9 +76,9 @@ def test_what_is_real_comes_with_the_first_frame_of_a_run_that_was_watched_from_
     look(feed)
     before = json.loads(feed.snapshot())
     assert before["real"] is None and before["frame"] is None and before["data"] == "images"
-    run.put(run.real_path, ready.real_path.read_bytes())
+    run.write_file(run.real_path, ready.real_path.read_bytes())
     for seq, frame in enumerate(ready.frames(), start=1):
-        run.put(run.frame_path(seq, frame.step), frame.path.read_bytes())
+        run.write_file(run.frame_path(seq, frame.step), frame.path.read_bytes())
         status = run.stored_status()
         status.seq = seq
         run.write_status(status)
@@ -91,11 +91,11 @@ def test_a_resume_that_found_other_data_shows_them_to_those_who_watch(run):
     feed = RunEvents(run)
     look(feed)
     old = json.loads(feed.snapshot())["real"]
-    run.put(run.real_path, png(grid(IMAGES[:16].numpy()[::-1].copy(), 8)))
-    run.put(run.data_path, json.dumps({"count": 7, "shape": [1, 28, 28]}).encode())
+    run.write_file(run.real_path, png(grid(IMAGES[:16].numpy()[::-1].copy(), 8)))
+    run.write_file(run.data_path, json.dumps({"count": 7, "shape": [1, 28, 28]}).encode())
     status = run.stored_status()
     status.seq += 1
-    run.put(run.frame_path(status.seq, status.step), run.newest_frame().path.read_bytes())
+    run.write_file(run.frame_path(status.seq, status.step), run.newest_frame().path.read_bytes())
     run.write_status(status)
     told = look(feed)["frame"]
     assert told["real"] != old and told["real"].startswith("data:image/png") and told["about"]["count"] == 7
@@ -104,7 +104,7 @@ def test_a_resume_that_found_other_data_shows_them_to_those_who_watch(run):
 
 def test_a_grid_says_how_many_columns_it_has(tmp_path):
     run = make_run(tmp_path)
-    run.put(run.frame_path(9, 9), png(grid(IMAGES[:20].repeat(4, 1, 1, 1).numpy(), 10)))
+    run.write_file(run.frame_path(9, 9), png(grid(IMAGES[:20].repeat(4, 1, 1, 1).numpy(), 10)))
     feed = RunEvents(run)
     told = look(feed)["frame"]
     assert (told["rows"], told["cols"]) == (8, 10)
@@ -219,8 +219,8 @@ def test_thinning_keeps_the_extremes_the_order_and_the_limit(values, most):
 
 
 def test_notices_are_told_in_every_language_and_where_one_is_unknown_as_they_were_written(run):
-    status, known = run.stored_status(), part("notice_data", before=1234, now=5)
-    status.notice, status.notices = "As it was written.", [known, part("notice_log", name="x", reason="y")]
+    status, known = run.stored_status(), message("notice_data", before=1234, now=5)
+    status.notice, status.notices = "As it was written.", [known, message("notice_log", name="x", reason="y")]
     run.write_status(status)
     feed = RunEvents(run)
     look(feed)
@@ -235,7 +235,7 @@ def test_a_failure_is_told_in_every_language_and_one_without_a_key_as_it_was_wri
     feed, status = RunEvents(run), run.stored_status()
     fault = Fault("folder_missing", path="/x")
     status.state = "failed"
-    status.error = {"kind": "refused", "message": str(fault), "step": 0, "fault": fault.told()}
+    status.error = {"kind": "refused", "message": str(fault), "step": 0, "fault": fault.payload()}
     run.write_status(status)
     told = look(feed)["status"]["status"]["error"]
     assert told["said"]["fr"].startswith("Le dossier /x n’existe pas") and told["said"]["en"] == told["message"] == str(fault)

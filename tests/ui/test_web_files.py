@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from gan_core.ui import containers, web_files, words
-from gan_core.ui.web_files import ADDRESS, BOOT, CACHED, FOLDER, MAIN, STYLES
+from gan_core.ui.web_files import ADDRESS, BOOT, CACHED, FOLDER, MAIN, STYLE, STYLES
 
 FILES = web_files.web_files()
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".json": "application/json"}
@@ -26,8 +26,8 @@ def attribute(name: str) -> list[str]:
 
 
 def test_every_file_is_served_with_its_type_and_may_be_kept_for_a_year(client):
-    there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.*")} - {BOOT}
-    assert there | {f"words.{lang}.json" for lang in words.LANGUAGES} == set(FILES.contents)
+    there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.js")} - {BOOT}
+    assert there | {STYLE} | {f"words.{lang}.json" for lang in words.LANGUAGES} == set(FILES.contents)
     for name in FILES.contents:
         reply = client.get(f"/{FILES.address}{name}")
         assert reply.status_code == 200 and reply.headers["content-type"] == TYPES[name[name.rindex("."):]], name
@@ -64,16 +64,21 @@ def test_the_address_changes_with_any_name_and_any_content():
     assert len({FILES.version, *map(version, changed)}) == 4
 
 
-def test_the_head_names_every_module_and_every_style_and_stays_small():
+def test_the_head_names_every_module_and_the_styles_and_stays_small():
     head = FILES.head()
     assert len(head.encode()) < 6000
     assert set(attribute("modules")) == {name for name in FILES.contents if name.endswith(".js")}
     assert attribute("languages") == list(words.LANGUAGES) and attribute("assets") == [FILES.address]
     linked = re.findall(r'<link rel="stylesheet" href="([^"]*)">', head)
-    assert linked == [FILES.address + name for name in STYLES] and linked[0].endswith("/tokens.css")
-    assert set(STYLES) == {name for name in FILES.contents if name.endswith(".css")}
+    assert linked == [FILES.address + STYLE]
     assert re.findall(r'src="([^"]*)"', head) == [FILES.address + MAIN]
     assert not FILES.address.startswith(("/", "http")), "a page below another path asks below that path too"
+
+
+def test_the_styles_are_every_file_in_the_order_of_the_cascade():
+    assert set(STYLES) == {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.css")}
+    assert STYLES[0] == "styles/tokens.css" and len(STYLES) == len(set(STYLES))
+    assert FILES.contents[STYLE].decode() == "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
 
 
 def test_the_boot_script_cannot_close_itself():

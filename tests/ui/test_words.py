@@ -6,7 +6,7 @@ from string import Formatter
 import pytest
 
 from gan_core.config import PRESET_GROUPS, PRESETS, TrainConfig
-from gan_core.messages import Fault, english, part, size
+from gan_core.messages import Fault, byte_size, english_templates, message
 from gan_core.registry import DATASETS, LOSSES, NETWORKS
 from gan_core.ui import words
 
@@ -84,9 +84,10 @@ def test_text_fills_placeholders_and_refuses_what_it_does_not_know():
 
 
 def test_a_fault_is_said_in_the_language_with_its_numbers_and_the_form_s_own_names():
-    values = {"what": part("the_folder", path="/x"), "count": 1_234_567, "form": "3 x 64 x 64", "need": size(15_200_000_000),
-              "free": size(1_500_000_000), "field": {"field": "max_images"}, "fit": 12_345, "other": {"field": "image_size"}}
-    told = json.loads(json.dumps(Fault("memory", **values).told()))
+    values = {"what": message("the_folder", path="/x"), "count": 1_234_567, "form": "3 x 64 x 64",
+              "need": byte_size(15_200_000_000), "free": byte_size(1_500_000_000),
+              "field": {"field": "max_images"}, "fit": 12_345, "other": {"field": "image_size"}}
+    told = json.loads(json.dumps(Fault("memory", **values).payload()))
     assert words.fault(told, "fr").replace("\u00a0", " ") == (
         "Le dossier /x : 1\u202f234\u202f567 images de 3 x 64 x 64 demandent 15,2 Go de mémoire, et 1,5 Go sont libres ; "
         "mettez « Au plus » à 12\u202f345 ou moins, ou choisissez une « Taille » plus petite.")
@@ -97,7 +98,7 @@ def test_a_fault_is_said_in_the_language_with_its_numbers_and_the_form_s_own_nam
 
 
 def test_every_fault_has_its_french_and_every_name_in_it_is_the_form_s():
-    assert {key.removeprefix("fault.") for key in words._table("fr") if key.startswith("fault.")} == set(english())
+    assert {key.removeprefix("fault.") for key in words._table("fr") if key.startswith("fault.")} == set(english_templates())
     kinds = {"field": TrainConfig.__dataclass_fields__, "dataset": DATASETS, "loss": LOSSES, "networks": NETWORKS}
     for kind, names in kinds.items():
         for name in names:

@@ -1,4 +1,4 @@
-"""zip:NAME, the pictures of an archive that was handed in (own.keep_pictures), or of one whose path is given.
+"""zip:NAME, the pictures of an archive that was handed in (uploads.save_pictures), or of one whose path is given.
 
 Nothing is ever unpacked to the disk, so names in an archive lead nowhere: they only sort pictures into classes. Entries are
 read in memory, no further than a picture may be long, whatever their headers claim. What zipfile takes on trust is checked here.
@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ...messages import because, part
-from ...messages import size as bytes_of
+from ...messages import byte_size, message, os_reason
 from .. import array_cache
-from ..types import DataError, DataRequest, Loaded, data_folder
-from .decode import Item, counted, gather
-from .folder import ignored, path_of
-from .pictures import MAX_BYTES, Unreadable
+from ..types import DataError, DataRequest, LoadedData, data_folder
+from .decode import Item, decode_files, found_message
+from .folder import is_ignored, parse_path
+from .picture_file import MAX_BYTES, Unreadable
 
 MAX_ENTRIES = 200_000
 MAX_DIRECTORY = 16 << 20  # bytes of the list of entries, which zipfile reads whole
@@ -34,14 +33,14 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}-[0-9a-f]{16}")  # what `own` calls a
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others cannot be unpacked in bounded pieces by zipfile
 
 
-def source(request: DataRequest) -> Loaded:
+def source(request: DataRequest) -> LoadedData:
     """An entry of the registry. Raises DataError in a sentence, Cancelled."""
-    path = find(request.argument)
+    path = find_archive(request.argument)
     about = path.stat()
     fingerprint = hashlib.sha256(f"{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
     ours = path.resolve().parent == (data_folder() / "own").resolve()
     origin = f"zip:{path.stem if ours else path.resolve()}"
-    loaded = array_cache.kept(request, fingerprint, lambda: read(path, request), origin)
+    loaded = array_cache.get_or_create(request, fingerprint, lambda: read_archive(path, request), origin)
     if not path.is_file():  # it was deleted while it was read: nothing of it stays behind
         array_cache.remove(lambda one: one == origin)
     return loaded
@@ -57,25 +56,25 @@ def is_path(name: str) -> bool:
     return not NAME.fullmatch(name)
 
 
-def find(name: str) -> Path:
+def find_archive(name: str) -> Path:
     """Where the archive of that name lies: among one's own, or at that path. Raises DataError."""
     if not is_path(name):
         path = data_folder() / "own" / f"{name}.zip"
         if path.is_file():
             return path
         raise DataError("archive_unknown", name=name)
-    path = path_of(name)
+    path = parse_path(name)
     if not os.path.isfile(path):  # Path's own raises where it may not look
         raise DataError("archive_missing", path=path)
     return path
 
 
-def read(path: Path, request: DataRequest) -> Loaded:
+def read_archive(path: Path, request: DataRequest) -> LoadedData:
     """All usable pictures of the archive at `path`. Raises DataError in a sentence, Cancelled."""
-    with Archive(path, step=lambda done, total: request.step("reading", done, total)) as archive:
+    with Archive(path, step=lambda done, total: request.report_progress("reading", done, total)) as archive:
         if not archive.items:
-            raise DataError("archive_empty", what=archive.what, found=counted(archive.skipped))
-        return gather(archive.items, archive.opened, request, archive.what, archive.skipped)
+            raise DataError("archive_empty", what=archive.what, found=found_message(archive.skipped))
+        return decode_files(archive.items, archive.opened, request, archive.what, archive.skipped)
 
 
 class Archive:
@@ -83,7 +82,7 @@ class Archive:
 
     def __init__(self, path: Path, name: str = "", step: Callable[[int, int], None] = lambda done, total: None) -> None:
         self.step = step  # called with (entries listed, all) every thousand: it may raise
-        self.what = part("the_archive", name=name or path.name)
+        self.what = message("the_archive", name=name or path.name)
         self.lock = threading.Lock()
         self.items: list[Item] = []
         self.skipped: Counter[str] = Counter()
@@ -91,7 +90,7 @@ class Archive:
         try:
             self.file = _Guarded(io.FileIO(path))
         except OSError as error:
-            raise DataError("archive_unreadable", what=self.what, reason=because(error)) from error
+            raise DataError("archive_unreadable", what=self.what, reason=os_reason(error)) from error
         try:
             self.zip = zipfile.ZipFile(self.file)
             self._list(self.zip.infolist())
@@ -134,7 +133,7 @@ class Archive:
             if n % 1000 == 0:
                 self.step(n, len(entries))
             parts = tuple(part for part in re.split(r"[/\\]", info.filename) if part not in ("", "."))
-            if info.orig_filename.endswith(("/", "\\")) or not parts or any(ignored(part) for part in parts if part != ".."):
+            if info.orig_filename.endswith(("/", "\\")) or not parts or any(is_ignored(part) for part in parts if part != ".."):
                 continue
             reason = _refused(info, parts)
             if not reason:
@@ -172,5 +171,5 @@ class _Guarded(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_DIRECTORY:
-            raise DataError("archive_directory", size=bytes_of(size), most=bytes_of(MAX_DIRECTORY))
+            raise DataError("archive_directory", size=byte_size(size), most=byte_size(MAX_DIRECTORY))
         return super().read(size)

@@ -18,13 +18,13 @@ SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # of a picture -> as a pr
 FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE | ImageCms.Flags.NOOPTIMIZE
 
 
-def in_srgb(image: Image.Image, profile: object) -> Image.Image:
+def to_srgb(image: Image.Image, profile: object) -> Image.Image:
     """A picture in mode L, RGB, RGBA or CMYK as L, RGB or RGBA in sRGB; `profile`: the bytes that came with it, or None."""
     if isinstance(profile, bytes) and 128 < len(profile) <= MAX_PROFILE:
         if image.mode == "RGBA":
             alpha, space = image.getchannel("A"), profile[16:20]
             base = image.getchannel("R") if space == b"GRAY" and _is_neutral(image) else image.convert("RGB")
-            return Image.merge("RGBA", (*in_srgb(base, profile).convert("RGB").split(), alpha))
+            return Image.merge("RGBA", (*to_srgb(base, profile).convert("RGB").split(), alpha))
         transform = _transform(profile, image.mode)
         if transform is not None:
             changed = ImageCms.applyTransform(image, transform)

@@ -18,11 +18,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ...messages import part
+from ...messages import message
 from .. import memory
-from ..types import DataError, DataRequest, Loaded
-from . import pictures
-from .pictures import FORMATS, Unreadable
+from ..types import DataError, DataRequest, LoadedData
+from . import picture_file
+from .picture_file import FORMATS, Unreadable
 
 SIDE = 32  # where no size is asked for
 GROUP = 16  # files a thread takes at a time
@@ -45,7 +45,8 @@ class Item:
 Opener = Callable[[Item], AbstractContextManager[BinaryIO]]
 
 
-def gather(items: Sequence[Item], opened: Opener, request: DataRequest, what: Any, skipped: Counter[str] | None = None) -> Loaded:
+def decode_files(items: Sequence[Item], opened: Opener, request: DataRequest, what: Any,
+                 skipped: Counter[str] | None = None) -> LoadedData:
     """The pictures among the items, in the items' order; `what`: the set, a value of a Fault; `skipped`: what never got here.
 
     With a limit the pictures are an even spread over the classes and within each, the same at every call; those that turn
@@ -53,13 +54,13 @@ def gather(items: Sequence[Item], opened: Opener, request: DataRequest, what: An
     """
     skipped = Counter() if skipped is None else Counter(skipped)
     found, side = len(items) + sum(skipped.values()), request.size or SIDE
-    classes = class_names(items)
+    classes = item_classes(items)
     order = spread(classes or [""] * len(items))
     count = min(len(items), request.limit or len(items))
-    with pictures.strictly(), _Decoder(opened, request, side) as decoder:
+    with picture_file.strict_warnings(), _Decoder(opened, request, side) as decoder:
         color = request.color if request.color != "auto" else _color(decoder, items, order)
         shape = (1 if color == "grey" else 3, side, side)
-        memory.check(count, shape, what)
+        memory.check_pictures(count, shape, what)
         data, kept, had, at = np.empty((count, *shape), np.uint8), np.empty(count, np.int64), 0, 0
         while had < count and at < len(items):
             # What was left out is made up for by the next in the spread, so that a limit is reached where it can be.
@@ -74,32 +75,32 @@ def gather(items: Sequence[Item], opened: Opener, request: DataRequest, what: An
     if len(items) > at:
         skipped["too_many"] += len(items) - at
     if not had:
-        raise DataError("no_picture_left", what=what, found=counted(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
+        raise DataError("no_picture_left", what=what, found=found_message(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
     labels, names = _labelled([classes[i] for i in kept[:had]] if classes else [])
-    return Loaded(data[:had], labels, names, found, dict(skipped))
+    return LoadedData(data[:had], labels, names, found, dict(skipped))
 
 
-def counted(skipped: Counter[str] | dict[str, int]) -> dict[str, Any]:
+def found_message(skipped: Counter[str] | dict[str, int]) -> dict[str, Any]:
     """"3 files found (2 no picture, 1 encrypted)", as a part of a sentence."""
     total = sum(skipped.values())
     if not total:
-        return part("found_none")
-    reasons = [part(f"skipped_{reason}", n=n) for reason, n in skipped.items()]
-    return part("found_one", reasons=reasons) if total == 1 else part("found", n=total, reasons=reasons)
+        return message("found_none")
+    reasons = [message(f"skipped_{reason}", n=n) for reason, n in skipped.items()]
+    return message("found_one", reasons=reasons) if total == 1 else message("found", n=total, reasons=reasons)
 
 
-def class_names(items: Sequence[Item]) -> list[str]:
+def item_classes(items: Sequence[Item]) -> list[str]:
     """Each item's class: the folder it lies in below what all share. Empty where a file lies beside the folders, or all in one.
 
     The convention of torchvision's ImageFolder; a folder that wraps all, as archives often have, is looked through.
     """
     if not items:
         return []
-    depth = alike(min(item.folders for item in items), max(item.folders for item in items))
+    depth = common_prefix_length(min(item.folders for item in items), max(item.folders for item in items))
     return [] if any(len(item.folders) <= depth for item in items) else [item.folders[depth] for item in items]
 
 
-def alike(one: Sequence[str], other: Sequence[str]) -> int:
+def common_prefix_length(one: Sequence[str], other: Sequence[str]) -> int:
     """How many of the first parts, or letters, two names have in common."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
@@ -124,10 +125,10 @@ def _labelled(classes: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
     if len(names) < 2:
         return None, ()
     number = {name: k for k, name in enumerate(names)}
-    return np.array([number[one] for one in classes], np.int64), tuple(shown(name) for name in names)
+    return np.array([number[one] for one in classes], np.int64), tuple(display_name(name) for name in names)
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """A file's name as it may stand on a page: printable, at most 60 characters."""
     plain = name.encode("utf-8", "replace").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "?" for c in plain)[:60] or "?"
@@ -139,7 +140,7 @@ def _color(decoder: _Decoder, items: Sequence[Item], order: np.ndarray) -> str:
     for at in range(0, min(len(order), 4 * SAMPLE), SAMPLE):
         for _, result in decoder.run(items, order[at:at + SAMPLE], "color", 0, 0):
             if not isinstance(result, str):
-                if not pictures.is_grey(result):
+                if not picture_file.is_grey(result):
                     return "color"
                 seen += 1
         if seen >= SAMPLE:
@@ -174,9 +175,9 @@ class _Decoder:
             if not flying:
                 return
             group, future = flying.popleft()
-            self.request.step("reading", done, total, shown(items[group[0]].name))
+            self.request.report_progress("reading", done, total, display_name(items[group[0]].name))
             while not wait([future], timeout=TICK).done:
-                self.request.step("reading", done, total, shown(items[group[0]].name))
+                self.request.report_progress("reading", done, total, display_name(items[group[0]].name))
             yield from zip(group, future.result(), strict=True)
             done += len(group)
 
@@ -186,8 +187,8 @@ class _Decoder:
     def _one(self, item: Item, color: str) -> np.ndarray | str:
         try:
             with self.opened(item) as file:
-                data = pictures.content(file)
-            return pictures.decoded(data, self.side, color, self.request.crop)
+                data = picture_file.read_content(file)
+            return picture_file.decode_picture(data, self.side, color, self.request.crop)
         except Unreadable as error:
             return error.reason
         except OSError:

@@ -19,31 +19,31 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import url2pathname
 
-from ...messages import because, part
+from ...messages import message, os_reason
 from .. import array_cache
-from ..types import DataError, DataRequest, Loaded
-from .decode import Item, counted, gather, shown
+from ..types import DataError, DataRequest, LoadedData
+from .decode import Item, decode_files, display_name, found_message
 
 MAX_FILES = 1_000_000
 NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, None)  # what the system says of a path that leads nowhere
 IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
-def source(request: DataRequest) -> Loaded:
+def source(request: DataRequest) -> LoadedData:
     """An entry of the registry. Raises DataError in a sentence, Cancelled."""
-    root = path_of(request.argument)
+    root = parse_path(request.argument)
     try:
         if not stat.S_ISDIR(os.stat(root).st_mode):
             raise DataError("folder_file", path=root)
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in NOWHERE:
             raise DataError("folder_missing", path=root) from error
-        raise DataError("folder_unreadable", path=root, reason=because(error)) from error
-    what = part("the_folder", path=root)
-    items, skipped, fingerprint = listed(root, request)
+        raise DataError("folder_unreadable", path=root, reason=os_reason(error)) from error
+    what = message("the_folder", path=root)
+    items, skipped, fingerprint = list_files(root, request)
     if not items:
-        raise DataError("folder_empty", path=root, found=counted(skipped))
-    return array_cache.kept(request, fingerprint, lambda: gather(items, _opened, request, what, skipped),
+        raise DataError("folder_empty", path=root, found=found_message(skipped))
+    return array_cache.get_or_create(request, fingerprint, lambda: decode_files(items, _opened, request, what, skipped),
                             f"folder:{root.resolve()}")
 
 
@@ -52,7 +52,7 @@ def label(argument: str) -> str:
     return argument.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-def path_of(text: str) -> Path:
+def parse_path(text: str) -> Path:
     """What is meant, as a whole path: also with ~, and with what file managers (quotes, file://) and terminals copy along."""
     text = text.strip()
     if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'":
@@ -65,12 +65,12 @@ def path_of(text: str) -> Path:
     return Path(os.path.expanduser(text)).absolute()
 
 
-def ignored(name: str) -> bool:
+def is_ignored(name: str) -> bool:
     """Whether a file or folder of this name is passed over without being counted."""
     return name.startswith(".") or name.lower() in IGNORED
 
 
-class Files(Sequence[Item]):
+class FileList(Sequence[Item]):
     """Files in the order in which they were added, as the bytes of their names: a million weigh 20 MB, as Items 120."""
 
     def __init__(self) -> None:
@@ -96,20 +96,20 @@ class Files(Sequence[Item]):
         return Item(parts, os.fsdecode(bytes(self._names[self._ends[at - 1] if at else 0:self._ends[at]])), folder)
 
 
-def listed(root: Path, request: DataRequest) -> tuple[Files, Counter[str], str]:
+def list_files(root: Path, request: DataRequest) -> tuple[FileList, Counter[str], str]:
     """All regular files below `root` in the order of their names, what was left out, and a fingerprint of names, sizes, times."""
-    items = Files()
+    items = FileList()
     skipped: Counter[str] = Counter()
     digest = hashlib.sha256(os.fsencode(root.resolve()))
     stack: list[tuple[str, tuple[str, ...]]] = [(os.fspath(root.resolve()), ())]
     while stack:
         folder, parts = stack.pop()
-        at = shown(parts[-1]) if parts else ""
+        at = display_name(parts[-1]) if parts else ""
         try:
-            names, below = _inside(folder, skipped, lambda n: request.step("reading", len(items) + n, 0, at))  # noqa: B023, used here
+            names, below = _inside(folder, skipped, lambda n: request.report_progress("reading", len(items) + n, 0, at))  # noqa: B023, used here
         except OSError as error:
             if not parts:
-                raise DataError("folder_unreadable", path=root, reason=because(error)) from error
+                raise DataError("folder_unreadable", path=root, reason=os_reason(error)) from error
             skipped["broken"] += 1
             continue
         for name in names:
@@ -122,7 +122,7 @@ def listed(root: Path, request: DataRequest) -> tuple[Files, Counter[str], str]:
             digest.update(os.fsencode(f"{path}\0{about.st_size}\0{about.st_mtime_ns}\0"))
             items.add(parts, folder, name)
             if len(items) % 1000 == 0:
-                request.step("reading", len(items), 0, at)
+                request.report_progress("reading", len(items), 0, at)
         below = [(os.path.join(folder, name), (*parts, name)) for name in below]
         stack.extend(reversed(below))
         if len(items) > MAX_FILES:
@@ -142,7 +142,7 @@ def _inside(folder: str, skipped: Counter[str], step: Callable[[int], None]) -> 
         for n, entry in enumerate(entries, 1):
             if n % 1000 == 0:
                 step(n)
-            if ignored(entry.name):
+            if is_ignored(entry.name):
                 continue
             if entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction()):
                 skipped["link"] += 1

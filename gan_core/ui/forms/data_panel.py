@@ -78,7 +78,7 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
 def sets() -> dict[str, Any]:
     """What the list says of those that come over the network: {"ready": [those that are here], "download": {other: bytes}}."""
     needy = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
-    here = [kind for kind in needy if loading.ready(TrainConfig(dataset=kind))]
+    here = [kind for kind in needy if loading.works_offline(TrainConfig(dataset=kind))]
     return {"ready": here, "download": {kind: size for kind, size in needy.items() if kind not in here}}
 
 
@@ -131,9 +131,9 @@ class DataPanel:
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
         try:
-            name = uploads.keep_pictures([str(file) for file in files or []])
+            name = uploads.save_pictures([str(file) for file in files or []])
         except DataError as reason:
-            return gr.skip(), None, alert(words.fault(reason.told(), lang))
+            return gr.skip(), None, alert(words.fault(reason.payload(), lang))
         return gr.Dropdown(choices=kept(lang), value=name), None, ""
 
     def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, Any]:
@@ -161,7 +161,7 @@ class DataPanel:
 def kept(lang: str) -> list[tuple[str, str]]:
     """(label, name) of every upload that is kept, newest first: its own name, how many pictures it holds, its size."""
     return [(words.text("data.kept_one", lang, name=registry.label(one.dataset), n=words.number(one.count, lang),
-                        size=megabytes(one.bytes, lang)), one.name) for one in uploads.kept() if one.kind == "zip"]
+                        size=megabytes(one.bytes, lang)), one.name) for one in uploads.list_uploads() if one.kind == "zip"]
 
 
 def megabytes(size: int, lang: str) -> str:
@@ -172,8 +172,8 @@ def megabytes(size: int, lang: str) -> str:
 def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
     """{"name", "title", "text", "go"}: what goes with an upload, and who needs it still. Raises Refusal."""
     runs = len(controls.learned_from(f"zip:{name}", lang))
-    things = storage.things()
-    one = storage.thing(f"zip:{name}", things)
+    things = storage.list_datasets()
+    one = storage.find(f"zip:{name}", things)
     if one is None:
         raise Refusal("data.delete_gone", lang)
     said = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),

@@ -29,7 +29,7 @@ def _table(lang: str) -> dict[str, str]:
         raise KeyError(f"there are no words in {lang!r}; choose one of: {', '.join(LANGUAGES)}.")
     groups = json.loads((FOLDER / f"{lang}.json").read_text(encoding="utf-8"))
     if lang == REFERENCE:
-        groups["fault"] = messages.english()
+        groups["fault"] = messages.english_templates()
         groups["fields"] = _with_help(groups["fields"], groups["terms"])
     return {f"{group}.{name}": words for group, names in groups.items() for name, words in names.items()}
 
@@ -96,6 +96,6 @@ def fault(told: Any, lang: str = "en", otherwise: str = "") -> str:
 
     language = messages.Language(lambda key: said[f"fault.{key}"], lambda value: number(value, lang), name)
     try:
-        return language.say(told)
+        return language.sentence(told)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return otherwise

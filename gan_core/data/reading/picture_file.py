@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from .colors import in_srgb
+from .colors import to_srgb
 
 # Whoever decodes a hundred formats has a hundred decoders to fear: these are what cameras, phones, scanners and drawing programs
 # write. A file is asked for its first bytes, never for its name.
@@ -52,7 +52,7 @@ class Unreadable(ValueError):
 
 
 @contextlib.contextmanager
-def strictly() -> Iterator[None]:
+def strict_warnings() -> Iterator[None]:
     """Pillow's warning of decompression bombs is an error meanwhile. Enter it outside of threads: filters are the process's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata and the like there would be thousands
@@ -60,7 +60,7 @@ def strictly() -> Iterator[None]:
         yield
 
 
-def looks_like(head: bytes) -> str:
+def kind_of(head: bytes) -> str:
     """"picture", "archive", "heic" (which nothing here reads) or "not_a_picture", by the first HEAD bytes."""
     if head.startswith(ARCHIVES):
         return "archive"
@@ -79,10 +79,10 @@ def _is_heic(head: bytes) -> bool:
     return bool(brands & HEVC) or (bool(brands & STILL) and not brands & AV1)
 
 
-def content(file: BinaryIO) -> bytes:
+def read_content(file: BinaryIO) -> bytes:
     """All bytes of a file that begins like a picture; at most MAX_BYTES + 1 are ever read. Raises Unreadable."""
     head = file.read(HEAD)
-    kind = looks_like(head)
+    kind = kind_of(head)
     if kind != "picture":
         raise Unreadable(kind)
     data = head + file.read(MAX_BYTES + 1 - len(head))
@@ -91,7 +91,7 @@ def content(file: BinaryIO) -> bytes:
     return data
 
 
-def decoded(data: bytes, side: int, color: str, crop: str) -> np.ndarray:
+def decode_picture(data: bytes, side: int, color: str, crop: str) -> np.ndarray:
     """The picture in a file's bytes, uint8 (C, side, side): C is 1 where color is "grey", 3 where it is "color".
 
     crop: "center" cuts the middle square, "pad" keeps all and fills up with the border's median colour, "stretch" squeezes.
@@ -161,7 +161,7 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _square(image: Image.Image, profile: object, side: int, color: str, crop: str) -> np.ndarray:
-    image = in_srgb(_resized(image, side, crop), profile)
+    image = to_srgb(_resized(image, side, crop), profile)
     if image.mode == "RGBA":
         ground = Image.new("RGBA", image.size, (GROUND, GROUND, GROUND, 255))
         image = Image.alpha_composite(ground, image)

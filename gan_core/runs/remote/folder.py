@@ -1,6 +1,6 @@
-"""A folder at any fsspec address, as little as a run needs: what is listed, bounded reads, whole writes; every fault a sentence.
+"""A folder at any fsspec address: listings, bounded reads and whole writes; every failure is one sentence.
 
-It knows nothing of runs. Names that a remote side gives are never used as paths: callers ask for names that they know.
+Names that the remote side lists are never used as paths: callers ask for the names that they know.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from fsspec.registry import known_implementations
 from ..files import atomic_write
 from ..run import RunError
 
-CHUNK = 1 << 20  # bytes asked for at once
-MOST_ENTRIES = 20_000  # in one folder
+CHUNK = 1 << 20  # bytes of one read
+MAX_ENTRIES = 20_000  # of one folder
 STAMPS = ("ETag", "etag", "md5Hash", "checksum", "mtime", "LastModified", "last_modified", "updated", "created")
 
 
 class RemoteError(RunError):
-    """What cannot be read or written there, or must not be; one sentence."""
+    """The remote side cannot be read or written, or must not be; one sentence."""
 
 
 class Missing(RemoteError):
-    """There is no such file, or no longer."""
+    """There is no such file, or not any more."""
 
 
 class NoRanges(RemoteError):
-    """It cannot be read in pieces: drivers say so by a ValueError."""
+    """The file cannot be read in pieces; drivers raise ValueError then."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One plain file of a listing. size: bytes, -1 where the other side does not say; stamp: another one after every change."""
+    """One plain file of a listing. `size`: in bytes, -1 where it is unknown; `stamp`: differs after every change, may be ""."""
 
     name: str
     size: int
     stamp: str
 
 
-class Address:
-    """One folder. Raises RemoteError where the address makes no sense or its driver is not installed."""
+class RemoteFolder:
+    """One folder. Raises RemoteError where the address is invalid or its driver is not installed."""
 
     def __init__(self, url: str) -> None:
         url = str(url).strip()
-        self.url = shown(url)
+        self.url = redact_url(url)
         if not url:
             raise RemoteError("No address was given; give one such as s3://bucket/runs/my-run.")
         try:
@@ -56,55 +56,56 @@ class Address:
         except ImportError as error:
             driver = _driver(url, error)
             raise RemoteError(f"{self.url} needs a driver that is not installed here: pip install {driver}") from error
-        except Exception as error:  # each driver has errors of its own, already for what it cannot parse
+        except Exception as error:  # each driver raises its own exceptions for an address that it cannot parse
             raise RemoteError(f"{self.url} is no address that can be read ({_short(error)}); "
                               "give one such as s3://bucket/runs/my-run.") from error
         self.root = str(root).rstrip("/")
-        self._made: set[str] = set()
+        self._existing: set[str] = set()  # subfolders that need not be made again
 
-    def _do(self, what: str, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """One call into the driver; whatever it raises becomes a sentence."""
+    def _call(self, what: str, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """Call the driver; any exception becomes a RemoteError with one sentence about `what`."""
         try:
             return function(*args, **more)
         except FileNotFoundError as error:
             raise Missing(f"{self.url} has no {what}.") from error
         except ValueError as error:
             raise NoRanges(f"{self.url}: {what} cannot be read ({_short(error)}).") from error
-        except Exception as error:  # botocore's, aiohttp's, paramiko's ...: each driver has errors of its own
+        except Exception as error:  # each driver raises its own exceptions: botocore's, aiohttp's, paramiko's ...
             raise RemoteError(f"{self.url}: {what} cannot be reached ({_short(error)}).") from error
 
     def path(self, name: str) -> str:
+        """The driver's path of a file or subfolder; "" is this folder."""
         return f"{self.root}/{name}" if name else self.root or "/"
 
     def _listing(self, folder: str) -> list[dict[str, Any]]:
-        self.fs.invalidate_cache()  # drivers remember listings, and the other side changes
+        self.fs.invalidate_cache()  # drivers cache listings, but the other side changes
         try:
-            found = self._do(folder or "the folder", self.fs.ls, self.path(folder), detail=True)
+            entries = self._call(folder or "the folder", self.fs.ls, self.path(folder), detail=True)
         except Missing:
             return []
-        if len(found) > MOST_ENTRIES:
-            raise RemoteError(f"{self.url} lists {len(found):,} files in {folder or 'one folder'}; "
-                              f"a run has fewer than {MOST_ENTRIES:,}.")
-        return found
+        if len(entries) > MAX_ENTRIES:
+            raise RemoteError(f"{self.url} lists {len(entries):,} files in {folder or 'one folder'}; "
+                              f"a run has fewer than {MAX_ENTRIES:,}.")
+        return entries
 
     def files(self, folder: str = "") -> dict[str, Entry]:
-        """Plain files by name; links, pipes and folders are left out. An absent folder is empty."""
+        """The plain files of a subfolder by name, without links and pipes. A missing subfolder is empty."""
         entries = {}
-        for about in self._listing(folder):
-            name, size = str(about.get("name", "")).rsplit("/", 1)[-1], about.get("size")
-            if about.get("type") == "file" and not about.get("islink"):
-                stamp = " ".join(f"{key}={about[key]}" for key in STAMPS if about.get(key) is not None)
+        for info in self._listing(folder):
+            name, size = str(info.get("name", "")).rsplit("/", 1)[-1], info.get("size")
+            if info.get("type") == "file" and not info.get("islink"):
+                stamp = " ".join(f"{key}={info[key]}" for key in STAMPS if info.get(key) is not None)
                 entries[name] = Entry(name, size if isinstance(size, int) and size >= 0 else -1, stamp)
         return entries
 
     def folders(self) -> list[str]:
-        """The names of the folders in it that are plain: letters, digits, dots, dashes, none of them hidden."""
-        names = (str(about.get("name", "")).rstrip("/").rsplit("/", 1)[-1] for about in self._listing("")
-                 if about.get("type") == "directory" and not about.get("islink"))
+        """The subfolders whose names consist of letters, digits, dots and dashes and do not begin with a dot."""
+        names = (str(info.get("name", "")).rstrip("/").rsplit("/", 1)[-1] for info in self._listing("")
+                 if info.get("type") == "directory" and not info.get("islink"))
         return sorted(name for name in names if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}", name))
 
     def chunks(self, name: str, limit: int, start: int = 0) -> Iterator[bytes]:
-        """The file's bytes from `start` on, at most `limit` of them: one more raises RemoteError."""
+        """The bytes of a file from `start` on. Raises RemoteError where there are more than `limit` of them."""
         position, end = start, start + limit + 1
         for stream in (False, True):
             try:
@@ -119,14 +120,14 @@ class Address:
                     raise
 
     def _pieces(self, name: str, position: int, end: int, stream: bool) -> Iterator[bytes]:
-        """Bytes position to end. stream: from a server without ranges, which sends the file from its beginning."""
-        file = self._do(name, self.fs.open, self.path(name), "rb", **({"block_size": 0} if stream else {}))
+        """The bytes from `position` to `end`. stream: read from the beginning, for a server without ranges."""
+        file = self._call(name, self.fs.open, self.path(name), "rb", **({"block_size": 0} if stream else {}))
         try:
             at = 0
             if position and not stream:
-                self._do(name, file.seek, position)
+                self._call(name, file.seek, position)
                 at = position
-            while chunk := self._do(name, file.read, min(CHUNK, (position if at < position else end) - at)):
+            while chunk := self._call(name, file.read, min(CHUNK, (position if at < position else end) - at)):
                 at += len(chunk)
                 if at > position:
                     yield chunk
@@ -134,42 +135,44 @@ class Address:
             file.close()
 
     def read(self, name: str, limit: int, start: int = 0) -> bytes:
+        """The bytes of a file from `start` on, at most `limit`."""
         return b"".join(self.chunks(name, limit, start))
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file there: as one act on a disk, and on object stores, whose writes are whole."""
+        """Write a file, atomically on a disk and on object stores, whose writes are whole."""
         self._make_folder(name)
         if isinstance(self.fs, LocalFileSystem):
-            self._do(name, atomic_write, self.path(name), data)
+            self._call(name, atomic_write, self.path(name), data)
         else:
-            self._do(name, self.fs.pipe_file, self.path(name), data)
+            self._call(name, self.fs.pipe_file, self.path(name), data)
 
     def upload(self, name: str, path: str) -> None:
-        """Put a large file there without holding it in memory."""
+        """Write a large local file there without holding it in memory."""
         self._make_folder(name)
-        self._do(name, self.fs.put_file, path, self.path(name))
+        self._call(name, self.fs.put_file, path, self.path(name))
 
     def remove(self, name: str) -> None:
-        self._do(name, self.fs.rm_file, self.path(name))
+        """Delete a file."""
+        self._call(name, self.fs.rm_file, self.path(name))
 
     def _make_folder(self, name: str) -> None:
         folder = name.rpartition("/")[0]
-        if folder not in self._made:
+        if folder not in self._existing:
             try:
-                self._do(folder or "the folder", self.fs.makedirs, self.path(folder), exist_ok=True)
+                self._call(folder or "the folder", self.fs.makedirs, self.path(folder), exist_ok=True)
             except Missing as error:
                 raise RemoteError(f"{self.url} cannot be written to; give an address where folders can be made.") from error
-            self._made.add(folder)
+            self._existing.add(folder)
 
 
-def shown(url: str) -> str:
-    """The address as people and files may see it: without user name and password, and without the keys of a signed one."""
+def redact_url(url: str) -> str:
+    """The address without user name, password and the query of a signed address, so that it can be shown and stored."""
     url = re.sub(r"(?<=://)(?:[^/\s]*@|[^/:@\s]*:(?!\d+/)\S*@)", "", url)  # a password may hold @ and /
     return re.sub(r"(://[^?\s]*\?)[^\s'\")]+", r"\1...", url)
 
 
 def _driver(url: str, error: ImportError) -> str:
-    """What to install for this address: the package that fsspec would have imported."""
+    """The package to install for this address: the one that fsspec would have imported."""
     protocol = url.split("://")[0].rsplit("::", 1)[-1]
     package = known_implementations.get(protocol, {}).get("class", "").split(".")[0]
     if package not in ("", "fsspec"):
@@ -179,7 +182,7 @@ def _driver(url: str, error: ImportError) -> str:
 
 
 def _short(error: Exception) -> str:
-    """A driver's error for a sentence; it may quote the address, password and all."""
+    """A driver's error on one line. It may quote the address with its password, so that is removed."""
     text = (str(error).strip() or "no reason given").splitlines()[0]
-    return f"{type(error).__name__}: {shown(text)[:200]}"
+    return f"{type(error).__name__}: {redact_url(text)[:200]}"
 

@@ -1,0 +1,58 @@
+"""Commands to a worker: one JSON file each in the run's folder control/, in the order in which they were sent.
+
+`run` checks whether a run takes commands; the worker carries them out and acknowledges them in its status.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any, TypedDict
+
+from . import layout
+from .files import atomic_write, read_json
+from .status import SCHEMA
+
+COMMANDS = ("pause", "resume", "step", "save", "stop", "tune", "restore")
+
+
+class CommandError(RuntimeError):
+    """The worker refused a command or did not answer; one sentence."""
+
+
+class Command(TypedDict):
+    """One file of control/. `args` depends on the command, see docs/run-folder.md."""
+
+    schema: int
+    id: str
+    command: str
+    args: dict[str, Any]
+
+
+def write_command(folder: Path, name: str, args: dict[str, Any]) -> str:
+    """Send a command through this control folder; returns its id. Raises CommandError for an unknown name."""
+    if name not in COMMANDS:
+        raise CommandError(f"{name!r} is no command; the commands are: {', '.join(COMMANDS)}.")
+    command: Command = {"schema": SCHEMA, "id": uuid.uuid4().hex, "command": name, "args": args}
+    path = folder / layout.command_name(time.time_ns(), command["id"])
+    atomic_write(path, json.dumps(command).encode(), durable=False)
+    return command["id"]
+
+
+def read_commands(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The waiting commands, oldest first, as they stand in their files: any JSON object, or {} for an unreadable file."""
+    commands: list[tuple[Path, dict[str, Any]]] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            commands.append((path, read_json(path)))
+        except (OSError, ValueError):
+            commands.append((path, {}))
+    return commands
+
+
+def delete_commands(folder: Path) -> None:
+    """Delete all waiting commands."""
+    for path in folder.glob("*.json"):
+        path.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import TrainConfig
-from ..messages import Fault
+from ..messages import Fault, Message
 from ..runs.supervisor import PROJECT
 
 AT_ONCE = 2  # processes that read data at the same time
@@ -40,7 +40,7 @@ class Job:
     progress: dict[str, Any] | None = None
     ready: dict[str, Any] = field(default_factory=dict)  # {"about", "preview"}
     sentence: str = ""  # why it was refused
-    fault: dict[str, Any] | None = None  # the same for any language; None where it was told in one sentence only
+    fault: Message | None = None  # the same for any language; None where it was told in one sentence only
     process: subprocess.Popen[str] | None = None
 
     def told(self) -> dict[str, Any]:

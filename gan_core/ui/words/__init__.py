@@ -83,7 +83,7 @@ def text(key: str, lang: str = "en", **values: object) -> str:
 
 
 def fault(told: Any, lang: str = "en", otherwise: str = "") -> str:
-    """The sentence of a `sentences.Fault` as it was told; `otherwise` where there is none, or one that is not known here.
+    """The sentence of a `messages.Fault` as it was told; `otherwise` where there is none, or one that is not known here.
 
     It comes from other processes, from older and newer versions, and from folders of anybody's: nothing in it is relied on.
     """

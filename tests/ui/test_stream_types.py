@@ -63,8 +63,8 @@ def test_every_event_is_of_its_type(tmp_path, config):
                   field={"field": "max_images"}, fit=1, other={"field": "image_size"})
     status.live, status.step, status.best = 2, 4, {"step": 4, "name": "fd", "value": 0.5}
     status.progress = {"stage": "reading", "done": 1, "total": 2, "what": "pictures"}
-    status.notice, status.notices = "A notice.", [fault.told()]
-    status.error = {"kind": "refused", "message": "No.", "step": 4, "fault": fault.told()}
+    status.notice, status.notices = "A notice.", [fault.payload()]
+    status.error = {"kind": "refused", "message": "No.", "step": 4, "fault": fault.payload()}
     run.write_status(status)
     events |= events_of(feed)
     assert set(events) == set(EVENTS)

@@ -16,8 +16,9 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.evaluation.evaluator import Evaluator
+from gan_core.runs.metrics import SERIES
 from gan_core.runs.run import Run
-from gan_core.training.trainer import METRIC_NAMES, Trainer
+from gan_core.training.trainer import Trainer
 from gan_core.worker.recorder import Recorder
 
 ROOT = Path(__file__).parent.parent
@@ -76,7 +77,7 @@ def thin(run: Run) -> None:
     lines = ['{"life": 1, "start_step": 0}']
     for begin in range(0, len(records), size):
         part = records[begin:begin + size]
-        means = {name: round(sum(r[name] for r in part) / len(part), 4) for name in METRIC_NAMES}
+        means = {name: round(sum(r[name] for r in part) / len(part), 4) for name in SERIES}
         count = sum(r.get("n", 1) for r in part)
         lines.append(json.dumps({**{name: part[-1][name] for name in ("step", "images", "t")}, **means, "n": count}))
     run.metrics_path(1).write_text("\n".join([*lines, *map(json.dumps, measured)]) + "\n")

@@ -76,7 +76,7 @@ def test_who_reads_it_reads_on(tmp_path):
     with archives.Archive(uploads.folder() / f"{name}.zip") as opened:
         assert storage.remove(f"zip:{name}")
         for item in opened.items:
-            with opened.opened(item) as file:
+            with opened.open(item) as file:
                 assert file.read(4) == b"\x89PNG"
 
 

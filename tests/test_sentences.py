@@ -79,10 +79,10 @@ def test_a_class_of_faults_that_is_new_is_looked_at_too():
 
 def test_a_fault_says_its_english_and_carries_plain_values():
     fault = DataError("folder_full", path=Path("/some/where"), most=1_000_000)
-    assert str(fault) == "The folder /some/where holds more than 1,000,000 files; give a folder with the pictures alone."
+    assert str(fault) == "The folder /some/where contains more than 1,000,000 files; give a folder with the pictures alone."
     assert json.loads(json.dumps(fault.payload())) == {"key": "folder_full", "values": {"path": "/some/where", "most": 1_000_000}}
     assert isinstance(fault, RuntimeError) and isinstance(Misfit("misfit_batch", field="x", batch=9, n=2), ValueError)
-    assert str(Cancelled("cancelled")).startswith("Cancelled; what was fetched is kept")
+    assert str(Cancelled("cancelled")).startswith("Cancelled. What was downloaded is kept")
 
 
 def test_faults_stand_within_faults():
@@ -90,8 +90,8 @@ def test_faults_stand_within_faults():
     first = Fault("unreachable", dataset={"dataset": "mnist"}, file="x.gz", tried=tried)
     fault = Fault("unreachable_kept", first=first, size=byte_size(2_500_000))
     late = "it did not answer for 10 seconds"
-    assert str(fault) == (f"mnist: x.gz could not be fetched. Tried http://a: {late}, http://b: {late}. "
-                          "What came, 2.5 MB, is kept: the next try goes on from there.")
+    assert str(fault) == (f"mnist: x.gz could not be downloaded. Tried http://a: {late}, http://b: {late}. "
+                          "The 2.5 MB that arrived are kept: the next try resumes from there.")
     assert ENGLISH.sentence(json.loads(json.dumps(fault.payload()))) == str(fault)
 
 

@@ -13,7 +13,7 @@ import time
 
 from .. import registry
 from ..runs.files import atomic_write
-from ..runs.metrics import MetricsReader, Record
+from ..runs.metrics import SERIES, MetricsReader, Record
 from ..runs.run import Run
 from ..runs.status import ACTIVE, ENDED, Status
 from .interface import DeliveryError, Integration
@@ -23,7 +23,7 @@ POLL_INTERVAL = 1.0  # seconds between two reads of the folder
 IMAGE_RATIO = 1.25  # the smallest ratio of the steps of two logged sample grids
 RETRY_INTERVAL = 30.0  # seconds before an event is delivered again
 FINAL_PAUSES = (1.0, 3.0)  # seconds between the attempts after the run's end; `processes.CLOSE_TIMEOUT` bounds the whole
-SERIES = {"d_loss": "loss/discriminator", "g_loss": "loss/generator", "d_real": "believed/real", "d_fake": "believed/fake"}
+TAGS = dict(zip(SERIES, ("loss/discriminator", "loss/generator", "believed/real", "believed/fake"), strict=True))
 
 
 class Follower:
@@ -76,7 +76,7 @@ class Follower:
             self.integration.log_text("marks", f"{mark['kind']} {changes}".strip(), step)
         elif quality is not None:
             self.integration.log_scalars({f"quality/{name}": value for name, value in quality.items()}, step, t)
-        elif values := {title: value for name, title in SERIES.items() if isinstance(value := record.get(name), int | float)}:
+        elif values := {title: value for name, title in TAGS.items() if isinstance(value := record.get(name), int | float)}:
             self.integration.log_scalars(values, step, t)
 
     def _log_images(self) -> None:

@@ -39,8 +39,7 @@ EVENTS: dict[str, Role] = {
     # The row of buttons, and the events by which the page's scripts learn the outcome.
     **dict.fromkeys((f"button-{name}{end}" for name in ("start", "start-force", "step", "step-d", "step-g", "reset-confirm",
                                                         "reset-paused") for end in ("", "-failed")), Role.DRIVER),
-    **dict.fromkeys((f"button-{name}" for name in ("pause", "resume", "save", "restore-confirm", "stop", "tune", "tune-true",
-                                                   "tune-false")), Role.DRIVER),
+    **dict.fromkeys((f"button-{name}" for name in ("pause", "resume", "save")), Role.DRIVER),
     # The form; these change only the form itself.
     **dict.fromkeys(("fill-preset", "fill-defaults", "follow-dataset"), Role.WATCHER),
     **dict.fromkeys((f"check-{name}" for name in FIELDS if name != "dataset"), Role.WATCHER),
@@ -48,8 +47,8 @@ EVENTS: dict[str, Role] = {
     **dict.fromkeys((f"wish-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",
                                                  "folder-submit", "folder-blur", "field-image_size", "field-color", "field-crop",
                                                  "field-max_images", "field-networks", "field-condition")), Role.WATCHER),
-    **dict.fromkeys(("list-uploads", "keep-upload", "keep-drawing"), Role.DRIVER),
-    **dict.fromkeys(("ask-delete-data", "ask-delete-data-shown", "delete-data"), Role.OPERATOR),
+    **dict.fromkeys(("list-uploads", "keep-upload"), Role.DRIVER),
+    **dict.fromkeys(("ask-delete-data", "ask-delete-data-shown"), Role.OPERATOR),
     # The list of runs.
     **dict.fromkeys(("list-runs", "list-runs-enabled", "refresh-runs", "refresh-runs-enabled", "choose-run", "show-tab",
                      "show-run"), Role.WATCHER),

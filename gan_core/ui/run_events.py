@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES
-from ..runs.metrics import Record
-from ..runs.run import MetricsReader, Run, RunError, controls
+from ..runs.metrics import LOSSES, SERIES, MetricsReader, Record
+from ..runs.run import Run, RunError, controls
 from ..runs.status import ACTIVE, Status
 from . import words
 from .stream_types import (
@@ -38,7 +38,7 @@ from .stream_types import (
     Surroundings,
 )
 
-SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
+COLUMNS = ("step", *SERIES)
 MAX_POINTS = 2000  # of each series in a snapshot
 MAX_MEASUREMENTS = 500  # measurements in a snapshot
 MAX_MARKS = 200  # marks in a snapshot, the newest
@@ -129,12 +129,14 @@ class RunEvents:
         if not self._snapshot:
             run = self.run
             info: Mapping[str, Any] = run.info if run is not None else {}
-            real = self._read_real()
+            real, config = self._read_real(), info.get("config")
+            dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
             points = isinstance(real, dict) or "points" in (self._frame or {})
             snapshot: FeedSnapshot = {
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
                 "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
-                "preset": info.get("preset", ""), "config": info.get("config"),
+                "preset": info.get("preset", ""), "config": config,
+                "dataset_label": {lang: words.dataset(dataset, lang) for lang in words.LANGUAGES},
                 "status": self._public_status(), "controls": self._controls(), "silent": self._seconds_silent(),
                 **self.surroundings, "series": _columns(_thin(self._rows)), "quality": _subsample(self._quality),
                 "floor": self._floor,
@@ -205,7 +207,7 @@ class RunEvents:
 
 
 class NewRecords:
-    """Metrics records by kind: `rows` of SERIES for the curves, `quality` measurements, `marks`."""
+    """Metrics records by kind: `rows` of COLUMNS for the curves, `quality` measurements, `marks`."""
 
     def __init__(self, records: list[Record]) -> None:
         self.rows: list[list[Any]] = []
@@ -218,8 +220,8 @@ class NewRecords:
                 self.quality.append({"step": record["step"], "t": record.get("t"), **numbers})
             elif isinstance(mark, dict):
                 self.marks.append({"step": record["step"], "kind": mark.get("kind", ""), "changes": mark.get("changes") or {}})
-            elif "d_loss" in record or "g_loss" in record:
-                self.rows.append([record.get(name) for name in SERIES])
+            elif any(name in record for name in LOSSES):
+                self.rows.append([record.get(name) for name in COLUMNS])
         self.any = bool(self.rows or self.quality or self.marks)
 
 
@@ -253,19 +255,18 @@ def _grid_columns(picture: str) -> int:
 
 
 def _columns(rows: list[list[Any]]) -> Columns:
-    return {name: [row[i] for row in rows] for i, name in enumerate(SERIES)}
+    return {name: [row[i] for row in rows] for i, name in enumerate(COLUMNS)}
 
 
 def _thin(rows: list[list[Any]], limit: int = MAX_POINTS) -> list[list[Any]]:
     """About `limit` rows at most: of each stretch, the rows where a series is lowest or highest."""
     if len(rows) <= limit:
         return rows
-    num_series = len(SERIES) - 1
-    stretch = -(-len(rows) // (limit // (2 * num_series)))
+    stretch = -(-len(rows) // (limit // (2 * len(SERIES))))
     kept: set[int] = {0, len(rows) - 1}
     for begin in range(0, len(rows), stretch):
         part = range(begin, min(begin + stretch, len(rows)))
-        for column in range(1, len(SERIES)):
+        for column in range(1, len(COLUMNS)):
             present = [i for i in part if rows[i][column] is not None]
             if present:
                 kept.add(min(present, key=lambda i: rows[i][column]))

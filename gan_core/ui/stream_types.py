@@ -188,7 +188,7 @@ class MarksEvent(TypedDict):
 
 
 class FeedSnapshot(StatusEvent):
-    """A whole run."""
+    """A whole run. `dataset_label`: what people call its data set, by language."""
 
     run: str | None
     name: str
@@ -196,6 +196,7 @@ class FeedSnapshot(StatusEvent):
     origin: str
     preset: str
     config: dict[str, Any] | None
+    dataset_label: dict[str, str]
     series: Columns
     quality: list[Measurement]
     floor: dict[str, float] | None

@@ -65,8 +65,9 @@ def test_what_cannot_be_done_is_said_in_the_language_that_is_asked_for(ask, lang
     assert ask("restore", run="../x", lang=lang) == (409, refused("errors.unknown_run", lang, name="../x"))
     assert ask("delete-data", name="../own/x", lang=lang) == (409, refused("data.delete_gone", lang))
     assert ask("delete-data", headers={**PAGE_HEADER, "Accept-Language": lang}) == (409, refused("data.delete_gone", lang))
-    status, said = ask("keep-drawing", points=[[7, 7]], lang=lang)
-    assert status == 422 and said == refused("fault.drawing_none", lang)
+    assert ask("keep-drawing", points=[[0.5, 0.5]], lang=lang) == (422, refused("fault.drawing_one", lang))
+    for bad in ([[7, 7], [8, 8]], "{", None, "<b>", {}):
+        assert ask("keep-drawing", points=bad, lang=lang) == (422, refused("fault.drawing_none", lang)), bad
 
 
 def test_a_drawing_is_kept_and_an_upload_deleted(ask, tmp_path):

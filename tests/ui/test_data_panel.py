@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import zipfile
 
+import gradio as gr
 import psutil
 import pytest
 from PIL import Image
@@ -153,12 +155,10 @@ def test_a_name_too_long_is_refused_in_the_page_s_language(page):
         assert told["state"] == "open" and told["sentence"].startswith(start) and len(told["sentence"]) < 150
 
 
-def test_an_upload_and_a_drawing_are_refused_in_the_page_s_language(data, tmp_path):
+def test_an_upload_is_refused_in_the_page_s_language(data, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"no zip")
     *_, notice = data_panel.DataPanel._keep(None, "fr", [str(tmp_path / "x.zip")])
     assert "Le fichier x.zip : ni image, ni zip d’images" in notice and "pas des images : 1" in notice
-    for bad in ("{", "[[7, 7]]"):
-        assert "Le dessin n’est pas une liste de points" in data_panel.DataPanel._drawn(None, "fr", bad)[1]
 
 
 def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
@@ -169,15 +169,6 @@ def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
         with pytest.raises(Refusal) as caught:
             controls.config("quick", {"dataset": "folder:/x"}, lang)
         assert str(caught.value) == words.text("errors.no_local_paths", lang)
-
-
-def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
-    name, notice = data_panel.DataPanel._drawn(None, "en", json.dumps([[0.1, 0.2], [0.8, 0.9]]))
-    assert notice == "" and uploads.load_points(name).tolist() == [[0.1, 0.2], [0.8, 0.9]]
-    assert data_panel.DataPanel._drawn(None, "en", "[]") == ("", "")  # wiped, which is nobody's fault
-    for bad in ("[[0.5, 0.5]]", "[[7, 7], [8, 8]]", "{", "null", '"<b>"'):
-        name, notice = data_panel.DataPanel._drawn(None, "en", bad)
-        assert name == "" and notice.startswith('<p role="alert">')
 
 
 def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
@@ -195,7 +186,7 @@ def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     ("folder:/", "A folder", "Un dossier"),
     ("drawn:0123", "Drawn by hand", "Dessinés à la main"), ("moon\n", "moon", "moon"), ("", "", "")])
 def test_a_data_set_is_called_by_its_own_name(dataset, en, fr):
-    assert [data_panel.display_name(dataset, lang) for lang in ("en", "fr")] == [en, fr]
+    assert [words.dataset(dataset, lang) for lang in ("en", "fr")] == [en, fr]
 
 
 @pytest.fixture
@@ -227,6 +218,12 @@ def panel(catalogue, data):
     made._preview_jobs.close()
 
 
+@pytest.fixture
+def delete(panel):
+    """As the route does it: (language, name)."""
+    return lambda lang, name: data_panel.delete(panel._controls, panel._preview_jobs, name, lang)
+
+
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel, farm, catalogue, lang):
     learned(catalogue, farm, checkpoint=-1)  # it has nothing to go on from
@@ -241,7 +238,7 @@ def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel
     assert storage.find(f"zip:{farm}") is not None, "asking deletes nothing"
 
 
-def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(panel, farm):
+def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(panel, delete, farm):
     Image.new("L", (9, 9)).save(uploads.folder().parent / "x.png")
     other = uploads.save_pictures([uploads.folder().parent / "x.png"])
     config = TrainConfig(dataset=f"zip:{farm}")
@@ -249,37 +246,44 @@ def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(
     while told["state"] in ("waiting", "working"):
         told = panel._preview_jobs.status("me")
     assert told["state"] == "ready" and told["about"]["count"] == 3
-    dropdown, notice = panel._delete("en", farm)
-    assert notice == "" and dropdown.value == other and [name for _, name in dropdown.choices] == [other]
+    assert panel._left("en", "") == gr.skip(), "nothing was deleted"
+    delete("en", farm)
+    dropdown = panel._left("en", farm)
+    assert dropdown.value == other and [name for _, name in dropdown.choices] == [other]
     assert storage.find(f"zip:{farm}") is None and panel._preview_jobs.summary(config) is None
     assert panel._preview_jobs.status("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
     told = panel._preview_jobs.request("me", config)
     while told["state"] in ("waiting", "working"):
         told = panel._preview_jobs.status("me")
-    assert told["state"] == "refused" and "hand it in again" in told["sentence"]
-    _, notice = panel._delete("fr", farm)
-    assert words.text("data.delete_gone", "fr") in notice
+    assert told["state"] == "refused" and "upload it again" in told["sentence"]
+    with pytest.raises(Refusal, match=words.text("data.delete_gone", "fr")):
+        delete("fr", farm)
 
 
-def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(panel, farm, catalogue):
+def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(panel, delete, farm, catalogue):
     me = psutil.Process()
     run = learned(catalogue, farm, "paused", pid=me.pid, started=me.create_time())
-    for handler in (panel._question, panel._delete):
-        assert handler("en", farm)[-1] == data_panel.alert(words.text("data.delete_busy", run=run.name))
+    busy = words.text("data.delete_busy", run=run.name)
+    assert panel._question("en", farm)[-1] == data_panel.alert(busy)
+    with pytest.raises(Refusal, match=re.escape(busy)):
+        delete("en", farm)
     run.write_status(Status(state="stopped", checkpoint_step=5))
     panel._controls.local_paths = False
-    for handler in (panel._question, panel._delete):
-        assert words.text("data.delete_shared", "fr").partition(",")[0] in handler("fr", farm)[-1]
+    assert words.text("data.delete_shared", "fr").partition(",")[0] in panel._question("fr", farm)[-1]
+    with pytest.raises(Refusal, match=re.escape(words.text("data.delete_shared", "fr"))):
+        delete("fr", farm)
     assert storage.find(f"zip:{farm}") is not None
     panel._controls.local_paths = True
-    assert panel._delete("en", farm)[-1] == "" and storage.find(f"zip:{farm}") is None
+    delete("en", farm)
+    assert storage.find(f"zip:{farm}") is None
 
 
 @pytest.mark.parametrize("name", ["../own/{}", "{}.zip", "", "/etc/passwd", "a/b", "..", "x" * 300, None])
-def test_the_page_deletes_nothing_by_another_name(panel, farm, name):
+def test_the_page_deletes_nothing_by_another_name(panel, delete, farm, name):
     asked = name and name.format(farm)
-    for handler in (panel._question, panel._delete):
-        assert words.text("data.delete_gone") in handler("en", asked)[-1]
+    assert words.text("data.delete_gone") in panel._question("en", asked)[-1]
+    with pytest.raises(Refusal, match=re.escape(words.text("data.delete_gone"))):
+        delete("en", str(asked))
     assert storage.find(f"zip:{farm}") is not None
     with pytest.raises(Refusal):
         panel._controls.delete_data("mnist")

@@ -197,7 +197,7 @@ def test_a_run_on_a_path_is_begun_again_by_no_door(public, outside, kind):
     for name, sentence in (("reset", "no_local_paths"), ("resume", "no_local_life"), ("restore", "no_local_life")):
         with pytest.raises(AppError, match=words.text(f"errors.{sentence}")[:40]):
             program.predict(api_name=f"/{name}")
-    for name, data in (("button-resume", ["", "en"]), ("button-restore-confirm", ["", "en"]), ("resume-run", ["", "en", run.id])):
+    for name, data in (("button-resume", ["", "en"]), ("resume-run", ["", "en", run.id])):
         assert event(public, name, *data)[1], name
     reply = httpx.post(address(public, "gan/control/restore"), json={"run": run.id, "lang": "fr"}, headers=HEADERS, timeout=30)
     assert (reply.status_code, reply.json()["message"]) == (409, words.text("errors.no_local_life", "fr"))

@@ -24,7 +24,8 @@ def test_languages_have_the_same_keys_in_the_same_order_and_the_same_placeholder
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_no_word_is_empty_or_padded(lang):
-    assert [key for key, said in words.table(lang).items() if not said or said != said.strip()] == []
+    padded = [key for key, said in words.table(lang).items() if not said or said != said.strip()]
+    assert not set(padded) - {"numbers.thousands"}, "which may be a space"
 
 
 def test_french_is_french():
@@ -89,8 +90,8 @@ def test_a_fault_is_said_in_the_language_with_its_numbers_and_the_form_s_own_nam
               "field": {"field": "max_images"}, "fit": 12_345, "other": {"field": "image_size"}}
     told = json.loads(json.dumps(Fault("memory", **values).payload()))
     assert words.fault(told, "fr").replace("\u00a0", " ") == (
-        "Le dossier /x : 1\u202f234\u202f567 images de 3 x 64 x 64 demandent 15,2 Go de mémoire, et 1,5 Go sont libres ; "
-        "mettez « Au plus » à 12\u202f345 ou moins, ou choisissez une « Taille » plus petite.")
+        "Le dossier /x : 1\u202f234\u202f567 images de 3 x 64 x 64 demandent 15,2 Go de mémoire, alors que 1,5 Go sont libres ; "
+        "réglez « Au plus » à 12\u202f345 ou moins, ou choisissez une « Taille » plus petite.")
     assert "set “At most” to 12,345 or less, or choose a smaller “Size”" in words.fault(told, "en")
     offline = {"first": "", "names": [{"dataset": "digits"}, {"dataset": "emnist:letters"}]}
     said = words.fault({"key": "unreachable_offline", "values": offline}, "fr").replace("\u00a0", " ")

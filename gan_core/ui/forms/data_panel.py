@@ -16,7 +16,6 @@ from ... import registry
 from ...config import FIELD_GROUPS, TrainConfig
 from ...data import loading, quickdraw, storage, uploads
 from ...data.types import DataError
-from ...messages import Fault
 from .. import containers, words
 from ..controls import Controls, Refusal
 from ..preview_jobs import PreviewJobs
@@ -26,6 +25,8 @@ ARGUMENTS = 5  # values that together name a data set: kind, categories, folder,
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MAX_DRAWN = 4000  # points of one drawing
 FORM_CHANGED = containers.call("formChanged")
+# Asks, and waits until the upload is deleted or stays; gradio awaits what its `js=` returns.
+DELETE = "async (lang, question) => [ganPage.language, await ganPage.call('askToDelete', question)]"
 QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -39,13 +40,6 @@ def dataset_name(kind: str, categories: list[str] | None, folder: str | None, up
     if not arguments[kind]:
         raise Refusal(f"data.empty_{kind}", lang)
     return f"{kind}:{arguments[kind]}"
-
-
-def display_name(dataset: str, lang: str) -> str:
-    """The label of a data set: of "digits" its text, of an upload its file name. web/data/facts.js does the same."""
-    kind = dataset.partition(":")[0]
-    known = words.table(lang).get(f"settings.dataset.{kind}", kind)
-    return " ".join((registry.label(dataset) or known).split())[:60]
 
 
 def example_name(kind: str) -> str:
@@ -113,11 +107,9 @@ class DataPanel:
                                                 "points": [k for k, e in registry.DATASETS.items() if e.points]}))
             with gr.Row(elem_id="gan-data-form"):
                 self.fields = {name: component(name, False) for name in PICTURES}
-            with gr.Row(elem_id="gan-data-hand"):  # out of sight: the page's scripts press the buttons, the boxes hold answers
-                self.drawn = gr.Textbox("", elem_id="data-drawn", label="drawn")
-                self.draw = gr.Button("draw", elem_id="btn-draw")
+            with gr.Row(elem_id="gan-data-hand"):  # out of sight
+                self.drawn = gr.Textbox("", elem_id="data-drawn", label="drawn")  # web/data/pad.js writes into it
                 self.question = gr.Textbox("", elem_id="data-question", label="question")
-                self.sure = gr.Button("sure", elem_id="btn-delete-sure")
         self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
 
     def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
@@ -132,15 +124,9 @@ class DataPanel:
                            api_name="keep-upload", **QUEUED)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
                         **QUEUED)
-        self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice], api_name="keep-drawing",
-                        js="() => [ganPage.language, ganPage.drawing]", **QUEUED)
-        deletion = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
+        asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
                                   api_name="ask-delete-data", **QUEUED)
-        deletion.success(None, self.question, None, js=containers.call("askToDelete"), api_name="ask-delete-data-shown",
-                      api_visibility="private")
-        # The name that was asked about: by now another upload may have taken its place in the list.
-        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], api_name="delete-data",
-                        js="() => [ganPage.language, ganPage.upload]", **QUEUED)
+        asked.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUEUED)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
@@ -167,24 +153,9 @@ class DataPanel:
         except Refusal as refusal:
             return "", alert(str(refusal))
 
-    def _delete(self, lang: str, name: str) -> tuple[Any, str]:
-        """The upload is deleted; the newest of the others stands in its place."""
-        lang = lang if lang in words.LANGUAGES else "en"
-        try:
-            delete(self._controls, self._preview_jobs, name, lang)
-        except Refusal as refusal:
-            return gr.skip(), alert(str(refusal))
-        return self._known(lang, "zip", None)[0], ""
-
-    def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
-        """The drawing, kept under a name of its own."""
-        try:
-            given = json.loads(points)[:MAX_DRAWN]
-            return (uploads.save_points(given) if given else ""), ""  # a pad that was wiped is no fault
-        except DataError as reason:
-            return "", alert(words.fault(reason.payload(), lang))
-        except (ValueError, TypeError):  # no drawing of our page
-            return "", alert(words.fault(Fault("drawing_none").payload(), lang))
+    def _left(self, lang: str, deleted: str) -> Any:
+        """The list again after an upload was deleted: the newest of the others stands in its place."""
+        return self._known(lang if lang in words.LANGUAGES else "en", "zip", None)[0] if deleted else gr.skip()
 
 
 def kept(lang: str) -> list[tuple[str, str]]:

@@ -13,7 +13,6 @@ from ...runs.run import Run, RunError
 from .. import containers, words
 from ..controls import Controls
 from ..external_runs import ExternalRun
-from . import data_panel
 from .train_tab import QUEUED, show_refusals
 
 # In order: the answer for an earlier choice must not come last.
@@ -27,12 +26,11 @@ def card(run: Run, lang: str) -> str:
     status = run.status()
     state = "starter" if run.kind == "starter" else status.state
     preset = words.text(f"presets.{run.preset}.name", lang) if run.preset in PRESETS else ""
-    step = f"{status.step:,}".replace(",", "\u202f" if lang == "fr" else ",")
     config = run.info.get("config")
-    data = data_panel.display_name(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
+    data = words.dataset(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(run.info.get("created", 0))))
     facts = [words.text(f"states.{state}", lang),
-             f"{words.text('runs.step', lang).lower()} {step}", data, preset, made]
+             f"{words.text('runs.step', lang).lower()} {words.number(status.step, lang)}", data, preset, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]
     if isinstance(run, ExternalRun):
         mark = "runs.reading" if run.kind in ("reading", "remote") else "runs.elsewhere"

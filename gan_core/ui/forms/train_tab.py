@@ -17,7 +17,6 @@ from . import knobs
 from .settings import Settings
 
 # The page fills in the run that it shows and its language; gradio's own values of the two boxes are never used.
-TUNING = "() => [ganPage.run, ganPage.language, ganPage.tuning]"
 # Through the queue: only there does gradio 6.31 show a refusal as a message (without it the page gets a 500 and is silent).
 QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -63,8 +62,8 @@ def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
     with gr.Row(elem_id="gan-transport"):
         buttons = {name: gr.Button(t(f"transport.{name}"), elem_id=f"btn-{name.replace('_', '-')}",
                                    variant="primary" if name == "start" else "secondary") for name in names}
-        for name in ("start-force", "reset-confirm", "reset-paused", "stop", "restore-confirm", "tune"):
-            # In the page and out of sight: web/transport/ presses them after asking, web/settings/tuning.js the last one.
+        for name in ("start-force", "reset-confirm", "reset-paused"):
+            # In the page and out of sight: web/transport/ presses them after asking, because they take the form along.
             buttons[name] = gr.Button(name, elem_id=f"btn-{name}", elem_classes="hidden", visible="hidden")
     return buttons
 
@@ -100,20 +99,10 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
         event.failure(None, None, None, js=containers.call("startRefused"), api_name=f"{_door(name)}-failed",
                       api_visibility="private")
     plain: dict[str, Callable[[str, str], Any]] = {
-        "pause": controls.pause, "resume": controls.resume, "save": controls.save, "restore-confirm": controls.restore,
-        "stop": lambda run_id, lang: controls.stop(run_id, lang)}
+        "pause": controls.pause, "resume": controls.resume, "save": controls.save}
     for name, act in plain.items():
         buttons[name].click(show_refusals(_without_result(act)), [run_box, lang_box], None, js=containers.WITH_RUN,
                             api_name=_door(name), **QUEUED)
-
-    def tune(run_id: str, lang: str, changes: str) -> None:
-        controls.tune(changes, run_id, lang, labels=True)
-
-    tuned = buttons["tune"].click(show_refusals(tune), [run_box, lang_box, run_box], None, js=TUNING, api_name=_door("tune"),
-                                  **QUEUED)
-    tuned.success(None, None, None, js=containers.call("tuneObeyed"), api_name=f"{_door('tune')}-true", api_visibility="private")
-    tuned.failure(None, None, None, js=containers.call("tuneRefused"), api_name=f"{_door('tune')}-false",
-                  api_visibility="private")
 
 
 def _door(name: str) -> str:

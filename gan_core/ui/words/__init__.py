@@ -15,18 +15,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ... import messages
+from ... import messages, registry
 from ...config import TrainConfig
 
-LANGUAGES = ("en", "fr")
+REFERENCE = "en"
+FOLDER = Path(__file__).parent
+# The reference first; a language is a file here.
+LANGUAGES = (REFERENCE, *sorted({path.stem for path in FOLDER.glob("*.json")} - {REFERENCE}))
 
 
 @cache
 def _table(lang: str) -> dict[str, str]:
     if lang not in LANGUAGES:
         raise KeyError(f"there are no words in {lang!r}; choose one of: {', '.join(LANGUAGES)}.")
-    groups = json.loads((Path(__file__).parent / f"{lang}.json").read_text(encoding="utf-8"))
-    if lang == "en":
+    groups = json.loads((FOLDER / f"{lang}.json").read_text(encoding="utf-8"))
+    if lang == REFERENCE:
         groups["fault"] = messages.english_templates()
         groups["fields"] = _with_help(groups["fields"], groups["terms"])
     return {f"{group}.{name}": words for group, names in groups.items() for name, words in names.items()}
@@ -45,7 +48,7 @@ def _with_help(labels: dict[str, str], terms: dict[str, str]) -> dict[str, str]:
 
 def table(lang: str) -> dict[str, str]:
     """Every key of one language with its words, flat, in the file's order."""
-    return {**_table("en"), **_table(lang)}
+    return {**_table(REFERENCE), **_table(lang)}
 
 
 def shown(lang: str) -> dict[str, str]:
@@ -60,9 +63,19 @@ def preferred(accepted: str) -> str:
 
 
 def number(value: float, lang: str = "en") -> str:
-    """A number as the language writes it: 2,147,483,647.5 in English, with thin spaces and a comma in French."""
-    english = f"{value:,.10g}"
-    return english.replace(",", "\u202f").replace(".", ",") if lang == "fr" else english
+    """A number as the language writes it: 2,147,483,647.5 in English, with thin spaces and a comma in French.
+
+    The page's scripts write theirs by the browser's own tables (Intl.NumberFormat).
+    """
+    said = table(lang)
+    marks = {",": said["numbers.thousands"], ".": said["numbers.decimal"]}
+    return "".join(marks.get(letter, letter) for letter in f"{value:,.10g}")
+
+
+def dataset(name: str, lang: str = "en") -> str:
+    """A data set as people call it: "digits" by its words, one's own by the name it came with; at most 60 characters."""
+    kind = name.partition(":")[0]
+    return " ".join((registry.label(name) or table(lang).get(f"settings.dataset.{kind}", kind)).split())[:60]
 
 
 def text(key: str, lang: str = "en", **values: object) -> str:

@@ -83,7 +83,8 @@ class LiveRoutes:
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
         media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
-        return Response(picture, media_type=media_type, headers=NO_STORE if newest else {"Cache-Control": "private, max-age=3600"})
+        headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
+        return Response(picture, media_type=media_type, headers=headers)
 
     async def script(self, request: Request) -> Response:
         """One of Bokeh's own scripts."""

@@ -159,7 +159,7 @@ def test_no_data_set_shows_a_stranger_what_lies_outside(public, outside, kind):
         if kind in ("zip", "folder"):
             told = preview(public, name)
             assert told["state"] == "open" and "preview" not in told, name
-            assert told["sentence"] == words.text("errors.no_local_paths") or "printed" in told["sentence"], name
+            assert told["sentence"] == words.text("errors.no_local_paths") or "printable" in told["sentence"], name
         if kind in ("zip", "folder") or kind not in WITH_ARGUMENT:
             reply = httpx.post(address(public, "run/start"), json={"data": ["quick", json.dumps({"dataset": name})]}, timeout=30)
             assert reply.status_code == 500 and reply.json()["error"], name

@@ -1,6 +1,6 @@
 """The choice of data: a list with human names, what each needs more (categories, a folder, an upload, a drawing), and its form.
 
-It lays out and names; what the data are is read by `preview_jobs`'s processes, what it looks like is drawn by web/data/.
+It lays out the panel and names the data. The processes of `preview_jobs` read them; web/data/ draws the preview.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def dataset_name(kind: str, categories: list[str] | None, folder: str | None, up
 
 
 def example_name(kind: str) -> str:
-    """A data set of this kind, whatever its argument; for asking what networks can take it."""
+    """A data set of this kind with a placeholder argument, to check which networks accept it."""
     entry = registry.DATASETS[kind]
     return f"{kind}:?" if entry.argument and not entry.default else kind
 
 
 def expected_shape(config: TrainConfig) -> tuple[list[int | None], bool | None]:
-    """(shape, whether there are labels) as far as they can be known before the data are read; None: nobody knows."""
+    """(shape, whether there are labels) as far as known before the data are read; None: unknown."""
     kind, argument = registry.split_dataset(config.dataset)
     entry = registry.DATASETS[kind]
     if entry.points:
@@ -60,9 +60,9 @@ def expected_shape(config: TrainConfig) -> tuple[list[int | None], bool | None]:
 
 
 def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
-    """Why this config's networks cannot take its data, as a key of the words; "" where they can, as far as is known.
+    """Why this config's networks cannot take its data, as a key of the words; "" if they can, as far as known.
 
-    `about`: what is known of the data once they were read.
+    about: the `DataSummary`, once the data have been read.
     """
     shape, labelled = (about["shape"], about["labelled"]) if about else expected_shape(config)
     networks = registry.NETWORKS[config.networks]
@@ -76,14 +76,14 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
 
 
 def downloads() -> dict[str, Any]:
-    """What the list says of those that come over the network: {"ready": [those that are here], "download": {other: bytes}}."""
+    """The data sets that come over the network: {"ready": [downloaded ones], "download": {other: bytes}}."""
     needy = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
     here = [kind for kind in needy if loading.works_offline(TrainConfig(dataset=kind))]
     return {"ready": here, "download": {kind: size for kind, size in needy.items() if kind not in here}}
 
 
 class DataPanel:
-    """The panel's components. `inputs`: the ones that name the data set; `fields`: the form of pictures, by a config's field."""
+    """The panel's components. `inputs`: those that name the data set; `fields`: config field -> input, the form of pictures."""
 
     def __init__(self, t: Callable[[str], Any], first: TrainConfig, component: Callable[..., Any]) -> None:
         groups = {kind: entry.group for kind, entry in registry.DATASETS.items()}
@@ -165,7 +165,7 @@ def kept(lang: str) -> list[tuple[str, str]]:
 
 
 def megabytes(size: int, lang: str) -> str:
-    """Bytes as a number of megabytes that nobody reads as nothing."""
+    """Bytes as megabytes, at least 0.1."""
     return words.number(max(0.1, round(size / 1e6, 1 if size < 1e8 else None)), lang)
 
 
@@ -191,7 +191,7 @@ def delete(controls: Controls, preview_jobs: PreviewJobs, name: str, lang: str) 
 
 
 def check_networks(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) -> TrainConfig:
-    """The config itself, if its networks can take its data. Raises Refusal with what to do."""
+    """The config itself. Raises Refusal, with what to do, if its networks cannot take its data."""
     key = misfit(config, preview_jobs.summary(config))
     if key:
         raise Refusal(key, lang, **network_facts(config.networks, lang))
@@ -199,7 +199,7 @@ def check_networks(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) ->
 
 
 def network_facts(networks: str, lang: str) -> dict[str, str]:
-    """What a sentence says of a pair of networks: its name, and the sides and colours of its pictures."""
+    """The values of a misfit sentence: the networks' name, and the sides and colours of their pictures."""
     entry = registry.NETWORKS[networks]
     colors = [words.text(f"choices.color.{color}", lang) for channels, color in ((1, "grey"), (3, "color"))
               if channels in entry.channels]
@@ -208,6 +208,6 @@ def network_facts(networks: str, lang: str) -> dict[str, str]:
 
 
 def alert(sentence: str) -> str:
-    """A sentence as HTML: escaped for the browser, and no template marks for gradio's own reading."""
+    """A sentence as HTML, escaped for the browser and without the marks of gradio's templates."""
     escaped = html.escape(sentence).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
     return f'<p role="alert">{escaped}</p>'

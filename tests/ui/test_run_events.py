@@ -13,6 +13,7 @@ from gan_core.config import PRESETS
 from gan_core.messages import Fault, message
 from gan_core.runs.run import Run
 from gan_core.training.pixel_range import grid, png
+from gan_core.ui import words
 from gan_core.ui.run_events import MAX_MARKS, MAX_MEASUREMENTS, SERIES, RunEvents, _subsample, _thin
 
 AROUND = {"worker": "ready", "active": None}
@@ -33,6 +34,7 @@ def test_a_snapshot_holds_everything_and_nothing_is_told_twice(run):
     everything = json.loads(feed.snapshot())
     assert everything["run"] == run.id and everything["status"]["step"] == 3 and everything["kind"] == "run"
     assert everything["series"]["step"] == [1, 2, 3] and all(len(everything["series"][name]) == 3 for name in SERIES)
+    assert everything["dataset_label"] == {lang: words.dataset(run.config.dataset, lang) for lang in words.LANGUAGES}
     assert everything["frame"]["step"] == 3 and everything["frame"]["src"].startswith("data:image/png;base64,")
     assert everything["real"].startswith("data:image/png;base64,") and everything["latent"] == {"live": 1, "latent_dim": 20}
     assert [h["step"] for h in everything["history"]] == [0, 3] and everything["controls"]["start"]

@@ -1,4 +1,4 @@
-"""The GAN playground: `python playground.py` opens the page. Here: command line, launch, end."""
+"""The GAN playground: `python playground.py` serves the page. Command line, launch and shutdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEEDED = ("gradio", "torch", "torchvision", "numpy", "matplotlib", "safetensors"
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line; a flag that is absent leaves gradio's environment variables in force."""
+    """Parse the command line; without a flag, gradio's environment variable applies."""
     parser = argparse.ArgumentParser(description="Watch, steer and understand a GAN while it learns.")
     parser.add_argument("--host", help="address to listen on; 0.0.0.0 lets others in (default: this machine only)")
     parser.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, else the first free one from 7860)")
@@ -39,11 +39,11 @@ def main() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"Not installed yet: {', '.join(missing)}. Run `pip install -r requirements.txt` and start again.")
-    # No lock in a signal handler, and no long wait: the system may give the signal to another thread, and then Python calls the
-    # handler only when this one wakes by itself.
-    ended: list[int] = []
+    # The handler takes no lock, and the loop below waits only briefly: the system may deliver the signal to another thread, and
+    # Python then runs the handler when the main thread wakes up.
+    signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: ended.append(number))
+        signal.signal(number, lambda number, frame: signals.append(number))
     from gan_core.runs.files import runs_folder
     from gan_core.ui.app import Playground
     from gan_core.ui.controls import Refusal
@@ -61,10 +61,10 @@ def main() -> None:
         playground.launch(args.host, args.port, args.share, args.open)
     except OSError as error:
         sys.exit(f"The page cannot be served: {error}")
-    while not ended:
+    while not signals:
         time.sleep(0.2)
     playground.close()
-    # All is saved and closed. What the interpreter would do now, taking torch and gradio apart, costs seconds and helps nobody.
+    # Everything is saved and closed. A normal exit would spend seconds on unloading torch and gradio.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,1 +1,1 @@
-"""One command each; every benchmark prints a table with ratios and the thread count beside each figure."""
+"""Benchmarks, one command each. Each prints a table with ratios and the number of threads beside every figure."""

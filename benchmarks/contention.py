@@ -1,8 +1,8 @@
 """Training beside a busy process: python -m benchmarks.contention
 
-Two threads that must wait for each other lose more beside one busy process than they win alone, so the worker watches its own
-speed and changes their number. Here the default preset trains with one thread, with all cores, and watched, in turns; alone,
-beside a process that keeps one core busy, and alone again. Images per second; every ratio is against one thread beside it.
+Two threads that wait for each other lose more beside one busy process than they gain alone, so the worker tunes their number by
+its speed. Here the default preset trains with one thread, with all cores, and tuned, in turns: alone, beside a process that keeps
+one core busy, and alone again. Figures are images per second; each ratio is to one thread beside the busy process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BUSY = "while True: pass"
 
 
 class Contestant:
-    """A training that goes on over the turns; `threads` 0 is watched, anything else stays."""
+    """A training that continues over the turns; `threads` 0 is tuned, any other number is fixed."""
 
     def __init__(self, name: str, trainer: Trainer, threads: int, speeds: dict[int, float]) -> None:
         self.name, self.trainer, self.now = name, trainer, threads or cores()
@@ -36,7 +36,7 @@ class Contestant:
         self.changes: list[str] = []
 
     def train(self, seconds: float) -> float:
-        """Images per second of so many seconds of steps."""
+        """Images per second over this many seconds of steps."""
         torch.set_num_threads(self.now)
         began, images = time.monotonic(), 0
         while (passed := time.monotonic() - began) < seconds:
@@ -50,18 +50,18 @@ class Contestant:
 
 
 def turns(contestants: list[Contestant], rounds: int, seconds: float, busy: bool) -> dict[str, list[float]]:
-    """Speeds of each contestant's turns, with a busy process beside all of them or none."""
-    found: dict[str, list[float]] = {c.name: [] for c in contestants}
-    other = subprocess.Popen([sys.executable, "-c", BUSY]) if busy else None
+    """Images per second of each contestant's turns, all beside a busy process or all without one."""
+    speeds: dict[str, list[float]] = {c.name: [] for c in contestants}
+    busy_process = subprocess.Popen([sys.executable, "-c", BUSY]) if busy else None
     try:
         for _ in range(rounds):
             for contestant in contestants:
-                found[contestant.name].append(contestant.train(seconds))
+                speeds[contestant.name].append(contestant.train(seconds))
     finally:
-        if other is not None:
-            other.kill()
-            other.wait()
-    return found
+        if busy_process is not None:
+            busy_process.kill()
+            busy_process.wait()
+    return speeds
 
 
 def main() -> None:
@@ -72,22 +72,22 @@ def main() -> None:
     args = parser.parse_args()
     config = PRESETS[args.preset]
     images, labels = setup.load_data(config)
-    found = autotune.choose(config, trainer_builder(images, labels))
-    speeds = dict(found.speeds)
-    make: Callable[[], Trainer] = lambda: Trainer(config, images, labels, choices=found)  # noqa: E731
+    choices = autotune.choose(config, trainer_builder(images, labels))
+    speeds = dict(choices.speeds)
+    make: Callable[[], Trainer] = lambda: Trainer(config, images, labels, choices=choices)  # noqa: E731
     contestants = [Contestant("1 thread", make(), 1, speeds), Contestant(f"{cores()} threads", make(), cores(), speeds),
-                   Contestant("watched", make(), 0, speeds)]
-    print(f"torch {torch.__version__}, {cores()} cores, preset {args.preset}: {found.precision}, {found.memory_format}; "
-          f"{args.rounds} turns of {args.seconds:g} s\nprobed: " + ", ".join(f"{n}: {s:.0f} images/s" for n, s in found.speeds))
-    results = [(where, turns(contestants, args.rounds, args.seconds, busy))
-               for where, busy in (("alone", False), ("beside a busy process", True), ("alone again", False))]
+                   Contestant("tuned", make(), 0, speeds)]
+    print(f"torch {torch.__version__}, {cores()} cores, preset {args.preset}: {choices.precision}, {choices.memory_format}; "
+          f"{args.rounds} turns of {args.seconds:g} s\nprobed: " + ", ".join(f"{n}: {s:.0f} images/s" for n, s in choices.speeds))
+    results = [(situation, turns(contestants, args.rounds, args.seconds, busy))
+               for situation, busy in (("alone", False), ("beside a busy process", True), ("alone again", False))]
     base = statistics.median(results[1][1]["1 thread"])
     print("\n| situation | threads | images/s, median | min - max | x 1 thread beside it |\n|---|---|---|---|---|")
-    for where, speed in results:
+    for situation, speed in results:
         for name, values in speed.items():
-            print(f"| {where} | {name} | {statistics.median(values):.0f} | {min(values):.0f} - {max(values):.0f} "
+            print(f"| {situation} | {name} | {statistics.median(values):.0f} | {min(values):.0f} - {max(values):.0f} "
                   f"| {statistics.median(values) / base:.2f} |")
-    print(f"\nthe watched one changed: {'; '.join(contestants[2].changes) or 'nothing'}")
+    print(f"\nthe tuned one changed: {'; '.join(contestants[2].changes) or 'nothing'}")
 
 
 if __name__ == "__main__":

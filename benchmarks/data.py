@@ -1,10 +1,10 @@
-"""How long it takes from choosing a data set to the first training step, fetched and cached, and what a million pictures weigh.
+"""Seconds from choosing a data set to the first training step, downloaded and cached, and the memory of a million pictures.
 
-    python -m benchmarks.data            # every set from a stand-in server on this machine, and the memory
-    python -m benchmarks.data --real     # from the real addresses, those that can be reached
+    python -m benchmarks.data            # every set from a local stand-in server, and the memory
+    python -m benchmarks.data --real     # from the real addresses, where they can be reached
 
-Each figure is of a process of its own that has imported torch, as a warm worker has. The stand-in's bytes are sets of the right
-number and form, made up where no real ones are on this machine; torchvision's tables are told their checksums.
+Each figure comes from a separate process that has imported torch, as a warm worker has. The stand-in server sends sets of the
+right size and format, synthetic where no real one is on this machine; torchvision's tables get their checksums.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ RNG = np.random.default_rng(0)
 
 
 def doodles(count: int) -> np.ndarray:
-    """uint8 (count, 28, 28), mostly black, so that they pack about as well as real ones."""
+    """uint8 (count, 28, 28), mostly black, so that they compress about as well as real ones."""
     some = RNG.integers(0, 256, (1000, 28, 28), np.uint8) * (RNG.random((1000, 28, 28)) < 0.2)
     return np.resize(some, (count, 28, 28)).astype(np.uint8)
 
 
 def stand_in(name: str) -> tuple[dict[str, bytes], dict[str, object]]:
-    """({path: bytes}, {attribute of torchvision's table: value}) of one set."""
+    """({path: bytes}, {attribute of torchvision's table: value}) that stand in for one set."""
     if name == "quickdraw":
         (one,) = drawings("sheep").values()
         real = np.load(io.BytesIO(one))
@@ -93,10 +93,10 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-# In a process of its own.
+# In a separate process.
 
 def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]:
-    """Seconds to the data and to the end of the first step, and how far memory grew beyond what it was before, in bytes."""
+    """Seconds to the data and to the end of the first step, and the growth of memory until each, in bytes."""
     import psutil
     import torch
 
@@ -108,9 +108,9 @@ def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]
             setattr(sets._table(name.partition(":")[0]), attribute, value)
     files = name.startswith("folder:")
     config = TrainConfig(dataset=name, threads=1, precision="fp32", max_images=count, image_size="28" if files else "auto")
-    if count:  # what only the first load imports is no picture
+    if count:  # the first load imports modules, which must not count as pictures
         loading.load(config.replace(dataset="digits" if files else name, max_images=10))
-    # A first step of other data: its kernels are there, as in a spare worker.
+    # A first step on other data loads the kernels, as in a spare worker.
     Trainer(config.replace(dataset="digits"), np.zeros((64, 1, 28, 28), np.uint8)).step()
     before, began = psutil.Process().memory_info().rss, time.perf_counter()
     loaded = loading.load(config)
@@ -121,7 +121,7 @@ def measure(name: str, table: dict[str, object], count: int) -> dict[str, float]
 
 
 def peak() -> int:
-    """The most memory this process ever had, in bytes. Not getrusage's on Linux, which the starting process hands down."""
+    """Peak memory of this process, in bytes. On Linux not from getrusage, which includes the parent process before exec."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024
@@ -131,7 +131,7 @@ def peak() -> int:
 
 
 def apart(name: str, table: dict[str, object], folder: Path, count: int = 0, **environment: str) -> dict[str, float]:
-    """`measure` in another process."""
+    """`measure` in a separate process."""
     done = subprocess.run([sys.executable, "-m", "benchmarks.data", "--one", json.dumps([name, table, count])], text=True,
                           capture_output=True, env={**os.environ, "GAN_PLAYGROUND_DATA": str(folder), "OMP_NUM_THREADS": "1",
                                                     **environment})
@@ -140,8 +140,8 @@ def apart(name: str, table: dict[str, object], folder: Path, count: int = 0, **e
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def reached(name: str, folder: Path) -> str:
-    """"" where the real source gives its first byte, else why not."""
+def unreachable_reason(name: str, folder: Path) -> str:
+    """An empty string if the real source sends its first byte, else the reason why not."""
     from gan_core.data import quickdraw
 
     if name == "quickdraw":
@@ -162,7 +162,7 @@ def reached(name: str, folder: Path) -> str:
 
 
 def row(name: str, what: str, first: dict[str, float], second: dict[str, float]) -> None:
-    seconds = " ".join(f"{found[moment]:8.2f}" for found in (first, second) for moment in ("load", "step"))
+    seconds = " ".join(f"{result[moment]:8.2f}" for result in (first, second) for moment in ("load", "step"))
     print(f"{name:14} {first['count']:>8,} {seconds}  {what}", flush=True)
 
 
@@ -173,7 +173,7 @@ def times(real: bool) -> None:
         row("digits", "installed", *(apart("digits", {}, Path(place)) for _ in range(2)))
         away = {}
         for name in DOWNLOADS:
-            if reason := reached(name, Path(place) / "reach"):
+            if reason := unreachable_reason(name, Path(place) / "reach"):
                 away[name] = reason
             if real and reason:
                 continue
@@ -192,7 +192,7 @@ def times(real: bool) -> None:
 
 
 def memory() -> None:
-    """A million pictures through the real readers: an idx file, a .npy of Quick, Draw!, a folder, new and prepared."""
+    """A million pictures through the real readers: an idx file, a .npy of Quick, Draw!, a folder at first and second start."""
     print("\nGB by which the process grew; 0.784 are the pixels, 0.008 the labels")
     print(f"{'a million 28x28 pictures':26} {'read':>8} {'at the first step':>18}")
     with tempfile.TemporaryDirectory() as place:
@@ -211,7 +211,7 @@ def memory() -> None:
         files = Path(place) / "files"
         for k in range(10):
             (files / str(k)).mkdir(parents=True)
-        for n in range(MILLION):  # many names of few files: what is weighed is a million of them, not the disk
+        for n in range(MILLION):  # hard links to few files: a million names, little disk space
             path = files / str(n % 10) / f"{n:07d}.pgm"
             if n % 10_000 == 0:
                 first = path
@@ -219,22 +219,22 @@ def memory() -> None:
             else:
                 os.link(first, path)
         for name in ("mnist", "quickdraw:sheep", f"folder:{files}", f"folder:{files}"):
-            found = apart(name, {}, Path(place), MILLION)
-            grown = f"{found['grown'] / 1e9:8.3f} {found['grown_at_step'] / 1e9:18.3f}"
-            print(f"{name.partition(str(place))[0]:26} {grown}  in {found['load']:.1f} s", flush=True)
+            result = apart(name, {}, Path(place), MILLION)
+            grown = f"{result['grown'] / 1e9:8.3f} {result['grown_at_step'] / 1e9:18.3f}"
+            print(f"{name.partition(str(place))[0]:26} {grown}  in {result['load']:.1f} s", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", action="store_true", help="fetch from the real addresses")
-    parser.add_argument("--memory", action="store_true", help="the memory alone")
+    parser.add_argument("--memory", action="store_true", help="measure the memory only")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        print(json.dumps(measure(*json.loads(given.one))))
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(*json.loads(args.one))))
         return
-    if not given.memory:
-        times(given.real)
+    if not args.memory:
+        times(args.real)
     memory()
 
 

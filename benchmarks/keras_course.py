@@ -1,4 +1,4 @@
-"""The notebook's two networks in Keras: the oracle of the tests, the peer of the benchmark. Nothing else needs Keras."""
+"""The notebook's two networks in Keras: reference for tests and for the benchmark. Nothing else needs Keras."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LATENT = 128
 
 
 def networks() -> tuple[Any, Any]:
-    """(discriminator giving logits, generator giving [0, 1]), NHWC, as the notebook has them; imports Keras now."""
+    """(discriminator giving logits, generator giving [0, 1]), NHWC, as in the notebook; imports Keras when called."""
     import keras
     from keras import layers
 
@@ -17,7 +17,7 @@ def networks() -> tuple[Any, Any]:
         layers.Conv2D(64, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
         layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
         layers.Conv2D(128, kernel_size=4, strides=2, padding="same"), layers.LeakyReLU(negative_slope=0.2),
-        # The labels go above 1, which the torch backend's cross-entropy takes on logits only: no sigmoid.
+        # Labels exceed 1, which the torch backend's cross-entropy accepts only with logits: no sigmoid.
         layers.Flatten(), layers.Dropout(0.2), layers.Dense(1)])
     generator = keras.Sequential([
         keras.Input((LATENT,)),

@@ -1,8 +1,8 @@
-"""The page under way, as people meet it: python -m benchmarks.live
+"""The page as its users meet it: python -m benchmarks.live
 
-Starts the real program on a folder of its own and measures: command to page, Start to first picture, seconds until most
-digits can be read (gan_core/evaluation says what that means), slider latency in a real browser at rest and while training,
-and the speed of training with 0, 1 and 50 viewers, in turns (A B C A B C ...). Times are medians unless they say p95.
+Starts the real program on an empty folder and measures: command to page, Start to first picture, seconds until most digits can be
+read (defined in gan_core/evaluation/readability.py), slider latency in a real browser at rest and while training, and the speed
+of training with 0, 1 and 50 viewers, in turns (A B C A B C ...). Times are medians unless marked p95.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VIEWERS = (0, 1, 50)
 
 
 class Page:
-    """playground.py on a port and a folder of its own."""
+    """A running playground.py with a free port and the given folder of runs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class Page:
         return self.client.predict(*args, api_name=name)
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(event, data) of the live stream."""
+        """Yields (event, data) of the live stream."""
         with httpx.stream("GET", self.url + "gradio_api/gan/stream", timeout=60) as reply:
             name = ""
             for line in reply.iter_lines():
@@ -74,36 +74,36 @@ class Page:
                 return
 
     def close(self) -> float:
-        """Seconds from SIGTERM to the end."""
+        """Stops the server; returns the seconds from SIGTERM to its end."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
         return time.monotonic() - began
 
 
-def learn(page: Page, seed: int, seconds: float, keep: Path) -> tuple[float, list[tuple[float, Path]]]:
-    """(seconds from Start to its first picture, [(seconds since Start, live file kept)]) of one run from a warm worker."""
+def learn(page: Page, seed: int, seconds: float, folder: Path) -> tuple[float, list[tuple[float, Path]]]:
+    """(seconds from Start to the first picture, [(seconds since Start, copy of a live file)]) of one run on a warm worker."""
     page.until_warm()
     began = time.monotonic()
     run = Run.open(page.folder / page.call("/start", "quick", json.dumps({"seed": seed}))["run"])
     while run.newest_frame() is None:
         time.sleep(0.01)
     first = time.monotonic() - began
-    kept: list[tuple[float, Path]] = []
+    snapshots: list[tuple[float, Path]] = []
     last = 0
     while time.monotonic() - began < seconds:
         status = run.stored_status()
         if status.live != last and (path := run.live_path()) is not None:
             last = status.live
             with contextlib.suppress(OSError):
-                kept.append((time.monotonic() - began, Path(shutil.copy(path, keep / f"{seed}-{last}.safetensors"))))
+                snapshots.append((time.monotonic() - began, Path(shutil.copy(path, folder / f"{seed}-{last}.safetensors"))))
         time.sleep(0.05)
     page.call("/pause")
-    return first, kept
+    return first, snapshots
 
 
-def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, list[str]]:
-    """(seconds to the first of three readable moments in a row, what was found near the marks). Runs after the training."""
+def readable(snapshots: list[tuple[float, Path]], grid: Path | None) -> tuple[float, list[str]]:
+    """(seconds to the first of three readable snapshots in a row, scores near the marks). To be run after the training."""
     import torch
 
     from gan_core import registry
@@ -116,42 +116,42 @@ def readable(kept: list[tuple[float, Path]], grid: Path | None) -> tuple[float, 
 
     torch.set_num_threads(1)
     pictures, labels = (torch.from_numpy(part) for part in load())
-    readers = ReadabilityScorer(load_classifier(), pictures, labels)
-    found, told, first, marks = [], [], float("inf"), [5, 10, 15, 20, 30]
-    for at, path in kept:
+    scorer = ReadabilityScorer(load_classifier(), pictures, labels)
+    results, scores, first, marks = [], [], float("inf"), [5, 10, 15, 20, 30]
+    for at, path in snapshots:
         view = load_live(path, lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
         z = Draws(0).normal("benchmark", 0, 1000, view.latent_dim)
         with torch.inference_mode():
             fakes = pixel_range.to_uint8(view.generator(z))
-        verdict = readers.assess(fakes)
-        found.append((at, verdict.readable))
+        readability = scorer.assess(fakes)
+        results.append((at, readability.readable))
         if marks and at >= marks[0]:
-            told.append(f"{at:.0f} s {verdict.agreement:.2f}/{verdict.classes}/{verdict.precision:.2f}")
+            scores.append(f"{at:.0f} s {readability.agreement:.2f}/{readability.classes}/{readability.precision:.2f}")
             marks.pop(0)
-        if len(found) >= 3 and all(ok for _, ok in found[-3:]) and first == float("inf"):
-            first = found[-3][0]
-        if verdict.readable and grid is not None and first == float("inf"):
+        if len(results) >= 3 and all(ok for _, ok in results[-3:]) and first == float("inf"):
+            first = results[-3][0]
+        if readability.readable and grid is not None and first == float("inf"):
             grid.write_bytes(pixel_range.png(pixel_range.grid(fakes[:64].numpy(), 8)))
-    return first, told
+    return first, scores
 
 
 DRAG = """async moves => {
-    const sliders = [...document.querySelectorAll('#latent-sliders input')], found = [];
+    const sliders = [...document.querySelectorAll('#latent-sliders input')], times = [];
     const image = () => document.getElementById('latent-image').src;
     for (let k = 0; k < moves; k++) {
         const slider = sliders[k % sliders.length], before = image(), began = performance.now();
         slider.value = String(((k * 0.37) % 4) - 2 + 0.05);
         slider.dispatchEvent(new Event('input', { bubbles: true }));
         while (image() === before && performance.now() - began < 2000) await new Promise(requestAnimationFrame);
-        found.push(performance.now() - began);
+        times.push(performance.now() - began);
         await new Promise(done => setTimeout(done, 40));
     }
-    return found;
+    return times;
 }"""
 
 
 def drag(url: str, moves: int) -> list[float]:
-    """Milliseconds from a slider's move to its picture in the page, in headless Chromium on this same machine."""
+    """Milliseconds from a slider's move to its picture in the page, in headless Chromium on the same machine."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -173,24 +173,24 @@ async def _watch(url: str, count: int) -> None:
         await asyncio.gather(*(one() for _ in range(count)))
 
 
-def speeds(page: Page, run: Run, rounds: int, seconds: float) -> dict[int, list[float]]:
-    """Images per second with each number of viewers, in turns; viewers are a process of their own that only reads."""
-    found: dict[int, list[float]] = {count: [] for count in VIEWERS}
+def viewer_speeds(page: Page, run: Run, rounds: int, seconds: float) -> dict[int, list[float]]:
+    """Images per second with each number of viewers, in turns; the viewers are a separate process that only reads."""
+    speeds: dict[int, list[float]] = {count: [] for count in VIEWERS}
     for turn in range(rounds + 1):
         for count in VIEWERS:
-            watchers = subprocess.Popen([sys.executable, "-m", "benchmarks.live", "--watch", page.url, str(count)], cwd=ROOT,
+            viewers = subprocess.Popen([sys.executable, "-m", "benchmarks.live", "--watch", page.url, str(count)], cwd=ROOT,
                                         stderr=subprocess.DEVNULL) if count else None
-            time.sleep(2.0 if count else 0.5)  # all of them are connected and have their snapshot
+            time.sleep(2.0 if count else 0.5)  # until all have connected and received their snapshot
             before, began = run.stored_status().images, time.monotonic()
             time.sleep(seconds)
             after, ended = run.stored_status().images, time.monotonic()
-            if watchers is not None:
-                assert watchers.poll() is None, "the viewers ended before their turn did"
-                watchers.kill()
-                watchers.wait()
+            if viewers is not None:
+                assert viewers.poll() is None, "the viewers ended before their turn did"
+                viewers.kill()
+                viewers.wait()
             if turn:  # the first turn warms up
-                found[count].append((after - before) / (ended - began))
-    return found
+                speeds[count].append((after - before) / (ended - began))
+    return speeds
 
 
 def p95(values: list[float]) -> float:
@@ -209,29 +209,29 @@ def main() -> None:
     if args.watch:
         asyncio.run(_watch(args.watch[0], int(args.watch[1])))
         return
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as keep:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as snapshot_folder:
         runs = []
-        for seed in args.seeds:  # a server each: a warm worker is kept only while nothing trains
+        for seed in args.seeds:  # one server each: a warm worker is kept only while nothing trains
             page = Page(Path(folder) / str(seed))
             page.connect()
-            first, kept = learn(page, seed, args.seconds, Path(keep))
-            runs.append((seed, kept))
+            first, snapshots = learn(page, seed, args.seconds, Path(snapshot_folder))
+            runs.append((seed, snapshots))
             print(f"seed {seed}: command to page {page.seconds_to_page:.1f} s, Start to first picture {first:.2f} s", flush=True)
             if seed != args.seeds[-1]:
                 print(f"seed {seed}: SIGTERM to the end {page.close():.1f} s", flush=True)
         if args.grids:
             args.grids.mkdir(parents=True, exist_ok=True)
-        for seed, kept in runs:
-            seconds, told = readable(kept, args.grids / f"readable-{seed}.png" if args.grids else None)
-            print(f"readable, seed {seed}: {seconds:.1f} s   (agreement/classes/precision: {', '.join(told)})", flush=True)
+        for seed, snapshots in runs:
+            seconds, scores = readable(snapshots, args.grids / f"readable-{seed}.png" if args.grids else None)
+            print(f"readable, seed {seed}: {seconds:.1f} s   (agreement/classes/precision: {', '.join(scores)})", flush=True)
         rest = drag(page.url, args.moves)
         page.call("/resume")
         busy = drag(page.url, args.moves)
         for name, values in (("at rest", rest), ("while training", busy)):
             print(f"slider to picture, {name}: median {statistics.median(values):.0f} ms, p95 {p95(values):.0f} ms", flush=True)
-        found = speeds(page, Run.open(page.folder / page.call("/state")["run"]), args.rounds, 5.0)
-        alone = statistics.median(found[0])
-        for count, values in found.items():
+        speeds = viewer_speeds(page, Run.open(page.folder / page.call("/state")["run"]), args.rounds, 5.0)
+        alone = statistics.median(speeds[0])
+        for count, values in speeds.items():
             print(f"training with {count} viewers: {statistics.median(values):.0f} images/s "
                   f"({min(values):.0f} - {max(values):.0f}), {statistics.median(values) / alone:.2f} of its speed with none")
         print(f"SIGTERM to the end: {page.close():.1f} s")

@@ -1,6 +1,6 @@
-"""The judge that is shipped, from real digits only: python -m benchmarks.make_judge
+"""Fits the bundled classifier of digits, on real ones only: python -m benchmarks.make_judge
 
-Fits gan_core/evaluation's CNN on 4,000 of the 5,000 digits, prints its accuracy on the other 1,000 and writes its weights.
+Trains gan_core/evaluation/classifier.py's CNN on 4,000 of the 5,000 digits, writes it, prints its accuracy on the other 1,000.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     images, labels = (torch.from_numpy(part) for part in load())
-    known, held_out = stratified_split(labels)
-    classifier = train_classifier(images[known], labels[known], args.epochs,
+    train, held_out = stratified_split(labels)
+    classifier = train_classifier(images[train], labels[train], args.epochs,
                                   report=lambda epoch, loss: print(f"epoch {epoch}: {loss:.3f}"))
     save_classifier(classifier, args.out)
-    right = accuracy(load_classifier(args.out), images[held_out], labels[held_out])
-    print(f"{args.out}: {args.out.stat().st_size:,} bytes, right on {right:.1%} of digits it has never seen")
+    score = accuracy(load_classifier(args.out), images[held_out], labels[held_out])
+    print(f"{args.out}: {args.out.stat().st_size:,} bytes, accuracy {score:.1%} on digits held out")
 
 
 if __name__ == "__main__":

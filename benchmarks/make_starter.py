@@ -1,4 +1,4 @@
-"""The run that is shipped with the program, trained by this very code: python -m benchmarks.make_starter
+"""Trains the run that is shipped with the program: python -m benchmarks.make_starter
 
 Writes checkpoints/starter-digits: the networks for the sliders (float16), at most 24 sample grids, thinned curves; below 3 MB.
 """
@@ -16,8 +16,9 @@ import torch
 
 from gan_core.config import PRESETS
 from gan_core.evaluation.evaluator import Evaluator
+from gan_core.runs.metrics import SERIES
 from gan_core.runs.run import Run
-from gan_core.training.trainer import METRIC_NAMES, Trainer
+from gan_core.training.trainer import Trainer
 from gan_core.worker.recorder import Recorder
 
 ROOT = Path(__file__).parent.parent
@@ -27,12 +28,12 @@ RECORDS = 400
 
 
 def steps_to_show(last: int) -> set[int]:
-    """24 steps at growing distances, the first and the last among them: most happens early."""
+    """24 steps at growing intervals, the first and the last included: most happens early."""
     return {0, last, *(round(last ** (k / (GRIDS - 2))) for k in range(1, GRIDS - 1))}
 
 
 def train(folder: Path, steps: int) -> Run:
-    """A run of the default preset, as a worker would leave it."""
+    """A finished run of the default preset, as a worker would leave it."""
     config = PRESETS["quick"].replace(threads=1)
     run = Run.create(config, folder, preset="quick", name="starter-digits", kind="starter")
     torch.set_num_threads(1)
@@ -52,8 +53,8 @@ def train(folder: Path, steps: int) -> Run:
         if trainer.step_count % 16 == 0:
             recorder.flush()
         if trainer.step_count % (steps // MEASURED) == 0:
-            found = evaluator.measure()
-            recorder.write_quality(found.step, found.images, elapsed, found.quality, found.histogram)
+            result = evaluator.measure()
+            recorder.write_quality(result.step, result.images, elapsed, result.quality, result.histogram)
         if trainer.step_count % 500 == 0:
             print(f"step {trainer.step_count:,} of {steps:,}, {trainer.images_seen / elapsed:,.0f} images/s", flush=True)
     recorder.flush(everything=True)
@@ -69,14 +70,14 @@ def train(folder: Path, steps: int) -> Run:
 
 
 def thin(run: Run) -> None:
-    """Curves of at most RECORDS points, each the mean of its stretch, and the measurements; nothing but what a starter needs."""
+    """Reduces the run to a starter: curves of at most RECORDS points, each the mean of its interval, and the measurements."""
     everything = run.metrics()
     records, measured = ([r for r in everything if ("quality" in r) == asked] for asked in (False, True))
     size = max(1, -(-len(records) // RECORDS))
     lines = ['{"life": 1, "start_step": 0}']
     for begin in range(0, len(records), size):
         part = records[begin:begin + size]
-        means = {name: round(sum(r[name] for r in part) / len(part), 4) for name in METRIC_NAMES}
+        means = {name: round(sum(r[name] for r in part) / len(part), 4) for name in SERIES}
         count = sum(r.get("n", 1) for r in part)
         lines.append(json.dumps({**{name: part[-1][name] for name in ("step", "images", "t")}, **means, "n": count}))
     run.metrics_path(1).write_text("\n".join([*lines, *map(json.dumps, measured)]) + "\n")

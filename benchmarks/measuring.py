@@ -1,8 +1,8 @@
-"""What measuring quality costs while training goes on: python -m benchmarks.measuring
+"""The cost of measuring quality during training: python -m benchmarks.measuring
 
-Trains with measuring off and on in turns (off on off on ...) in one process, as a worker does: a look at what is due each
-eighth of a second. Prints images per second of both, their ratio, and the slices that training had to wait for. Everything is
-counted in processor time, so a busy machine does not change the table much.
+Trains with measuring off and on in turns (off on off on ...) in one process, like a worker, which checks for due slices eight
+times a second. Prints images per second of both, their ratio, and the length of the slices that training waits for. All times are
+processor time, so that other load on the machine has little influence.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gan_core.worker import best_checkpoint
 from gan_core.worker.recorder import Recorder
 from gan_core.worker.session import REPORT
 
-SETTLED = 1.0  # seconds before anything counts
+SETTLED = 1.0  # seconds of warm-up
 
 
 class Contestant:
-    """A run of a preset, trained for some seconds at a time."""
+    """A run of a preset, trained a few seconds at a time."""
 
     def __init__(self, preset: str, share: float, threads: int, folder: Path) -> None:
         self.run = Run.create(PRESETS[preset].replace(measure_share=share, threads=threads), folder, preset=preset)
@@ -36,7 +36,7 @@ class Contestant:
         self.elapsed, self.slices = 0.0, []
 
     def train(self, seconds: float) -> float:
-        """Images per second of the processor."""
+        """Trains for this many seconds of processor time; returns images per second."""
         began, before, reported = time.process_time(), self.trainer.images_seen, 0.0
         while (now := time.process_time()) - began < seconds:
             self.trainer.step()
@@ -56,11 +56,11 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["quick", "course"], choices=list(PRESETS))
     parser.add_argument("--share", type=float, default=PRESETS["quick"].measure_share)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of the processor, each turn")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of processor time, each turn")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    best_checkpoint.time.monotonic = time.process_time  # the budget too
+    best_checkpoint.time.monotonic = time.process_time  # the budget counts processor time too
     print(f"torch {torch.__version__}, {args.threads} threads, {args.rounds} rounds of {args.seconds:g} s\n")
     print(f"| preset | images/s without | with {args.share:.0%} | ratio | slice, median ms | longest | share | measurements |\n"
           "|---|---|---|---|---|---|---|---|")

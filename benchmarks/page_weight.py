@@ -1,10 +1,10 @@
-"""What a visit costs: requests and bytes of a first and of a second visit, counted by a real browser.
+"""Requests and bytes of a first and of a second visit, counted by a real browser.
 
     python -m benchmarks.page_weight [--root OTHER_CHECKOUT] [--rounds 5] [--out FILE]
 
-Each round is a browser that was never here; the medians are printed. Bytes are those on the wire, headers included. What the
-browser takes from its cache is no request. A visit is over when the charts stand, the sliders drive a picture, and nothing was
-asked for during a second. The event stream is not counted.
+Each round is a browser with an empty cache; medians are printed. Bytes are those on the wire, headers included. A resource from
+the browser's cache is not a request. A visit ends when the charts are drawn, the sliders have a picture, and no request came for
+a second. The event stream is not counted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ READY = (".gan-plotbox .gan-empty[hidden]", "#latent-image[src]:not([hidden])", 
 
 @contextlib.contextmanager
 def serving(root: Path) -> Iterator[str]:
-    """The playground of a checkout, with a folder of runs that is empty; gives its address."""
+    """The playground of a checkout with an empty folder of runs; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,7 +55,7 @@ def serving(root: Path) -> Iterator[str]:
 
 
 def visit(context: BrowserContext, url: str) -> dict[str, Any]:
-    """Requests, bytes and milliseconds of one visit. `page`: bytes of the page itself; `ours`: what comes from our own routes."""
+    """Requests, bytes and milliseconds of one visit. `page`: bytes of the page itself; `ours`: those of this project's routes."""
     page = context.new_page()
     browser = context.new_cdp_session(page)
     browser.send("Network.enable")
@@ -97,7 +97,7 @@ def median(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure(root: Path, rounds: int) -> dict[str, dict[str, Any]]:
-    """The first and the second visit; the server has been visited by another browser before."""
+    """Medians of the first and the second visit; another browser has visited the server before."""
     with serving(root) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         visit(browser.new_context(), url)

@@ -1,8 +1,8 @@
-"""How many modes of the literature's ring and grid are found on one core: python -m benchmarks.points
+"""Modes of the literature's ring and grid covered after training on one core: python -m benchmarks.points
 
 Each preset trains for its time on one thread, then 2,500 samples are assessed by PacGAN's protocol (evaluation/modes.py).
-The peer has the same networks, z and time, and the plain GAN of PacGAN's table [1712.04086]: cross-entropy, no penalty,
-Adam 1e-4 (.8, .999), batch 100. The two take turns, seed by seed, so that a change in the machine's mood meets both.
+The baseline has the same networks, z and time, and the plain GAN of PacGAN's table [1712.04086]: cross-entropy, no penalty,
+Adam 1e-4 (.8, .999), batch 100. The two alternate, seed by seed, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ PUBLISHED = {"grid": "GAN 17.3 / 94.8% / .70; PacGAN4, the best, 24.8 / 93.6% / 
 
 
 def race(config: TrainConfig, seconds: float, steps: int = 0) -> tuple[dict[str, float], int, float]:
-    """(modes, good, mode_kl of the end), steps made, seconds taken. `steps` above 0 counts those and looks at no clock."""
+    """(modes, good and mode_kl at the end), steps, seconds. With `steps` above 0 it trains that many steps, whatever the time."""
     trainer = Trainer(config)
-    begin, made = time.perf_counter(), 0
-    while made < steps if steps else time.perf_counter() - begin < seconds:
+    begin, count = time.perf_counter(), 0
+    while count < steps if steps else time.perf_counter() - begin < seconds:
         trainer.step()
-        made += 1
-    took = time.perf_counter() - begin
-    return assess_modes(trainer.sample(NUM_SAMPLES), CENTRES[config.dataset], SIGMA[config.dataset]), made, took
+        count += 1
+    elapsed = time.perf_counter() - begin
+    return assess_modes(trainer.sample(NUM_SAMPLES), CENTRES[config.dataset], SIGMA[config.dataset]), count, elapsed
 
 
-def compare(name: str, seeds: int, seconds: float, steps: int, say: Callable[[str], None]) -> None:
-    """One table: each seed of the preset and of its peer, and their medians."""
+def compare(name: str, seeds: int, seconds: float, steps: int, write: Callable[[str], None]) -> None:
+    """Writes one table: each seed of the preset and of its baseline, and their medians."""
     contestants = {f"preset {name}": PRESETS[name], "GAN": PRESETS[name].replace(**GAN)}
-    found: dict[str, list[tuple[dict[str, float], int, float]]] = {who: [] for who in contestants}
-    say("| contestant | seed | modes | good | KL | steps | seconds |\n|---|---|---|---|---|---|---|")
+    results: dict[str, list[tuple[dict[str, float], int, float]]] = {contestant: [] for contestant in contestants}
+    write("| contestant | seed | modes | good | KL | steps | seconds |\n|---|---|---|---|---|---|---|")
     for seed in range(seeds):
-        for who, config in contestants.items():
-            m, made, took = race(config.replace(seed=seed, threads=1), seconds, steps)
-            found[who].append((m, made, took))
-            say(f"| {who} | {seed} | {m['modes']} | {m['good']:.1%} | {m['mode_kl']:.4f} | {made:,} | {took:.1f} |")
-    for who, rows in found.items():
+        for contestant, config in contestants.items():
+            m, count, elapsed = race(config.replace(seed=seed, threads=1), seconds, steps)
+            results[contestant].append((m, count, elapsed))
+            write(f"| {contestant} | {seed} | {m['modes']} | {m['good']:.1%} | {m['mode_kl']:.4f} | {count:,} | {elapsed:.1f} |")
+    for contestant, rows in results.items():
         modes, good, kl = (statistics.median(m[key] for m, _, _ in rows) for key in ("modes", "good", "mode_kl"))
-        made, took = (statistics.median(row[k] for row in rows) for k in (1, 2))
-        say(f"| **{who}** | median | {modes:g} | {good:.1%} | {kl:.4f} | {made:,.0f} | {took:.1f} |")
-    say(f"\nPublished, of as many samples: {PUBLISHED[name]}.\n")
+        count, elapsed = (statistics.median(row[k] for row in rows) for k in (1, 2))
+        write(f"| **{contestant}** | median | {modes:g} | {good:.1%} | {kl:.4f} | {count:,.0f} | {elapsed:.1f} |")
+    write(f"\nPublished, of as many samples: {PUBLISHED[name]}.\n")
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=tuple(SECONDS), default=list(SECONDS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.0, help="for each run; 60 (grid) and 30 (ring) unless given")
-    parser.add_argument("--steps", type=int, default=0, help="count steps, not seconds: for a busy machine")
+    parser.add_argument("--steps", type=int, default=0, help="steps in place of seconds, for a busy machine")
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name in args.sets:

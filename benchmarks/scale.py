@@ -1,10 +1,10 @@
 """Several processes against one: python -m benchmarks.scale; what to expect elsewhere: python -m benchmarks.scale --model
 
 Trains 1, 2 and 4 processes that torchrun starts, each with the same number of threads (one GPU each where CUDA is), first on the
-preset's own batch, which they share, then on a batch that grows with them. Prints the time of a step, images per second, the
-share of a step spent in its all-reduces (waiting for a slower process included), and what an all-reduce of the same size takes
-alone. Then one process that torchrun started trains in turns with a plain Trainer (A B A B ...): joining a team of one must cost
-at most 2%. --model measures nothing: it prints the tables of docs/scaling.md that are arithmetic.
+preset's batch, which they share, then on a batch that grows with their number. Prints the time of a step, images per second, the
+share of a step spent in its all-reduces (waiting for a slower process included), and the time of all-reduces of the same size
+alone. Then one process started by torchrun trains in turns with a plain Trainer (A B A B ...): joining a team of one must cost at
+most 2%. --model measures nothing: it prints those tables of docs/scaling.md that are arithmetic.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from gan_core.config import PRESETS, TrainConfig
 from gan_core.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
-SETTLED = 0.5  # seconds before anything counts
+SETTLED = 0.5  # seconds of warm-up
 TURNS = 5
 
 
 @dataclass(frozen=True)
 class Timed(Team):
-    """A team that notes how long its all-reduces take, from the call until the sums are there."""
+    """A team that records the time of its all-reduces, from the call until the sums have arrived."""
 
     spent: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -51,14 +51,14 @@ class Timed(Team):
 
 
 def now(tensor: torch.Tensor, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds, after all that was asked of the tensor's GPU is done."""
+    """The clock, after the tensor's GPU has finished its work."""
     if tensor.is_cuda:
         torch.cuda.synchronize(tensor.device)
     return clock()
 
 
 def train(trainer: Trainer, steps: int, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds of so many steps."""
+    """Seconds of this many steps."""
     weight = next(trainer.G.parameters())
     began = now(weight, clock)
     for _ in range(steps):
@@ -67,7 +67,7 @@ def train(trainer: Trainer, steps: int, clock: Callable[[], float] = time.perf_c
 
 
 def steps_for(trainer: Trainer, seconds: float) -> int:
-    """How many steps that is, the same in every process."""
+    """The number of steps in this many seconds, the same in every process."""
     train(trainer, 3)
     one = train(trainer, 5) / 5
     train(trainer, math.ceil(agreed(trainer.team, SETTLED / one)))
@@ -79,7 +79,7 @@ def agreed(team: Team, value: float) -> float:
     return value if team.size == 1 else team.sum([math.ceil(value) if team.rank == 0 else 0])[0]
 
 
-# In a process that torchrun started.
+# In a process started by torchrun.
 
 
 def config_of(preset: str, batch: int, threads: int) -> TrainConfig:
@@ -87,7 +87,7 @@ def config_of(preset: str, batch: int, threads: int) -> TrainConfig:
 
 
 def scale(joined: Team, preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any]:
-    """What this process measures of its team."""
+    """The times of a step and of its all-reduces, as this process measures them."""
     team = Timed(joined.rank, joined.size, joined.local_rank, joined.local_size)
     trainer = Trainer(config_of(preset, batch, threads), team=team)
     steps = steps_for(trainer, seconds / TURNS)
@@ -103,23 +103,23 @@ def scale(joined: Team, preset: str, batch: int, threads: int, seconds: float) -
 
 
 def alone(team: Timed, trainer: Trainer, steps: int) -> float:
-    """Seconds of one step's all-reduces with nothing else to do."""
+    """Seconds of one step's all-reduces without any other work."""
     if team.size == 1:
         return 0.0
-    parcels = [torch.zeros(size // 4, device=trainer.images.device) for size in team.sizes[:len(team.sizes) // steps]]
+    buffers = [torch.zeros(size // 4, device=trainer.images.device) for size in team.sizes[:len(team.sizes) // steps]]
     times = []
     for _ in range(30):
         dist.barrier()
-        began = now(parcels[0])
-        for parcel in parcels:
-            dist.all_reduce(parcel)
-        times.append(now(parcels[0]) - began)
+        began = now(buffers[0])
+        for buffer in buffers:
+            dist.all_reduce(buffer)
+        times.append(now(buffers[0]) - began)
     return statistics.median(times)
 
 
 def overhead(joined: Team, preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any]:
-    """A plain trainer and one of a team of one, in turns: seconds a step of every turn, of the processor where one trains."""
-    clock = time.perf_counter if torch.cuda.is_available() else time.process_time  # nobody else's work counts
+    """A plain trainer and one in a team of one, in turns: seconds a step of each turn; processor time unless on a GPU."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time  # excludes other load on the machine
     config = config_of(preset, batch, threads)
     plain, other = Trainer(config), Trainer(config, team=joined)
     steps = steps_for(plain, seconds / (2 * 4 * TURNS))
@@ -128,43 +128,44 @@ def overhead(joined: Team, preset: str, batch: int, threads: int, seconds: float
     return {"plain": [a for a, _ in turns], "joined": [b for _, b in turns]}
 
 
-def started(what: str, processes: int, preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any]:
-    """One measurement by so many processes under torchrun."""
+def run_processes(what: str, processes: int, preset: str, batch: int, threads: int, seconds: float) -> dict[str, Any]:
+    """One measurement, by this many processes under torchrun."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "found.json"
+        out = Path(folder) / "result.json"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
                    "-m", "benchmarks.scale", "--measure", what, str(out), preset, str(batch), str(threads), str(seconds)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
                               env={**os.environ, "OMP_NUM_THREADS": str(threads)})
         if not out.exists():
-            raise SystemExit(f"{processes} processes of {preset} did not come to their end:\n{done.stderr[-3000:]}")
+            raise SystemExit(f"{processes} processes of {preset} did not finish:\n{done.stderr[-3000:]}")
         return json.loads(out.read_text())
 
 
 def measure(what: str, out: str, preset: str, batch: str, threads: str, seconds: str) -> None:
     torch.set_num_threads(int(threads))
     joined = join()
-    found = {"scale": scale, "overhead": overhead}[what](joined, preset, int(batch), int(threads), float(seconds))
+    result = {"scale": scale, "overhead": overhead}[what](joined, preset, int(batch), int(threads), float(seconds))
     if joined.rank == 0:
-        Path(out).write_text(json.dumps(found))
+        Path(out).write_text(json.dumps(result))
     joined.leave(0)
 
 
 def scaling(preset: str, args: argparse.Namespace) -> None:
-    """The rows of one preset: on its own batch, then on a batch that grows with the processes."""
-    own, one = PRESETS[preset].batch_size, 0.0
+    """Prints the rows of one preset: with its batch, then with a batch that grows with the number of processes."""
+    preset_batch, one = PRESETS[preset].batch_size, 0.0
     for grows in (False, True):
         for processes in args.processes:
             if (grows and processes == 1) or (torch.cuda.is_available() and processes > torch.cuda.device_count()):
                 continue
-            batch = own * processes if grows else own
-            found = started("scale", processes, preset, batch, args.threads, args.seconds)
-            speed = batch / found["step"]
+            batch = preset_batch * processes if grows else preset_batch
+            result = run_processes("scale", processes, preset, batch, args.threads, args.seconds)
+            speed = batch / result["step"]
             one = one or speed  # of the first row
-            shares = f"{1e3 * found['in_step']:.2f} ms, {found['in_step'] / found['step']:.0%} | {1e3 * found['alone']:.2f} ms"
-            print(f"| {preset} | {batch} | {processes} | {1e3 * found['step']:.2f} | {speed:.0f} | {speed / one:.2f} "
-                  f"| {speed / one / processes:.0%} | {shares} | {found['messages']} of {found['bytes']:,.0f} "
-                  f"| {found['precision']} |", flush=True)
+            share = result["in_step"] / result["step"]
+            shares = f"{1e3 * result['in_step']:.2f} ms, {share:.0%} | {1e3 * result['alone']:.2f} ms"
+            print(f"| {preset} | {batch} | {processes} | {1e3 * result['step']:.2f} | {speed:.0f} | {speed / one:.2f} "
+                  f"| {speed / one / processes:.0%} | {shares} | {result['messages']} of {result['bytes']:,.0f} "
+                  f"| {result['precision']} |", flush=True)
 
 
 def report(args: argparse.Namespace) -> None:
@@ -182,10 +183,10 @@ def report(args: argparse.Namespace) -> None:
     print("\n| preset | plain, ms a step | a team of one | ratio of each pair of turns, median | quartiles |\n"
           + "|---" * 5 + "|")
     for preset in args.presets:
-        found = started("overhead", 1, preset, PRESETS[preset].batch_size, args.threads, 2 * args.seconds)
-        ratios = [b / a for a, b in zip(found["plain"], found["joined"], strict=True)]
+        result = run_processes("overhead", 1, preset, PRESETS[preset].batch_size, args.threads, 2 * args.seconds)
+        ratios = [b / a for a, b in zip(result["plain"], result["joined"], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        print(f"| {preset} | {1e3 * statistics.median(found['plain']):.3f} | {1e3 * statistics.median(found['joined']):.3f} "
+        print(f"| {preset} | {1e3 * statistics.median(result['plain']):.3f} | {1e3 * statistics.median(result['joined']):.3f} "
               f"| {middle:.4f} | {low:.4f} - {high:.4f} |", flush=True)
 
 
@@ -195,8 +196,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--threads", type=int, default=1, help="of each process, on a processor")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each row")
-    parser.add_argument("--model", action="store_true", help="measure nothing: print what to expect elsewhere, by arithmetic")
-    parser.add_argument("--measure", nargs=6, help=argparse.SUPPRESS)  # what torchrun starts
+    parser.add_argument("--model", action="store_true", help="measure nothing: print estimates for other machines")
+    parser.add_argument("--measure", nargs=6, help=argparse.SUPPRESS)  # for torchrun
     args = parser.parse_args()
     if args.measure:
         measure(*args.measure)

@@ -1,8 +1,8 @@
-"""What to expect of machines that are not here, by arithmetic: python -m benchmarks.scale --model
+"""Estimates for other machines, by arithmetic: python -m benchmarks.scale --model
 
-Bytes are counted on the networks, operations by torch's own counter over a real step; what links, graphics cards and hours cost
-are assumptions, named as such in the tables. A step's all-reduces are rings: 2 (n - 1) / n times the bytes over the bandwidth
-of the slowest link, and 2 (n - 1) times its latency.
+Bytes are counted on the networks, operations by torch's counter over a real step. Speeds of links and cards, and prices, are
+assumptions, marked as such in the tables. A step's all-reduces are rings: 2 (n - 1) / n times the bytes over the bandwidth of the
+slowest link, and 2 (n - 1) times its latency.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gan_core.config import PRESETS
 from gan_core.training import setup
 from gan_core.training.trainer import Trainer
 
-SIZES: list[int] = []  # bytes of the all-reduces that `Counting` was asked for
+SIZES: list[int] = []  # bytes of the all-reduces that `CountingTeam` received
 PRESETS_SHOWN = ("quick", "course")
 
 
@@ -34,21 +34,21 @@ class Link:
 
 LINKS = (Link("NVLink 4", 360e9, 4e-6), Link("PCIe 4 x16", 20e9, 10e-6), Link("100 Gb/s Ethernet", 11e9, 30e-6),
          Link("10 Gb/s Ethernet", 1.1e9, 50e-6))
-# Assumptions: (name, operations/s that the course's networks really get, price of an hour in $).
+# Assumptions: (name, operations/s that the course's networks reach, price of an hour in $).
 CARDS = (("T4", 2.5e12, 0.40), ("V100", 7.8e12, 2.50), ("H100", 40e12, 3.00))
 TEAMS = (2, 8, 16)
 EFFICIENT = 0.8
 
 
-class Counting(Team):
-    """Half of a team whose other half is not there: it notes the bytes of each all-reduce, and sums nothing."""
+class CountingTeam(Team):
+    """A team without its other members, which records the bytes of each all-reduce and sums nothing."""
 
     def _sum(self, tensor: torch.Tensor) -> None:
         SIZES.append(tensor.numel() * tensor.element_size())
 
 
-class Everywhere(contextlib.AbstractContextManager):
-    """In place of the counter's own bookkeeping of modules, whose hooks refuse the gradient of a gradient that R1 needs."""
+class GlobalModuleTracker(contextlib.AbstractContextManager):
+    """Replaces the counter's tracker of modules, whose hooks refuse the double backward that R1 needs."""
 
     parents = frozenset({"Global"})
 
@@ -56,16 +56,16 @@ class Everywhere(contextlib.AbstractContextManager):
         pass
 
 
-def made(preset: str, team: Team | None = None, batch: int = 8) -> Trainer:
-    """A trainer of the plain form of every layer."""
+def make_trainer(preset: str, team: Team | None = None, batch: int = 8) -> Trainer:
+    """A trainer with the plain form of every layer, on random pictures."""
     config = PRESETS[preset].replace(batch_size=batch, rewrites="off", precision="fp32", device="cpu", threads=1)
     images = torch.randint(0, 256, (64, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     return Trainer(config, images, team=team)
 
 
 def exchanges(preset: str) -> list[int]:
-    """Bytes of each all-reduce of one step: gradients, and the statistics of batch norms where there are any."""
-    trainer = made(preset, Counting(0, 2, 0, 2))
+    """Bytes of each all-reduce of one step: gradients, and statistics of batch norms if there are any."""
+    trainer = make_trainer(preset, CountingTeam(0, 2, 0, 2))
     SIZES.clear()
     trainer.step()
     return list(SIZES)
@@ -73,15 +73,15 @@ def exchanges(preset: str) -> list[int]:
 
 def operations(preset: str, batch: int = 8) -> float:
     """Floating point operations per image and step: every product and its addition, forward and backward."""
-    trainer, counter = made(preset, batch=batch), FlopCounterMode(display=False)
-    counter.mod_tracker = Everywhere()
+    trainer, counter = make_trainer(preset, batch=batch), FlopCounterMode(display=False)
+    counter.mod_tracker = GlobalModuleTracker()
     with counter:
         trainer.step()
     return counter.get_total_flops() / batch
 
 
 def parameters(preset: str) -> tuple[int, int]:
-    """(G's, D's)."""
+    """Numbers of parameters (G, D)."""
     networks = setup.build_networks(PRESETS[preset], (1, 28, 28), 0)
     return tuple(sum(p.numel() for p in network.parameters()) for network in networks)
 
@@ -92,12 +92,12 @@ def communication(sizes: list[int], link: Link, n: int) -> float:
 
 
 def enough(sizes: list[int], flop: float, rate: float, link: Link, n: int, efficiency: float = EFFICIENT) -> int:
-    """Images of each process's share from which computing takes `efficiency` of the step: F b / R >= e / (1 - e) T."""
+    """Images a process from which computing takes at least `efficiency` of the step: F b / R >= e / (1 - e) T."""
     return math.ceil(efficiency / (1 - efficiency) * communication(sizes, link, n) * rate / flop)
 
 
 def cost(price: float, speed: float) -> float:
-    """Of a million images, at `price` an hour and `speed` images/s."""
+    """Cost of a million images, at `price` an hour and `speed` images/s."""
     return price * 1e6 / (3600 * speed)
 
 

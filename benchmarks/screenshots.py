@@ -1,4 +1,4 @@
-"""docs/train.png: the page while a GAN learns, photographed in a real browser. It measures nothing.
+"""Makes docs/train.png, a screenshot of the page while a GAN learns. It measures nothing.
 
     python -m benchmarks.screenshots [--seconds 40] [--dark] [--out docs/train.png]
 """
@@ -22,11 +22,11 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
-LIMIT = 300_000  # bytes; a README is read on slow lines too
+LIMIT = 300_000  # bytes, for readers of the README on slow connections
 
 
 def shoot(url: str, seconds: float, dark: bool) -> bytes:
-    """Start a run, let it learn, and return the page as PNG."""
+    """Starts a run, lets it learn, and returns the page as PNG."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US",
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40, help="how long the GAN learns before the picture is taken")
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "train.png")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -58,14 +58,14 @@ def main() -> None:
                 with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
                     break
                 time.sleep(0.1)
-            shot = shoot(url, asked.seconds, asked.dark)
+            shot = shoot(url, args.seconds, args.dark)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(20)
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
-    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(asked.out, optimize=True)
-    size = asked.out.stat().st_size
-    print(f"{asked.out}: {picture.width}x{picture.height}, {size:,} bytes")
+    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(args.out, optimize=True)
+    size = args.out.stat().st_size
+    print(f"{args.out}: {picture.width}x{picture.height}, {size:,} bytes")
     if size > LIMIT:
         sys.exit(f"that is more than {LIMIT:,} bytes.")
 

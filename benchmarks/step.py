@@ -1,11 +1,11 @@
 """How fast the course's GAN learns here, against Keras and a tutorial's loop: python -m benchmarks.step
 
-The same two networks, the same two updates a step, the same data, the same number of threads; the contestants take turns
-within one run (A B C A B C ...), so that a change in the machine's mood meets them all. Medians over rounds are printed.
-Each contestant lives in a process of its own, as its users would run it: this project arranges its process's memory, and
-nobody else shall gain or lose by that. In the same turns the convolution peak is measured: the largest GFLOP/s of a well-shaped
-convolution, forward and backward. "of the peak" counts the course's own 2.18 GFLOP per image and step, the plain form, for
-everybody; "made" counts the products that this project's cheaper forms really make, 0.71 GFLOP.
+All train the same two networks with the same two updates a step, on the same data and number of threads. They take turns within
+one run (A B C A B C ...), so that other load on the machine affects all of them. Medians over rounds are printed. Each contestant
+has a separate process, as its users would run it: this project configures its process's memory allocator, which must not affect
+the others. The same turns measure the convolution peak: the largest GFLOP/s of a well-shaped convolution, forward and backward.
+"of the peak" counts the course's 2.18 GFLOP per image and step, the plain form, for all contestants; "made" counts the products
+that this project's cheaper forms really compute, 0.71 GFLOP.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from gan_core.training.trainer import Trainer
 
 Contestant = Callable[[], object]  # one round: a fixed number of whole GAN steps
 CONTESTANTS = ("auto", "fp32", "keras", "tutorial", "peak float32", "peak bfloat16")
-PLAIN, MADE = 2.18, 0.71  # GFLOP per image and step: as the course counts, and with nine products where upsampling has 36
+PLAIN, MADE = 2.18, 0.71  # GFLOP per image and step: the plain form, and with nine products where upsampling has 36
 
 
 def playground(images: np.ndarray, batch: int, steps: int, threads: int, precision: str) -> tuple[str, Contestant]:
@@ -53,7 +53,7 @@ def playground(images: np.ndarray, batch: int, steps: int, threads: int, precisi
 
 
 def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestant]:
-    """Keras on the torch backend, written as a Keras user writes a GAN: a Model with its own train_step, run by fit."""
+    """Keras on the torch backend, as Keras users write a GAN: a Model with a custom train_step, run by fit."""
     import keras
 
     discriminator, generator = keras_course.networks()
@@ -63,7 +63,7 @@ def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contes
 
         def __init__(self) -> None:
             super().__init__()
-            self.built = True  # both parts are; the whole is never called
+            self.built = True  # both parts are built; the model itself is never called
             self.discriminator, self.generator = discriminator, generator
             self.loss_function = keras.losses.BinaryCrossentropy(from_logits=True)
             self.d_optimizer, self.g_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
@@ -98,7 +98,7 @@ def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contes
 
 
 def tutorial(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestant]:
-    """A loop as PyTorch's tutorials write it: NCHW, float32, Adam, a DataLoader; no care for speed."""
+    """A loop as in PyTorch's tutorials: NCHW, float32, Adam, a DataLoader, not optimised."""
     G = nn.Sequential(
         nn.Linear(LATENT, 7 * 7 * 64), nn.Unflatten(1, (64, 7, 7)),
         nn.Upsample(scale_factor=2), nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(),
@@ -132,31 +132,31 @@ def tutorial(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contestan
     return "PyTorch, tutorial loop", run
 
 
-SHAPES = ((128, 256, 28, 32), (256, 256, 14, 64), (512, 512, 14, 16))  # in, out, height and width, images: what libraries like
+SHAPES = ((128, 256, 28, 32), (256, 256, 14, 64), (512, 512, 14, 16))  # in, out, height and width, images: fast in libraries
 
 
 def peak(dtype: torch.dtype) -> tuple[str, Contestant]:
     """One pass of well-shaped 3x3 convolutions, forward and backward, channels_last; returns the best one's GFLOP/s."""
-    made = []
+    cases = []
     for inside, out, size, count in SHAPES:
         x = torch.randn(count, inside, size, size).to(dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
         w = torch.randn(out, inside, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
         y = F.conv2d(x, w, padding=1)
-        made.append((x, w, torch.randn_like(y), 3 * 2 * y.numel() * inside * 9))
+        cases.append((x, w, torch.randn_like(y), 3 * 2 * y.numel() * inside * 9))
 
     def run() -> float:
-        found = []
-        for x, w, gradient, operations in made:
+        speeds = []
+        for x, w, gradient, operations in cases:
             start = time.perf_counter()
             torch.autograd.grad(F.conv2d(x, w, padding=1), (x, w), gradient)
-            found.append(operations / (time.perf_counter() - start) / 1e9)
-        return max(found)
+            speeds.append(operations / (time.perf_counter() - start) / 1e9)
+        return max(speeds)
 
     return f"convolution peak, {str(dtype).removeprefix('torch.')}", run
 
 
 def serve(pipe: Any, which: str, batch: int, steps: int, threads: int) -> None:
-    """A contestant's process: sends its name, then for each request the speed of one turn (images/s, or GFLOP/s of a peak)."""
+    """A contestant's process: sends its name, then the speed of one turn for each request (images/s; GFLOP/s of a peak)."""
     images = np.random.default_rng(0).integers(0, 256, (steps * batch, 1, 28, 28), np.uint8)
     torch.set_num_threads(threads)
     if which.startswith("peak"):
@@ -176,23 +176,23 @@ def serve(pipe: Any, which: str, batch: int, steps: int, threads: int) -> None:
 
 
 def compare(threads: int, batch: int, steps: int, rounds: int) -> dict[str, tuple[str, list[float]]]:
-    """Contestant -> (name, speed of each round), all on `threads` threads, each in a process of its own."""
+    """Contestant -> (name, speed of each round), all on `threads` threads, each in a separate process."""
     context = multiprocessing.get_context("spawn")
     pipes, processes = {}, []
     for which in CONTESTANTS:
         pipes[which], theirs = context.Pipe()
         processes.append(context.Process(target=serve, args=(theirs, which, batch, steps, threads), daemon=True))
         processes[-1].start()
-    found: dict[str, tuple[str, list[float]]] = {which: (pipe.recv(), []) for which, pipe in pipes.items()}
+    results: dict[str, tuple[str, list[float]]] = {which: (pipe.recv(), []) for which, pipe in pipes.items()}
     for turn in range(rounds + 1):
         for which, pipe in pipes.items():
             pipe.send(True)
             speed = pipe.recv()
             if turn:  # the first turn warms up
-                found[which][1].append(speed)
+                results[which][1].append(speed)
     for process in processes:
         process.kill()
-    return found
+    return results
 
 
 def main() -> None:
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of every contestant, one table each")
     parser.add_argument("--batch", type=int, default=64, help="real images per step")
     parser.add_argument("--steps", type=int, default=2, help="steps per turn")
-    parser.add_argument("--rounds", type=int, default=5, help="turns that count, after one that warms up")
+    parser.add_argument("--rounds", type=int, default=5, help="turns that count, after one of warm-up")
     args = parser.parse_args()
     print(f"torch {torch.__version__}, {os.cpu_count()} cores, batch {args.batch}, {args.rounds} rounds of {args.steps} steps\n")
     print("| contestant | threads | images/s, median | min - max | x Keras | x tutorial | of the peak | made |")

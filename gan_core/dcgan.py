@@ -19,8 +19,9 @@ from . import plots, registry
 from .config import PRESETS, TrainConfig
 from .networks.course import course_discriminator, course_generator
 from .runs import checkpoint
+from .runs.metrics import LOSSES, SERIES
 from .training import pixel_range
-from .training.trainer import METRIC_NAMES, Trainer
+from .training.trainer import Trainer
 
 # The names of the course's loss in the libraries that it may come from.
 CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")
@@ -45,7 +46,7 @@ class DCGAN:
         self.generator = course_generator(self.latent_dim) if generator is None else generator
         self.discriminator = course_discriminator() if discriminator is None else discriminator
         _check_networks(self.generator, self.discriminator, self.latent_dim)
-        self.history: dict[str, list[float]] = {name: [] for name in METRIC_NAMES}
+        self.history: dict[str, list[float]] = {name: [] for name in SERIES}
         self.trainer: Trainer | None = None
 
     def compile(self, discriminator_optimizer: Any = None, generator_optimizer: Any = None, loss_fn: Any = None) -> None:
@@ -79,7 +80,7 @@ class DCGAN:
             for epoch in range(epochs):
                 bar.set_description(f"epoch {epoch + 1}/{epochs}")
                 means = _epoch(trainer, steps, bar)
-                for name in METRIC_NAMES:
+                for name in SERIES:
                     self.history[name].append(means[name])
         return History({name: list(values) for name, values in self.history.items()})
 
@@ -180,14 +181,14 @@ def as_images(x: Any) -> torch.Tensor:
 
 def _epoch(trainer: Trainer, steps: int, bar: tqdm) -> dict[str, float]:
     """{metric: its mean over these steps}."""
-    sums = torch.zeros(len(METRIC_NAMES), dtype=torch.float64)
+    sums = torch.zeros(len(SERIES), dtype=torch.float64)
     for step in range(steps):
         metrics = trainer.step()
-        sums += torch.stack([metrics[name].detach() for name in METRIC_NAMES]).cpu()
+        sums += torch.stack([metrics[name].detach() for name in SERIES]).cpu()
         bar.update()
         if step % 10 == 0 or step == steps - 1:
-            means = dict(zip(METRIC_NAMES, (sums / (step + 1)).tolist(), strict=True))
-            bar.set_postfix({name: f"{means[name]:.3f}" for name in ("d_loss", "g_loss")}, refresh=False)
+            means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
+            bar.set_postfix({name: f"{means[name]:.3f}" for name in LOSSES}, refresh=False)
     return means
 
 
@@ -237,9 +238,9 @@ def _loss_name(loss_fn: Any) -> str:
 
 
 def _history(stored: Any, path: str | Path) -> dict[str, list[float]]:
-    if not isinstance(stored, dict) or any(not isinstance(stored.get(name), list) for name in METRIC_NAMES):
+    if not isinstance(stored, dict) or any(not isinstance(stored.get(name), list) for name in SERIES):
         raise checkpoint.CheckpointError(f"the history in {Path(path).name} is damaged.")
     try:
-        return {name: [float(v) for v in stored[name]] for name in METRIC_NAMES}
+        return {name: [float(v) for v in stored[name]] for name in SERIES}
     except (TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"the history in {Path(path).name} holds something that is not a number.") from error

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-# Okabe & Ito's colours, which can be told apart with every kind of colour vision.
-CURVES = {"d_loss": ("discriminator", "#0072B2"), "g_loss": ("generator", "#D55E00"),
-          "d_real": ("real images", "#009E73"), "d_fake": ("generated images", "#CC79A7")}
+from .runs.metrics import LOSSES, SERIES
+
+# Okabe & Ito's colours: they can be told apart with every kind of colour vision.
+CURVES = dict(zip(SERIES, (("discriminator", "#0072B2"), ("generator", "#D55E00"),
+                          ("real images", "#009E73"), ("generated images", "#CC79A7")), strict=True))
 
 
 class Picture(Figure):
@@ -40,7 +42,7 @@ def draw_curves(history: Mapping[str, Sequence[float | None]], unit: str = "epoc
         x = np.asarray(history["step"]) if len(history.get("step", ())) else np.arange(1, len(y) + 1)
         if len(x) != len(y):
             raise ValueError(f"{name} has {len(y)} values and step {len(x)}; give as many of both.")
-        axes = losses if name.endswith("loss") else verdicts
+        axes = losses if name in LOSSES else verdicts
         axes.plot(x, y, color=colour, label=label, marker="o" if len(y) < 20 else None, markersize=3)
     losses.set_ylabel("loss")
     verdicts.set_ylabel('probability of "real"')

@@ -1,8 +1,8 @@
-"""`python -m gan_core.sinks RUN NAME`: the command line of `gan_core.integrations`, at its stable address."""
+"""`python -m gan_core.sinks RUN NAME`: a stable name for the command line of `gan_core.integrations`."""
 
 import sys
 
-from .integrations.follower import main
+from .integrations.processes import main
 
 __all__ = ["main"]
 

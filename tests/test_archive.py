@@ -117,7 +117,7 @@ def test_the_whole_archive_unpacks_to_no_more_than_a_bound(tmp_path, monkeypatch
 
 def test_overlapping_entries_are_refused(tmp_path):
     kernel = archive([Entry("a.png", GOOD), Entry("b.png", GOOD, offset=0), Entry("c.png", GOOD, offset=0)])
-    refused(tmp_path, kernel, "over one another")
+    refused(tmp_path, kernel, "files overlap")
 
 
 @pytest.mark.parametrize("damage", ["text", "empty", "cut", "no list", "zip64 lies", "list before the file", "list of 4 GB",
@@ -131,13 +131,13 @@ def test_what_is_no_whole_zip_is_refused_in_a_sentence(tmp_path, damage):
     data = {"text": b"no zip", "empty": b"", "cut": whole[:len(whole) * 2 // 3], "no list": archive([], tail=(0, 0, 7))[:-5],
             "zip64 lies": whole[:-22] + zip64 + end, "list before the file": archive([Entry("a.png", GOOD)], tail=(2**31, 99, 1)),
             "list of 4 GB": archive([Entry("a.png", GOOD)], tail=(0, 2**32 - 1, 1)), "end only": end[4:]}[damage]
-    refused(tmp_path, data, "no zip file|list of files")
+    refused(tmp_path, data, "not a complete zip file|list of files")
 
 
 def test_an_archive_cut_at_every_tenth_is_refused(tmp_path):
     whole = archive([Entry(f"{i}.png", GOOD, method=8) for i in range(20)])
     for tenth in range(10):
-        refused(tmp_path, whole[:len(whole) * tenth // 10], "no zip file")
+        refused(tmp_path, whole[:len(whole) * tenth // 10], "not a complete zip file")
 
 
 def test_an_archive_without_a_picture_says_what_is_in_it(tmp_path):
@@ -148,7 +148,7 @@ def test_an_archive_without_a_picture_says_what_is_in_it(tmp_path):
 
 def test_what_is_not_there_is_refused_in_words(tmp_path):
     for name in ("never-kept", str(tmp_path / "no.zip"), "../../etc/passwd\x41", "a" * 99):
-        with pytest.raises(DataError, match=r"No archive was kept|There is no file"):
+        with pytest.raises(DataError, match=r"There is no upload|There is no file"):
             archives.source(DataRequest("zip", name))
 
 

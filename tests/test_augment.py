@@ -65,7 +65,7 @@ def test_gradients_first_and_second_are_those_of_finite_differences(policy):
 
 def test_draws_are_spread_over_all_moves_each_as_likely():
     u = (torch.arange(0, 90000) + 0.5)[:, None].expand(-1, 2) / 90000
-    rows, inside = a._source(28, u[:, 0])
+    rows, inside = a._source_index(28, u[:, 0])
     shifts = (14 - rows[:, 14]).bincount(minlength=9) if (14 - rows[:, 14]).min() >= 0 else (rows[:, 14] - 10).bincount()
     assert len(shifts) == 9 and shifts.max() - shifts.min() <= 1
     assert not inside.all() and inside.float().mean() > 0.9

@@ -150,7 +150,7 @@ def test_any_cuts_end_in_the_file_or_in_words(server, path, cuts, ranges, length
 def test_a_server_that_always_cuts_at_the_same_place_is_given_up(server, path):
     server.cut_after, server.ranges = [100_000] * 50, False
     sentence = refused(server.url("it.bin"), path, ASK)
-    assert "cut" in sentence and "0.1 MB, is kept" in sentence and len(server.asked) == 2 and not path.exists()
+    assert "cut" in sentence and "0.1 MB that arrived are kept" in sentence and len(server.asked) == 2 and not path.exists()
 
 
 def test_stopped_before_the_file_got_its_name_nothing_is_fetched_again(server, path, monkeypatch):
@@ -203,7 +203,7 @@ def test_a_page_does_not_spoil_what_is_here(server, path):
     server.go_on.set()
     kept = part(path).stat().st_size
     server.page = b"<html>Please log in</html>"
-    assert "is kept" in refused(server.url("it.bin"), path, ASK)
+    assert "are kept" in refused(server.url("it.bin"), path, ASK)
     assert part(path).stat().st_size == kept
 
 
@@ -243,6 +243,18 @@ def test_silence_is_a_sentence(server, path, monkeypatch):
     assert "did not answer for 0.2 seconds" in refused(server.url("it.bin"), path, ASK)
 
 
+def test_after_silence_in_the_middle_the_rest_is_requested(server, path, monkeypatch):
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.2)
+    server.hold_after = 50_000
+
+    def speak_again(progress):
+        if progress.done >= 50_000:
+            server.hold_after = -1
+
+    fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=speak_again), md5=MD5)
+    assert path.read_bytes() == DATA and [asked[1] for asked in server.asked] == ["", "bytes=50000-"]
+
+
 def test_a_cancel_is_heard_while_the_server_is_silent(server, path):
     server.hold_after = 50_000
     seen = []
@@ -268,7 +280,7 @@ def test_a_disk_that_refuses_is_a_sentence(server, path):
 
 def test_too_little_room_is_said_before_anything_comes(server, path, monkeypatch):
     monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
-    assert "needs 0.3 MB" in refused(server.url("it.bin"), path, ASK, kind=DataError)
+    assert "0.3 MB are needed" in refused(server.url("it.bin"), path, ASK, kind=DataError)
     assert part(path).stat().st_size == 0
 
 

@@ -192,7 +192,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "b.png")
     assert load(tmp_path).skipped == {"not_a_picture": 1}
     with pytest.raises(OSError, match="no file any more"):  # it took a file's place after the listing
-        folder._opened(Item((), "b.png", str(tmp_path)))
+        folder._open(Item((), "b.png", str(tmp_path)))
 
 
 def test_what_is_not_there_empty_or_without_a_picture_is_said_in_words(tmp_path):
@@ -236,9 +236,9 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypat
     asked = []
     with pytest.raises(DataError, match="max_images") as caught:
         monkeypatch.setattr(memory, "available_bytes", lambda: 300 << 20)
-        decode.decode_files(items, lambda item: asked.append(item) or folder._opened(item), DataRequest("folder", size=64),
+        decode.decode_files(items, lambda item: asked.append(item) or folder._open(item), DataRequest("folder", size=64),
                       "The folder x")
-    assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * decode.SAMPLE
+    assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * decode.COLOR_SAMPLE
 
 
 def test_a_change_in_the_folder_is_seen(tmp_path):
@@ -276,6 +276,7 @@ def test_names_come_back_as_they_are_and_none_beyond(tmp_path):
     for parts, where, name in given:
         files.add(parts, where, name)
     assert [(item.folders, item.key, item.name) for item in files] == given and files[3].name == "b" and len(files) == 4
+    assert files[1:] == [files[1], files[2], files[3]]
     for at in (-1, 4):
         with pytest.raises(IndexError):
             files[at]
@@ -283,8 +284,8 @@ def test_names_come_back_as_they_are_and_none_beyond(tmp_path):
 
 def test_a_file_that_goes_while_the_folder_is_read_is_counted(tmp_path, monkeypatch):
     picture(tmp_path / "a.png")
-    inside = folder._inside
-    monkeypatch.setattr(folder, "_inside", lambda *given: (["Gone.png", *inside(*given)[0]], []))
+    inside = folder._scan
+    monkeypatch.setattr(folder, "_scan", lambda *given: (["Gone.png", *inside(*given)[0]], []))
     loaded = load(tmp_path)
     assert len(loaded.data) == 1 and loaded.skipped == {"broken": 1} and loaded.found_count == 2
 
@@ -314,7 +315,7 @@ def test_a_folder_that_may_not_be_read_is_said_with_the_reason(tmp_path, monkeyp
     monkeypatch.setattr(folder.os, "scandir", refusing(scandir, tmp_path / "theirs"))
     loaded = load(tmp_path)  # one folder among others is counted
     assert len(loaded.data) == 1 and loaded.skipped == {"broken": 1}
-    said = r"The folder .*theirs cannot be read: Permission denied\. Let"
+    said = r"The folder .*theirs cannot be read: Permission denied\. Allow"
     with pytest.raises(DataError, match=said):
         load(tmp_path / "theirs")
     monkeypatch.setattr(folder.os, "stat", refusing(stat, tmp_path / "theirs"))

@@ -1,4 +1,4 @@
-"""What is kept of data is listed with its room, and deleted whole: nothing of it stays, and nothing else goes."""
+"""Stored data are listed with their size and deleted completely: nothing of a data set stays, and nothing else goes."""
 
 import io
 import os
@@ -76,7 +76,7 @@ def test_who_reads_it_reads_on(tmp_path):
     with archives.Archive(uploads.folder() / f"{name}.zip") as opened:
         assert storage.remove(f"zip:{name}")
         for item in opened.items:
-            with opened.opened(item) as file:
+            with opened.open(item) as file:
                 assert file.read(4) == b"\x89PNG"
 
 

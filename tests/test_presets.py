@@ -39,7 +39,7 @@ def trained(name: str, steps: int, seed: int = 0, **changes) -> tuple[Trainer, d
 
 
 @functools.cache
-def ruler() -> QualityMeter:
+def meter() -> QualityMeter:
     return QualityMeter()
 
 
@@ -47,15 +47,15 @@ def ruler() -> QualityMeter:
 def readable_digits_in_seconds() -> None:
     """Two thousand steps, 15 to 20 seconds of one core."""
     trainer, _ = trained("quick", 2000)
-    assert ruler().readers.assess(trainer.sample(1000)).readable
+    assert meter().readability.assess(trainer.sample(1000)).readable
 
 
 @promise("steady")
 def the_best_quality() -> None:
     """A third of the way all digits are there, and nearer to real ones than ten floors; benchmarks/quality.py goes to the end."""
     trainer, _ = trained("steady", 3000)
-    found = ruler().measure(trainer.sample(1000))
-    assert found.classes == 10 and found.coverage >= 0.5 and found.fd <= 10 * ruler().floor
+    found = meter().measure(trainer.sample(1000))
+    assert found.classes == 10 and found.coverage >= 0.5 and found.fd <= 10 * meter().floor
 
 
 @promise("conditional")
@@ -64,7 +64,7 @@ def the_digit_that_was_asked_for() -> None:
     trainer, _ = trained("conditional", 4000)
     labels = torch.arange(10).repeat(100)
     z = torch.randn(1000, trainer.config.latent_dim, generator=torch.Generator().manual_seed(0))
-    assert ruler().class_accuracy(trainer.sample(z, labels), labels).min() >= 0.9
+    assert meter().class_accuracy(trainer.sample(z, labels), labels).min() >= 0.9
 
 
 @promise("course-wgan-gp")
@@ -95,7 +95,7 @@ def an_opponent_one_cannot_learn_from() -> None:
             real_logits, fake_logits = (trainer.D(trainer.batches.encode(x)) for x in (trainer.images[::5], fake))
         assert means["d_loss"] < 0.05 and (real_logits > fake_logits).float().mean() > 0.98
         assert gradient_norm(trainer) < 1e-2 * early
-        assert ruler().measure(fake).agreement < 0.1
+        assert meter().measure(fake).agreement < 0.1
 
 
 @promise("ring")

@@ -51,7 +51,7 @@ def test_what_is_here_works_without_a_network_and_smaller_wishes_too(server):
     assert not any(quickdraw.is_downloaded(DataRequest("quickdraw", "sheep", limit=limit)) for limit in (301, 0))
     assert quickdraw.downloaded_datasets("quickdraw", 300) == ["quickdraw:sheep"]
     assert quickdraw.downloaded_datasets("quickdraw", 301) == []
-    with pytest.raises(Unreachable, match=r"status 500.* The first 300 drawings of it are here: a smaller max_images works"):
+    with pytest.raises(Unreachable, match=r"status 500.* Its first 300 drawings are here: a smaller max_images works"):
         load(limit=301)
 
 
@@ -85,7 +85,8 @@ def test_shares_are_even_and_no_more_than_the_limit(limit, count):
 
 
 @pytest.mark.parametrize(("argument", "words"), [
-    ("shep", r"no category 'shep' among its 345; near it: sheep"), ("Katze,sheep", "no category 'Katze'"), ("cat,birdd", "bird"),
+    ("shep", r"no category 'shep' among its 345; the nearest: sheep"), ("Katze,sheep", "no category 'Katze'"),
+    ("cat,birdd", "bird"),
     ("qqqqqq", "sheep and The Mona Lisa are two of them"), (" , ", "quickdraw:sheep,cat"), ("../sheep", "no category"),
 ])
 def test_a_name_that_is_none_gets_the_nearest(server, argument, words):
@@ -123,7 +124,7 @@ def test_a_file_of_another_form_is_refused_and_not_kept(server, data, tmp_path):
 
 def test_a_file_that_ends_too_early_is_refused(server):
     server.files["/sheep.npy"] = FILES["/sheep.npy"][:HEAD + 100 * 784]
-    with pytest.raises(DataError, match=r"announces 1,000 drawings and ends after 100"):
+    with pytest.raises(DataError, match=r"announces 1,000 drawings but ends after 100"):
         load()
     assert len(load(limit=100).data) == 100, "what is there can be had"
 

@@ -70,7 +70,7 @@ def test_the_tables_in_the_document_are_what_the_command_prints(capsys: pytest.C
 
 @pytest.mark.slow
 def test_two_processes_are_measured() -> None:
-    found = scale.started("scale", 2, "quick", 16, 1, 1.0)
+    found = scale.run_processes("scale", 2, "quick", 16, 1, 1.0)
     assert found["messages"] == len(scale_model.exchanges("quick")) and 0 < found["in_step"] < found["step"]
     assert math.isclose(found["bytes"], sum(scale_model.exchanges("quick")), rel_tol=0.01)
 

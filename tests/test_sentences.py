@@ -18,8 +18,8 @@ from gan_core.data.types import Cancelled, DataError
 from gan_core.messages import ENGLISH, Fault, Misfit, byte_size, english_templates, message, os_reason
 
 PACKAGE = Path(messages.__file__).parent
-FAULTS = {"Fault", "Misfit", "NotAll", "DataError", "Unreachable", "Cancelled", "FetchFailed", "ConnectionCut", "StalePart",
-          "message"}
+FAULTS = {"Fault", "Misfit", "ProcessMismatch", "DataError", "Unreachable", "Cancelled", "FetchFailed", "ConnectionCut",
+          "StalePart", "message"}
 
 
 def placeholders(key: str) -> set[str]:
@@ -79,10 +79,10 @@ def test_a_class_of_faults_that_is_new_is_looked_at_too():
 
 def test_a_fault_says_its_english_and_carries_plain_values():
     fault = DataError("folder_full", path=Path("/some/where"), most=1_000_000)
-    assert str(fault) == "The folder /some/where holds more than 1,000,000 files; give a folder with the pictures alone."
+    assert str(fault) == "The folder /some/where contains more than 1,000,000 files; give a folder with the pictures alone."
     assert json.loads(json.dumps(fault.payload())) == {"key": "folder_full", "values": {"path": "/some/where", "most": 1_000_000}}
     assert isinstance(fault, RuntimeError) and isinstance(Misfit("misfit_batch", field="x", batch=9, n=2), ValueError)
-    assert str(Cancelled("cancelled")).startswith("Cancelled; what was fetched is kept")
+    assert str(Cancelled("cancelled")).startswith("Cancelled. What was downloaded is kept")
 
 
 def test_faults_stand_within_faults():
@@ -90,8 +90,8 @@ def test_faults_stand_within_faults():
     first = Fault("unreachable", dataset={"dataset": "mnist"}, file="x.gz", tried=tried)
     fault = Fault("unreachable_kept", first=first, size=byte_size(2_500_000))
     late = "it did not answer for 10 seconds"
-    assert str(fault) == (f"mnist: x.gz could not be fetched. Tried http://a: {late}, http://b: {late}. "
-                          "What came, 2.5 MB, is kept: the next try goes on from there.")
+    assert str(fault) == (f"mnist: x.gz could not be downloaded. Tried http://a: {late}, http://b: {late}. "
+                          "The 2.5 MB that arrived are kept: the next try resumes from there.")
     assert ENGLISH.sentence(json.loads(json.dumps(fault.payload()))) == str(fault)
 
 
@@ -132,7 +132,7 @@ def test_parts_without_an_end_are_refused():
 
 
 def test_all_that_a_full_disk_may_hinder_has_words():
-    text = (PACKAGE / "worker" / "session.py").read_text(encoding="utf-8")
-    doing = set(re.findall(r'_try\("([^"]+)"', text)) | set(re.findall(r'\("(\w+)", (?:lambda: )?self\.recorder\.', text))
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((PACKAGE / "worker").glob("*.py")))
+    doing = set(re.findall(r'attempt\("([^"]+)"', text)) | set(re.findall(r'\("(\w+)", (?:lambda: )?self\.recorder\.', text))
     known = {key for key in english_templates() if key.startswith("doing_")}
     assert len(doing) == 6 and {f"doing_{what}" for what in doing} == known

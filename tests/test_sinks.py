@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from test_remote import ROOT, Fake
 
-from gan_core.integrations import follower as integrations
+from gan_core.integrations.follower import Follower, follow
+from gan_core.integrations.interface import IntegrationError
+from gan_core.integrations.processes import FollowerProcesses
+from gan_core.integrations.registry import INTEGRATIONS, IntegrationEntry, check_available
 from gan_core.messages import ENGLISH
 from gan_core.runs.run import Run
 
@@ -41,10 +44,10 @@ def told(run: Run) -> dict[str, list[tuple[int, Any]]]:
     return found
 
 
-def follow(run: Run, name: str = "tensorboard") -> dict[str, list[tuple[int, Any]]]:
+def look(run: Run, name: str = "tensorboard") -> dict[str, list[tuple[int, Any]]]:
     stop = threading.Event()
     stop.set()  # one look
-    integrations.follow(run, name, stop)
+    follow(run, name, stop)
     return told(run) if name == "tensorboard" else {}
 
 
@@ -54,7 +57,7 @@ def test_a_run_is_told_at_its_own_steps(tmp_path: Path) -> None:
     fake.line({"step": 30, "t": 3.0, "mark": {"kind": "tune", "changes": {"lr_d": [0.002, 0.001]}}})
     fake.line({"step": 28, "images": 448, "t": 2.8, "quality": {"fd": 3.5, "coverage": 0.25}, "histogram": [0.5, 0.5]})
     fake.line({"step": 31, "images": 480, "t": 3.2, "d_loss": 1.5, "g_loss": 2.5, "d_real": 0.75, "d_fake": 0.125})
-    found = follow(fake.run)
+    found = look(fake.run)
     assert found["loss/discriminator"] == [(n, pytest.approx(1 / n)) for n in range(1, 31)] + [(31, 1.5)]
     assert found["loss/generator"] == [(31, 2.5)]
     assert found["believed/real"] == [(31, 0.75)] and found["believed/fake"] == [(31, 0.125)]
@@ -69,7 +72,7 @@ def test_followers_one_after_the_other_tell_each_record_once(tmp_path: Path) -> 
     fake = Fake(tmp_path)
     for _ in range(4):
         fake.step(5)
-        found = follow(fake.run)
+        found = look(fake.run)
     assert [step for step, _ in found["loss/discriminator"]] == list(range(1, 21))
     assert len(found["config/text_summary"]) == 1 and len({step for step, _ in found["samples"]}) == len(found["samples"])
 
@@ -90,7 +93,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
     """first: how much was told before the run went back (it may have been less than was trained)."""
     fake = Fake(tmp_path)
     fake.step(first)
-    follower = integrations.Follower(fake.run, "tensorboard")
+    follower = Follower(fake.run, "tensorboard")
     follower.update()
     if again:
         follower.integration.close()
@@ -100,7 +103,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
         fake.line({"step": start, "t": 0.0, "mark": {"kind": "restore", "changes": {}}})
         fake.step(10)
     if again:
-        follower = integrations.Follower(fake.run, "tensorboard")
+        follower = Follower(fake.run, "tensorboard")
     follower.update()
     follower.integration.close()
     found, records = told(fake.run), fake.run.metrics()
@@ -112,17 +115,17 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
 
 def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Fake(tmp_path).run
-    with pytest.raises(integrations.IntegrationError, match="no log 'wandb'; choose from: tensorboard, trackio"):
-        integrations.FollowerProcesses(run, ["tensorboard", "wandb"], pytest.fail)
-    monkeypatch.setitem(integrations.INTEGRATIONS, "trackio", ("a_package_that_nobody_has", integrations.Trackio))
-    with pytest.raises(integrations.IntegrationError, match=r"pip install a_package_that_nobody_has$"):
-        integrations.check_available(["trackio"])
+    with pytest.raises(IntegrationError, match="no log 'wandb'; choose from: tensorboard, trackio, webhook"):
+        FollowerProcesses(run, ["tensorboard", "wandb"], pytest.fail)
+    monkeypatch.setitem(INTEGRATIONS, "trackio", IntegrationEntry(INTEGRATIONS["trackio"].where, "", "a_package_that_nobody_has"))
+    with pytest.raises(IntegrationError, match=r"pip install a_package_that_nobody_has$"):
+        check_available(["trackio"])
 
 
 def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -> None:
     fake, notices = Fake(tmp_path), []
     (fake.run.path / "tensorboard").write_text("in the way")
-    logs = integrations.FollowerProcesses(fake.run, ["tensorboard"], notices.append)
+    logs = FollowerProcesses(fake.run, ["tensorboard"], notices.append)
     logs.close()
     assert len(notices) == 1 and ENGLISH.sentence(notices[0]).startswith("Logging to tensorboard has ended (FileExistsError")
     fake.step()
@@ -147,7 +150,7 @@ fake.end()
     trainer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], text=True,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     run, notices = Run.open(trainer.stdout.readline().strip()), []
-    logs = integrations.FollowerProcesses(run, ["tensorboard"], notices.append)
+    logs = FollowerProcesses(run, ["tensorboard"], notices.append)
     for _ in range(50):
         trainer.stdin.write("3\n")
         trainer.stdin.flush()
@@ -169,7 +172,7 @@ def test_trackio_is_told_the_same_and_tells_a_run_that_went_back_again(tmp_path:
     fake.step(12)
     code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n" + """
 import json, threading
-from gan_core.integrations import follower
+from gan_core.integrations import follower, trackio
 from gan_core.runs.run import Run
 from gan_core.messages import ENGLISH
 run, stop = Run.open(sys.argv[1]), threading.Event()
@@ -177,7 +180,7 @@ stop.set()
 follower.follow(run, "trackio", stop)
 from trackio.sqlite_storage import SQLiteStorage
 with open(sys.argv[2], "w") as file:
-    json.dump(SQLiteStorage.get_logs(follower.PROJECT, run.id), file, default=str)
+    json.dump(SQLiteStorage.get_logs(trackio.PROJECT, run.id), file, default=str)
 """
 
     def rows() -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The tables of docs/run-folder.md are the oracle: every state, every transition, every button."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,11 @@ def table(heading: str) -> list[list[str]]:
 
 def names(cell: str) -> list[str]:
     return [name.strip() for name in cell.split(",")]
+
+
+def test_every_field_is_in_the_contract_and_no_other() -> None:
+    described = [name for row in table("## status.json")[1:] for name in names(row[0])]
+    assert sorted(described) == sorted(field.name for field in dataclasses.fields(Status))
 
 
 ARROWS = {(a, b) for froms, tos in table("## The state table")[1:] for a in names(froms) for b in names(tos.split(" (")[0])}

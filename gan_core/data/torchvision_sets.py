@@ -206,7 +206,7 @@ def _header(file: ByteReader, dimensions: int) -> list[int]:
 
 
 def _slices(file: ByteReader, take: int, to_end: bool, transposed: bool) -> Iterator[np.ndarray]:
-    """uint8 (n, 1, 28, 28). `to_end`: the file must end here, where gzip checks its sum. `transposed`: stored as (W, H)."""
+    """uint8 (n, 1, 28, 28). `to_end`: the file must end here, where gzip verifies its checksum. `transposed`: (W, H)."""
     for start in range(0, take, resize.SLICE):
         n = min(resize.SLICE, take - start)
         images = np.frombuffer(file.read(n * 784), np.uint8).reshape(n, 1, 28, 28)

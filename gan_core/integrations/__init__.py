@@ -1,5 +1,5 @@
-"""Other programs that follow a run: TensorBoard and trackio.
+"""Other programs that follow a run: TensorBoard, trackio and webhooks.
 
-Each integration reads the run folder in a process separate from the worker, so a slow or broken one cannot stop training.
-`follower` reads the folder and feeds the integrations.
+`follower` reads the run's folder and calls one integration, `processes` starts the followers, `registry` lists the integrations,
+and `interface` says what one is.
 """

@@ -1,6 +1,5 @@
-"""What each network minimises: losses on logits, gradient penalties, augmentation, and the draws they need.
+"""What each network minimises: losses on logits, gradient penalties, augmentation, and reproducible random draws.
 
-Pure torch: plain tensors in, scalars out. This package knows no network, run or page.
-`adversarial` holds the pairs of losses, `regularizers` R1, R2 and WGAN-GP's penalty, `augmentation` DiffAugment,
-`randomness` the draws as functions of the seed and the step, `precision` the float32 that losses are computed in.
+Pure torch: plain tensors in, scalars out. `adversarial` holds the pairs of losses, `regularizers` R1, R2 and WGAN-GP's penalty,
+`augmentation` DiffAugment, `randomness` draws that depend on seed and step only, `precision` the cast to float32.
 """

@@ -1,6 +1,6 @@
 """What the two players minimise: plain functions on logits, and which side of zero means "real".
 
-They know no network and draw no numbers; noise on labels is handed in. All of it is computed in float32 at least.
+The caller runs the networks and draws the noise on labels. Everything is computed in float32 at least.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def non_saturating_d(real_logits: torch.Tensor, fake_logits: torch.Tensor,
 
 
 def non_saturating_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None) -> torch.Tensor:
-    """mean softplus(-D(g)) = -mean log P(real): strong gradients also where D is sure. `real_logits` is not used."""
+    """mean softplus(-D(g)) = -mean log P(real): gradients stay strong where D is certain. `real_logits` is not used."""
     return F.softplus(-upcast(fake_logits)).mean()
 
 
 def course_d(real_logits: torch.Tensor, fake_logits: torch.Tensor,
              real_noise: torch.Tensor | None = None, fake_noise: torch.Tensor | None = None) -> torch.Tensor:
-    """mean over the 2N of softplus(l) - y*l, fakes labelled y = 1 and reals y = 0, plus noise: labels above 1 are meant.
+    """mean over the 2N of softplus(l) - y*l, fakes labelled y = 1 and reals y = 0, plus noise; labels may exceed 1.
 
     This is binary cross-entropy -y log p - (1 - y) log(1 - p) with p = sigmoid(l), on one batch of both kinds.
     """
@@ -76,7 +76,7 @@ def course_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None)
 def saturating_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None) -> torch.Tensor:
     """-mean softplus(D(g)) = mean log(1 - P(real)): the minimax of Goodfellow et al. 2014, eq. 1.
 
-    Its gradient vanishes where D is sure, which is why nobody uses it. `real_logits` is not used.
+    Its gradient vanishes where D is certain, so practice prefers the non-saturating form. `real_logits` is not used.
     """
     return -F.softplus(upcast(fake_logits)).mean()
 
@@ -88,13 +88,13 @@ def relativistic_d(real_logits: torch.Tensor, fake_logits: torch.Tensor, real_no
 
 
 def relativistic_g(fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
-    """mean softplus(-(D(g) - D(x))): the same with the parts exchanged, on fresh reals."""
+    """mean softplus(-(D(g) - D(x))): reals and fakes exchanged, on fresh reals."""
     return F.softplus(upcast(real_logits) - upcast(fake_logits)).mean()
 
 
 def hinge_d(real_logits: torch.Tensor, fake_logits: torch.Tensor, real_noise: torch.Tensor | None = None,
             fake_noise: torch.Tensor | None = None) -> torch.Tensor:
-    """mean relu(1 - D(x)) + mean relu(1 + D(g)) [1705.02894, 1802.05957]: who is surely right is left alone."""
+    """mean relu(1 - D(x)) + mean relu(1 + D(g)) [1705.02894, 1802.05957]: logits beyond the margin add nothing."""
     return F.relu(1 - upcast(real_logits)).mean() + F.relu(1 + upcast(fake_logits)).mean()
 
 
@@ -121,9 +121,9 @@ def wasserstein_g(fake_logits: torch.Tensor, real_logits: torch.Tensor | None = 
 
 
 def mean_realness(loss: Loss, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """How real the discriminator finds reals and fakes: two means in [0, 1], 0.5 where it can only guess.
+    """The discriminator's mean P(real) of reals and of fakes, each in [0, 1]; 0.5 where it can only guess.
 
-    For a relative loss each kind is held against the other's mean: P(real) = sigmoid(D(x) - mean D(g)), and so for fakes.
+    For a relative loss each kind is compared with the other's mean: P(real) = sigmoid(D(x) - mean D(g)), and likewise for fakes.
     """
     real, fake = upcast(real_logits), upcast(fake_logits)
     if loss.relative:

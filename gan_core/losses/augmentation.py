@@ -1,7 +1,7 @@
-"""DiffAugment [2006.10738]: reals and fakes, moved, cut and recoloured alike before the discriminator sees them.
+"""DiffAugment [2006.10738]: random colour changes, shifts and cutouts of what the discriminator sees, reals and fakes alike.
 
-Differentiable in the pictures, so that G learns through it, and plain functions of handed-in draws: nothing here draws a number.
-They know no network and no training loop. Pictures are in [0, 1]; what a move or a cut leaves open is 0, black.
+Differentiable in the pictures, so that G learns through it. The caller passes the random draws. Pictures are in [0, 1]; shifts
+and cutouts leave 0, black.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Augmentation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def color(images: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     """Brightness + U(-1/4, 1/4), saturation x U(0, 2), contrast x U(1/2, 3/2), in this order: u (N, 3), values not clipped.
 
-    The paper's brightness is +-1/2 of pictures in [-1, 1]; in [0, 1] that is half as much. Grey pictures have no saturation.
+    The paper's brightness is +-1/2 for pictures in [-1, 1]; in [0, 1] that is half as much. Grey pictures have no saturation.
     """
     brightness, saturation, contrast = (column.view(-1, 1, 1, 1) for column in u.unbind(1))
     images = images + (brightness - 0.5) * 0.5
@@ -29,17 +29,17 @@ def color(images: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
 
 
 def translation(images: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """Each picture moved by whole pixels, up to an eighth of a side each way: u (N, 2), down and right."""
+    """Each picture shifted by whole pixels, up to an eighth of a side each way: u (N, 2), down and right."""
     n, channels, height, width = images.shape
-    rows, in_rows = _source(height, u[:, 0])
-    columns, in_columns = _source(width, u[:, 1])
+    rows, row_valid = _source_index(height, u[:, 0])
+    columns, column_valid = _source_index(width, u[:, 1])
     source = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(n, channels, -1)
-    inside = in_rows[:, None, :, None] & in_columns[:, None, None, :]
+    inside = row_valid[:, None, :, None] & column_valid[:, None, None, :]
     return images.flatten(2).gather(2, source).view_as(images) * inside
 
 
-def _source(size: int, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each place (N, size) along one side: the place it shows, kept within the picture, and whether it was within."""
+def _source_index(size: int, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each pixel along one side, (N, size): the index it is copied from, clamped, and whether that was inside."""
     reach = int(size * TRANSLATION + 0.5)
     shift = (u * (2 * reach + 1)).floor().long() - reach
     place = torch.arange(size, device=u.device)[None, :] - shift[:, None]
@@ -47,20 +47,20 @@ def _source(size: int, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def cutout(images: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """A black square of half a side in each picture, its centre anywhere: u (N, 2), so that near the rim less is lost."""
-    keep = [_kept(size, u[:, k]) for k, size in enumerate(images.shape[2:])]
+    """A black square of half a side in each picture, its centre anywhere, u (N, 2); at the border it covers less."""
+    keep = [_outside_square(size, u[:, k]) for k, size in enumerate(images.shape[2:])]
     return images * (keep[0][:, None, :, None] | keep[1][:, None, None, :])
 
 
-def _kept(size: int, u: torch.Tensor) -> torch.Tensor:
-    """(N, size) bool: the places along one side that the square leaves alone."""
+def _outside_square(size: int, u: torch.Tensor) -> torch.Tensor:
+    """(N, size) bool: the pixels along one side outside the square."""
     side = int(size * CUTOUT + 0.5)
     begin = (u * (size + 1 - side % 2)).floor().long() - side // 2
     place = torch.arange(size, device=u.device)[None, :]
     return (place < begin[:, None]) | (place >= begin[:, None] + side)
 
 
-# name => (function, how many draws it takes), in the order of application.
+# name => (function, number of draws it takes), in the order of application.
 AUGMENTATIONS: dict[str, tuple[Augmentation, int]] = {"color": (color, 3), "translation": (translation, 2), "cutout": (cutout, 2)}
 NUM_DRAWS = sum(count for _, count in AUGMENTATIONS.values())
 
@@ -68,16 +68,16 @@ NUM_DRAWS = sum(count for _, count in AUGMENTATIONS.values())
 def augment(images: torch.Tensor, policy: str, u: torch.Tensor) -> torch.Tensor:
     """`images` (N, C, H, W) in [0, 1] under `policy`: "none", or names of AUGMENTATIONS joined by commas.
 
-    u: (N, NUMBERS) draws of U(0, 1) on the images' device; each augmentation has its own columns, so that a longer policy
-    does not change what the others do. Raises ValueError, in a sentence, for an unknown name.
+    u: (N, NUM_DRAWS) draws of U(0, 1) on the images' device; each augmentation has its own columns, so that adding one to the
+    policy does not change the others. Raises ValueError for an unknown name.
     """
-    wanted = [] if policy == "none" else policy.split(",")
-    unknown = [name for name in wanted if name not in AUGMENTATIONS]
+    names = [] if policy == "none" else policy.split(",")
+    unknown = [name for name in names if name not in AUGMENTATIONS]
     if unknown:
         raise ValueError(f"augmentation {unknown[0]!r} is not known; join any of these by commas: {', '.join(AUGMENTATIONS)}.")
     begin = 0
     for name, (function, count) in AUGMENTATIONS.items():
-        if name in wanted:
+        if name in names:
             images = function(images, u[:, begin:begin + count])
         begin += count
     return images

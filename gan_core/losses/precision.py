@@ -1,4 +1,4 @@
-"""How fine the numbers of a loss are: at least float32, whatever the products were computed in."""
+"""The number format of losses: at least float32, whatever format the networks computed in."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import torch
 
 
 def upcast(x: torch.Tensor) -> torch.Tensor:
-    """Half precision as float32; float32 and float64 as they are: who trains in float64, to compare, means it."""
+    """Half precision to float32; float32 and float64 unchanged, so that tests can compare in float64."""
     return x if x.dtype == torch.float64 else x.float()

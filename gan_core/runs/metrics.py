@@ -7,7 +7,7 @@ docs/run-folder.md defines the records; layout.py defines the file names.
 import contextlib
 import json
 from pathlib import Path
-from typing import Any, Required, TypedDict, cast
+from typing import Any, Literal, Required, TypedDict, cast
 
 from . import layout
 
@@ -43,6 +43,11 @@ class Record(TypedDict, total=False):
     quality: dict[str, float]
     histogram: list[float]
     mark: Mark
+
+SeriesName = Literal["d_loss", "g_loss", "d_real", "d_fake"]
+LOSSES: tuple[SeriesName, ...] = ("d_loss", "g_loss")
+# The last two: the mean probability of "real" that D gives to real and to fake pictures.
+SERIES: tuple[SeriesName, ...] = (*LOSSES, "d_real", "d_fake")
 
 
 class MetricsReader:

@@ -7,6 +7,8 @@ This module touches no disk and no clock. `run` stores the status, the worker wr
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NotRequired, Self, TypedDict
 
+from ..messages import Message
+
 SCHEMA = 1
 ACTIVE = ("starting", "running", "paused")  # in these states a worker must be alive
 ENDED = ("finished", "stopped", "failed")
@@ -62,12 +64,12 @@ class Progress(TypedDict):
 
 
 class Failure(TypedDict):
-    """Why a run failed. `fault`: {"key", "values"} of messages.json, where the message has one."""
+    """Why a run failed. `fault`: the message for other languages, where it has a key."""
 
     kind: str
     message: str
     step: int
-    fault: NotRequired[dict[str, Any]]
+    fault: NotRequired[Message]
 
 
 @dataclass
@@ -103,7 +105,7 @@ class Status:
     launcher_started: float = 0.0
     restarting: str = ""  # while torchrun restarts the processes: the state of the run before
     notice: str = ""
-    notices: list[dict[str, Any]] = field(default_factory=list)  # the same as messages: {"key", "values"}
+    notices: list[Message] = field(default_factory=list)  # the same for other languages
     error: Failure | None = None
 
     def to_dict(self) -> dict[str, Any]:

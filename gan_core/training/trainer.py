@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -28,8 +28,6 @@ from .schedule import cosine_decay, set_learning_rate, update_average
 from .setup import Array, forward, frozen_statistics
 
 Metrics = dict[str, torch.Tensor]
-MetricName = Literal["d_loss", "g_loss", "d_real", "d_fake"]
-METRIC_NAMES: tuple[MetricName, ...] = ("d_loss", "g_loss", "d_real", "d_fake")  # what a whole step measures
 
 
 class Trainer:

@@ -1,6 +1,6 @@
-"""The page as a program sees it: named calls for gradio_client, each answering with the run's status.
+"""The API for programs: named calls for gradio_client, most of which return the status of a run.
 
-Thin faces of `controls`; refusals come as errors in English.
+Each is a thin wrapper of `controls`; a refusal is a gradio error in English.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..runs.run import Run, RunError
 from .controls import Controls, Refusal
 from .latent_service import LatentService, NotReady
 
-MOST_PICTURES = 256
+MAX_PICTURES = 256
 
 
 def build(controls: Controls, latent_service: LatentService) -> None:
-    """Register every call; inside the Blocks."""
+    """Register every call; to be used inside the Blocks."""
 
     def start(preset: str, overrides: str) -> dict:
         """Begin a new run. preset: such as "quick"; overrides: a JSON object of TrainConfig fields, such as {"seed": 7}.
@@ -50,7 +50,7 @@ def build(controls: Controls, latent_service: LatentService) -> None:
 
     def reset() -> dict:
         """End the shown run, saved and kept in the list, and begin a new one with the same settings."""
-        run = controls.catalogue.shown()
+        run = controls.catalogue.default_run()
         if run is None or run.kind == "starter":
             raise Refusal("empty.run")
         return _status(controls.reset(run.config, run.preset))
@@ -61,7 +61,7 @@ def build(controls: Controls, latent_service: LatentService) -> None:
 
     def state() -> dict:
         """The status of the shown run, with "run", its id; {} where there is no run at all."""
-        run = controls.catalogue.shown()
+        run = controls.catalogue.default_run()
         return _status(run) if run is not None else {}
 
     async def generate(seed: int, count: int) -> dict:
@@ -70,10 +70,11 @@ def build(controls: Controls, latent_service: LatentService) -> None:
         Answers with {"run", "step", "pictures"}: pictures is a list of count pictures, each rows of grey values 0 to 255; a run
         of 2-D points answers with "points" instead, a list of [x, y].
         """
-        return await _generated(controls, latent_service, seed, count)
+        return await _generate(controls, latent_service, seed, count)
 
-    for call in (start, pause, resume, step, reset, save, *_steering(controls), state, generate):
-        gr.api(_told(call), api_name=call.__name__, queue=False)
+    calls: tuple[Callable[..., Any], ...] = (start, pause, resume, step, reset, save, *_steering(controls), state, generate)
+    for call in calls:
+        gr.api(_with_gradio_errors(call), api_name=call.__name__, queue=False)
 
 
 def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
@@ -93,19 +94,19 @@ def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
     return tune, restore
 
 
-async def _generated(controls: Controls, latent_service: LatentService, seed: int, count: int) -> dict[str, Any]:
-    run = controls.catalogue.shown()
+async def _generate(controls: Controls, latent_service: LatentService, seed: int, count: int) -> dict[str, Any]:
+    run = controls.catalogue.default_run()
     if run is None:
         raise Refusal("empty.run")
     if not 0 <= seed < 2**31:
         raise Refusal("errors.refused", message=f"seed is {seed}; give a whole number from 0 to 2,147,483,647.")
-    if not 1 <= count <= MOST_PICTURES:
-        raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MOST_PICTURES}.")
-    await asyncio.to_thread(latent_service.ready.wait, 30)  # torch is imported after the page answers
+    if not 1 <= count <= MAX_PICTURES:
+        raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MAX_PICTURES}.")
+    await asyncio.to_thread(latent_service.ready.wait, 30)  # torch is imported once the page is served
     pictures, points, step = await asyncio.get_running_loop().run_in_executor(latent_service.pool, latent_service.generate, run,
                                                                               seed, count)
-    made = {"points": points} if points else {"pictures": [picture.tolist() for picture in pictures]}
-    return {"run": run.id, "step": step, **made}
+    samples = {"points": points} if points else {"pictures": [picture.tolist() for picture in pictures]}
+    return {"run": run.id, "step": step, **samples}
 
 
 def _status(run: Run) -> dict[str, Any]:
@@ -122,23 +123,23 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _told(call: Callable[..., Any]) -> Callable[..., Any]:
-    """The same call with refusals as gradio's errors. Signature and docstring are what clients see, so they are kept."""
+def _with_gradio_errors(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same call with gradio's errors for refusals. Clients see its signature and docstring, so both are kept."""
     def error(reason: Exception) -> gr.Error:
         return gr.Error(str(reason), print_exception=False)
 
     if inspect.iscoroutinefunction(call):
         @functools.wraps(call)
-        async def told(*args: Any) -> Any:
+        async def wrapped(*args: Any) -> Any:
             try:
                 return await call(*args)
             except (Refusal, NotReady, RunError, ValueError) as reason:
                 raise error(reason) from reason
     else:
         @functools.wraps(call)
-        def told(*args: Any) -> Any:
+        def wrapped(*args: Any) -> Any:
             try:
                 return call(*args)
             except (Refusal, NotReady, RunError, ValueError) as reason:
                 raise error(reason) from reason
-    return told
+    return wrapped

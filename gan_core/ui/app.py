@@ -1,6 +1,6 @@
-"""The page as a table of contents: its tabs, its routes, and how it is launched and ended.
+"""The whole page: its tabs and routes, how it is launched and ended.
 
-It puts the parts together and owns what lives as long as the server: supervisor, shelf, hub and desk.
+It puts the parts together and owns what lives as long as the server: supervisor, run catalogue, hub, latent service.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..runs.supervisor import PROJECT, Supervisor
 from . import api, containers, control_routes, exposure, live_routes, preview_routes, web_files
 from .controls import Controls
 from .forms import runs_tab, train_tab
-from .forms.data_panel import WISH
-from .forms.settings import key, translations
+from .forms.data_panel import FORM_CHANGED
+from .forms.settings import translation_key, translations
 from .guard import Guard
 from .hub import Hub
 from .latent_service import LatentService
@@ -29,7 +29,7 @@ from .run_catalogue import RunCatalogue
 class Playground:
     """One page over one folder of runs. `defaults`: config values for every new run, from the command line.
 
-    attach: runs, folders of runs or addresses that lie elsewhere; raises Refusal for one that cannot be opened.
+    attach: paths of runs or folders of runs, or addresses. Raises Refusal for one that cannot be opened.
     """
 
     def __init__(self, folder: Path, threads: int = 0, defaults: dict[str, Any] | None = None,
@@ -46,7 +46,7 @@ class Playground:
 
     def _build(self) -> gr.Blocks:
         def t(name: str) -> Any:
-            return self.i18n(key(name))
+            return self.i18n(translation_key(name))
 
         with Page(title="GAN Playground", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
             run_box = gr.Textbox(visible=False, elem_id="gan-run-box")
@@ -58,14 +58,14 @@ class Playground:
                 with gr.Tab(t("tabs.runs"), id="runs") as runs:
                     runs_tab.build(t, self.controls, run_box, lang_box, tabs, runs)
             api.build(self.controls, self.latent_service)
-            demo.load(None, form, None, js=WISH, api_name="wish-load", queue=False, api_visibility="private")
+            demo.load(None, form, None, js=FORM_CHANGED, api_name="wish-load", queue=False, api_visibility="private")
         demo.queue(max_size=64)
         return demo
 
     def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,
                inbrowser: bool = False, quiet: bool = False) -> None:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
-        # Strangers are not to look through this machine's folders.
+        # Strangers must not read this machine's folders.
         self.controls.local_paths = not exposure.is_public(host, share)
         routes = [*live_routes.routes(self.catalogue, self.hub, self.latent_service),
                   *preview_routes.routes(self.controls, self.preview_jobs),
@@ -74,10 +74,10 @@ class Playground:
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=containers.theme(), i18n=self.i18n, ssr_mode=False,
             run_history=False, show_error=True, max_file_size="512mb", state_session_capacity=500, footer_links=[],
-            app_kwargs={"routes": routes, "middleware": [Middleware(Guard), Middleware(containers.HeadFirst)]})
-        # Only now that the page answers: what costs seconds of processor time.
+            app_kwargs={"routes": routes, "middleware": [Middleware(Guard), Middleware(containers.HeadMiddleware)]})
+        # After the page is served, because both take seconds of processor time.
         self.supervisor.warm()
-        self.latent_service.wake()
+        self.latent_service.start()
 
     def close(self) -> None:
         """Save and stop the active run, end the streams and the server; at most about 7 s."""

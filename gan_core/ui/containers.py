@@ -1,7 +1,7 @@
-"""The parts of the page that move: their empty containers, and the middleware that writes the head of the page.
+"""The empty containers of the moving parts of the page, and the middleware that writes the page's head.
 
-Everything that changes while a run trains is drawn by the modules in `web/` from one event stream. This file only hands their
-containers to gradio: it knows no run and puts no user's text in a page.
+Whatever changes while a run trains is drawn by the modules in `web/` from one event stream. This module only gives gradio
+their containers, and puts no user's text in a page.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import gradio as gr
 from .theme import theme
 from .web_files import web_files
 
-__all__ = ["HeadFirst", "bar", "call", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real", "samples",
+__all__ = ["HeadMiddleware", "bar", "call", "curves", "faces", "flow", "knobs", "latent", "part", "presets", "real", "samples",
            "theme"]
 
-# What an event's `js=` puts before the values of its inputs: the run that this browser looks at, and its language.
-TELL = "(run, lang, ...rest) => [ganPage.run, ganPage.language, ...rest]"
-TELL_LANGUAGE = "(lang, ...rest) => [ganPage.language, ...rest]"
+# An event's `js=` that sets its first inputs: to the run that this browser shows and its language, or to its language.
+WITH_RUN = "(run, lang, ...rest) => [ganPage.run, ganPage.language, ...rest]"
+WITH_LANGUAGE = "(lang, ...rest) => [ganPage.language, ...rest]"
 
 
 def call(name: str) -> str:
@@ -28,7 +28,7 @@ def call(name: str) -> str:
     return f"(...values) => {{ ganPage.call('{name}', ...values); return []; }}"
 
 
-class HeadFirst:
+class HeadMiddleware:
     """ASGI middleware that writes our head into the page: `launch(app_kwargs={"middleware": [Middleware(HeadFirst)]})`.
 
     `launch(head=...)` adds its tags by a script once gradio has started: too late to choose language and colours.
@@ -47,7 +47,7 @@ class HeadFirst:
         start: dict[str, Any] = {}
         body = b""
 
-        async def hold(message: dict[str, Any]) -> None:
+        async def buffer(message: dict[str, Any]) -> None:
             nonlocal body
             if message["type"] == "http.response.start":
                 start.update(message)
@@ -60,15 +60,15 @@ class HeadFirst:
             await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
             await send({"type": "http.response.body", "body": body})
 
-        await self.app(scope, receive, hold)
+        await self.app(scope, receive, buffer)
 
 
 def part(name: str, data: str = "") -> gr.HTML:
     """An empty container; the part that `web/main.js` lists under this name fills it. `data`: JSON for that part."""
-    # Escaped twice over: html for the browser, and no template marks for gradio's own reading.
-    said = html.escape(data).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
-    given = f' data-{name}="{said}"' if data else ""
-    return gr.HTML(f'<gan-part class="gan-part" data-gan="{name}"{given}></gan-part>', elem_id=f"gan-{name}", js_on_load=None,
+    # Escaped twice: as HTML for the browser, and without the marks of gradio's templates.
+    escaped = html.escape(data).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
+    attribute = f' data-{name}="{escaped}"' if data else ""
+    return gr.HTML(f'<gan-part class="gan-part" data-gan="{name}"{attribute}></gan-part>', elem_id=f"gan-{name}", js_on_load=None,
                    apply_default_css=False)
 
 
@@ -103,15 +103,15 @@ def presets(groups: dict[str, str]) -> gr.HTML:
 
 
 def knobs(tables: str) -> gr.HTML:
-    """What can be turned while a run trains; `tables` as `knobs.tables` makes them."""
+    """The knobs of a run while it trains; `tables` is the JSON of `knobs.tables`."""
     return part("knobs", tables)
 
 
 def curves() -> gr.HTML:
-    """Both losses, and how real the discriminator finds real and generated images; behind them the measures of quality."""
+    """Both losses, the mean verdicts on real and generated images, and the measures of quality."""
     return part("curves")
 
 
 def latent() -> gr.HTML:
-    """The slider bank, the image it drives and the discriminator's verdict on it."""
+    """The sliders, the image that they drive and the discriminator's verdict on it."""
     return part("latent")

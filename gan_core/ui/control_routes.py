@@ -20,8 +20,8 @@ from . import words
 from .controls import Controls, Refusal
 from .doors import CONTROLS, EVENT_BODY
 from .forms import data_panel
-from .json_body import BadBody, read_json
-from .live_routes import PREFIX, QUIET
+from .json_body import BodyError, read_json
+from .live_routes import NO_STORE, PREFIX
 from .preview_jobs import PreviewJobs
 
 Body = dict[str, Any]
@@ -54,7 +54,7 @@ class ControlRoutes:
     def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:
         """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; of none at all the name is ""."""
         points = body.get("points")
-        given: list[Any] = points[:data_panel.MOST_DRAWN] if isinstance(points, list) else [None]
+        given: list[Any] = points[:data_panel.MAX_DRAWN] if isinstance(points, list) else [None]
         return {"name": uploads.save_points(given) if given else ""}
 
     def delete_data(self, body: Body, lang: str) -> dict[str, Any]:
@@ -71,20 +71,20 @@ class ControlRoutes:
                 asked = body.get("lang")
                 lang = asked if isinstance(asked, str) and asked in words.LANGUAGES else lang
                 answer = await run_in_threadpool(self.actions[name], body, lang)
-            except BadBody as error:
+            except BodyError as error:
                 return _refused(error.status, str(error), lang)
             except Refusal as refusal:
                 return _refused(409, str(refusal), lang)
             except DataError as error:
                 return _refused(422, words.fault(error.payload(), lang, str(error)), lang)
-            return JSONResponse({"ok": True, **answer}, headers=QUIET)
+            return JSONResponse({"ok": True, **answer}, headers=NO_STORE)
         return handle
 
 
 def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
     """What `launch(app_kwargs={"routes": ...})` takes."""
-    made = ControlRoutes(controls, preview_jobs)
-    return [Route(f"{PREFIX}control/{name}", made.handler(name), methods=["POST"]) for name in CONTROLS]
+    handlers = ControlRoutes(controls, preview_jobs)
+    return [Route(f"{PREFIX}control/{name}", handlers.handler(name), methods=["POST"]) for name in CONTROLS]
 
 
 def _run(body: Body) -> str:
@@ -94,4 +94,4 @@ def _run(body: Body) -> str:
 
 
 def _refused(status: int, message: str, lang: str) -> Response:
-    return JSONResponse({"message": message, "title": words.text("errors.title", lang)}, status, headers=QUIET)
+    return JSONResponse({"message": message, "title": words.text("errors.title", lang)}, status, headers=NO_STORE)

@@ -1,6 +1,6 @@
-"""What each button and knob means: start, pause, resume, step, reset, save, tune, restore, as calls that answer with the run.
+"""What each button and knob does: start, pause, resume, step, reset, save, tune, restore, as calls that return the run.
 
-It moves runs through the supervisor and their command folder. It knows no gradio: buttons and API are thin faces of it.
+Runs are controlled through the supervisor and their command folders. Buttons and API are thin wrappers of this module.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ..runs.run import CommandError, Run, RunError
 from ..runs.status import ACTIVE
 from ..runs.supervisor import WorkerBusy, capacity_limit
 from . import words
-from .external_runs import NoPlace
+from .external_runs import PlaceError
 from .run_catalogue import RunCatalogue
 
-ANSWER = 3.0  # seconds a worker has to answer a command
-BEGIN = 20.0  # seconds a new worker has to begin before its first single step
+ANSWER_TIMEOUT = 3.0  # seconds for a worker to answer a command
+START_TIMEOUT = 20.0  # seconds for a new worker to begin before its first single step
 
 
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
 class Refusal(Exception):
-    """Something that cannot be done; one sentence, in the language of whoever asked."""
+    """Something that cannot be done: one sentence, in the caller's language."""
 
     def __init__(self, key: str, lang: str = "en", **values: object) -> None:
         super().__init__(words.text(key, lang, **values))
@@ -44,31 +44,31 @@ class Controls:
 
     def __init__(self, catalogue: RunCatalogue, defaults: dict[str, Any] | None = None) -> None:
         self.catalogue, self.supervisor, self.defaults = catalogue, catalogue.supervisor, defaults or {}
-        self.local_paths = True  # whether a path of this machine may be named; not where strangers reach the page
+        self.local_paths = True  # whether paths of this machine are allowed; False where strangers reach the page
 
     def config(self, preset: str, overrides: dict[str, Any], lang: str = "en", labels: bool = False) -> TrainConfig:
-        """The preset with the command line's values and then these; a bad one is refused in words.
+        """The preset with the values of the command line and then `overrides`. Raises Refusal for a bad value.
 
-        `labels`: fields are called as the form calls them, for people; else by their names in TrainConfig, for programs.
+        `labels`: messages name fields by their labels in the form, for people; else by their names in TrainConfig.
         """
         if preset not in PRESETS:
             raise Refusal("errors.unknown_preset", lang, name=str(preset)[:40], names=", ".join(PRESETS))
         if not isinstance(overrides, dict):
             raise Refusal("errors.refused", lang, message="overrides must be a JSON object of field names and values.")
-        config = _checked(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
+        config = _validated(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
         return config
 
     def _refuse_local_path(self, dataset: str, key: str, lang: str) -> None:
-        """Raises Refusal with this sentence where strangers reach the page and the data set names a path of this machine."""
+        """Raise this Refusal where strangers reach the page and the data set names a path of this machine."""
         if not self.local_paths and registry.reads_local_path(dataset):
             raise Refusal(key, lang)
 
     def _refuse_local_life(self, run: Run, lang: str) -> None:
-        """The same for a run that is to begin a life: that reads the data anew, and so whatever lies at the path by now."""
+        """The same before a run begins a life, which reads the data again: whatever lies at the path by then."""
         config = run.info.get("config")
         dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
-        with contextlib.suppress(ValueError):  # no data set that is known here: the worker refuses it by its name
+        with contextlib.suppress(ValueError):  # an unknown data set: the worker refuses it by name
             self._refuse_local_path(dataset, "errors.no_local_life", lang)
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
@@ -88,94 +88,94 @@ class Controls:
             run = Run.create(config, self.catalogue.folder, preset=preset)
         except RunError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
-        self._begin(run, paused, lang, new=True)
+        self._start_worker(run, paused, lang, new=True)
         return run
 
-    def _begin(self, run: Run, paused: bool, lang: str, new: bool = False) -> None:
+    def _start_worker(self, run: Run, paused: bool, lang: str, new: bool = False) -> None:
         self._refuse_local_life(run, lang)
         try:
             self.supervisor.start(run, paused)
         except WorkerBusy as busy:
             if new:
-                shutil.rmtree(run.path, ignore_errors=True)  # somebody else was first: nothing of it was ever used
+                shutil.rmtree(run.path, ignore_errors=True)  # another start came first: the run was never used
             raise Refusal("errors.busy", lang, name=busy.run.name) from busy
         except (OSError, RunError) as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
-        self._until_begun(run, ANSWER)
+        self._wait_for_start(run, ANSWER_TIMEOUT)
 
-    def _until_begun(self, run: Run, seconds: float) -> None:
+    def _wait_for_start(self, run: Run, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while run.status().state == "starting" and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def pause(self, run_id: str = "", lang: str = "en") -> Run:
         """Pause within one step."""
-        return self._ask(self._target(run_id, "pause", lang), "pause", lang)
+        return self._send(self._target(run_id, "pause", lang), "pause", lang)
 
     def resume(self, run_id: str = "", lang: str = "en") -> Run:
-        """Go on: at once where it is paused, as a new life from its last checkpoint where it has ended."""
+        """Continue: at once where the run is paused, else in a new life from its last checkpoint."""
         run = self._target(run_id, "resume", lang)
         if run.status().state == "paused":
-            return self._ask(run, "resume", lang)
-        self._begin(run, False, lang)
+            return self._send(run, "resume", lang)
+        self._start_worker(run, False, lang)
         return run
 
     def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
-        """Single steps of one network or both; with no run to step, of a new one that stays paused."""
-        run = self.catalogue.asked(run_id)
+        """Single steps of one network or both; without a run, a new one is made that stays paused."""
+        run = self.catalogue.find_or_default(run_id)
         if run is None or run.kind != "run":
             run = self.start(config, preset, paused=True, lang=lang)
-            self._until_begun(run, BEGIN * config.processes)  # each of them imports torch
+            self._wait_for_start(run, START_TIMEOUT * config.processes)  # each of them imports torch
         else:
             run = self._target(run.id, "step", lang)
-        return self._ask(run, "step", lang, network=network, count=count)
+        return self._send(run, "step", lang, network=network, count=count)
 
     def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en") -> Run:
-        """End the shown run, saved and kept, and begin a new one."""
-        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)  # before the shown run is ended
+        """End the run, which is saved and kept, and begin a new one."""
+        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)  # before the run is ended
         run = self._target(run_id, "reset", lang)
         force = run.status().state in ACTIVE
-        if force and not self._is_ours(run):
+        if force and not self._is_supervised(run):
             force = False
-            self._ask(run, "stop", lang)
+            self._send(run, "stop", lang)
         return self.start(config, preset, force=force, paused=paused, lang=lang)
 
     def save(self, run_id: str = "", lang: str = "en") -> Run:
-        """A checkpoint now."""
-        return self._ask(self._target(run_id, "save", lang), "save", lang)
+        """Write a checkpoint now."""
+        return self._send(self._target(run_id, "save", lang), "save", lang)
 
     def tune(self, changes: str, run_id: str = "", lang: str = "en", labels: bool = False) -> Run:
-        """Turn knobs of a run while it trains. `changes`: JSON {name: new value}; the worker has obeyed when this returns.
+        """Change live fields of a run while it trains. `changes`: JSON {name: new value}; in force when this returns.
 
-        `labels` as in `config`. Only fields of `config.LIVE` can be turned; the others are for the next run.
+        `labels`: as in `config`. Only the fields in `config.LIVE` can be changed.
         """
-        def called(name: str) -> str:
+        def label(name: str) -> str:
             return words.text(f"fields.{name}", lang) if labels and name in FIELDS else name
 
-        run = self._meant(run_id, lang)
+        run = self._find(run_id, lang)
         status = run.status()
         if run.kind == "starter" or status.state not in ("running", "paused"):
             raise _not_now(run, status.state, lang)
         try:
-            asked = json.loads(changes)
+            requested = json.loads(changes)
         except (ValueError, RecursionError):
-            asked = None
-        if not isinstance(asked, dict) or not asked:
+            requested = None
+        if not isinstance(requested, dict) or not requested:
             raise Refusal("errors.no_changes", lang, example='{"lr_d": 0.0005}')
-        for name in asked:
+        for name in requested:
             if name not in LIVE:
-                raise Refusal("errors.not_live", lang, field=called(str(name)[:40]), names=", ".join(map(called, sorted(LIVE))))
+                raise Refusal("errors.not_live", lang, field=label(str(name)[:40]), names=", ".join(map(label, sorted(LIVE))))
         now = run.config.replace(**status.tuned)
-        new = _checked(lambda: now.replace(**asked), lang, labels)
+        new = _validated(lambda: now.replace(**requested), lang, labels)
         if bool(new.ema_half_life) != bool(now.ema_half_life):
-            raise Refusal("errors.ema_zero", lang, field=called("ema_half_life"))
-        return self._ask(run, "tune", lang, changes=asked)
+            raise Refusal("errors.ema_zero", lang, field=label("ema_half_life"))
+        return self._send(run, "tune", lang, changes=requested)
 
     def restore(self, run_id: str = "", lang: str = "en") -> Run:
-        """Back to the best measured state, paused: by the worker where one lives, else in a new life that begins there."""
+        """Go back to the best measured state, paused: in the running worker, else in a new life that begins there."""
         run = self._target(run_id, "restore", lang)
         if run.status().state in ACTIVE:
-            return self._ask(run, "restore", lang)
+            return self._send(run, "restore", lang)
         active = self.supervisor.active()
         if active is not None:
             raise Refusal("errors.busy", lang, name=active.name)
@@ -184,67 +184,67 @@ class Controls:
             run.restore_best()
         except RunError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
-        self._begin(run, True, lang)
+        self._start_worker(run, True, lang)
         return run
 
     def stop(self, run_id: str = "", lang: str = "en") -> None:
-        """End the active worker, by force where it does not answer. A run elsewhere that somebody else trains is only asked."""
-        run = self.catalogue.asked(run_id)
-        if run is None or self._is_ours(run):
-            self.supervisor.stop(ANSWER)
+        """End the active worker, by force where it does not answer; a run trained by another program is only asked to stop."""
+        run = self.catalogue.find_or_default(run_id)
+        if run is None or self._is_supervised(run):
+            self.supervisor.stop(ANSWER_TIMEOUT)
         else:
-            self._ask(self._target(run.id, "save", lang), "stop", lang)
+            self._send(self._target(run.id, "save", lang), "stop", lang)
 
-    def _is_ours(self, run: Run) -> bool:
-        """Whether the supervisor answers for it: a run of its folder, or one elsewhere that it trains."""
+    def _is_supervised(self, run: Run) -> bool:
+        """Whether the supervisor is responsible: for a run of its folder, or one elsewhere that it trains."""
         active = self.supervisor.active()
-        return not self.catalogue.is_elsewhere(run) or (active is not None and active.path == run.path)
+        return not self.catalogue.is_external(run) or (active is not None and active.path == run.path)
 
     def attach(self, text: str, lang: str = "en") -> Run:
-        """Open a run, a folder of runs or an address that lies elsewhere; the newest of its runs."""
+        """Open a run, a folder of runs or an address in another place; returns the most recently changed run."""
         if not self.local_paths:
             raise Refusal("errors.attach_shared", lang)
         try:
             return self.catalogue.external_runs.open(text)[0]
-        except NoPlace as error:
+        except PlaceError as error:
             raise Refusal(error.key, lang, **error.values) from error
 
-    def let_go(self, run_id: str, lang: str = "en") -> None:
-        """Take what was opened by hand off the list; nothing is deleted."""
+    def detach(self, run_id: str, lang: str = "en") -> None:
+        """Remove the place of an external run from the list; nothing is deleted."""
         try:
-            gone = self.local_paths and self.catalogue.external_runs.let_go(run_id)
-        except NoPlace as error:
+            removed = self.local_paths and self.catalogue.external_runs.detach(run_id)
+        except PlaceError as error:
             raise Refusal(error.key, lang, **error.values) from error
-        if not gone:
+        if not removed:
             raise Refusal("errors.attach_gone", lang)
 
-    def learned_from(self, dataset: str, lang: str = "en") -> list[Run]:
-        """The runs that go on from a checkpoint only while an upload is here. Raises Refusal where it may not be deleted now."""
+    def runs_using(self, dataset: str, lang: str = "en") -> list[Run]:
+        """The runs that need an upload to continue from their checkpoint. Raises Refusal where it may not be deleted now."""
         if not self.local_paths:
             raise Refusal("data.delete_shared", lang)
-        found = []
-        for run in [*self.catalogue.own(), *self.catalogue.external_runs.runs()]:
+        dependent = []
+        for run in [*self.catalogue.own_runs(), *self.catalogue.external_runs.runs()]:
             config = run.info.get("config")
             if run.kind == "run" and isinstance(config, dict) and config.get("dataset") == dataset:
                 status = run.status()
                 if status.state in ACTIVE:
                     raise Refusal("data.delete_busy", lang, run=run.name)
-                found += [run] if status.checkpoint_step >= 0 else []
-        return found
+                dependent += [run] if status.checkpoint_step >= 0 else []
+        return dependent
 
     def delete_data(self, dataset: str, lang: str = "en") -> None:
-        """Delete an upload and what was prepared from it; downloads and folders are not the page's to delete."""
-        self.learned_from(dataset, lang)
+        """Delete an upload and what was prepared from it; downloads and folders are never deleted."""
+        self.runs_using(dataset, lang)
         try:
-            gone = dataset.startswith("zip:") and storage.remove(dataset)
+            removed = dataset.startswith("zip:") and storage.remove(dataset)
         except OSError as error:
             raise Refusal("data.delete_failed", lang, message=error.strerror or error) from error
-        if not gone:
+        if not removed:
             raise Refusal("data.delete_gone", lang)
 
     def _target(self, run_id: str, control: str, lang: str) -> Run:
-        """The run that is meant, if the control means something for it now."""
-        run = self._meant(run_id, lang)
+        """The run with this id, "" for the default. Raises Refusal where the control is not possible now."""
+        run = self._find(run_id, lang)
         status = run.status()
         if not runs.controls(status, run.kind).get(control):
             if control == "resume" and status.state in ("stopped", "failed"):
@@ -254,15 +254,15 @@ class Controls:
             raise _not_now(run, status.state, lang)
         return run
 
-    def _meant(self, run_id: str, lang: str) -> Run:
-        run = self.catalogue.asked(run_id)
+    def _find(self, run_id: str, lang: str) -> Run:
+        run = self.catalogue.find_or_default(run_id)
         if run is None:
             raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
         return run
 
-    def _ask(self, run: Run, command: str, lang: str, **args: Any) -> Run:
+    def _send(self, run: Run, command: str, lang: str, **args: Any) -> Run:
         try:
-            run.wait(run.send(command, **args), timeout=ANSWER)
+            run.wait(run.send(command, **args), timeout=ANSWER_TIMEOUT)
         except CommandError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
         except OSError as error:
@@ -275,22 +275,22 @@ def _not_now(run: Run, state: str, lang: str) -> Refusal:
     return Refusal("errors.not_now", lang, state=words.text(f"states.{shown}", lang).lower())
 
 
-def _checked(build: Callable[[], TrainConfig], lang: str, labels: bool) -> TrainConfig:
-    """The config that `build` makes; what it refuses is refused in words."""
+def _validated(build: Callable[[], TrainConfig], lang: str, labels: bool) -> TrainConfig:
+    """The config that `build` returns. Raises Refusal, in the caller's language, for a bad value."""
     try:
         return build()
     except ConfigError as error:
         if not (labels and error.kind):
             raise Refusal("errors.refused", lang, message=str(error)) from error
-        about = FIELDS[error.field].metadata
-        low, high = (words.number(about[end], lang) if about["low"] is not None else "" for end in ("low", "high"))
+        metadata = FIELDS[error.field].metadata
+        low, high = (words.number(metadata[end], lang) if metadata["low"] is not None else "" for end in ("low", "high"))
         raise Refusal(f"errors.{error.kind}", lang, field=words.text(f"fields.{error.field}", lang), low=low, high=high,
-                      given=_short(error.given), choices=", ".join(about["choices"] or ())) from error
+                      given=_shorten(error.given), choices=", ".join(metadata["choices"] or ())) from error
     except TypeError as error:
         raise Refusal("errors.refused", lang, message=str(error)) from error
 
 
-def _short(value: Any) -> str:
-    """What was given, fit for a sentence; nothing at all is an empty box."""
+def _shorten(value: Any) -> str:
+    """A value as shown in a sentence, at most 40 letters; “” for an empty box."""
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return "“”" if not text else text if len(text) <= 40 else text[:40] + "…"

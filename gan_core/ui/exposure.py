@@ -1,7 +1,7 @@
 """Whether strangers can reach the page: a public link, a Space, or a listener beyond this machine's loopback.
 
-It reads the flags and gradio's environment variables as gradio does. A client's address proves nothing: tunnels, proxies and
-`ssh -L` all connect from here.
+Flags and environment variables are read as gradio reads them. A client's address proves nothing: tunnels, proxies and `ssh -L`
+all connect from this machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def is_public(host: str | None = None, share: bool | None = None, environ: Mappi
 
     In doubt the answer is yes. A proxy that somebody sets up in front of a loopback page cannot be seen from here.
     """
-    # gradio has read the name of its listener when it was imported.
+    # gradio reads the name of its listener when it is imported.
     values = {**os.environ, "GRADIO_SERVER_NAME": http_server.LOCALHOST_NAME} if environ is None else environ
     if share is None:  # gradio shares by itself from a hosted notebook, which cannot reach localhost
         share = values.get("GRADIO_SHARE", "").lower() == "true" or colab_check() or is_hosted_notebook()

@@ -1,7 +1,7 @@
-"""Runs that lie elsewhere: folders that a person has opened by their path, remembered beside the runs, let go without a trace.
+"""Runs in other places, opened by path or address. The list of places is stored beside the runs; removing one deletes nothing.
 
-A place is a run's folder, a folder of runs, or an address (with "://") whose runs are mirrored here. It trains nothing.
-A password in an address serves until the page ends; it is neither shown nor written down.
+A place is a run's folder, a folder of runs, or an address (with "://") whose runs are mirrored here. Training is left to
+others. A password in an address is kept in memory only: it is neither shown nor stored.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from pathlib import Path
 from typing import Any
 
 from ..runs.files import atomic_write, folder_name
-from ..runs.run import Run, RunError, list_runs, read_json
+from ..runs.run import Run, RunError, RunInfo, list_runs, read_json
 from ..runs.status import ACTIVE
 
-NOTE = ".attached.json"
+PLACES_FILE = ".attached.json"
 MIRRORS = ".mirrors"
-MOST = 100  # places, and runs of one place that are shown
-FRESH = 2.0  # seconds for which a look at the places is good enough
-PATIENCE = 20.0  # seconds in which an address must have said what runs it has
-EVERY = 5.0  # seconds between two looks at an address
-RARELY = 12  # every so many of these looks asks for new runs there, and whether one that had ended goes on
+MAX_PLACES = 100  # also the runs shown of one place
+CACHE_SECONDS = 2.0  # for which the list of runs is reused
+FIND_TIMEOUT = 20.0  # seconds for an address to list its runs
+REFRESH_SECONDS = 5.0  # between two refreshes of an address
+REFRESHES_PER_SEARCH = 12  # every so many refreshes also look for new runs, and for ended ones that go on
 
 
-class NoPlace(ValueError):
-    """What was given cannot be opened. `key`: its sentence among the page's words, `values` what it speaks of."""
+class PlaceError(ValueError):
+    """A place cannot be opened. `key` and `values`: its sentence among the page's words."""
 
     def __init__(self, key: str, **values: object) -> None:
         super().__init__(key)
         self.key, self.values = key, values
 
 
-class Elsewhere(Run):
-    """A run in a folder of somebody's own. Its id here is no other run's, whatever it is called there; `place`: what was opened.
+class ExternalRun(Run):
+    """A run in another place. Its id is unique, whatever its folder is called; `place`: what was opened.
 
-    One whose commands cannot be written is for reading.
+    A run whose folder cannot be written to is read-only.
     """
 
-    def __init__(self, path: Path, info: dict[str, Any], place: str = "") -> None:
+    def __init__(self, path: Path, info: RunInfo, place: str = "") -> None:
         super().__init__(path, info)
         self.place = place
         stem = (folder_name(path.name) or "run")[:60]
@@ -55,145 +55,145 @@ class Elsewhere(Run):
 
 
 class ExternalRuns:
-    """The places that belong to one folder of runs. Safe to call from many threads."""
+    """The places that were opened in addition to one folder of runs. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.RLock()
-        self._found: dict[str, Elsewhere] = {}
-        self._looked = -FRESH
-        self._mirrors: dict[str, list[Any]] = {}  # of each address, as it is shown
-        self._addresses: dict[str, str] = {}  # as they were given, where that is more than is shown
-        self._followers: dict[str, threading.Thread] = {}  # one an address: who is slow keeps no other waiting
+        self._cache: dict[str, ExternalRun] = {}
+        self._cached_at = -CACHE_SECONDS
+        self._mirrors: dict[str, list[Any]] = {}  # address, as it is shown -> its mirrors
+        self._addresses: dict[str, str] = {}  # address, as it is shown -> with its password
+        self._refreshers: dict[str, threading.Thread] = {}  # one for each address: a slow one delays no other
         self.closed = threading.Event()
 
     def places(self) -> list[str]:
         """Paths and addresses, in the order in which they were opened."""
         with contextlib.suppress(OSError, ValueError):
-            places = read_json(self.folder / NOTE).get("places")
+            places = read_json(self.folder / PLACES_FILE).get("places")
             if isinstance(places, list):
-                return [place for place in places if isinstance(place, str)][:MOST]
+                return [place for place in places if isinstance(place, str)][:MAX_PLACES]
         return []
 
     def _remember(self, places: list[str]) -> None:
         try:
-            atomic_write(self.folder / NOTE, json.dumps({"schema": 1, "places": places}, indent=1).encode())
+            atomic_write(self.folder / PLACES_FILE, json.dumps({"schema": 1, "places": places}, indent=1).encode())
         except OSError as error:
-            raise NoPlace("errors.attach_note", message=error.strerror or str(error)) from error
-        self._looked = -FRESH
+            raise PlaceError("errors.attach_note", message=error.strerror or str(error)) from error
+        self._cached_at = -CACHE_SECONDS
 
-    def open(self, text: str) -> list[Elsewhere]:
-        """Remember a place; returns its runs, newest touched first. Raises NoPlace where there is none to see."""
+    def open(self, text: str) -> list[ExternalRun]:
+        """Remember a place; returns its runs, the most recently changed first. Raises PlaceError where it has none."""
         text = text.strip().strip("\"'")
         if not text or "\0" in text:
-            raise NoPlace("errors.attach_empty")
+            raise PlaceError("errors.attach_empty")
         if "://" in text:
             place = self._mirror(text.rstrip("/"))
         else:
             path = Path(os.path.abspath(Path(text).expanduser()))
             if path == self.folder.resolve() or path.parent == self.folder.resolve():
-                raise NoPlace("errors.attach_own", path=path)
+                raise PlaceError("errors.attach_own", path=path)
             place = str(path)
         runs = sorted(self._runs(place), key=lambda run: run.last_modified(), reverse=True)
         if not runs:
-            raise NoPlace("errors.attach_none", path=place)
+            raise PlaceError("errors.attach_none", path=place)
         with self._lock:
             places = self.places()
             if place not in places:
-                if len(places) >= MOST:
-                    raise NoPlace("errors.attach_many", most=MOST)
+                if len(places) >= MAX_PLACES:
+                    raise PlaceError("errors.attach_many", most=MAX_PLACES)
                 self._remember([*places, place])
         return runs
 
-    def let_go(self, run_id: str) -> bool:
-        """Forget the place that this run came from, with all its runs; nothing is deleted. Whether there was one."""
+    def detach(self, run_id: str) -> bool:
+        """Forget the place of this run, with all its runs; nothing is deleted. Returns whether there was such a place."""
         run = self.find(run_id)
         with self._lock:
             if run is None or run.place not in self.places():
                 return False
             self._remember([place for place in self.places() if place != run.place])
-            for known in (self._mirrors, self._addresses):
-                known.pop(run.place, None)
+            for by_place in (self._mirrors, self._addresses):
+                by_place.pop(run.place, None)
         return True
 
-    def runs(self) -> list[Elsewhere]:
-        """All runs of all places, newest touched first; a place that is away just now shows none."""
+    def runs(self) -> list[ExternalRun]:
+        """The runs of all places, the most recently changed first; a place that cannot be reached has none."""
         with self._lock:
-            if time.monotonic() - self._looked >= FRESH:
-                self._found = {run.id: run for place in self.places() for run in self._runs(place)}
-                self._looked = time.monotonic()
-            return sorted(self._found.values(), key=lambda run: run.last_modified(), reverse=True)
+            if time.monotonic() - self._cached_at >= CACHE_SECONDS:
+                self._cache = {run.id: run for place in self.places() for run in self._runs(place)}
+                self._cached_at = time.monotonic()
+            return sorted(self._cache.values(), key=lambda run: run.last_modified(), reverse=True)
 
-    def find(self, run_id: str) -> Elsewhere | None:
+    def find(self, run_id: str) -> ExternalRun | None:
         with self._lock:
-            if run_id not in self._found:
+            if run_id not in self._cache:
                 self.runs()
-            run = self._found.get(run_id)
+            run = self._cache.get(run_id)
         with contextlib.suppress(RunError):
             if run is not None:
-                return _opened(run.path, run.place)  # as it is now: it may be another one by this time, or gone
+                return _open_run(run.path, run.place)  # read anew: by now it may be gone, or another run
         return None
 
-    def _runs(self, place: str) -> list[Elsewhere]:
+    def _runs(self, place: str) -> list[ExternalRun]:
         if "://" in place:
-            return [_opened(mirror.path, place) for mirror in self._followed(place) if (mirror.path / "config.json").exists()]
+            return [_open_run(mirror.path, place) for mirror in self._mirrored(place) if (mirror.path / "config.json").exists()]
         with contextlib.suppress(RunError):
-            run = _opened(Path(place), place)
-            run.stored_status()
-            return [run]
-        found = []
-        for run in list_runs(place)[:MOST]:
-            with contextlib.suppress(RunError):  # it is being deleted at this moment
-                found.append(_opened(run.path, place))
-        return found
+            single = _open_run(Path(place), place)
+            single.stored_status()
+            return [single]
+        runs = []
+        for run in list_runs(place)[:MAX_PLACES]:
+            with contextlib.suppress(RunError):  # it is being deleted
+                runs.append(_open_run(run.path, place))
+        return runs
 
-    # Addresses.
+    # Addresses
 
     def _mirror(self, url: str) -> str:
-        """Look at an address now; one run is fetched before this returns, so that a person hears what is wrong.
+        """List the runs of an address and fetch one of them, so that errors reach the person who opens it.
 
-        Returns the address as it may be shown and remembered.
+        Returns the address as it may be shown and stored.
         """
         from ..runs import remote
 
         place = remote.redact_url(url)
         try:
-            urls = _soon(lambda: remote.find(url), place)
+            urls = _with_timeout(lambda: remote.find(url), place)
             if not urls:
-                raise NoPlace("errors.attach_none", path=place)
+                raise PlaceError("errors.attach_none", path=place)
             mirrors = [remote.Mirror(one, self.folder / MIRRORS) for one in urls]
-            _fetch_one(mirrors)
+            _fetch_first(mirrors)
         except RunError as error:
-            raise NoPlace("errors.refused", message=error) from error
+            raise PlaceError("errors.refused", message=error) from error
         with self._lock:
             self._mirrors[place], self._addresses[place] = mirrors, url
-            self._follow(place)
+            self._start_refresher(place)
         return place
 
-    def _followed(self, url: str) -> list[Any]:
+    def _mirrored(self, url: str) -> list[Any]:
         with self._lock:
             if url not in self._mirrors:
-                self._mirrors[url] = []  # until the follower has found them; what is here already is shown then
-                self._follow(url)
+                self._mirrors[url] = []  # until the refresher has listed them
+                self._start_refresher(url)
             return list(self._mirrors[url])
 
-    def _follow(self, place: str) -> None:
-        if place not in self._followers:
-            self._followers[place] = threading.Thread(target=self._keep_fresh, args=(place,), daemon=True)
-            self._followers[place].start()
+    def _start_refresher(self, place: str) -> None:
+        if place not in self._refreshers:
+            self._refreshers[place] = threading.Thread(target=self._refresh_loop, args=(place,), daemon=True)
+            self._refreshers[place].start()
 
-    def _keep_fresh(self, place: str) -> None:
-        """Until an address is let go: what is new there comes here. A network that is away is tried again."""
-        for look in itertools.count(1):
+    def _refresh_loop(self, place: str) -> None:
+        """Mirror what is new at an address until it is forgotten; a network that fails is tried again."""
+        for turn in itertools.count(1):
             with self._lock:
                 if self.closed.is_set() or place not in self._mirrors:
-                    del self._followers[place]  # whoever opens it from here on starts another
+                    del self._refreshers[place]  # the next one to open it starts another
                     return
-            self._look(place, thorough=look % RARELY == 0)
-            self.closed.wait(EVERY)
+            self._refresh(place, thorough=turn % REFRESHES_PER_SEARCH == 0)
+            self.closed.wait(REFRESH_SECONDS)
 
-    def _look(self, place: str, thorough: bool) -> None:
-        """Bring one address's copies up to date. thorough: new runs there, and those that had ended, too."""
+    def _refresh(self, place: str, thorough: bool) -> None:
+        """Update the mirrors of one address. thorough: also look for new runs and refresh ended ones."""
         from ..runs import remote
 
         with self._lock:
@@ -201,9 +201,9 @@ class ExternalRuns:
         if thorough or not mirrors:
             with contextlib.suppress(RunError):
                 known = {mirror.path: mirror for mirror in mirrors}
-                found = [remote.Mirror(one, self.folder / MIRRORS) for one in remote.find(url)]
-                # One that is gone there is still to be seen here.
-                mirrors = list(({mirror.path: mirror for mirror in found} | known).values())
+                current = [remote.Mirror(one, self.folder / MIRRORS) for one in remote.find(url)]
+                # A run that is gone there is still shown here.
+                mirrors = list(({mirror.path: mirror for mirror in current} | known).values())
                 with self._lock:
                     if place in self._mirrors:
                         self._mirrors[place] = mirrors
@@ -213,25 +213,25 @@ class ExternalRuns:
                     mirror.refresh()
 
 
-def _soon(ask: Callable[[], list[str]], place: str) -> list[str]:
-    """What `ask` returns or raises; NoPlace where that takes too long: drivers wait for minutes, a person does not."""
-    answer: Future[list[str]] = Future()
+def _with_timeout(list_urls: Callable[[], list[str]], place: str) -> list[str]:
+    """What `list_urls` returns or raises; PlaceError after FIND_TIMEOUT: storage drivers may wait for minutes."""
+    result: Future[list[str]] = Future()
 
     def work() -> None:
         try:
-            answer.set_result(ask())
+            result.set_result(list_urls())
         except Exception as error:
-            answer.set_exception(error)
+            result.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        return answer.result(PATIENCE)
+        return result.result(FIND_TIMEOUT)
     except TimeoutError as error:
-        raise NoPlace("errors.attach_slow", path=place, seconds=f"{PATIENCE:g}") from error
+        raise PlaceError("errors.attach_slow", path=place, seconds=f"{FIND_TIMEOUT:g}") from error
 
 
-def _fetch_one(mirrors: list[Any]) -> None:
-    """Bring the first run here that can be brought; where none can, raise what the first one said."""
+def _fetch_first(mirrors: list[Any]) -> None:
+    """Fetch the first run that can be fetched; where none can, raise the error of the first one."""
     errors = []
     for mirror in mirrors:
         try:
@@ -242,6 +242,6 @@ def _fetch_one(mirrors: list[Any]) -> None:
     raise errors[0]
 
 
-def _opened(path: Path, place: str) -> Elsewhere:
+def _open_run(path: Path, place: str) -> ExternalRun:
     run = Run.open(path)
-    return Elsewhere(run.path, run.info, place)
+    return ExternalRun(run.path, run.info, place)

@@ -1,6 +1,6 @@
-"""The ASGI middleware in front of all routes, gradio's and ours: it lets through what `doors` opens, within bounds.
+"""The ASGI middleware in front of all routes, gradio's and ours: admits what `doors` opens, and limits its rate and size.
 
-It counts requests, streams and uploads, and the bytes and seconds of bodies. What an event may do is asked in `page`.
+It counts concurrent requests, streams and uploads, and limits the bytes and seconds of a body. Events are checked in `page`.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from starlette._utils import get_route_path  # the path as the router reads it: two readings would leave a gap
+from starlette._utils import get_route_path  # the path as the router reads it: a second way of reading it would leave a gap
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
 from . import doors, words
 from .doors import Door
 
-# At most so many at once: (of one address, of all). A school's 200 viewers may share one address, and behind a public link's
-# tunnel everybody has this machine's. A viewer keeps one stream open and for a moment a second one, where an event is answered:
-# 450 streams leave an eighth to spare. A browser opens six connections to a server: 1,200 requests. Uploads fill the disk.
-MOST = {"stream": (450, 900), "request": (1200, 2400), "upload": (50, 100)}
+# Concurrent: (from one address, in all). A school's 200 viewers may share one address, and behind the tunnel of a public link
+# everyone has this machine's. A viewer keeps one stream open, and a second one while an event is answered: 450 streams leave
+# an eighth to spare. A browser opens six connections to a server: 1,200 requests. Uploads fill the disk.
+LIMITS = {"stream": (450, 900), "request": (1200, 2400), "upload": (50, 100)}
 RETRY_AFTER = 5  # seconds
-PATIENCE = 30.0  # seconds that a body may take beyond what RATE allows
-RATE = 10_000  # bytes a second of the slowest body
+BODY_GRACE = 30.0  # seconds that a body may take beyond its bytes / MIN_BODY_RATE
+MIN_BODY_RATE = 10_000  # bytes a second
 
 
 class Guard:
-    """`launch(app_kwargs={"middleware": [Middleware(Guard), ...]})`, before all others. `most` as MOST."""
+    """`launch(app_kwargs={"middleware": [Middleware(Guard), ...]})`, before all others. `limits` as MOST."""
 
-    def __init__(self, app: Any, most: dict[str, tuple[int, int]] | None = None, patience: float = PATIENCE) -> None:
-        self.app, self.most, self.patience = app, most or MOST, patience
-        self._now: Counter[tuple[str, str]] = Counter()  # of (kind, address), and of (kind, "") for all
+    def __init__(self, app: Any, limits: dict[str, tuple[int, int]] | None = None, body_grace: float = BODY_GRACE) -> None:
+        self.app, self.limits, self.body_grace = app, limits or LIMITS, body_grace
+        self._counts: Counter[tuple[str, str]] = Counter()  # by (kind, address), and by (kind, "") for all addresses
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        if scope["type"] != "http":  # the page speaks no websocket
+        if scope["type"] != "http":  # the page has no websocket
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = Headers(scope=scope)
@@ -52,44 +52,44 @@ class Guard:
             await _refuse(scope, send, 403, "no_role")
         elif int(length if (length := headers.get("content-length", "")).isdecimal() else 0) > door.body:
             await _refuse(scope, send, 413, "body_large")
-        elif any(self._now[kind, who] >= most for who, most in zip((address, ""), self.most[kind], strict=True)):
+        elif any(self._counts[kind, counted] >= limit for counted, limit in zip((address, ""), self.limits[kind], strict=True)):
             await _refuse(scope, send, 429, "too_many", {"Retry-After": str(RETRY_AFTER)})
         else:
             with self._counted(kind, address):
-                await _Exchange(door, self.patience).pass_on(self.app, scope, receive, send)
+                await _BoundedRequest(door, self.body_grace).run(self.app, scope, receive, send)
 
     @contextmanager
     def _counted(self, kind: str, address: str) -> Iterator[None]:
-        self._now[kind, address] += 1
-        self._now[kind, ""] += 1
+        self._counts[kind, address] += 1
+        self._counts[kind, ""] += 1
         try:
             yield
         finally:
             for key in ((kind, address), (kind, "")):
-                self._now[key] -= 1
-                if not self._now[key]:
-                    del self._now[key]
+                self._counts[key] -= 1
+                if not self._counts[key]:
+                    del self._counts[key]
 
 
-class _Exchange:
-    """One request and its answer. A body that is too long or too slow looks to the app as if the client had gone."""
+class _BoundedRequest:
+    """One request and its response. To the app, a body that is too long or too slow looks like a disconnected client."""
 
-    def __init__(self, door: Door, patience: float) -> None:
-        self.door, self.patience = door, patience
+    def __init__(self, door: Door, body_grace: float) -> None:
+        self.door, self.body_grace = door, body_grace
         self.refusal: tuple[int, str] | None = None
         self.answered = False
 
-    async def pass_on(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def run(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
         started, read, reading = time.monotonic(), 0, True
 
-        async def bounded() -> Any:
+        async def bounded_receive() -> Any:
             nonlocal read, reading
             if self.refusal:
                 return {"type": "http.disconnect"}
             if not reading:
                 return await receive()
             try:
-                left = self.patience + read / RATE - (time.monotonic() - started)
+                left = self.body_grace + read / MIN_BODY_RATE - (time.monotonic() - started)
                 message = await asyncio.wait_for(receive(), max(left, 0.001))
             except TimeoutError:
                 self.refusal = 408, "body_slow"
@@ -101,13 +101,13 @@ class _Exchange:
                 return {"type": "http.disconnect"}
             return message
 
-        async def checked(message: Any) -> None:
+        async def bounded_send(message: Any) -> None:
             if not self.refusal or self.answered:
                 self.answered = True
                 await send(message)
 
         try:
-            await app(scope, bounded, checked)
+            await app(scope, bounded_receive, bounded_send)
         except Exception:
             if not self.refusal:
                 raise
@@ -116,11 +116,11 @@ class _Exchange:
 
 
 async def _refuse(scope: Any, send: Any, status: int, key: str, headers: dict[str, str] | None = None) -> None:
-    """One sentence, in the language that the browser prefers; `detail` is where gradio's page and client look for it."""
+    """One sentence in the browser's language; gradio's page and client read it from `detail`."""
     sentence = words.text(f"errors.{key}", words.preferred(Headers(scope=scope).get("accept-language", "")))
     response = JSONResponse({"detail": sentence}, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
-    async def nothing() -> Any:
+    async def disconnected() -> Any:
         return {"type": "http.disconnect"}
 
-    await response(scope, nothing, send)
+    await response(scope, disconnected, send)

@@ -1,4 +1,4 @@
-"""The body of a request that only this page's own scripts send: a JSON object of bounded length, behind a header of ours."""
+"""Reads the body of a request from the page's own scripts: a JSON object of bounded length, with a header of ours."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Any
 
 from starlette.requests import Request
 
-OURS = "x-gan-page"  # a header that no form of another site can send
+PAGE_HEADER = "x-gan-page"  # a header that a form on another site cannot send
 
 
-class BadBody(ValueError):
-    """It cannot be taken; one sentence, with the HTTP status that fits it."""
+class BodyError(ValueError):
+    """The body is refused: one sentence and an HTTP status."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
 
 
-async def read_json(request: Request, most: int) -> dict[str, Any]:
-    """The JSON object in the body, of at most `most` bytes. Raises BadBody."""
-    if OURS not in request.headers:
-        raise BadBody(403, f"Send the header {OURS}.")
+async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
+    """The JSON object in the body, of at most `max_bytes` bytes. Raises BodyError."""
+    if PAGE_HEADER not in request.headers:
+        raise BodyError(403, f"Send the header {PAGE_HEADER}.")
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > most:
-            raise BadBody(413, f"A request is at most {most:,} bytes.")
+        if len(body) > max_bytes:
+            raise BodyError(413, f"A request is at most {max_bytes:,} bytes.")
     try:
-        found = json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise BadBody(422, "Send a JSON object.")
-    return found
+        value = None
+    if not isinstance(value, dict):
+        raise BodyError(422, "Send a JSON object.")
+    return value

@@ -1,6 +1,6 @@
 """The live routes under /gradio_api/gan/: the event stream, the sliders' pictures, the history, Bokeh's own scripts.
 
-It turns requests into calls of the hub and the desk and their answers into HTTP; it computes nothing itself.
+It turns requests into calls of the hub and the latent service, and their results into HTTP.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .latent_service import LatentService, NotReady
 from .run_catalogue import RunCatalogue
 
 PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
-LARGEST_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
-PING = 10  # seconds
-QUIET = {"Cache-Control": "no-store"}
+MAX_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
+PING_SECONDS = 10  # seconds
+NO_STORE = {"Cache-Control": "no-store"}
 SCRIPTS = {"bokeh.js": "bokeh.min.js", "bokeh-api.js": "bokeh-api.min.js"}
 
 
@@ -37,93 +37,95 @@ class LiveRoutes:
         self.catalogue, self.hub, self.latent_service = catalogue, hub, latent_service
 
     async def stream(self, request: Request) -> Response:
-        """Server-sent events: a snapshot at once, then whatever happens."""
+        """Server-sent events: a snapshot at once, then every change."""
         async def events() -> Any:
             async for name, text, identity in self.hub.watch(request.query_params.get("run", "")):
                 yield ServerSentEvent(data=text, event=name, id=identity)
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-        return EventSourceResponse(events(), headers=headers, ping=PING,
+        return EventSourceResponse(events(), headers=headers, ping=PING_SECONDS,
                                    ping_message_factory=lambda: ServerSentEvent(comment="ping"))
 
     async def z(self, request: Request) -> Response:
-        """The picture of one z and the verdict on it; `label`: of which class, where there are classes."""
-        run, psi = self._wanted(request), _number(request, "psi", "1")
-        label = _whole(request, "label") if "label" in request.query_params else None
+        """The picture of one z and the verdict on it; `label`: its class, for a conditional run."""
+        run, psi = self._run(request), _number(request, "psi", "1")
+        label = _integer(request, "label") if "label" in request.query_params else None
         body = b""
         async for part in request.stream():
             body += part
-            if len(body) > LARGEST_BODY:
-                raise ValueError(f"The body is larger than {LARGEST_BODY:,} bytes; give latent_dim numbers of 4 bytes.")
-        picture, verdict, point, step = await self._at_the_desk(self.latent_service.image, run, body, psi, label)
-        headers = {"X-Gan-Step": str(step), "X-Gan-Run": run.id, "X-Gan-Verdict": f"{verdict:.4f}", **QUIET}
+            if len(body) > MAX_BODY:
+                raise ValueError(f"The body is larger than {MAX_BODY:,} bytes; give latent_dim numbers of 4 bytes.")
+        picture, verdict, point, step = await self._in_latent_thread(self.latent_service.image, run, body, psi, label)
+        headers = {"X-Gan-Step": str(step), "X-Gan-Run": run.id, "X-Gan-Verdict": f"{verdict:.4f}", **NO_STORE}
         if point is not None:
             headers["X-Gan-Point"] = ",".join(f"{v:.6g}" for v in point)
         return Response(picture, media_type="image/png", headers=headers)
 
     async def directions(self, request: Request) -> Response:
-        """Directions of the newest generator, in their places."""
-        found = await self._at_the_desk(self.latent_service.directions, self._wanted(request))
-        return Response(found, media_type="application/json", headers=QUIET)
+        """The directions of the newest generator, in a stable order."""
+        directions = await self._in_latent_thread(self.latent_service.directions, self._run(request))
+        return Response(directions, media_type="application/json", headers=NO_STORE)
 
     async def seed(self, request: Request) -> Response:
-        """z of a seed."""
-        number = _whole(request, "seed")
-        return JSONResponse({"z": await self._at_the_desk(self.latent_service.seed, self._wanted(request), number)},
-                            headers=QUIET)
+        """The z of a seed."""
+        number = _integer(request, "seed")
+        return JSONResponse({"z": await self._in_latent_thread(self.latent_service.seed, self._run(request), number)},
+                            headers=NO_STORE)
 
     async def frame(self, request: Request) -> Response:
-        """One sample grid of the history, or one frame of points."""
-        run, seq = self._wanted(request), request.query_params.get("seq", "")
-        found = next((one for one in run.frames() if str(one.seq) == seq), None)
-        if found is None:
+        """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached."""
+        run, seq = self._run(request), request.query_params.get("seq", "")
+        newest = "seq" not in request.query_params
+        frame = run.newest_frame() if newest else next((frame for frame in run.frames() if str(frame.seq) == seq), None)
+        if frame is None:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
         try:
-            picture = await asyncio.to_thread(found.path.read_bytes)
-        except OSError as error:  # thinned away between the two looks
-            raise LookupError(f"The picture {seq[:20]!r} of this run is not kept any more.") from error
-        kind = "application/json" if found.path.suffix == ".json" else "image/png"
-        return Response(picture, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+            picture = await asyncio.to_thread(frame.path.read_bytes)
+        except OSError as error:  # removed since, by the rule of kept frames
+            raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
+        media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
+        headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
+        return Response(picture, media_type=media_type, headers=headers)
 
     async def script(self, request: Request) -> Response:
         """One of Bokeh's own scripts."""
         path = _bokeh() / SCRIPTS[request.url.path.rsplit("/", 1)[-1]]
         return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
 
-    def _wanted(self, request: Request) -> Run:
+    def _run(self, request: Request) -> Run:
         run_id = request.query_params.get("run", "")
-        run = self.catalogue.asked(run_id)
+        run = self.catalogue.find_or_default(run_id)
         if run is None:
             raise LookupError(f"There is no run called {run_id[:80]!r}." if run_id else "There is no run yet.")
         return run
 
-    async def _at_the_desk(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _in_latent_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         if not self.latent_service.ready.is_set():
-            raise NotReady("The sliders are waking up; ask again in a moment.")
+            raise NotReady("The sliders are getting ready; ask again in a moment.")
         return await asyncio.get_running_loop().run_in_executor(self.latent_service.pool, function, *args)
 
 
 def routes(catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> list[Route]:
     """What `launch(app_kwargs={"routes": ...})` takes."""
     live = LiveRoutes(catalogue, hub, latent_service)
-    plain = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
+    by_get = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
              **{name: live.script for name in SCRIPTS}}
-    return [*(Route(PREFIX + name, _told(handler), methods=["GET"]) for name, handler in plain.items()),
-            Route(PREFIX + "z", _told(live.z), methods=["POST"])]
+    return [*(Route(PREFIX + name, _with_status(handler), methods=["GET"]) for name, handler in by_get.items()),
+            Route(PREFIX + "z", _with_status(live.z), methods=["POST"])]
 
 
-def _told(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """Every fault as one sentence with its status."""
+def _with_status(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    """The handler with its errors as one sentence and a status."""
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
         except NotReady as error:
-            return PlainTextResponse(str(error), 503, headers={"Retry-After": "1", **QUIET})
+            return PlainTextResponse(str(error), 503, headers={"Retry-After": "1", **NO_STORE})
         except LookupError as error:
-            return PlainTextResponse(str(error.args[0]), 404, headers=QUIET)
+            return PlainTextResponse(str(error.args[0]), 404, headers=NO_STORE)
         except RunError as error:
-            return PlainTextResponse(str(error), 404, headers=QUIET)
+            return PlainTextResponse(str(error), 404, headers=NO_STORE)
         except ValueError as error:
-            return PlainTextResponse(str(error), 422, headers=QUIET)
+            return PlainTextResponse(str(error), 422, headers=NO_STORE)
     return answer
 
 
@@ -138,7 +140,7 @@ def _number(request: Request, name: str, default: str) -> float:
     return value
 
 
-def _whole(request: Request, name: str) -> int:
+def _integer(request: Request, name: str) -> int:
     number = _number(request, name, "0")
     if number != int(number) or not 0 <= number < 2**31:
         raise ValueError(f"The {name} must be a whole number from 0 to 2,147,483,647.")

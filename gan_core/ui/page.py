@@ -1,4 +1,4 @@
-"""The page as gradio builds it, with every event behind its door: queue, /run, /api, /call, unload and MCP all end here."""
+"""The page as gradio builds it. Every event passes its door here: queue, /run, /api, /call, unload and MCP all end in it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from . import doors, words
 
 
 class Page(gr.Blocks):
-    """gr.Blocks whose events ask `doors` first. What a path calls an event proves nothing: a body may name another one."""
+    """gr.Blocks whose events are checked against `doors`. The name in a path proves nothing: the body may name another event."""
 
     async def process_api(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """As gradio's; raises gr.Error in a sentence, in the caller's language, for an event that the caller may not use."""
+        """As gradio's. Raises gr.Error, in the caller's language, for an event that the caller may not use."""
         request = kwargs.get("request", args[1] if len(args) > 1 else None)
         headers = _headers(request)
         lang = words.preferred(headers.get("accept-language", "") if headers is not None else "")
@@ -33,12 +33,12 @@ class Page(gr.Blocks):
 def _headers(request: Any) -> Mapping[str, str] | None:
     """The headers of a gr.Request, of the first of a batch, or of a bare Starlette request; None of a call from inside."""
     first = request[0] if isinstance(request, list) and request else request
-    found = getattr(first, "headers", None)
-    return found if hasattr(found, "get") else None
+    headers = getattr(first, "headers", None)
+    return headers if hasattr(headers, "get") else None
 
 
 def _refuse_address(file: Any, lang: str) -> Any:
-    """A file that was handed in is left as it is; an address in its place is one that gradio would fetch for a stranger."""
+    """The file itself. Raises gr.Error for an address in its place, which gradio would fetch on behalf of a stranger."""
     if is_http_url_like(file["path"]):
         raise gr.Error(words.text("errors.no_address", lang), print_exception=False)
     return file

@@ -1,6 +1,6 @@
-"""One run as the page sees it: what is in its folder, turned into events, each encoded once for all who watch.
+"""One run as the page sees it: turns what is in its folder into events, each encoded once for all viewers.
 
-It knows no connections and no clock but its own; the hub asks it what is new.
+Connections are left to `hub`, which also decides when to look.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import json
 import math
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES
-from ..runs.run import MetricsReader, Run, RunError, controls
+from ..runs.metrics import LOSSES, SERIES, MetricsReader, Record
+from ..runs.run import Run, RunError, controls
 from ..runs.status import ACTIVE, Status
 from . import words
 from .stream_types import (
@@ -37,19 +38,19 @@ from .stream_types import (
     Surroundings,
 )
 
-SERIES = ("step", "d_loss", "g_loss", "d_real", "d_fake")
-MOST_POINTS = 2000  # a series in a snapshot
-MOST_MEASURED = 500  # measurements in a snapshot
-MOST_MARKS = 200  # marks in a snapshot, the newest
-ROWS = 8  # of a grid
+COLUMNS = ("step", *SERIES)
+MAX_POINTS = 2000  # of each series in a snapshot
+MAX_MEASUREMENTS = 500  # measurements in a snapshot
+MAX_MARKS = 200  # marks in a snapshot, the newest
+ROWS = 8  # in a grid of samples
 PNG = "data:image/png;base64,"
-SILENT = 3.0  # seconds without a heartbeat before a living worker is called silent
+SILENT_AFTER = 3.0  # seconds without a heartbeat before a living worker is called silent
 Event = tuple[str, str]  # name, JSON
-Shown = str | RealPoints | None  # real data: a picture as data URI, or points
+RealData = str | RealPoints | None  # a picture as data URI, or points
 
 
 class RunEvents:
-    """What is known of one run. `refresh` looks at the folder and gives the events that follow from it."""
+    """The state of one run. `refresh` reads what is new in the folder and yields the events that follow from it."""
 
     def __init__(self, run: Run | None) -> None:
         self.run = run
@@ -60,12 +61,12 @@ class RunEvents:
         self._marks: list[Mark] = []
         self._floor: dict[str, float] | None = None
         self._status: Status | None = None
-        self._told: StatusEvent | None = None
-        self._beat, self._beat_at = -1, time.monotonic()
+        self._status_event: StatusEvent | None = None
+        self._heartbeat, self._heartbeat_at = -1, time.monotonic()
         self._frame: Frame | None = None
-        self._real: Shown = None
-        self._real_stamp: tuple[int, int] | None = None  # of the file that `_real` was read from
-        self._real_told: tuple[int, int] | None = None  # of the one that those who watch have got with a frame
+        self._real: RealData = None
+        self._real_stamp: tuple[int, int] | None = None  # of the file that `_real` comes from
+        self._real_sent: tuple[int, int] | None = None  # of the file that the viewers have been sent
         self._about: About | None = None
         self._snapshot = ""
 
@@ -74,135 +75,141 @@ class RunEvents:
         return self.run.id if self.run is not None else ""
 
     def refresh(self, surroundings: Surroundings) -> Iterator[Event]:
-        """Events since the last look; a "snapshot" alone where the past itself has changed."""
+        """The events since the last call; a "snapshot" alone where the past itself has changed."""
         self.surroundings = surroundings
-        before, rewound, fresh = self._status, False, Fresh([])
+        before, rewound, new = self._status, False, NewRecords([])
         if self.run is not None and self._reader is not None:
             try:
                 self._status = self.run.status()
             except RunError:
-                return  # being deleted, or replaced at this moment: the next look will tell
+                return  # the run is being deleted or replaced: the next call finds out
             records, rewound = self._reader.read_new()
-            fresh = Fresh(records)
+            new = NewRecords(records)
             if rewound:
                 self._rows, self._quality, self._marks = [], [], []
-            self._rows += fresh.rows
-            self._quality += fresh.quality
-            self._marks += fresh.marks
+            self._rows += new.rows
+            self._quality += new.quality
+            self._marks += new.marks
             if self._quality and self._floor is None:
                 self._floor = self.run.floor()
-        told: StatusEvent = {"status": self._public(), "controls": self._controls(), "silent": self._silent(), **surroundings}
-        if before is None:  # nobody has watched it before, and who comes is given a snapshot
-            self._look_at_real()
-            self._real_told = self._real_stamp
+        status_event: StatusEvent = {"status": self._public_status(), "controls": self._controls(),
+                                     "silent": self._seconds_silent(), **surroundings}
+        if before is None:  # the first viewer gets a snapshot, which has the real data
+            self._read_real()
+            self._real_sent = self._real_stamp
         moved = before is None or self._status is None or (before.seq, before.live) != (self._status.seq, self._status.live)
-        picture = moved and self._look_at_frame()
+        picture = moved and self._read_frame()
         live = moved and before is not None and self._status is not None and before.live != self._status.live
-        if told != self._told or fresh.some or picture or live:
+        if status_event != self._status_event or new.any or picture or live:
             self._snapshot = ""
         if rewound:
-            self._told = told
+            self._status_event = status_event
             yield "snapshot", self.snapshot()
             return
-        if told != self._told:
-            self._told = told
-            yield "status", json.dumps(told)
-        if fresh.rows:
-            yield "metrics", json.dumps(MetricsEvent(series=_columns(fresh.rows)))
-        if fresh.quality:
-            yield "quality", json.dumps(QualityEvent(quality=fresh.quality, floor=self._floor))
-        if fresh.marks:
-            yield "marks", json.dumps(MarksEvent(marks=fresh.marks))
+        if status_event != self._status_event:
+            self._status_event = status_event
+            yield "status", json.dumps(status_event)
+        if new.rows:
+            yield "metrics", json.dumps(MetricsEvent(series=_columns(new.rows)))
+        if new.quality:
+            yield "quality", json.dumps(QualityEvent(quality=new.quality, floor=self._floor))
+        if new.marks:
+            yield "marks", json.dumps(MarksEvent(marks=new.marks))
         if picture and self._frame is not None:
-            # The first one brings the real ones along, which were not there when this run began to be watched; so does the first
-            # after a resume that found other data.
-            event: FrameEvent = {**self._frame, "real": self._look_at_real(), "about": self._about_data()}
-            news, self._real_told = self._real_told != self._real_stamp, self._real_stamp
-            yield "frame", json.dumps(event if news else self._frame)
+            # The real data come with the first frame, because they may not have existed when the first viewer came, and with
+            # the first frame after a resume that found other data.
+            event: FrameEvent = {**self._frame, "real": self._read_real(), "about": self._read_about()}
+            is_new, self._real_sent = self._real_sent != self._real_stamp, self._real_stamp
+            yield "frame", json.dumps(event if is_new else self._frame)
         if live:
             yield "latent", json.dumps(self._latent())
 
     def snapshot(self) -> str:
-        """Everything, for somebody who has just come; built once between two changes. Call `refresh` before."""
+        """The whole run, for a new viewer; cached until something changes. Call `refresh` first."""
         if not self._snapshot:
-            run, info = self.run, self.run.info if self.run is not None else {}
-            real = self._look_at_real()
+            run = self.run
+            info: Mapping[str, Any] = run.info if run is not None else {}
+            real, config = self._read_real(), info.get("config")
+            dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
             points = isinstance(real, dict) or "points" in (self._frame or {})
             snapshot: FeedSnapshot = {
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
                 "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
-                "preset": info.get("preset", ""), "config": info.get("config"),
-                "status": self._public(), "controls": self._controls(), "silent": self._silent(), **self.surroundings,
-                "series": _columns(_thinned(self._rows)), "quality": _spread(self._quality), "floor": self._floor,
-                "marks": self._marks[-MOST_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
-                "about": self._about_data(), "latent": self._latent(),
+                "preset": info.get("preset", ""), "config": config,
+                "dataset_label": {lang: words.dataset(dataset, lang) for lang in words.LANGUAGES},
+                "status": self._public_status(), "controls": self._controls(), "silent": self._seconds_silent(),
+                **self.surroundings, "series": _columns(_thin(self._rows)), "quality": _subsample(self._quality),
+                "floor": self._floor,
+                "marks": self._marks[-MAX_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
+                "about": self._read_about(), "latent": self._latent(),
                 "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])],
                 "frame_rule": {"ratio": FRAME_RATIO, "newest": NEWEST_FRAMES}}
             self._snapshot = json.dumps(snapshot)
         return self._snapshot
 
-    def _public(self) -> PublicStatus | None:
-        """The status without what changes and says nothing: else every heartbeat would be news."""
+    def _public_status(self) -> PublicStatus | None:
+        """The status without the fields that change all the time: otherwise every heartbeat would be an event."""
         if self._status is None:
             return None
-        told = {key: value for key, value in self._status.to_dict().items() if key not in ("heartbeat", "acknowledged")}
-        if isinstance(told["error"], dict) and told["error"].get("fault"):
-            error = told["error"]
-            said = {lang: words.fault(error["fault"], lang, error.get("message", "")) for lang in words.LANGUAGES}
-            told["error"] = {**error, "said": said}
-        if notices := told.pop("notices"):
-            each = {lang: [words.fault(one, lang) for one in notices] for lang in words.LANGUAGES}
-            told["noticed"] = {lang: " ".join(some) if all(some) else told["notice"] for lang, some in each.items()}
-        return cast(PublicStatus, told)
+        public = {key: value for key, value in self._status.to_dict().items() if key not in ("heartbeat", "acknowledged")}
+        if isinstance(public["error"], dict) and public["error"].get("fault"):
+            error = public["error"]
+            sentences = {lang: words.fault(error["fault"], lang, error.get("message", "")) for lang in words.LANGUAGES}
+            public["error"] = {**error, "said": sentences}
+        if notices := public.pop("notices"):
+            sentences_by_language = {lang: [words.fault(one, lang) for one in notices] for lang in words.LANGUAGES}
+            public["noticed"] = {lang: " ".join(sentences) if all(sentences) else public["notice"]
+                                 for lang, sentences in sentences_by_language.items()}
+        return cast(PublicStatus, public)
 
     def _controls(self) -> dict[str, bool]:
         return controls(self._status, self.run.kind if self.run is not None else "none")
 
-    def _silent(self) -> float:
-        """Whole seconds since the heart last beat, by our own clock; 0 unless a living worker has been silent for long."""
+    def _seconds_silent(self) -> float:
+        """Whole seconds since the last new heartbeat, by this process's clock; 0 unless a live worker is silent for long."""
         status = self._status
-        if status is None or status.state not in ACTIVE or status.heartbeat != self._beat:
-            self._beat, self._beat_at = status.heartbeat if status is not None else -1, time.monotonic()
+        if status is None or status.state not in ACTIVE or status.heartbeat != self._heartbeat:
+            self._heartbeat, self._heartbeat_at = status.heartbeat if status is not None else -1, time.monotonic()
             return 0
-        quiet = time.monotonic() - self._beat_at
-        # A worker that has not begun its life yet imports torch: that takes its time and is no fault.
-        return round(quiet) if quiet > (SILENT if status.state != "starting" else 10 * SILENT) else 0
+        silent = time.monotonic() - self._heartbeat_at
+        # A worker that is starting imports torch, which takes some seconds and is no fault.
+        return round(silent) if silent > (SILENT_AFTER if status.state != "starting" else 10 * SILENT_AFTER) else 0
 
     def _latent(self) -> Latent:
         live = self._status.live if self._status is not None else 0
         config = self.run.info.get("config", {}) if self.run is not None else {}
         return {"live": live, "latent_dim": config.get("latent_dim", 0)}
 
-    def _look_at_frame(self) -> bool:
-        """Read the newest grid, or frame of points, unless it is the one we have."""
+    def _read_frame(self) -> bool:
+        """Read the newest grid, or frame of points; whether it is a new one."""
         newest = self.run.newest_frame() if self.run is not None else None
         if newest is None or (self._frame is not None and newest.seq == self._frame["seq"]):
             return False
-        shown = _shown(newest.path)
+        shown = _read_shown(newest.path)
         if shown is None:
             return False
         if isinstance(shown, str):
-            self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _columns_of(shown)}
+            self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _grid_columns(shown)}
         else:
             self._frame = {"seq": newest.seq, "step": newest.step, "points": shown}
         return True
 
-    def _look_at_real(self) -> Shown:
+    def _read_real(self) -> RealData:
         if self.run is not None and (stamp := _stamp(self.run.real_path)) != self._real_stamp:
-            self._floor = None if self._real_stamp is not None else self._floor  # it was of the old data
-            self._real, self._about, self._real_stamp = _shown(self.run.real_path), None, stamp
+            self._floor = None if self._real_stamp is not None else self._floor  # it belongs to the old data
+            self._real, self._about, self._real_stamp = _read_shown(self.run.real_path), None, stamp
         return self._real
 
-    def _about_data(self) -> About | None:
+    def _read_about(self) -> About | None:
         if self._about is None and self.run is not None:
             self._about = cast("About | None", self.run.data_summary())
         return self._about
 
 
-class Fresh:
-    """Records of a run's metrics by their kind: `rows` of SERIES for the curves, `quality` measurements, `marks`."""
+class NewRecords:
+    """Metrics records by kind: `rows` of COLUMNS for the curves, `quality` measurements, `marks`."""
 
-    def __init__(self, records: list[dict[str, Any]]) -> None:
+    def __init__(self, records: list[Record]) -> None:
         self.rows: list[list[Any]] = []
         self.quality: list[Measurement] = []
         self.marks: list[Mark] = []
@@ -213,56 +220,55 @@ class Fresh:
                 self.quality.append({"step": record["step"], "t": record.get("t"), **numbers})
             elif isinstance(mark, dict):
                 self.marks.append({"step": record["step"], "kind": mark.get("kind", ""), "changes": mark.get("changes") or {}})
-            elif "d_loss" in record or "g_loss" in record:
-                self.rows.append([record.get(name) for name in SERIES])
-        self.some = bool(self.rows or self.quality or self.marks)
+            elif any(name in record for name in LOSSES):
+                self.rows.append([record.get(name) for name in COLUMNS])
+        self.any = bool(self.rows or self.quality or self.marks)
 
 
-def _spread(measured: list[Measurement], most: int = MOST_MEASURED) -> list[Measurement]:
-    """At most about `most` measurements, evenly chosen, the last one always there."""
-    stride = -(-len(measured) // most)
-    return measured if stride <= 1 else measured[(len(measured) - 1) % stride::stride]
+def _subsample(measurements: list[Measurement], limit: int = MAX_MEASUREMENTS) -> list[Measurement]:
+    """About `limit` measurements at most, evenly spaced, the last one always among them."""
+    stride = -(-len(measurements) // limit)
+    return measurements if stride <= 1 else measurements[(len(measurements) - 1) % stride::stride]
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     """Changes whenever the file is replaced; None where there is none."""
     with contextlib.suppress(OSError):
-        about = path.stat()
-        return about.st_ino, about.st_mtime_ns
+        stat = path.stat()
+        return stat.st_ino, stat.st_mtime_ns
     return None
 
 
-def _shown(path: Path) -> Any:
-    """A picture as data URI, or points as they stand in their file."""
+def _read_shown(path: Path) -> Any:
+    """A picture as data URI, or the JSON of points."""
     try:
         data = path.read_bytes()
         return json.loads(data) if path.suffix == ".json" else PNG + base64.b64encode(data).decode()
     except (OSError, ValueError):
-        return None  # thinned away between two looks, or not there yet
+        return None  # not there yet, or removed by the rule of kept frames
 
 
-def _columns_of(picture: str) -> int:
-    """How many square cells stand side by side: a PNG's first chunk opens with width and height [RFC 2083, 4.1.1]."""
+def _grid_columns(picture: str) -> int:
+    """The square cells in a row of a grid: a PNG's first chunk begins with width and height [RFC 2083, 4.1.1]."""
     width, height = struct.unpack(">II", base64.b64decode(picture[len(PNG):len(PNG) + 32])[16:24])
     return max(1, round(ROWS * width / height))
 
 
 def _columns(rows: list[list[Any]]) -> Columns:
-    return {name: [row[i] for row in rows] for i, name in enumerate(SERIES)}
+    return {name: [row[i] for row in rows] for i, name in enumerate(COLUMNS)}
 
 
-def _thinned(rows: list[list[Any]], most: int = MOST_POINTS) -> list[list[Any]]:
-    """At most about `most` rows, extremes kept: of each stretch the rows where any series is lowest or highest."""
-    if len(rows) <= most:
+def _thin(rows: list[list[Any]], limit: int = MAX_POINTS) -> list[list[Any]]:
+    """About `limit` rows at most: of each stretch, the rows where a series is lowest or highest."""
+    if len(rows) <= limit:
         return rows
-    spread = len(SERIES) - 1
-    stretch = -(-len(rows) // (most // (2 * spread)))
+    stretch = -(-len(rows) // (limit // (2 * len(SERIES))))
     kept: set[int] = {0, len(rows) - 1}
     for begin in range(0, len(rows), stretch):
         part = range(begin, min(begin + stretch, len(rows)))
-        for column in range(1, len(SERIES)):
-            there = [i for i in part if rows[i][column] is not None]
-            if there:
-                kept.add(min(there, key=lambda i: rows[i][column]))
-                kept.add(max(there, key=lambda i: rows[i][column]))
+        for column in range(1, len(COLUMNS)):
+            present = [i for i in part if rows[i][column] is not None]
+            if present:
+                kept.add(min(present, key=lambda i: rows[i][column]))
+                kept.add(max(present, key=lambda i: rows[i][column]))
     return [rows[i] for i in sorted(kept)]

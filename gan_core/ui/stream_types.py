@@ -1,16 +1,16 @@
-"""What the event stream sends, as types: the page's modules are checked against them too, see `tests/web`.
+"""The types of what the event stream sends; the page's modules are checked against them too, see `tests/web`.
 
-They describe; nothing is checked while the page runs. `feed` builds these objects, `hub` adds `boot`.
+Nothing is checked while the page runs. `run_events` builds these objects, `hub` adds `boot`.
 """
 
-# Without `from __future__ import annotations`: as a text, NotRequired is not seen by the class.
+# No `from __future__ import annotations` here: a TypedDict does not recognise NotRequired in a string.
 from typing import Any, Literal, NotRequired, TypedDict
 
 Columns = dict[str, list[float | None]]  # equally long, "step" among them; None where a record has no value
 
 
 class Progress(TypedDict):
-    """How far data are. `total` is 0 where nobody knows."""
+    """How far loading is. `total` is 0 where it is unknown."""
 
     stage: str
     done: int
@@ -19,7 +19,7 @@ class Progress(TypedDict):
 
 
 class Best(TypedDict):
-    """The best measurement so far, of the measure `name`."""
+    """The best measurement so far; `name` is its measure."""
 
     step: int
     name: str
@@ -27,7 +27,7 @@ class Best(TypedDict):
 
 
 class RunError(TypedDict):
-    """Why a run failed. `said`: the sentence by language, where it is one of ours."""
+    """Why a run failed. `said`: language -> sentence, for the faults of this program."""
 
     kind: str
     message: str
@@ -37,7 +37,7 @@ class RunError(TypedDict):
 
 
 class PublicStatus(TypedDict):
-    """`status.Status` without what only processes need. `noticed`: the notices by language."""
+    """`status.Status` without the fields that only processes need. `noticed`: language -> notices, as one text."""
 
     schema: int
     state: str
@@ -71,14 +71,14 @@ class PublicStatus(TypedDict):
 
 
 class Heat(TypedDict):
-    """The discriminator's opinion on size * size cells: 255 * P(real) as base64 of bytes, the lowest row first."""
+    """The discriminator's opinion on size x size cells: bytes 255 * P(real) in base64, lowest row first."""
 
     size: int
     values: str
 
 
 class Points(TypedDict):
-    """One frame of points: (x, y) of fakes, the push on each, the bent grid, and what part of the plane is shown."""
+    """A frame of points: (x, y) of the fakes, the push on each, the warped grid, and the shown part of the plane."""
 
     view: list[float]
     fake: list[list[float]]
@@ -88,14 +88,14 @@ class Points(TypedDict):
 
 
 class RealPoints(TypedDict):
-    """Real points and what part of the plane is shown."""
+    """Real points and the shown part of the plane."""
 
     points: list[list[float]]
     view: list[float]
 
 
 class About(TypedDict):
-    """What the run learns from, see `data.json`. `shape`: (channels, height, width), or (2,) of points."""
+    """The run's data.json. `shape`: (channels, height, width), or (2,) for points."""
 
     count: int
     shape: list[int]
@@ -118,7 +118,7 @@ class FrameRule(TypedDict):
 
 
 class Frame(TypedDict):
-    """A grid of pictures as a data URI with its rows and columns, or points."""
+    """A grid of pictures, as a data URI with its rows and columns, or a frame of points."""
 
     seq: int
     step: int
@@ -129,39 +129,39 @@ class Frame(TypedDict):
 
 
 class FrameEvent(Frame):
-    """The first frame of a run brings the real ones along."""
+    """The first frame of a run comes with the real data."""
 
     real: NotRequired[str | RealPoints | None]
     about: NotRequired[About | None]
 
 
 class Latent(TypedDict):
-    """The generator behind the sliders: a number that grows with each, 0 for none; numbers in its z."""
+    """The generator behind the sliders. `live` grows with each new one and is 0 without one."""
 
     live: int
     latent_dim: int
 
 
 class Mark(TypedDict):
-    """Where the course of a run was changed: field -> (from, to)."""
+    """A change of the course of a run. `changes`: field -> (from, to)."""
 
     step: int
     kind: str
     changes: dict[str, list[Any]]
 
 
-Measurement = dict[str, float | None]  # "step", "t" (None in old runs), and a value by the name of each measure
+Measurement = dict[str, float | None]  # "step", "t" (None in old runs), and measure -> value
 
 
 class Surroundings(TypedDict):
-    """What is the same for every run: `worker` is "none", "warming", "ready" or "busy", `active` the id of the active run."""
+    """The same for every run. `worker`: "none", "warming", "ready" or "busy"; `active`: the id of the active run."""
 
     worker: str
     active: str | None
 
 
 class StatusEvent(Surroundings):
-    """What changes often. `silent`: seconds without a heartbeat."""
+    """The part that changes often. `silent`: seconds without a heartbeat."""
 
     status: PublicStatus | None
     controls: dict[str, bool]
@@ -175,7 +175,7 @@ class MetricsEvent(TypedDict):
 
 
 class QualityEvent(TypedDict):
-    """New measurements. `floor`: what real pictures score against each other."""
+    """New measurements. `floor`: the scores of real pictures against other real pictures."""
 
     quality: list[Measurement]
     floor: dict[str, float] | None
@@ -188,7 +188,7 @@ class MarksEvent(TypedDict):
 
 
 class FeedSnapshot(StatusEvent):
-    """Everything that is known of a run."""
+    """A whole run. `dataset_label`: what people call its data set, by language."""
 
     run: str | None
     name: str
@@ -196,6 +196,7 @@ class FeedSnapshot(StatusEvent):
     origin: str
     preset: str
     config: dict[str, Any] | None
+    dataset_label: dict[str, str]
     series: Columns
     quality: list[Measurement]
     floor: dict[str, float] | None
@@ -210,11 +211,11 @@ class FeedSnapshot(StatusEvent):
 
 
 class Snapshot(FeedSnapshot):
-    """The same from the hub, which knows the life of the server: `boot`."""
+    """A whole run, as the hub sends it. `boot`: the id of this start of the server."""
 
     boot: str
 
 
-# The stream's events by name.
+# Event name -> type of its data.
 EVENTS: dict[str, type] = {"snapshot": Snapshot, "status": StatusEvent, "metrics": MetricsEvent, "frame": FrameEvent,
                            "latent": Latent, "quality": QualityEvent, "marks": MarksEvent}

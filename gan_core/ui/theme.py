@@ -1,4 +1,4 @@
-"""The gradio theme: calm, flat, system fonts. It sets gradio's own variables and knows no component."""
+"""The gradio theme: flat, calm, system fonts. Only gradio's own variables are set here; `web/styles/` does the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 def theme() -> gr.themes.Base:
-    """A fresh theme object for `launch(theme=...)`."""
+    """A new theme object for `launch(theme=...)`."""
     ink, paper = "#171a1f", "#ffffff"
     return gr.themes.Base(
         primary_hue=gr.themes.colors.neutral, neutral_hue=gr.themes.colors.gray,

@@ -1,7 +1,7 @@
 """The page's own files in `web/` and its words: read once, served under an address that changes whenever any of them does.
 
-What can be asked for is a fixed table of names made at the start; nothing else of the machine can be reached through it. The
-head of the page is made here too, because it names these files.
+Only names in a fixed table, made at the start, are served; no other file of the machine can be reached. The head of the page
+is made here too, because it names these files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STYLE = "styles.css"  # all styles in one piece: the first paint waits for them,
 # In the order of the cascade: the tokens first, then gradio's components, then ours.
 STYLES = tuple(f"styles/{name}.css" for name in (
     "tokens", "gradio", "layout", "transport", "forms", "runs", "parts", "bar", "flow", "samples", "plane", "real", "charts",
-    "latent", "dialog", "settings", "knobs", "quality", "data", "pad"))
+    "latent", "dialog", "toast", "settings", "knobs", "quality", "data", "pad"))
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 CACHED = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -68,7 +68,7 @@ class WebFiles:
 
 @cache
 def web_files() -> WebFiles:
-    """The files as they were when this was called first."""
+    """The files as they were at the first call."""
     paths = sorted(path for path in FOLDER.rglob("*.js") if path.name != BOOT)
     contents = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
     contents[STYLE] = b"\n".join((FOLDER / name).read_bytes() for name in STYLES)
@@ -82,7 +82,7 @@ def routes() -> list[Route]:
 
 
 def _boot() -> str:
-    """The boot script without the lines that are only comments."""
+    """The boot script without its comment lines."""
     lines = (FOLDER / BOOT).read_text(encoding="utf-8").splitlines(keepends=True)
     return "".join(line for line in lines if not line.lstrip().startswith(("//", "/**")))
 

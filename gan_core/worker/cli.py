@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from .. import registry
 from ..config import PRESETS, TrainConfig
-from ..integrations import follower
+from ..integrations.registry import INTEGRATIONS
 from .shutdown import INTERRUPTED
 
 FIELDS = {f.name: f for f in fields(TrainConfig)}
@@ -57,7 +57,7 @@ def parse(argv: list[str] | None = None) -> Options:
     parser.add_argument("--new", action="store_true", help="make a run first, from these:")
     for_new_runs = _add_new_run_options(parser)
     parser.add_argument("--log", metavar="NAME", action="append", default=[],
-                        help=f"also tell {' or '.join(follower.INTEGRATIONS)} what happens; may be repeated")
+                        help=f"also tell {' or '.join(INTEGRATIONS)} what happens; may be repeated")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads for runs that leave it open; 0 measures")
     parser.add_argument("--paused", action="store_true", help="begin paused")
     parser.add_argument("--idle", action="store_true", help='warm up, print "ready", wait on stdin for {"run": path}')

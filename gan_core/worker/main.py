@@ -15,7 +15,7 @@ from pathlib import Path
 from ..compute import autotune, distributed
 from ..compute.distributed import ALONE, Team
 from ..config import PRESETS, ConfigError
-from ..integrations import follower
+from ..integrations.registry import check_available
 from ..runs.run import Run, RunError
 from ..runs.supervisor import worker_command
 from ..training import setup
@@ -53,7 +53,7 @@ def train(options: Options, team: Team = ALONE) -> int:
     open_streams()
     shutdown = Shutdown()
     try:
-        follower.check_available(options.logs)
+        check_available(options.logs)
         path = _run_path(options, team)
         if team.rank:
             return train_run(path, options, shutdown, team)

@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 
-from ..runs.metrics import Mark, Record, SegmentStart
-from ..training.trainer import METRIC_NAMES
+from ..runs.metrics import SERIES, Mark, Record, SegmentStart
 
 DENSE = 4000  # steps; beyond it records are averaged over ever more of them, so that a long run's file stays small
 MOST_RECORDS = 16  # in one report
@@ -115,7 +114,7 @@ def _mean(group: list[Values]) -> Record:
     """One record for a group of steps: the counts of the last one, the mean of each metric to six digits."""
     last = group[-1]
     record = Record(step=last["step"], images=last["images"], t=round(last["t"], 3))
-    for name in METRIC_NAMES:
+    for name in SERIES:
         if name in last:
             record[name] = float(f"{sum(values[name] for values in group) / len(group):.6g}")
     if len(group) > 1:

@@ -18,7 +18,7 @@ import psutil
 from ..compute import distributed
 from ..compute.distributed import ALONE, Team, TeamBroken
 from ..compute.processes import SERVER_VARIABLE, is_launcher
-from ..integrations.follower import FollowerProcesses
+from ..integrations.processes import FollowerProcesses
 from ..messages import Fault
 from ..runs import layout
 from ..runs.run import Run

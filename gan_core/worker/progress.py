@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..config import TrainConfig
+from ..runs.metrics import LOSSES
 from ..runs.run import Run, RunError
 from ..runs.status import Progress, Status
 
@@ -61,7 +62,7 @@ def describe(status: Status, config: TrainConfig, losses: dict[str, Any], qualit
     if status.state == "starting":
         return _describe_loading(status.progress) if status.progress else ("starting", -1.0, "")
     facts, shares, left = [f"{status.speed:,.0f} images/s"], [-1.0], []
-    facts += [f"{name} {losses[name]:.3f}" for name in ("d_loss", "g_loss") if isinstance(losses.get(name), int | float)]
+    facts += [f"{name} {losses[name]:.3f}" for name in LOSSES if isinstance(losses.get(name), int | float)]
     if quality:
         name = status.best["name"] if status.best and status.best["name"] in quality else next(iter(quality))
         facts.append(f"{name} {quality[name]:.3g}")
@@ -97,7 +98,7 @@ def newest_records(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 record = json.loads(line)
                 if isinstance(record, dict):
                     quality = record.get("quality") or quality
-                    losses = record if "d_loss" in record or "g_loss" in record else losses
+                    losses = record if any(name in record for name in LOSSES) else losses
     return losses, quality
 
 

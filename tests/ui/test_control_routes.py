@@ -13,7 +13,7 @@ from gan_core.ui import words
 from gan_core.ui.app import Playground
 from gan_core.ui.doors import CONTROLS
 
-OURS = {"X-Gan-Page": "1"}
+PAGE_HEADER = {"X-Gan-Page": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def page(tmp_path_factory):
 
 @pytest.fixture
 def ask(page):
-    def ask(action, headers=OURS, **body):
+    def ask(action, headers=PAGE_HEADER, **body):
         url = f"{page.demo.local_url}gradio_api/gan/control/{action}"
         reply = httpx.post(url, json=body, headers=headers, timeout=30)
         return reply.status_code, reply.json()
@@ -64,9 +64,10 @@ def test_what_cannot_be_done_is_said_in_the_language_that_is_asked_for(ask, lang
     assert ask("tune", run="nobody", lang=lang, changes={"lr_d": 1}) == (409, refused("errors.unknown_run", lang, name="nobody"))
     assert ask("restore", run="../x", lang=lang) == (409, refused("errors.unknown_run", lang, name="../x"))
     assert ask("delete-data", name="../own/x", lang=lang) == (409, refused("data.delete_gone", lang))
-    assert ask("delete-data", headers={**OURS, "Accept-Language": lang}) == (409, refused("data.delete_gone", lang))
-    status, said = ask("keep-drawing", points=[[7, 7]], lang=lang)
-    assert status == 422 and said == refused("fault.drawing_none", lang)
+    assert ask("delete-data", headers={**PAGE_HEADER, "Accept-Language": lang}) == (409, refused("data.delete_gone", lang))
+    assert ask("keep-drawing", points=[[0.5, 0.5]], lang=lang) == (422, refused("fault.drawing_one", lang))
+    for bad in ([[7, 7], [8, 8]], "{", None, "<b>", {}):
+        assert ask("keep-drawing", points=bad, lang=lang) == (422, refused("fault.drawing_none", lang)), bad
 
 
 def test_a_drawing_is_kept_and_an_upload_deleted(ask, tmp_path):
@@ -90,7 +91,7 @@ def test_no_form_of_another_site_can_press_it(page, ask, action):
     url = f"{page.demo.local_url}gradio_api/gan/control/{action}"
     assert httpx.get(url).status_code == 404
     for body in (b"", b"[]", b"{", b"[" * 9000, b'"x"'):
-        assert httpx.post(url, content=body, headers=OURS).status_code == 422
+        assert httpx.post(url, content=body, headers=PAGE_HEADER).status_code == 422
 
 
 @pytest.mark.parametrize("body", [{"changes": None}, {"changes": []}, {"changes": {}}, {"changes": "x"}, {"run": 7},

@@ -25,7 +25,7 @@ def run(catalogue):
 def asked(monkeypatch):
     """What would have been sent to the worker."""
     sent = []
-    monkeypatch.setattr(Controls, "_ask", lambda self, run, command, lang, **args: sent.append((command, args)) or run)
+    monkeypatch.setattr(Controls, "_send", lambda self, run, command, lang, **args: sent.append((command, args)) or run)
     return sent
 
 
@@ -36,10 +36,10 @@ def test_a_change_reaches_the_worker_of_the_run_that_is_meant(catalogue, run, as
 
 @pytest.mark.parametrize(("changes", "lang", "said"), [
     ('{"lr_d": 7}', "en", "Expert's learning rate is 7; give a number from 0 to 1."),
-    ('{"batch_size": 0}', "fr", "Lot vaut 0 ; donnez un nombre entier de 1 à 4\u202f096."),
+    ('{"batch_size": 0}', "fr", "Lot vaut 0\u00a0; donnez un nombre entier de 1 à 4\u202f096."),
     ('{"betas_d": [1]}', "en", "Expert's Adam betas: 1; give two numbers"),
     ('{"latent_dim": 3}', "en", "Size of z cannot change while a run trains; these can: Disguises, Batch"),
-    ('{"ema_half_life": 0}', "fr", "Demi-vie de la moyenne (EMA) ne peut pas passer de ou à 0"),
+    ('{"ema_half_life": 0}', "fr", "Demi-vie de la moyenne (EMA) ne peut ni quitter 0 ni passer à 0"),
     ('{"wings": 3}', "en", "wings cannot change"), ("{}", "en", "nothing to change"), ("[1]", "en", "nothing to change"),
     ("{", "fr", "rien à changer"), ("[" * 5000, "en", "nothing to change")])
 def test_a_bad_change_is_refused_by_the_labels_people_see_and_sent_to_nobody(catalogue, run, asked, changes, lang, said):

@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import zipfile
 
+import gradio as gr
 import psutil
 import pytest
 from PIL import Image
@@ -38,7 +40,7 @@ def values(preset="quick", kind="digits", categories=("sheep",), folder="", kept
     """What the form holds, in its order."""
     config = PRESETS[preset]
     return [preset, kind, list(categories), folder, kept, drawn,
-            *(fields.get(name, settings.shown(name, getattr(config, name))) for name in settings.ADVANCED)]
+            *(fields.get(name, settings.to_widget(name, getattr(config, name))) for name in settings.ADVANCED)]
 
 
 def ask(page, header="1", **said):
@@ -58,14 +60,14 @@ def test_every_set_has_a_place_under_a_heading_and_a_name(lang):
 
 
 def test_what_names_a_set_is_put_together_and_what_is_missing_is_said_by_kind():
-    name = data_panel.name_of
+    name = data_panel.dataset_name
     assert name("quickdraw", ["sheep", "cat"], "", None, "") == "quickdraw:sheep,cat"
     assert name("folder", [], " /a:b/c ", None, "") == "folder:/a:b/c" and name("zip", [], "", "x-1", "") == "zip:x-1"
     assert name("drawn", [], "", None, "d-2") == "drawn:d-2" and name("digits", ["cat"], "/x", "y", "z") == "digits"
     for kind in ("quickdraw", "folder", "zip", "drawn"):
         for lang in words.LANGUAGES:
             with pytest.raises(Refusal) as caught:
-                name(kind, [], " ", None, "", lang)
+                name(kind, [], " ", None, "", lang=lang)
             assert str(caught.value) == words.text(f"data.empty_{kind}", lang)
 
 
@@ -94,7 +96,7 @@ def test_what_networks_cannot_take_is_known_before_and_better_after_reading(fiel
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_data_set_always_brings_a_preset_that_can_take_it_and_keeps_one_that_can(preset, kind):
     chosen = settings.preset_for(kind, preset)
-    config = {name: PRESETS[name].replace(dataset=data_panel.some(kind)) for name in (chosen, preset)}
+    config = {name: PRESETS[name].replace(dataset=data_panel.example_name(kind)) for name in (chosen, preset)}
     assert not data_panel.misfit(config[chosen])
     assert chosen == preset or data_panel.misfit(config[preset])
 
@@ -153,12 +155,10 @@ def test_a_name_too_long_is_refused_in_the_page_s_language(page):
         assert told["state"] == "open" and told["sentence"].startswith(start) and len(told["sentence"]) < 150
 
 
-def test_an_upload_and_a_drawing_are_refused_in_the_page_s_language(data, tmp_path):
+def test_an_upload_is_refused_in_the_page_s_language(data, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"no zip")
     *_, notice = data_panel.DataPanel._keep(None, "fr", [str(tmp_path / "x.zip")])
     assert "Le fichier x.zip : ni image, ni zip d’images" in notice and "pas des images : 1" in notice
-    for bad in ("{", "[[7, 7]]"):
-        assert "Le dessin n’est pas une liste de points" in data_panel.DataPanel._drawn(None, "fr", bad)[1]
 
 
 def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
@@ -169,15 +169,6 @@ def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
         with pytest.raises(Refusal) as caught:
             controls.config("quick", {"dataset": "folder:/x"}, lang)
         assert str(caught.value) == words.text("errors.no_local_paths", lang)
-
-
-def test_a_drawing_is_kept_and_a_bad_one_is_said_where_it_was_drawn(data):
-    name, notice = data_panel.DataPanel._drawn(None, "en", json.dumps([[0.1, 0.2], [0.8, 0.9]]))
-    assert notice == "" and uploads.load_points(name).tolist() == [[0.1, 0.2], [0.8, 0.9]]
-    assert data_panel.DataPanel._drawn(None, "en", "[]") == ("", "")  # wiped, which is nobody's fault
-    for bad in ("[[0.5, 0.5]]", "[[7, 7], [8, 8]]", "{", "null", '"<b>"'):
-        name, notice = data_panel.DataPanel._drawn(None, "en", bad)
-        assert name == "" and notice.startswith('<p role="alert">')
 
 
 def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
@@ -195,7 +186,7 @@ def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
     ("folder:/", "A folder", "Un dossier"),
     ("drawn:0123", "Drawn by hand", "Dessinés à la main"), ("moon\n", "moon", "moon"), ("", "", "")])
 def test_a_data_set_is_called_by_its_own_name(dataset, en, fr):
-    assert [data_panel.called(dataset, lang) for lang in ("en", "fr")] == [en, fr]
+    assert [words.dataset(dataset, lang) for lang in ("en", "fr")] == [en, fr]
 
 
 @pytest.fixture
@@ -222,9 +213,15 @@ def learned(catalogue, name, state="stopped", checkpoint=5, pid=0, started=0.0):
 def panel(catalogue, data):
     """The panel's handlers with real controls and a real library, without its components."""
     made = data_panel.DataPanel.__new__(data_panel.DataPanel)
-    made._controls, made._library = Controls(catalogue), PreviewJobs()
+    made._controls, made._preview_jobs = Controls(catalogue), PreviewJobs()
     yield made
-    made._library.close()
+    made._preview_jobs.close()
+
+
+@pytest.fixture
+def delete(panel):
+    """As the route does it: (language, name)."""
+    return lambda lang, name: data_panel.delete(panel._controls, panel._preview_jobs, name, lang)
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
@@ -241,45 +238,52 @@ def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel
     assert storage.find(f"zip:{farm}") is not None, "asking deletes nothing"
 
 
-def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(panel, farm):
+def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(panel, delete, farm):
     Image.new("L", (9, 9)).save(uploads.folder().parent / "x.png")
     other = uploads.save_pictures([uploads.folder().parent / "x.png"])
     config = TrainConfig(dataset=f"zip:{farm}")
-    told = panel._library.wish("me", config)
+    told = panel._preview_jobs.request("me", config)
     while told["state"] in ("waiting", "working"):
-        told = panel._library.look("me")
+        told = panel._preview_jobs.status("me")
     assert told["state"] == "ready" and told["about"]["count"] == 3
-    dropdown, notice = panel._delete("en", farm)
-    assert notice == "" and dropdown.value == other and [name for _, name in dropdown.choices] == [other]
-    assert storage.find(f"zip:{farm}") is None and panel._library.about(config) is None
-    assert panel._library.look("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
-    told = panel._library.wish("me", config)
+    assert panel._left("en", "") == gr.skip(), "nothing was deleted"
+    delete("en", farm)
+    dropdown = panel._left("en", farm)
+    assert dropdown.value == other and [name for _, name in dropdown.choices] == [other]
+    assert storage.find(f"zip:{farm}") is None and panel._preview_jobs.summary(config) is None
+    assert panel._preview_jobs.status("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
+    told = panel._preview_jobs.request("me", config)
     while told["state"] in ("waiting", "working"):
-        told = panel._library.look("me")
-    assert told["state"] == "refused" and "hand it in again" in told["sentence"]
-    _, notice = panel._delete("fr", farm)
-    assert words.text("data.delete_gone", "fr") in notice
+        told = panel._preview_jobs.status("me")
+    assert told["state"] == "refused" and "upload it again" in told["sentence"]
+    with pytest.raises(Refusal, match=words.text("data.delete_gone", "fr")):
+        delete("fr", farm)
 
 
-def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(panel, farm, catalogue):
+def test_an_upload_is_not_deleted_while_a_run_learns_from_it_nor_by_strangers(panel, delete, farm, catalogue):
     me = psutil.Process()
     run = learned(catalogue, farm, "paused", pid=me.pid, started=me.create_time())
-    for handler in (panel._question, panel._delete):
-        assert handler("en", farm)[-1] == data_panel.alert(words.text("data.delete_busy", run=run.name))
+    busy = words.text("data.delete_busy", run=run.name)
+    assert panel._question("en", farm)[-1] == data_panel.alert(busy)
+    with pytest.raises(Refusal, match=re.escape(busy)):
+        delete("en", farm)
     run.write_status(Status(state="stopped", checkpoint_step=5))
     panel._controls.local_paths = False
-    for handler in (panel._question, panel._delete):
-        assert words.text("data.delete_shared", "fr").partition(",")[0] in handler("fr", farm)[-1]
+    assert words.text("data.delete_shared", "fr").partition(",")[0] in panel._question("fr", farm)[-1]
+    with pytest.raises(Refusal, match=re.escape(words.text("data.delete_shared", "fr"))):
+        delete("fr", farm)
     assert storage.find(f"zip:{farm}") is not None
     panel._controls.local_paths = True
-    assert panel._delete("en", farm)[-1] == "" and storage.find(f"zip:{farm}") is None
+    delete("en", farm)
+    assert storage.find(f"zip:{farm}") is None
 
 
 @pytest.mark.parametrize("name", ["../own/{}", "{}.zip", "", "/etc/passwd", "a/b", "..", "x" * 300, None])
-def test_the_page_deletes_nothing_by_another_name(panel, farm, name):
+def test_the_page_deletes_nothing_by_another_name(panel, delete, farm, name):
     asked = name and name.format(farm)
-    for handler in (panel._question, panel._delete):
-        assert words.text("data.delete_gone") in handler("en", asked)[-1]
+    assert words.text("data.delete_gone") in panel._question("en", asked)[-1]
+    with pytest.raises(Refusal, match=re.escape(words.text("data.delete_gone"))):
+        delete("en", str(asked))
     assert storage.find(f"zip:{farm}") is not None
     with pytest.raises(Refusal):
         panel._controls.delete_data("mnist")

@@ -176,7 +176,7 @@ def test_an_event_without_a_row_is_refused_by_whatever_path_it_is_called(page, h
 
 def test_the_number_in_the_body_counts_and_not_the_name_in_the_path(page, http, watcher):
     assert http.post("/gradio_api/run/state", json={"data": []}).status_code == 200
-    for name, data in (("start", ["quick", "{}"]), ("pause", []), ("attach", ["", "en", "/"]), ("delete-data", ["en", "x"])):
+    for name, data in (("start", ["quick", "{}"]), ("pause", []), ("attach", ["", "en", "/"]), ("ask-delete-data", ["en", "x"])):
         for path in ("state", "predict", "generate"):
             reply = run(http, path, name, page, data)
             assert (reply.status_code, reply.json()["error"]) == (500, words.text("errors.no_role")), (name, path)
@@ -225,10 +225,10 @@ def test_a_body_is_bounded_with_its_length_and_without(page, http):
 
 
 def test_the_largest_drawing_and_the_fullest_form_pass(http):
-    points = json.dumps([[k / 4001 + 1e-17, 1 - k / 4001] for k in range(4000)])
-    reply = http.post("/gradio_api/call/keep-drawing", json={"data": ["en", points]})
-    assert reply.status_code == 200 and len(points) > 150_000
-    assert "drawn-" in http.get(f"/gradio_api/call/keep-drawing/{reply.json()['event_id']}").text
+    points = [[k / 4001 + 1e-17, 1 - k / 4001] for k in range(4000)]
+    reply = http.post(f"{PREFIX}control/keep-drawing", json={"points": points}, headers={"X-Gan-Page": "1"})
+    assert reply.status_code == 200 and len(json.dumps(points)) > 150_000
+    assert reply.json()["name"].startswith("drawn-")
 
 
 def test_an_upload_beyond_what_is_kept_is_refused_before_it_is_read(page):

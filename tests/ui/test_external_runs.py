@@ -13,7 +13,7 @@ from gan_core.runs.run import Run, RunError
 from gan_core.runs.supervisor import WorkerBusy
 from gan_core.ui import external_runs, words
 from gan_core.ui.controls import Controls, Refusal
-from gan_core.ui.external_runs import NOTE, ExternalRuns, NoPlace
+from gan_core.ui.external_runs import PLACES_FILE, ExternalRuns, PlaceError
 from gan_core.ui.forms.runs_tab import card
 from gan_core.ui.run_events import RunEvents
 
@@ -42,7 +42,7 @@ def test_a_folder_of_runs_is_opened_and_is_there_again_after_a_restart(catalogue
 
 def test_a_run_that_is_chosen_is_shown_and_none_that_is_not(catalogue, away):
     (opened,) = catalogue.external_runs.open(str(away / "first"))
-    assert catalogue.shown() is None and catalogue.own() == [], "it is no run of this page's folder"
+    assert catalogue.default_run() is None and catalogue.own_runs() == [], "it is no run of this page's folder"
     snapshot = json.loads(_snapshot(catalogue.find(opened.id)))
     assert snapshot["run"] == opened.id and snapshot["series"]["step"] == [1] and snapshot["frame"] and snapshot["latent"]["live"]
 
@@ -75,7 +75,7 @@ def test_what_is_no_place_of_runs_is_refused_in_words_and_not_remembered(catalog
         Controls(catalogue).attach(text, lang)
     values = {"path": text if text.startswith("/") else tmp_path / text} if "{path}" in words.table(lang)[f"errors.{key}"] else {}
     assert str(caught.value) == words.text(f"errors.{key}", lang, **values)
-    assert not (catalogue.folder / NOTE).exists()
+    assert not (catalogue.folder / PLACES_FILE).exists()
 
 
 def test_a_page_that_strangers_reach_opens_nothing(catalogue, away):
@@ -89,15 +89,15 @@ def test_a_page_that_strangers_reach_opens_nothing(catalogue, away):
 def test_let_go_forgets_the_place_and_deletes_nothing(catalogue, away):
     opened = catalogue.external_runs.open(str(away))
     before = sorted(path for path in away.rglob("*"))
-    Controls(catalogue).let_go(opened[1].id)
+    Controls(catalogue).detach(opened[1].id)
     assert catalogue.external_runs.runs() == [] and catalogue.find(opened[0].id) is None and sorted(away.rglob("*")) == before
     with pytest.raises(Refusal, match="not opened by its path"):
-        Controls(catalogue).let_go(opened[1].id)
+        Controls(catalogue).detach(opened[1].id)
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[1]", b'{"places": 7}', b'{"places": [7, null, "/gone"]}'])
 def test_a_damaged_note_or_a_place_that_is_gone_shows_nothing(catalogue, note):
-    (catalogue.folder / NOTE).write_bytes(note)
+    (catalogue.folder / PLACES_FILE).write_bytes(note)
     assert catalogue.external_runs.runs() == [] and catalogue.find("first-at-12345678") is None
 
 
@@ -132,7 +132,7 @@ def test_twenty_places_opened_at_once_are_all_remembered(catalogue, tmp_path):
 def test_the_card_says_where_it_lies(catalogue, away):
     (opened,) = catalogue.external_runs.open(str(away / "first"))
     assert card(opened, "en").splitlines()[2] == f"elsewhere: {away / 'first'}"
-    assert card(opened, "fr").splitlines()[2] == f"ailleurs : {away / 'first'}"
+    assert card(opened, "fr").splitlines()[2] == f"ailleurs\u00a0: {away / 'first'}"
 
 
 def test_an_address_is_mirrored_watched_and_never_steered(catalogue, tmp_path):
@@ -142,12 +142,12 @@ def test_an_address_is_mirrored_watched_and_never_steered(catalogue, tmp_path):
     assert opened.kind == "remote" and catalogue.find(opened.id).stored_status().step == 2
     told = json.loads(_snapshot(catalogue.find(opened.id)))
     assert told["origin"] == "memory://class/runs/theirs" and told["frame"] and not told["controls"]["pause"]
-    assert "for reading only: memory://class/runs/theirs" in card(opened, "en")
+    assert "elsewhere, read-only: memory://class/runs/theirs" in card(opened, "en")
     with pytest.raises(Refusal):
         Controls(catalogue).resume(opened.id)
     with pytest.raises(Refusal, match="There is no run at memory://class/nothing"):
         Controls(catalogue).attach("memory://class/nothing")
-    Controls(catalogue).let_go(opened.id)
+    Controls(catalogue).detach(opened.id)
     catalogue.external_runs.closed.set()
     assert catalogue.external_runs.runs() == [] and opened.path.exists()
 
@@ -160,7 +160,7 @@ def test_a_password_in_an_address_is_neither_shown_nor_written(catalogue, tmp_pa
     assert not [path for path in catalogue.folder.rglob("*") if path.is_file() and b"cret" in path.read_bytes()]
     with pytest.raises(Refusal, match="There is no run at memory://bucket/nothing;"):
         Controls(catalogue).attach("memory://key:se/cret@bucket/nothing")
-    Controls(catalogue).let_go(opened.id)
+    Controls(catalogue).detach(opened.id)
     assert catalogue.external_runs.places() == []
 
 
@@ -174,10 +174,10 @@ def test_a_look_now_and_then_finds_new_runs_and_ended_ones_that_go_on(catalogue,
     first.write_status(status)
     remote.push(first, "memory://later/runs/first")
     remote.push(second, "memory://later/runs/second")
-    catalogue.external_runs._look(opened.place, thorough=False)
+    catalogue.external_runs._refresh(opened.place, thorough=False)
     assert catalogue.find(opened.id).stored_status().state == "stopped", "that would be a request each time for nothing"
-    catalogue.external_runs._look(opened.place, thorough=True)
-    catalogue.external_runs._looked = -1e9
+    catalogue.external_runs._refresh(opened.place, thorough=True)
+    catalogue.external_runs._cached_at = -1e9
     assert {run.name for run in catalogue.external_runs.runs()} == {first.name, second.name}
     assert catalogue.find(opened.id).stored_status().state == "running"
 
@@ -190,25 +190,25 @@ def test_one_bad_run_at_an_address_does_not_hide_the_others(catalogue, tmp_path)
     catalogue.external_runs.closed.set()
     assert Controls(catalogue).attach("memory://mixed/runs").info["origin"] == "memory://mixed/runs/b"
     remote.folder.RemoteFolder("memory://mixed/runs/b").write("status.json", b"{}]")
-    with pytest.raises(NoPlace) as caught:
+    with pytest.raises(PlaceError) as caught:
         ExternalRuns(tmp_path / "fresh").open("memory://mixed/runs")
     assert "status.json from there is not JSON" in words.text(caught.value.key, **caught.value.values)
 
 
 def test_an_address_opened_after_all_were_let_go_is_followed_too(catalogue, tmp_path, monkeypatch):
-    monkeypatch.setattr(external_runs, "EVERY", 0.001)
+    monkeypatch.setattr(external_runs, "REFRESH_SECONDS", 0.001)
     remote.push(make_run(tmp_path / "one", steps=1), "memory://again/run")
     for _ in range(3):
         opened = Controls(catalogue).attach("memory://again/run")
-        follower = catalogue.external_runs._followers["memory://again/run"]
+        follower = catalogue.external_runs._refreshers["memory://again/run"]
         assert follower.is_alive()
-        Controls(catalogue).let_go(opened.id)
+        Controls(catalogue).detach(opened.id)
         follower.join(20)
-        assert not catalogue.external_runs._followers, "nothing to follow"
+        assert not catalogue.external_runs._refreshers, "nothing to follow"
 
 
 def test_an_address_that_does_not_answer_is_said_and_keeps_no_other_waiting(catalogue, tmp_path, monkeypatch):
-    monkeypatch.setattr(external_runs, "EVERY", 0.001)
+    monkeypatch.setattr(external_runs, "REFRESH_SECONDS", 0.001)
     run, find = make_run(tmp_path / "one", steps=1, state="running"), remote.find
     asked, hang = threading.Event(), threading.Event()
     remote.push(run, "memory://quick/run")
@@ -220,13 +220,13 @@ def test_an_address_that_does_not_answer_is_said_and_keeps_no_other_waiting(cata
         return find(url)
 
     monkeypatch.setattr(remote, "find", silent)
-    monkeypatch.setattr(external_runs, "PATIENCE", 0.01)
+    monkeypatch.setattr(external_runs, "FIND_TIMEOUT", 0.01)
     with pytest.raises(Refusal, match=r"memory://silent has not answered for 0\.01 s"):
         Controls(catalogue).attach("memory://silent")
-    monkeypatch.setattr(external_runs, "PATIENCE", 20.0)
+    monkeypatch.setattr(external_runs, "FIND_TIMEOUT", 20.0)
     asked.clear()
-    (catalogue.folder / NOTE).write_text('{"places": ["memory://silent"]}')  # it was quicker once
-    catalogue.external_runs._looked = -1e9
+    (catalogue.folder / PLACES_FILE).write_text('{"places": ["memory://silent"]}')  # it was quicker once
+    catalogue.external_runs._cached_at = -1e9
     catalogue.external_runs.runs()
     assert asked.wait(20), "it is asked, and hangs"
     opened = Controls(catalogue).attach("memory://quick/run")
@@ -258,9 +258,10 @@ def test_a_place_whose_note_cannot_be_written_is_said(catalogue, away, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(external_runs, "atomic_write", full)
-    with pytest.raises(NoPlace) as caught:
+    with pytest.raises(PlaceError) as caught:
         catalogue.external_runs.open(str(away))
-    assert words.text(caught.value.key, **caught.value.values) == "What was opened cannot be remembered: No space left on device."
+    said = words.text(caught.value.key, **caught.value.values)
+    assert said == "The list of opened places cannot be saved: No space left on device."
 
 
 def test_a_run_that_goes_away_is_gone_and_no_fault(catalogue, away):
@@ -299,4 +300,4 @@ def test_processes_that_cannot_be_are_refused_before_a_run_is_made(catalogue, mo
     controls = Controls(catalogue)
     with pytest.raises(Refusal, match=said):
         controls.start(controls.config("quick", changes), "quick")
-    assert catalogue.own() == []
+    assert catalogue.own_runs() == []

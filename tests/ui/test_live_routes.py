@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from gan_core import registry
 from gan_core.latent.view import load_live, seed_z
 from gan_core.ui import live_routes
-from gan_core.ui.hub import QUEUE, Hub
+from gan_core.ui.hub import QUEUE_SIZE, Hub
 from gan_core.ui.latent_service import LatentService
 
 AT = live_routes.PREFIX
@@ -22,7 +22,7 @@ AT = live_routes.PREFIX
 @pytest.fixture
 def latent_service():
     latent_service = LatentService()
-    latent_service._wake()
+    latent_service._start()
     yield latent_service
     latent_service.close()
 
@@ -102,6 +102,8 @@ def test_the_history_is_served_picture_by_picture(client, catalogue):
     assert len(frames) == 2
     for frame in frames:
         assert client.get(f"{AT}frame?run={run.id}&seq={frame.seq}").content == frame.path.read_bytes()
+    reply = client.get(f"{AT}frame?run={run.id}")
+    assert reply.content == frames[-1].path.read_bytes() and reply.headers["cache-control"] == "no-store", "the newest"
     for wrong in ("99", "x", "", "../1"):
         assert client.get(f"{AT}frame?run={run.id}&seq={wrong}").status_code == 404
 
@@ -171,7 +173,7 @@ def test_who_follows_the_shown_run_is_taken_along_when_another_is_shown(catalogu
         (event,) = await take(following, 1)
         assert event[0] == "snapshot" and json.loads(event[1])["run"] == second.id
         for viewer in hub._viewers:
-            assert viewer.run == (first.id if viewer.chosen else second.id)
+            assert viewer.run == (first.id if viewer.choice else second.id)
         hub.closed = True
         await hub._task
 
@@ -187,13 +189,13 @@ def test_a_viewer_too_slow_for_its_events_is_given_a_fresh_snapshot(catalogue):
         await take(slow, 1)
         (viewer,) = hub._viewers
         step = 1
-        while not viewer.lost:
+        while not viewer.overflowed:
             step += 1
             with open(run.metrics_path(1), "a") as file:
                 file.write(json.dumps({"step": step, "d_loss": 1.0}) + "\n")
-            hub._send(hub._look({""}))
-        assert step > QUEUE
-        hub._send(hub._look({""}))
+            hub._send(hub._poll({""}))
+        assert step > QUEUE_SIZE
+        hub._send(hub._poll({""}))
         (event,) = await take(slow, 1)
         assert event[0] == "snapshot" and json.loads(event[1])["series"]["step"][-1] == step
         hub.closed = True

@@ -92,7 +92,7 @@ def form(dataset, **fields):
     config = PRESETS["quick"].replace(**fields)
     given = [argument if kind == one else empty for one, empty in (("folder", ""), ("zip", None), ("drawn", ""))]
     categories = [argument] if kind == "quickdraw" else ["sheep"]
-    return ["quick", kind, categories, *given, *(settings.shown(name, getattr(config, name)) for name in settings.ADVANCED)]
+    return ["quick", kind, categories, *given, *(settings.to_widget(name, getattr(config, name)) for name in settings.ADVANCED)]
 
 
 def preview(page, dataset, lang="en"):
@@ -159,7 +159,7 @@ def test_no_data_set_shows_a_stranger_what_lies_outside(public, outside, kind):
         if kind in ("zip", "folder"):
             told = preview(public, name)
             assert told["state"] == "open" and "preview" not in told, name
-            assert told["sentence"] == words.text("errors.no_local_paths") or "printed" in told["sentence"], name
+            assert told["sentence"] == words.text("errors.no_local_paths") or "printable" in told["sentence"], name
         if kind in ("zip", "folder") or kind not in WITH_ARGUMENT:
             reply = httpx.post(address(public, "run/start"), json={"data": ["quick", json.dumps({"dataset": name})]}, timeout=30)
             assert reply.status_code == 500 and reply.json()["error"], name
@@ -197,7 +197,7 @@ def test_a_run_on_a_path_is_begun_again_by_no_door(public, outside, kind):
     for name, sentence in (("reset", "no_local_paths"), ("resume", "no_local_life"), ("restore", "no_local_life")):
         with pytest.raises(AppError, match=words.text(f"errors.{sentence}")[:40]):
             program.predict(api_name=f"/{name}")
-    for name, data in (("button-resume", ["", "en"]), ("button-restore-confirm", ["", "en"]), ("resume-run", ["", "en", run.id])):
+    for name, data in (("button-resume", ["", "en"]), ("resume-run", ["", "en", run.id])):
         assert event(public, name, *data)[1], name
     reply = httpx.post(address(public, "gan/control/restore"), json={"run": run.id, "lang": "fr"}, headers=HEADERS, timeout=30)
     assert (reply.status_code, reply.json()["message"]) == (409, words.text("errors.no_local_life", "fr"))

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from gan_core.config import TrainConfig
-from gan_core.ui.preview_jobs import AT_ONCE, PreviewJobs
+from gan_core.ui.preview_jobs import MAX_PROCESSES, PreviewJobs
 
 # A process that speaks as gan_core.data.preview does: it says that it began in a file, and ends when stdin does, or is told to.
 OBEDIENT = """
@@ -63,75 +63,75 @@ def begun(folder: Path, what="*", end="began"):
 
 def test_fifty_browsers_share_one_process_and_its_result_is_remembered(made):
     preview_jobs, folder = made()
-    threads = [threading.Thread(target=preview_jobs.wish, args=(f"browser {k}", wish())) for k in range(50)]
+    threads = [threading.Thread(target=preview_jobs.request, args=(f"browser {k}", wish())) for k in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    until(lambda: preview_jobs.look("browser 7").get("progress"))
-    assert preview_jobs.look("browser 49")["progress"] == {"stage": "reading", "done": 1, "total": 4, "what": "digits-0"}
-    assert preview_jobs.about(wish()) is None
+    until(lambda: preview_jobs.status("browser 7").get("progress"))
+    assert preview_jobs.status("browser 49")["progress"] == {"stage": "reading", "done": 1, "total": 4, "what": "digits-0"}
+    assert preview_jobs.summary(wish()) is None
     (folder / "digits-0.end").write_text(DONE)
-    until(lambda: all(preview_jobs.look(f"browser {k}")["state"] == "ready" for k in range(50)))
-    assert preview_jobs.look("browser 3")["preview"] == "data:,"
-    assert preview_jobs.wish("a late one", wish())["state"] == "ready" and preview_jobs.about(wish())["labelled"]
+    until(lambda: all(preview_jobs.status(f"browser {k}")["state"] == "ready" for k in range(50)))
+    assert preview_jobs.status("browser 3")["preview"] == "data:,"
+    assert preview_jobs.request("a late one", wish())["state"] == "ready" and preview_jobs.summary(wish())["labelled"]
     assert begun(folder) == ["digits-0"]
 
 
 def test_the_newest_wish_of_a_browser_wins_and_what_nobody_wants_is_cancelled(made):
     preview_jobs, folder = made()
-    preview_jobs.wish("a", wish(1))
-    preview_jobs.wish("b", wish(1))
+    preview_jobs.request("a", wish(1))
+    preview_jobs.request("b", wish(1))
     until(lambda: begun(folder) == ["digits-1"])
-    preview_jobs.wish("a", wish(2))
+    preview_jobs.request("a", wish(2))
     until(lambda: begun(folder) == ["digits-1", "digits-2"])
-    assert preview_jobs.look("b")["state"] == "working", "somebody else still wants it"
-    assert preview_jobs.leave("b") == {"state": "cancelled"}
+    assert preview_jobs.status("b")["state"] == "working", "somebody else still wants it"
+    assert preview_jobs.release("b") == {"state": "cancelled"}
     until(lambda: begun(folder, end="cancelled") == ["digits-1"])
-    assert preview_jobs.look("a")["state"] == "working" and preview_jobs.look("b")["state"] == "none"
+    assert preview_jobs.status("a")["state"] == "working" and preview_jobs.status("b")["state"] == "none"
     (folder / "digits-1.end").write_text(DONE)
-    preview_jobs.wish("b", wish(1))
-    until(lambda: preview_jobs.look("b")["state"] == "ready")
+    preview_jobs.request("b", wish(1))
+    until(lambda: preview_jobs.status("b")["state"] == "ready")
     assert begun(folder).count("digits-1") == 2, "a cancelled wish begins anew"
 
 
 def test_two_at_once_the_others_wait_and_those_that_were_given_up_never_begin(made):
     preview_jobs, folder = made()
     for k in range(1, 6):
-        preview_jobs.wish(f"browser {k}", wish(k))
-    until(lambda: len(begun(folder)) == AT_ONCE)
-    assert [preview_jobs.look(f"browser {k}")["state"] for k in range(1, 6)] == ["working"] * 2 + ["waiting"] * 3
-    preview_jobs.leave("browser 3")
+        preview_jobs.request(f"browser {k}", wish(k))
+    until(lambda: len(begun(folder)) == MAX_PROCESSES)
+    assert [preview_jobs.status(f"browser {k}")["state"] for k in range(1, 6)] == ["working"] * 2 + ["waiting"] * 3
+    preview_jobs.release("browser 3")
     for k in (1, 2, 4, 5):
         (folder / f"digits-{k}.end").write_text(DONE)
-    until(lambda: all(preview_jobs.look(f"browser {k}")["state"] == "ready" for k in (1, 2, 4, 5)))
+    until(lambda: all(preview_jobs.status(f"browser {k}")["state"] == "ready" for k in (1, 2, 4, 5)))
     assert begun(folder) == ["digits-1", "digits-2", "digits-4", "digits-5"]
 
 
 def test_what_was_refused_is_tried_once_more_when_somebody_starts_it_all_the_same(made):
     preview_jobs, folder = made()
-    assert preview_jobs.again(wish(1)) is None, "nobody has looked at it yet"
-    preview_jobs.wish("a", wish(1))
+    assert preview_jobs.retry(wish(1)) is None, "nobody has looked at it yet"
+    preview_jobs.request("a", wish(1))
     refused = '{"refused": "No.", "fault": {"key": "silent", "values": {}}}'
     (folder / "digits-1.end").write_text(refused)
-    until(lambda: preview_jobs.look("a")["state"] == "refused")
-    again = preview_jobs.again(wish(1), seconds=30)
-    assert again["sentence"] == "No." and again["fault"]["key"] == "silent" and preview_jobs.look("a")["state"] == "refused"
+    until(lambda: preview_jobs.status("a")["state"] == "refused")
+    again = preview_jobs.retry(wish(1), seconds=30)
+    assert again["sentence"] == "No." and again["fault"]["key"] == "silent" and preview_jobs.status("a")["state"] == "refused"
     (folder / "digits-1.end").unlink()
-    assert preview_jobs.again(wish(1), seconds=0.05) is None, "nobody waits without end"
-    assert preview_jobs.look("a")["state"] == "working"
+    assert preview_jobs.retry(wish(1), seconds=0.05) is None, "nobody waits without end"
+    assert preview_jobs.status("a")["state"] == "working"
     (folder / "digits-1.end").write_text(DONE)
-    until(lambda: preview_jobs.look("a")["state"] == "ready")
-    assert preview_jobs.again(wish(1)) is None
+    until(lambda: preview_jobs.status("a")["state"] == "ready")
+    assert preview_jobs.retry(wish(1)) is None
 
 
 def test_a_browser_that_went_without_a_word_is_noticed(made):
     preview_jobs, folder = made(lease=0.4)
-    preview_jobs.wish("gone", wish(1))
-    preview_jobs.wish("here", wish(2))
+    preview_jobs.request("gone", wish(1))
+    preview_jobs.request("here", wish(2))
     until(lambda: begun(folder) == ["digits-1", "digits-2"])
-    until(lambda: preview_jobs.look("here")["state"] == "working" and begun(folder, end="cancelled") == ["digits-1"])
-    assert begun(folder, end="cancelled") == ["digits-1"] and preview_jobs.look("here")["state"] == "working"
+    until(lambda: preview_jobs.status("here")["state"] == "working" and begun(folder, end="cancelled") == ["digits-1"])
+    assert begun(folder, end="cancelled") == ["digits-1"] and preview_jobs.status("here")["state"] == "working"
 
 
 @pytest.mark.parametrize(("script", "said"), [
@@ -142,35 +142,35 @@ def test_a_browser_that_went_without_a_word_is_noticed(made):
 def test_a_process_that_dies_or_refuses_is_one_sentence_and_is_asked_again(made, script, said):
     preview_jobs, _ = made(script)
     for _ in range(2):
-        assert preview_jobs.wish("a", wish())["state"] == "working"
-        until(lambda: preview_jobs.look("a")["state"] == "refused")
-        assert said in preview_jobs.look("a")["sentence"]
+        assert preview_jobs.request("a", wish())["state"] == "working"
+        until(lambda: preview_jobs.status("a")["state"] == "refused")
+        assert said in preview_jobs.status("a")["sentence"]
 
 
 def test_one_that_will_not_end_is_killed_and_closing_ends_everything(made, monkeypatch):
-    monkeypatch.setattr("gan_core.ui.preview_jobs.GRACE", 0.2)
+    monkeypatch.setattr("gan_core.ui.preview_jobs.TERMINATE_SECONDS", 0.2)
     preview_jobs, _ = made("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")
-    preview_jobs.wish("a", wish())
+    preview_jobs.request("a", wish())
     child = until(lambda: next((one for one in psutil.Process().children() if one.name().startswith("python")), None))
     preview_jobs.close()
     assert psutil.wait_procs([child], 20)[1] == []
-    assert preview_jobs.wish("a", wish(3)) == {"state": "cancelled"}
+    assert preview_jobs.request("a", wish(3)) == {"state": "cancelled"}
 
 
 def test_a_folder_is_read_again_for_every_new_wish_because_its_pictures_may_have_changed(made, tmp_path):
     preview_jobs, folder = made(OBEDIENT.replace("{config['dataset']}", "{config['dataset'].split(':')[0]}"))
     (folder / "folder-0.end").write_text(DONE)
     for _ in range(2):
-        preview_jobs.wish("a", wish(dataset=f"folder:{tmp_path}"))
-        until(lambda: preview_jobs.look("a")["state"] == "ready")
+        preview_jobs.request("a", wish(dataset=f"folder:{tmp_path}"))
+        until(lambda: preview_jobs.status("a")["state"] == "ready")
     assert begun(folder) == ["folder-0"] * 2
 
 
 def test_the_real_process_prepares_the_digits():
     preview_jobs = PreviewJobs()
     try:
-        preview_jobs.wish("a", wish())
-        until(lambda: preview_jobs.look("a")["state"] == "ready")
-        assert preview_jobs.about(wish())["count"] == 5000 and preview_jobs.look("a")["preview"].startswith("data:image/png")
+        preview_jobs.request("a", wish())
+        until(lambda: preview_jobs.status("a")["state"] == "ready")
+        assert preview_jobs.summary(wish())["count"] == 5000 and preview_jobs.status("a")["preview"].startswith("data:image/png")
     finally:
         preview_jobs.close()

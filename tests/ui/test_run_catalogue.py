@@ -7,16 +7,16 @@ from making import make_run
 
 
 def test_the_newest_touched_is_shown_else_the_starter_else_nothing(catalogue, tmp_path):
-    assert catalogue.shown() is None and catalogue.own() == [] and catalogue.starters() == []
+    assert catalogue.default_run() is None and catalogue.own_runs() == [] and catalogue.starters() == []
     starter = make_run(tmp_path / "shipped", kind="starter", steps=1)
-    assert catalogue.shown().id == starter.id
+    assert catalogue.default_run().id == starter.id
     first, second = make_run(catalogue.folder, steps=1), make_run(catalogue.folder, steps=1)
     os.utime(first.path / "status.json", (2e9, 2e9))
-    assert catalogue.shown().id == first.id
-    assert [run.id for run in catalogue.own()] == [first.id, second.id]
+    assert catalogue.default_run().id == first.id
+    assert [run.id for run in catalogue.own_runs()] == [first.id, second.id]
     (first.path / "status.json").write_text("torn")
     os.utime(first.path / "status.json", (2e9, 2e9))
-    assert catalogue.shown().id == second.id, "a broken folder hides no other"
+    assert catalogue.default_run().id == second.id, "a broken folder hides no other"
     assert [run.id for run in catalogue.starters()] == [starter.id]
 
 

@@ -13,7 +13,7 @@ from gan_core.config import PRESETS
 from gan_core.messages import Fault, message
 from gan_core.runs.run import Run
 from gan_core.training.pixel_range import grid, png
-from gan_core.ui.run_events import MOST_MARKS, MOST_MEASURED, SERIES, RunEvents, _spread, _thinned
+from gan_core.ui.run_events import MAX_MARKS, MAX_MEASUREMENTS, SERIES, RunEvents, _subsample, _thin
 
 AROUND = {"worker": "ready", "active": None}
 
@@ -163,13 +163,13 @@ def test_a_long_run_hands_over_a_few_measurements_and_its_newest_marks(run):
     feed = RunEvents(run)
     look(feed)
     everything = json.loads(feed.snapshot())
-    assert len(everything["quality"]) <= MOST_MEASURED and everything["quality"][-1]["step"] == 1205
-    assert len(everything["marks"]) == MOST_MARKS and everything["marks"][-1]["step"] == 302
+    assert len(everything["quality"]) <= MAX_MEASUREMENTS and everything["quality"][-1]["step"] == 1205
+    assert len(everything["marks"]) == MAX_MARKS and everything["marks"][-1]["step"] == 302
 
 
 @given(st.integers(0, 900), st.integers(1, 60))
 def test_spreading_keeps_the_last_the_order_and_the_limit(size, most):
-    some = _spread(list(range(size)), most)
+    some = _subsample(list(range(size)), most)
     assert len(some) <= most and some == sorted(set(some)) and some[-1:] == list(range(size))[-1:]
     assert size > most or len(some) == size
     assert len({b - a for a, b in itertools.pairwise(some)}) <= 1, "evenly"
@@ -209,7 +209,7 @@ def test_no_run_at_all_is_a_state_too():
 @given(st.lists(st.tuples(*[st.none() | st.floats(-1e3, 1e3)] * 4), max_size=700), st.integers(16, 64))
 def test_thinning_keeps_the_extremes_the_order_and_the_limit(values, most):
     rows = [[i, *row] for i, row in enumerate(values)]
-    thin = _thinned(rows, most)
+    thin = _thin(rows, most)
     assert len(thin) <= max(most + 2, 1) and thin == sorted(thin, key=lambda row: row[0]) and all(row in rows for row in thin)
     for column in range(1, 5):
         there = [row[column] for row in rows if row[column] is not None]

@@ -13,7 +13,7 @@ from gan_core.ui.forms import knobs, settings
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_shown_and_read_back_is_the_preset(preset, catalogue):
     config = PRESETS[preset]
-    values = [settings.shown(name, getattr(config, name)) for name in settings.ADVANCED]
+    values = [settings.to_widget(name, getattr(config, name)) for name in settings.ADVANCED]
     assert Controls(catalogue).config(preset, settings.overrides(config.dataset, *values)) == config
 
 
@@ -30,7 +30,7 @@ def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(
     ("spectral_norm", 1), ("augment", "all"), ("max_images", "many"), ("max_images", "1.5"), ("max_images", "-3"),
     ("max_images", "\u00b2"), ("max_images", "9" * 5000)])
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(catalogue, name, value):
-    values = [value if one == name else settings.shown(one, getattr(TrainConfig(), one)) for one in settings.ADVANCED]
+    values = [value if one == name else settings.to_widget(one, getattr(TrainConfig(), one)) for one in settings.ADVANCED]
     with pytest.raises(Refusal, match=name) as caught:
         Controls(catalogue).config("quick", settings.overrides("digits", *values))
     assert "give" in str(caught.value) or "choose" in str(caught.value)
@@ -38,13 +38,13 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(catalogue, nam
 
 @pytest.mark.parametrize("text", ["0.5, 0.99", "0.5 0.99", "0.5;0.99", " 0.5 ,0.99 "])
 def test_two_numbers_may_be_written_in_any_usual_way(text):
-    assert TrainConfig(betas_d=settings.read("betas_d", text)).betas_d == (0.5, 0.99)
+    assert TrainConfig(betas_d=settings.from_widget("betas_d", text)).betas_d == (0.5, 0.99)
 
 
 @pytest.mark.parametrize(("text", "number"), [("", 0), (" ", 0), ("0", 0), ("50", 50), ("5 000", 5000), ("5\u202f000", 5000)])
 def test_an_empty_number_of_pictures_means_all(text, number):
-    assert TrainConfig(max_images=settings.read("max_images", text)).max_images == number
-    assert settings.read("max_images", settings.shown("max_images", number)) == number
+    assert TrainConfig(max_images=settings.from_widget("max_images", text)).max_images == number
+    assert settings.from_widget("max_images", settings.to_widget("max_images", number)) == number
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
@@ -52,16 +52,17 @@ def test_every_field_says_its_range_in_the_language(lang):
     table = settings.translations()[lang]
     assert all("." not in key for key in table)
     for name in settings.ADVANCED:
-        said = table[settings.key(f"fields.{name}.info")]
+        said = table[settings.translation_key(f"fields.{name}.info")]
         assert words.text(f"fields.{name}.help", lang) in said
         assert (settings.LIVE_MARK in said) == (name in LIVE), "what can change while a run trains is recognised"
         if settings.FIELDS[name].metadata["low"] is not None:
             assert words.text("settings.range", lang, low="\0", high="\1").split("\0")[1].split("\1")[0] in said
-    assert "2,147,483,647" in settings.info("seed", "en") and "2\u202f147\u202f483\u202f647" in settings.info("seed", "fr")
+    assert "2,147,483,647" in settings.help_line("seed", "en")
+    assert "2\u202f147\u202f483\u202f647" in settings.help_line("seed", "fr")
 
 
 @pytest.mark.parametrize(("lang", "said"), [("en", "Batch is 0; give a whole number from 1 to 4,096."),
-                                            ("fr", "Lot vaut 0 ; donnez un nombre entier de 1 à 4\u202f096.")])
+                                            ("fr", "Lot vaut 0\u00a0; donnez un nombre entier de 1 à 4\u202f096.")])
 def test_people_are_told_in_their_language_by_the_labels_they_see(catalogue, lang, said):
     with pytest.raises(Refusal) as caught:
         Controls(catalogue).config("quick", {"batch_size": 0}, lang, labels=True)

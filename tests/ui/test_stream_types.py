@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from making import OF_POINTS, make_run
 
-from gan_core.messages import Fault, part
+from gan_core.messages import Fault, message
 from gan_core.runs.status import Status
 from gan_core.ui.run_events import RunEvents
 from gan_core.ui.stream_types import EVENTS, FeedSnapshot, PublicStatus
@@ -59,12 +59,12 @@ def test_every_event_is_of_its_type(tmp_path, config):
         file.write('{"step": 4, "d_loss": 1.5}\n{"step": 4, "t": 1.0, "quality": {"fd": 0.5}}\n'
                    '{"step": 4, "mark": {"kind": "tune", "changes": {"lr_d": [0.1, 0.2]}}}\n')
     status = run.stored_status()
-    fault = Fault("memory", what=part("the_folder", path="/x"), count=1, form="1 x 28 x 28", need=1, free=1,
+    fault = Fault("memory", what=message("the_folder", path="/x"), count=1, form="1 x 28 x 28", need=1, free=1,
                   field={"field": "max_images"}, fit=1, other={"field": "image_size"})
     status.live, status.step, status.best = 2, 4, {"step": 4, "name": "fd", "value": 0.5}
     status.progress = {"stage": "reading", "done": 1, "total": 2, "what": "pictures"}
-    status.notice, status.notices = "A notice.", [fault.told()]
-    status.error = {"kind": "refused", "message": "No.", "step": 4, "fault": fault.told()}
+    status.notice, status.notices = "A notice.", [fault.payload()]
+    status.error = {"kind": "refused", "message": "No.", "step": 4, "fault": fault.payload()}
     run.write_status(status)
     events |= events_of(feed)
     assert set(events) == set(EVENTS)

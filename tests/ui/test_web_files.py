@@ -92,7 +92,7 @@ def page(request):
 @pytest.mark.parametrize("prefix", ["", "/space"])
 def test_the_head_is_in_the_page_itself_and_nowhere_else(prefix):
     routes = [Route("/", page), Route("/gradio_api/x", lambda request: PlainTextResponse("</head>")), Route("/other", page)]
-    inner = Starlette(routes=routes, middleware=[Middleware(containers.HeadFirst)])
+    inner = Starlette(routes=routes, middleware=[Middleware(containers.HeadMiddleware)])
     client = TestClient(Starlette(routes=[Mount(prefix, inner)]) if prefix else inner)
     reply = client.get(f"{prefix}/")
     assert reply.text.count(FILES.head()) == 1

@@ -1,6 +1,6 @@
-"""The colours that a picture's ICC profile means, as sRGB: phones store Display P3, cameras Adobe RGB, printers CMYK.
+"""A picture's colours by its ICC profile, as sRGB: phones store Display P3, cameras Adobe RGB, printers CMYK.
 
-It knows profiles and Pillow's littleCMS. A profile that is broken, too large or of another kind of picture changes nothing.
+Pillow's littleCMS converts. A profile that is broken, too large or for another kind of picture changes nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
-MAX_PROFILE = 4 << 20  # bytes; the largest ones in use, of presses, have 3 MB
-SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # of a picture -> as a profile's header writes it (ICC.1, 7.2.8)
-# Without a cache threads may share a transform. Unoptimized it is exact in the dark too, and quick to make, of ink above all:
-# it is slow for each pixel, but only small pictures come here.
+MAX_PROFILE = 4 << 20  # bytes; the largest in use, of presses, have 3 MB
+SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # a picture's mode -> the colour space in a profile's header (ICC.1, 7.2.8)
+# Without a cache threads may share a transform. Without optimization it is exact in dark colours too and fast to build, above
+# all for CMYK: it is slow for each pixel, but only small pictures come here.
 FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE | ImageCms.Flags.NOOPTIMIZE
 
 
 def to_srgb(image: Image.Image, profile: object) -> Image.Image:
-    """A picture in mode L, RGB, RGBA or CMYK as L, RGB or RGBA in sRGB; `profile`: the bytes that came with it, or None."""
+    """A picture in mode L, RGB, RGBA or CMYK as L, RGB or RGBA in sRGB; `profile`: its ICC profile in bytes, or None."""
     if isinstance(profile, bytes) and 128 < len(profile) <= MAX_PROFILE:
         if image.mode == "RGBA":
             alpha, space = image.getchannel("A"), profile[16:20]
@@ -27,8 +27,8 @@ def to_srgb(image: Image.Image, profile: object) -> Image.Image:
             return Image.merge("RGBA", (*to_srgb(base, profile).convert("RGB").split(), alpha))
         transform = _transform(profile, image.mode)
         if transform is not None:
-            changed = ImageCms.applyTransform(image, transform)
-            return changed.getchannel("G") if image.mode == "L" else changed  # a grey is the same three times, within rounding
+            converted = transform.apply(image)
+            return converted.getchannel("G") if image.mode == "L" else converted  # three equal channels, within rounding
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
@@ -47,11 +47,11 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB",
                                             ImageCms.Intent.RELATIVE_COLORIMETRIC, FLAGS)
         sample = _sample(mode)
-        seen = np.asarray(ImageCms.applyTransform(sample, transform)).astype(int)
-    except Exception:  # littleCMS and Pillow are at odds with the bytes in many ways
+        converted = np.asarray(transform.apply(sample)).astype(int)
+    except Exception:  # damaged bytes make littleCMS and Pillow raise many kinds of errors
         return None
-    # sRGB as each maker writes it: one level of rounding is no other colour, and equal pictures stay equal bit for bit.
-    return None if mode != "CMYK" and np.abs(seen - np.asarray(sample.convert("RGB"))).max() <= 1 else transform
+    # Makers write sRGB with rounding errors: a difference of one level is none, and equal pictures stay equal bit for bit.
+    return None if mode != "CMYK" and np.abs(converted - np.asarray(sample.convert("RGB"))).max() <= 1 else transform
 
 
 def _sample(mode: str) -> Image.Image:

@@ -1,7 +1,7 @@
-"""Many picture files, from wherever they can be opened, as one array with classes: for folders and archives alike.
+"""Many picture files as one array with classes, for folders and archives alike.
 
-It knows neither: each gives the files as Items and a way to open one. Decoding is shared by a few threads (Pillow lets go
-of Python meanwhile); the order stays, memory is one array of what is wanted and a few dozen pictures in the air.
+The caller passes the files as Items and a function that opens one. A few threads decode (Pillow releases the GIL), in order;
+memory holds the array of the result and a few dozen pictures.
 """
 
 from __future__ import annotations
@@ -9,30 +9,30 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice, takewhile
-from typing import Any, BinaryIO
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...messages import message
+from ...messages import Message, message
 from .. import memory
-from ..types import DataError, DataRequest, LoadedData
+from ..types import ByteReader, DataError, DataRequest, LoadedData
 from . import picture_file
 from .picture_file import FORMATS, Unreadable
 
-SIDE = 32  # where no size is asked for
-GROUP = 16  # files a thread takes at a time
-TICK = 0.02  # seconds between two reports while large pictures are decoded: on a busy machine it becomes twice as much
-SAMPLE = 64  # pictures that decide whether a set is grey
+DEFAULT_SIDE = 32  # pixels, where no size is requested
+GROUP = 16  # files that a thread takes at a time
+TICK = 0.02  # seconds between two reports while large pictures are decoded
+COLOR_SAMPLE = 64  # pictures that decide whether a set is grey
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file: its folders below the root, its name; `key` says to its owner how to open it.
+    """A file: its folders below the root, its name, and a `key` that says to its owner how to open it.
 
     There may be a million: those of one folder share its tuple, and its key where the name says the rest.
     """
@@ -42,46 +42,47 @@ class Item:
     key: Any
 
 
-Opener = Callable[[Item], AbstractContextManager[BinaryIO]]
+Opener: TypeAlias = Callable[[Item], AbstractContextManager[ByteReader]]
+Result: TypeAlias = "np.ndarray | str"  # a picture (C, H, W), or the reason why there is none
 
 
-def decode_files(items: Sequence[Item], opened: Opener, request: DataRequest, what: Any,
-                 skipped: Counter[str] | None = None) -> LoadedData:
-    """The pictures among the items, in the items' order; `what`: the set, a value of a Fault; `skipped`: what never got here.
+def decode_files(items: Sequence[Item], opener: Opener, request: DataRequest, what: Message,
+                 skipped: Mapping[str, int] | None = None) -> LoadedData:
+    """The pictures among the items, in the items' order; `what`: the set's name; `skipped`: files left out before, by reason.
 
-    With a limit the pictures are an even spread over the classes and within each, the same at every call; those that turn
-    out to be none are replaced by others. Raises DataError where no picture is left, or memory does not hold them; Cancelled.
+    With a limit the pictures are an even spread over the classes and within each, the same at every call; files without a
+    picture are replaced by others. Raises DataError where no picture is left, or memory does not hold them; Cancelled.
     """
-    skipped = Counter() if skipped is None else Counter(skipped)
-    found, side = len(items) + sum(skipped.values()), request.size or SIDE
+    counts = Counter(skipped or {})
+    found_count, side = len(items) + sum(counts.values()), request.size or DEFAULT_SIDE
     classes = item_classes(items)
     order = spread(classes or [""] * len(items))
-    count = min(len(items), request.limit or len(items))
-    with picture_file.strict_warnings(), _Decoder(opened, request, side) as decoder:
+    limit = min(len(items), request.limit or len(items))
+    with picture_file.strict_warnings(), _Decoder(opener, request, side) as decoder:
         color = request.color if request.color != "auto" else _color(decoder, items, order)
         shape = (1 if color == "grey" else 3, side, side)
-        memory.check_pictures(count, shape, what)
-        data, kept, had, at = np.empty((count, *shape), np.uint8), np.empty(count, np.int64), 0, 0
-        while had < count and at < len(items):
-            # What was left out is made up for by the next in the spread, so that a limit is reached where it can be.
-            turn = np.sort(order[at:at + count - had])
-            at += len(turn)
-            for i, result in decoder.run(items, turn, color, had, count):
+        memory.check_pictures(limit, shape, what)
+        data, indices, count, start = np.empty((limit, *shape), np.uint8), np.empty(limit, np.int64), 0, 0
+        while count < limit and start < len(items):
+            # The next files of the spread replace those without a picture, so that the limit is reached where it can be.
+            batch = np.sort(order[start:start + limit - count])
+            start += len(batch)
+            for i, result in decoder.run(items, batch, color, count, limit):
                 if isinstance(result, str):
-                    skipped[result] += 1
+                    counts[result] += 1
                 else:
-                    data[had], kept[had] = result, i
-                    had += 1
-    if len(items) > at:
-        skipped["too_many"] += len(items) - at
-    if not had:
-        raise DataError("no_picture_left", what=what, found=found_message(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
-    labels, names = _labelled([classes[i] for i in kept[:had]] if classes else [])
-    return LoadedData(data[:had], labels, names, found, dict(skipped))
+                    data[count], indices[count] = result, i
+                    count += 1
+    if len(items) > start:
+        counts["too_many"] += len(items) - start
+    if not count:
+        raise DataError("no_picture_left", what=what, found=found_message(counts), formats=FORMATS[:-1], last=FORMATS[-1])
+    labels, names = _labels([classes[i] for i in indices[:count]] if classes else [])
+    return LoadedData(data[:count], labels, names, found_count, dict(counts))
 
 
-def found_message(skipped: Counter[str] | dict[str, int]) -> dict[str, Any]:
-    """"3 files found (2 no picture, 1 encrypted)", as a part of a sentence."""
+def found_message(skipped: Mapping[str, int]) -> Message:
+    """"3 files found (2 no picture, 1 encrypted)", as a part of a message."""
     total = sum(skipped.values())
     if not total:
         return message("found_none")
@@ -90,9 +91,9 @@ def found_message(skipped: Counter[str] | dict[str, int]) -> dict[str, Any]:
 
 
 def item_classes(items: Sequence[Item]) -> list[str]:
-    """Each item's class: the folder it lies in below what all share. Empty where a file lies beside the folders, or all in one.
+    """Each item's class: its folder directly below the one that all share. Empty if a file lies beside them, or all in one.
 
-    The convention of torchvision's ImageFolder; a folder that wraps all, as archives often have, is looked through.
+    The convention of torchvision's ImageFolder, except that a single folder around all, common in archives, is no class.
     """
     if not items:
         return []
@@ -100,15 +101,15 @@ def item_classes(items: Sequence[Item]) -> list[str]:
     return [] if any(len(item.folders) <= depth for item in items) else [item.folders[depth] for item in items]
 
 
-def common_prefix_length(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many of the first parts, or letters, two names have in common."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+def common_prefix_length(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many parts, or letters, at the start of two names are equal."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def spread(classes: Sequence[str]) -> np.ndarray:
-    """All indices in an order of which every beginning is spread evenly over the classes, and over each class's own order.
+    """All indices in an order of which every beginning is spread evenly over the classes, and over each class's order.
 
-    Within a class i stands by the fractional part of i times the golden ratio, whose beginnings have no large gaps.
+    Within a class i is sorted by the fractional part of i times the golden ratio, whose beginnings have no large gaps.
     """
     number = {name: k for k, name in enumerate(sorted(set(classes)))}
     which = np.fromiter((number[name] for name in classes), np.int64, len(classes))
@@ -119,76 +120,75 @@ def spread(classes: Sequence[str]) -> np.ndarray:
     return np.lexsort([which, rank])
 
 
-def _labelled(classes: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Labels (N,) int64 and what each means, of the classes that have pictures; none for fewer than two."""
+def _labels(classes: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Labels (N,) int64 and the names of the classes that have pictures; none for fewer than two."""
     names = sorted(set(classes))
     if len(names) < 2:
         return None, ()
     number = {name: k for k, name in enumerate(names)}
-    return np.array([number[one] for one in classes], np.int64), tuple(display_name(name) for name in names)
+    return np.array([number[name] for name in classes], np.int64), tuple(display_name(name) for name in names)
 
 
 def display_name(name: str) -> str:
-    """A file's name as it may stand on a page: printable, at most 60 characters."""
+    """A file's name as the page may show it: printable, at most 60 characters."""
     plain = name.encode("utf-8", "replace").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "?" for c in plain)[:60] or "?"
 
 
 def _color(decoder: _Decoder, items: Sequence[Item], order: np.ndarray) -> str:
-    """"grey" where all of a sample are, spread over the set."""
-    seen = 0
-    for at in range(0, min(len(order), 4 * SAMPLE), SAMPLE):
-        for _, result in decoder.run(items, order[at:at + SAMPLE], "color", 0, 0):
+    """"grey" where all pictures of a sample are, which is spread over the set; else "color"."""
+    count = 0
+    for start in range(0, min(len(order), 4 * COLOR_SAMPLE), COLOR_SAMPLE):
+        for _, result in decoder.run(items, order[start:start + COLOR_SAMPLE], "color", 0, 0):
             if not isinstance(result, str):
                 if not picture_file.is_grey(result):
                     return "color"
-                seen += 1
-        if seen >= SAMPLE:
+                count += 1
+        if count >= COLOR_SAMPLE:
             break
-    return "grey" if seen else "color"
+    return "grey" if count else "color"
 
 
 class _Decoder:
-    """A few threads that open, read and decode; what they give comes in order."""
+    """A few threads that open, read and decode; the results come in order."""
 
-    def __init__(self, opened: Opener, request: DataRequest, side: int) -> None:
-        self.opened, self.request, self.side = opened, request, side
-        self.workers = max(1, min(4, os.cpu_count() or 1))
-        self.pool = ThreadPoolExecutor(self.workers, "pictures")
-        self.over = threading.Event()
+    def __init__(self, opener: Opener, request: DataRequest, side: int) -> None:
+        self._opener, self._request, self._side = opener, request, side
+        self._workers = max(1, min(4, os.cpu_count() or 1))
+        self._pool = ThreadPoolExecutor(self._workers, "pictures")
+        self._stopped = threading.Event()
 
     def __enter__(self) -> _Decoder:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.over.set()  # heard between two pictures
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        self._stopped.set()  # takes effect between two pictures
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, items: Sequence[Item], turn: np.ndarray, color: str, done: int,
-            total: int) -> Iterator[tuple[int, np.ndarray | str]]:
-        """(index, picture or the reason why there is none) of each index in `turn`, in that order. Raises Cancelled."""
-        groups = (turn[at:at + GROUP].tolist() for at in range(0, len(turn), GROUP))
-        flying: deque[tuple[list[int], Future[list[np.ndarray | str]]]] = deque()
+    def run(self, items: Sequence[Item], batch: np.ndarray, color: str, done: int, total: int) -> Iterator[tuple[int, Result]]:
+        """(index, result) of each index in `batch`, in that order. Raises Cancelled."""
+        groups = (batch[start:start + GROUP].tolist() for start in range(0, len(batch), GROUP))
+        pending: deque[tuple[list[int], Future[list[Result]]]] = deque()
         while True:
-            for group in islice(groups, 2 * self.workers - len(flying)):
-                flying.append((group, self.pool.submit(self._group, [items[i] for i in group], color)))
-            if not flying:
+            for group in islice(groups, 2 * self._workers - len(pending)):
+                pending.append((group, self._pool.submit(self._decode_group, [items[i] for i in group], color)))
+            if not pending:
                 return
-            group, future = flying.popleft()
-            self.request.report_progress("reading", done, total, display_name(items[group[0]].name))
+            group, future = pending.popleft()
+            self._request.report_progress("reading", done, total, display_name(items[group[0]].name))
             while not wait([future], timeout=TICK).done:
-                self.request.report_progress("reading", done, total, display_name(items[group[0]].name))
+                self._request.report_progress("reading", done, total, display_name(items[group[0]].name))
             yield from zip(group, future.result(), strict=True)
             done += len(group)
 
-    def _group(self, items: list[Item], color: str) -> list[np.ndarray | str]:
-        return [self._one(item, color) for item in items if not self.over.is_set()]
+    def _decode_group(self, items: list[Item], color: str) -> list[Result]:
+        return [self._decode(item, color) for item in items if not self._stopped.is_set()]
 
-    def _one(self, item: Item, color: str) -> np.ndarray | str:
+    def _decode(self, item: Item, color: str) -> Result:
         try:
-            with self.opened(item) as file:
+            with self._opener(item) as file:
                 data = picture_file.read_content(file)
-            return picture_file.decode_picture(data, self.side, color, self.request.crop)
+            return picture_file.decode_picture(data, self._side, color, self._request.crop)
         except Unreadable as error:
             return error.reason
         except OSError:

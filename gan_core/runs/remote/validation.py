@@ -12,6 +12,7 @@ import math
 import types
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from ...messages import Message
 from .. import layout
 from ..metrics import Record, SegmentStart
 from ..run import Parent, RunInfo
@@ -129,6 +130,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return type(value) is int and _is_number(value)
     if hint is float:
         return _is_number(value)
+    if hint is Message:  # recursive; `Language.sentence` copes with any values
+        return isinstance(value, dict) and isinstance(value.get("key"), str) and isinstance(value.get("values"), dict)
     if is_typeddict(hint):
         return isinstance(value, dict) and hint.__required_keys__ <= value.keys() and all(
             _fits(value[name], kind) for name, kind in get_type_hints(hint).items() if name in value)

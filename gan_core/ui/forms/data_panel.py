@@ -1,6 +1,6 @@
 """The choice of data: a list with human names, what each needs more (categories, a folder, an upload, a drawing), and its form.
 
-It lays out and names; what the data are is read by `preview_jobs`'s processes, what it looks like is drawn by web/data/.
+It lays out the panel and names the data. The processes of `preview_jobs` read them; web/data/ draws the preview.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ... import registry
 from ...config import FIELD_GROUPS, TrainConfig
 from ...data import loading, quickdraw, storage, uploads
 from ...data.types import DataError
-from ...messages import Fault
 from .. import containers, words
 from ..controls import Controls, Refusal
 from ..preview_jobs import PreviewJobs
@@ -24,38 +23,33 @@ from ..preview_jobs import PreviewJobs
 PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
-MOST_DRAWN = 4000  # points of one drawing
-WISH = containers.call("formChanged")
-QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+MAX_DRAWN = 4000  # points of one drawing
+FORM_CHANGED = containers.call("formChanged")
+# Asks, and waits until the upload is deleted or stays; gradio awaits what its `js=` returns.
+DELETE = "async (lang, question) => [ganPage.language, await ganPage.call('askToDelete', question)]"
+QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def name_of(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
-            lang: str = "en") -> str:
-    """The data set that the panel's values name, as a config knows it. Raises Refusal where something is still to be chosen."""
-    asked = {"quickdraw": ",".join(categories or []), "folder": (folder or "").strip(), "zip": upload or "",
-             "drawn": drawing or ""}
-    if kind not in asked:
+def dataset_name(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
+                 *, lang: str = "en") -> str:
+    """The name of the chosen data set in a config. Raises Refusal where something is not chosen yet."""
+    arguments = {"quickdraw": ",".join(categories or []), "folder": (folder or "").strip(), "zip": upload or "",
+                 "drawn": drawing or ""}
+    if kind not in arguments:
         return kind
-    if not asked[kind]:
+    if not arguments[kind]:
         raise Refusal(f"data.empty_{kind}", lang)
-    return f"{kind}:{asked[kind]}"
+    return f"{kind}:{arguments[kind]}"
 
 
-def called(dataset: str, lang: str) -> str:
-    """A data set as people call it: "digits" by its words, one's own by the name it came with. web/data/facts.js does so too."""
-    kind = dataset.partition(":")[0]
-    known = words.table(lang).get(f"settings.dataset.{kind}", kind)
-    return " ".join((registry.label(dataset) or known).split())[:60]
-
-
-def some(kind: str) -> str:
-    """A data set of this kind, whatever its argument; for asking what networks can take it."""
+def example_name(kind: str) -> str:
+    """A data set of this kind with a placeholder argument, to check which networks accept it."""
     entry = registry.DATASETS[kind]
     return f"{kind}:?" if entry.argument and not entry.default else kind
 
 
-def expected(config: TrainConfig) -> tuple[list[int | None], bool | None]:
-    """(shape, whether there are labels) as far as they can be known before the data are read; None: nobody knows."""
+def expected_shape(config: TrainConfig) -> tuple[list[int | None], bool | None]:
+    """(shape, whether there are labels) as far as known before the data are read; None: unknown."""
     kind, argument = registry.split_dataset(config.dataset)
     entry = registry.DATASETS[kind]
     if entry.points:
@@ -66,11 +60,11 @@ def expected(config: TrainConfig) -> tuple[list[int | None], bool | None]:
 
 
 def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
-    """Why this config's networks cannot take its data, as a key of the words; "" where they can, as far as is known.
+    """Why this config's networks cannot take its data, as a key of the words; "" if they can, as far as known.
 
-    `about`: what is known of the data once they were read.
+    about: the `DataSummary`, once the data have been read.
     """
-    shape, labelled = (about["shape"], about["labelled"]) if about else expected(config)
+    shape, labelled = (about["shape"], about["labelled"]) if about else expected_shape(config)
     networks = registry.NETWORKS[config.networks]
     if (len(shape) == 1) != networks.points:
         return "data.misfit_points" if len(shape) == 1 else "data.misfit_pictures"
@@ -81,15 +75,15 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
     return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
 
 
-def sets() -> dict[str, Any]:
-    """What the list says of those that come over the network: {"ready": [those that are here], "download": {other: bytes}}."""
+def downloads() -> dict[str, Any]:
+    """The data sets that come over the network: {"ready": [downloaded ones], "download": {other: bytes}}."""
     needy = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
     here = [kind for kind in needy if loading.works_offline(TrainConfig(dataset=kind))]
     return {"ready": here, "download": {kind: size for kind, size in needy.items() if kind not in here}}
 
 
 class DataPanel:
-    """The panel's components. `inputs`: the ones that name the data set; `fields`: the form of pictures, by a config's field."""
+    """The panel's components. `inputs`: those that name the data set; `fields`: config field -> input, the form of pictures."""
 
     def __init__(self, t: Callable[[str], Any], first: TrainConfig, component: Callable[..., Any]) -> None:
         groups = {kind: entry.group for kind, entry in registry.DATASETS.items()}
@@ -113,34 +107,26 @@ class DataPanel:
                                                 "points": [k for k, e in registry.DATASETS.items() if e.points]}))
             with gr.Row(elem_id="gan-data-form"):
                 self.fields = {name: component(name, False) for name in PICTURES}
-            with gr.Row(elem_id="gan-data-hand"):  # out of sight: the page's scripts press the buttons, the boxes hold answers
-                self.drawn = gr.Textbox("", elem_id="data-drawn", label="drawn")
-                self.draw = gr.Button("draw", elem_id="btn-draw")
+            with gr.Row(elem_id="gan-data-hand"):  # out of sight
+                self.drawn = gr.Textbox("", elem_id="data-drawn", label="drawn")  # web/data/pad.js writes into it
                 self.question = gr.Textbox("", elem_id="data-question", label="question")
-                self.sure = gr.Button("sure", elem_id="btn-delete-sure")
         self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
 
     def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
         """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
-        self._controls, self._library = controls, preview_jobs
+        self._controls, self._preview_jobs = controls, preview_jobs
         for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
-            one.change(None, form, None, js=WISH, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
+            one.change(None, form, None, js=FORM_CHANGED, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
         for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
-            event(None, form, None, js=WISH, api_name=door, queue=False, api_visibility="private")
-        tell = containers.TELL_LANGUAGE
+            event(None, form, None, js=FORM_CHANGED, api_name=door, queue=False, api_visibility="private")
+        tell = containers.WITH_LANGUAGE
         self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell,
-                           api_name="keep-upload", **QUIET)
+                           api_name="keep-upload", **QUEUED)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
-                        **QUIET)
-        self.draw.click(self._drawn, [lang, self.drawn], [self.drawn, self.notice], api_name="keep-drawing",
-                        js="() => [ganPage.language, ganPage.drawing]", **QUIET)
+                        **QUEUED)
         asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
-                                  api_name="ask-delete-data", **QUIET)
-        asked.success(None, self.question, None, js=containers.call("askToDelete"), api_name="ask-delete-data-shown",
-                      api_visibility="private")
-        # The name that was asked about: by now another upload may have taken its place in the list.
-        self.sure.click(self._delete, [lang, self.question], [self.kept, self.notice], api_name="delete-data",
-                        js="() => [ganPage.language, ganPage.upload]", **QUIET)
+                                  api_name="ask-delete-data", **QUEUED)
+        asked.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUEUED)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
@@ -167,24 +153,9 @@ class DataPanel:
         except Refusal as refusal:
             return "", alert(str(refusal))
 
-    def _delete(self, lang: str, name: str) -> tuple[Any, str]:
-        """The upload is deleted; the newest of the others stands in its place."""
-        lang = lang if lang in words.LANGUAGES else "en"
-        try:
-            delete(self._controls, self._library, name, lang)
-        except Refusal as refusal:
-            return gr.skip(), alert(str(refusal))
-        return self._known(lang, "zip", None)[0], ""
-
-    def _drawn(self, lang: str, points: str) -> tuple[Any, str]:
-        """The drawing, kept under a name of its own."""
-        try:
-            given = json.loads(points)[:MOST_DRAWN]
-            return (uploads.save_points(given) if given else ""), ""  # a pad that was wiped is no fault
-        except DataError as reason:
-            return "", alert(words.fault(reason.payload(), lang))
-        except (ValueError, TypeError):  # no drawing of our page
-            return "", alert(words.fault(Fault("drawing_none").payload(), lang))
+    def _left(self, lang: str, deleted: str) -> Any:
+        """The list again after an upload was deleted: the newest of the others stands in its place."""
+        return self._known(lang if lang in words.LANGUAGES else "en", "zip", None)[0] if deleted else gr.skip()
 
 
 def kept(lang: str) -> list[tuple[str, str]]:
@@ -194,41 +165,41 @@ def kept(lang: str) -> list[tuple[str, str]]:
 
 
 def megabytes(size: int, lang: str) -> str:
-    """Bytes as a number of megabytes that nobody reads as nothing."""
+    """Bytes as megabytes, at least 0.1."""
     return words.number(max(0.1, round(size / 1e6, 1 if size < 1e8 else None)), lang)
 
 
 def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
     """{"name", "title", "text", "go"}: what goes with an upload, and who needs it still. Raises Refusal."""
-    runs = len(controls.learned_from(f"zip:{name}", lang))
+    runs = len(controls.runs_using(f"zip:{name}", lang))
     things = storage.list_datasets()
     one = storage.find(f"zip:{name}", things)
-    if one is None:
+    if one is None or one.count is None:  # uploads are counted, downloads are not
         raise Refusal("data.delete_gone", lang)
-    said = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),
+    parts = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),
                        total=megabytes(sum(one.bytes for one in things), lang))]
     if runs:
-        said.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
+        parts.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
     return {"name": name, "title": words.text("data.delete_title", lang, name=registry.label(f"zip:{name}")),
-            "text": " ".join(said), "go": words.text("data.delete", lang)}
+            "text": " ".join(parts), "go": words.text("data.delete", lang)}
 
 
 def delete(controls: Controls, preview_jobs: PreviewJobs, name: str, lang: str) -> None:
     """Delete an upload, and what was made ready from it. Raises Refusal."""
     controls.delete_data(f"zip:{name}", lang)
-    preview_jobs.forget(f"zip:{name}")
+    preview_jobs.discard(f"zip:{name}")
 
 
-def wanted(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) -> TrainConfig:
-    """The config itself, if its networks can take its data. Raises Refusal with what to do."""
-    key = misfit(config, preview_jobs.about(config))
+def check_networks(config: TrainConfig, preview_jobs: PreviewJobs, lang: str) -> TrainConfig:
+    """The config itself. Raises Refusal, with what to do, if its networks cannot take its data."""
+    key = misfit(config, preview_jobs.summary(config))
     if key:
-        raise Refusal(key, lang, **described(config.networks, lang))
+        raise Refusal(key, lang, **network_facts(config.networks, lang))
     return config
 
 
-def described(networks: str, lang: str) -> dict[str, str]:
-    """What a sentence says of a pair of networks: its name, and the sides and colours of its pictures."""
+def network_facts(networks: str, lang: str) -> dict[str, str]:
+    """The values of a misfit sentence: the networks' name, and the sides and colours of their pictures."""
     entry = registry.NETWORKS[networks]
     colors = [words.text(f"choices.color.{color}", lang) for channels, color in ((1, "grey"), (3, "color"))
               if channels in entry.channels]
@@ -237,6 +208,6 @@ def described(networks: str, lang: str) -> dict[str, str]:
 
 
 def alert(sentence: str) -> str:
-    """A sentence as HTML: escaped for the browser, and no template marks for gradio's own reading."""
-    said = html.escape(sentence).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
-    return f'<p role="alert">{said}</p>'
+    """A sentence as HTML, escaped for the browser and without the marks of gradio's templates."""
+    escaped = html.escape(sentence).replace("$", "&#36;").replace("{", "&#123;").replace("}", "&#125;")
+    return f'<p role="alert">{escaped}</p>'

@@ -1,6 +1,6 @@
 """The knobs of a run while it trains: which there are, in what groups, and how far their sliders reach.
 
-It says what the page's script needs to draw them; what a change does is the worker's business, how it is asked for `controls`'.
+The page's script draws them from this. Requests for a change are left to `controls`, its effect to the worker.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from .. import words
 from ..controls import FIELDS
 from .settings import choices
 
-WIDEST = 20  # a field whose whole range is at most this has a slider in equal steps; larger ones need a `Slider` in config
+WIDEST = 20  # a field with at most this range has a linear slider; larger ones need a `Slider` in config
 
 
 def knob(name: str, lang: str) -> dict[str, Any]:
-    """One knob: its kind ("number", "whole", "pair", "choice"), its slider or null, what is allowed."""
+    """One knob: its kind ("number", "whole", "pair" or "choice"), its slider or None, its allowed range."""
     field = FIELDS[name]
-    about = field.metadata
-    if about["choices"] is not None:
-        said = choices(name, lambda key: words.text(key, lang))
-        return {"name": name, "kind": "choice", "choices": [[value, text] for text, value in said]}
+    metadata = field.metadata
+    if metadata["choices"] is not None:
+        labelled = choices(name, lambda key: words.text(key, lang))
+        return {"name": name, "kind": "choice", "choices": [[value, label] for label, value in labelled]}
     if field.type.startswith("tuple"):
         return {"name": name, "kind": "pair"}
     slider = None
-    if about["slider"] is not None:
-        slider = {**asdict(about["slider"]), "log": True}
-    elif about["high"] <= WIDEST:
-        stops = about["high"] - about["low"] if field.type == "int" else 100
-        slider = {"low": about["low"], "high": about["high"], "stops": stops, "log": False, "zero": False}
+    if metadata["slider"] is not None:
+        slider = {**asdict(metadata["slider"]), "log": True}
+    elif metadata["high"] <= WIDEST:
+        stops = metadata["high"] - metadata["low"] if field.type == "int" else 100
+        slider = {"low": metadata["low"], "high": metadata["high"], "stops": stops, "log": False, "zero": False}
     return {"name": name, "kind": "whole" if field.type == "int" else "number", "slider": slider,
-            "allowed": [about["low"], about["high"]]}
+            "allowed": [metadata["low"], metadata["high"]]}
 
 
 def table(lang: str) -> list[dict[str, Any]]:
     """The groups of the form that hold live fields, in its order, with their knobs."""
     groups = {group: [knob(name, lang) for name in names if name in LIVE] for group, names in FIELD_GROUPS.items()}
-    return [{"group": group, "knobs": found} for group, found in groups.items() if found]
+    return [{"group": group, "knobs": knobs} for group, knobs in groups.items() if knobs]
 
 
 def tables() -> str:

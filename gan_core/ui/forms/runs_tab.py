@@ -1,4 +1,4 @@
-"""The Runs view: every run of the folder, the shipped ones, and those that lie elsewhere; look at one, or go on with it."""
+"""The Runs view: lists the runs of the folder, the shipped ones and those in other places, to be shown or resumed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from ...config import PRESETS
 from ...runs.run import Run, RunError
 from .. import containers, words
 from ..controls import Controls
-from ..external_runs import Elsewhere
-from . import data_panel
-from .train_tab import QUIET, tell
+from ..external_runs import ExternalRun
+from .train_tab import QUEUED, show_refusals
 
-# One after the other: an answer about the run that was chosen before must not come last.
-IN_TURN: dict[str, Any] = {**QUIET, "concurrency_limit": 1, "concurrency_id": "runs enabled"}
-SHOW_AND_TELL = "(run, lang, now) => { ganPage.call('showRun', now); return [run, ganPage.language, now]; }"
-MOST = 200  # runs in the list, newest touched first
+# In order: the answer for an earlier choice must not come last.
+IN_TURN: dict[str, Any] = {**QUEUED, "concurrency_limit": 1, "concurrency_id": "runs enabled"}
+SHOW_WITH_RUN = "(run, lang, now) => { ganPage.call('showRun', now); return [run, ganPage.language, now]; }"
+MOST = 200  # runs in the list, the most recently changed first
 
 
 def card(run: Run, lang: str) -> str:
@@ -27,30 +26,29 @@ def card(run: Run, lang: str) -> str:
     status = run.status()
     state = "starter" if run.kind == "starter" else status.state
     preset = words.text(f"presets.{run.preset}.name", lang) if run.preset in PRESETS else ""
-    step = f"{status.step:,}".replace(",", "\u202f" if lang == "fr" else ",")
     config = run.info.get("config")
-    data = data_panel.called(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
+    data = words.dataset(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(run.info.get("created", 0))))
     facts = [words.text(f"states.{state}", lang),
-             f"{words.text('runs.step', lang).lower()} {step}", data, preset, made]
+             f"{words.text('runs.step', lang).lower()} {words.number(status.step, lang)}", data, preset, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]
-    if isinstance(run, Elsewhere):
+    if isinstance(run, ExternalRun):
         mark = "runs.reading" if run.kind in ("reading", "remote") else "runs.elsewhere"
         lines.append(words.text(mark, lang, path=run.info.get("origin") or run.path))
     return "\n".join(lines)
 
 
 def _head(t: Callable[[str], Any]) -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
-    """The buttons above the list: show, resume, let go, refresh."""
+    """The buttons above the list: show, resume, detach, refresh."""
     with gr.Row(elem_id="gan-runs-head"):
         show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
         resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
-        let_go = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
-        return show, resume, let_go, gr.Button(t("runs.refresh"), elem_id="btn-refresh")
+        detach = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
+        return show, resume, detach, gr.Button(t("runs.refresh"), elem_id="btn-refresh")
 
 
 def _opener(t: Callable[[str], Any]) -> tuple[gr.Textbox, gr.Button]:
-    """The box for a path or an address that is opened, and its button."""
+    """The box for a path or an address to open, and its button."""
     with gr.Row(elem_id="gan-attach"):
         place = gr.Textbox(label=t("runs.attach"), info=t("runs.attach_info"), placeholder=t("runs.attach_example"),
                            max_lines=1, elem_id="attach-place")
@@ -62,55 +60,58 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     """Everything inside the second tab; the list is read when the tab is opened."""
     catalogue = controls.catalogue
     with gr.Column(elem_id="gan-runs"):
-        show, resume, let_go, refresh = _head(t)
+        show, resume, detach, refresh = _head(t)
         about = gr.Markdown("", elem_id="gan-runs-about")
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
         place, attach = _opener(t)
 
     def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, str]:
         cards = []
-        for run in [*catalogue.own()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]:
+        for run in [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]:
             try:
                 cards.append((card(run, lang), run.id))
             except RunError:
-                continue  # it is being deleted at this moment
-        known = {name for _, name in cards}
-        # What a person has chosen is left alone: by now it may be another one than when this was asked.
-        choice = {} if now in known else {"value": run_id if run_id in known else None}
+                continue  # it is being deleted
+        ids = {name for _, name in cards}
+        # A choice is left alone: it may have changed since this was asked.
+        choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
         folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
         return gr.Radio(choices=cards, **choice), text
 
     def enabled(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, Any]:
         run = catalogue.find(now or "")
-        can = False
+        resumable = False
         if run is not None and run.kind == "run" and catalogue.supervisor.active() is None:
             status = run.status()
-            can = status.state in ("stopped", "failed") and status.checkpoint_step >= 0
-        return tuple(gr.Button(interactive=means) for means in (run is not None, can, isinstance(run, Elsewhere)))
+            resumable = status.state in ("stopped", "failed") and status.checkpoint_step >= 0
+        return (gr.Button(interactive=run is not None), gr.Button(interactive=resumable),
+                gr.Button(interactive=isinstance(run, ExternalRun)))
 
-    def go_on(run_id: str, lang: str, now: str | None) -> Any:
+    def resume_run(run_id: str, lang: str, now: str | None) -> Any:
         controls.resume(now or "", lang)
         return gr.Tabs(selected="train")
 
-    def opened(run_id: str, lang: str, text: str) -> tuple[Any, Any, str]:
+    def attached(run_id: str, lang: str, text: str) -> tuple[Any, Any, str]:
         run = controls.attach(text, lang)
         return *listed(run.id, lang, None), ""
 
-    def gone(run_id: str, lang: str, now: str | None) -> tuple[Any, Any]:
-        controls.let_go(now or "", lang)
+    def detached(run_id: str, lang: str, now: str | None) -> tuple[Any, Any]:
+        controls.detach(now or "", lang)
         return listed(run_id, lang, None)
 
-    here, buttons = [run_box, lang_box, chosen], [show, resume, let_go]
-    asked = {door: event(tell(listed), here, [chosen, about], js=containers.TELL, api_name=door, **QUIET)
-             for door, event in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
-    asked |= {door: event(tell(opened), [run_box, lang_box, place], [chosen, about, place], js=containers.TELL, api_name=door,
-                          **QUIET)
-              for door, event in (("attach", attach.click), ("attach-submit", place.submit))}
-    asked["let-go"] = let_go.click(tell(gone), here, [chosen, about], js=containers.TELL, api_name="let-go", **QUIET)
-    for door, dependency in asked.items():
-        dependency.success(tell(enabled), here, buttons, js=containers.TELL, api_name=f"{door}-enabled", **IN_TURN)
-    chosen.input(tell(enabled), here, buttons, js=containers.TELL, trigger_mode="always_last", api_name="choose-run", **IN_TURN)
-    show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUIET)
+    inputs, buttons = [run_box, lang_box, chosen], [show, resume, detach]
+    source = {"js": containers.WITH_RUN, **QUEUED}
+    events = {door: listen(show_refusals(listed), inputs, [chosen, about], api_name=door, **source)
+             for door, listen in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
+    events |= {door: listen(show_refusals(attached), [run_box, lang_box, place], [chosen, about, place], api_name=door,
+                          **source)
+              for door, listen in (("attach", attach.click), ("attach-submit", place.submit))}
+    events["let-go"] = detach.click(show_refusals(detached), inputs, [chosen, about], api_name="let-go", **source)
+    for door, dependency in events.items():
+        dependency.success(show_refusals(enabled), inputs, buttons, js=containers.WITH_RUN, api_name=f"{door}-enabled", **IN_TURN)
+    chosen.input(show_refusals(enabled), inputs, buttons, js=containers.WITH_RUN, trigger_mode="always_last",
+                 api_name="choose-run", **IN_TURN)
+    show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUEUED)
     show.click(None, chosen, None, js=containers.call("showRun"), api_name="show-run", api_visibility="private")
-    resume.click(tell(go_on), here, tabs, js=SHOW_AND_TELL, api_name="resume-run", **QUIET)
+    resume.click(show_refusals(resume_run), inputs, tabs, js=SHOW_WITH_RUN, api_name="resume-run", **QUEUED)

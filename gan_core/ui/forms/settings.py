@@ -1,6 +1,6 @@
 """The form on the left: data set, preset, and every field of a config in groups, each with range and help from TrainConfig.
 
-It knows how a field becomes a component and a component's value a config value; what a config means is `config`'s business.
+It turns fields into components and their values into a config; which values are valid is left to `config`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
 from .. import containers, words
 from ..controls import FIELDS, Controls, Refusal
 from ..preview_jobs import PreviewJobs
-from .data_panel import ARGUMENTS, PICTURES, DataPanel, alert, misfit, name_of, some, wanted
+from .data_panel import ARGUMENTS, PICTURES, DataPanel, alert, check_networks, dataset_name, example_name, misfit
 
 ALL = "max_images"  # a number whose 0 means all: shown as an empty box that says so
 MADE_FOR = {config.dataset for config in PRESETS.values()}  # data sets that a preset was made for
@@ -24,98 +24,98 @@ ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
 INPUTS = 1 + ARGUMENTS + len(ADVANCED)  # values of the form: the preset, what names the data set, and every field
 
 
-def key(name: str) -> str:
-    """A word's name as gradio's translation knows it: without dots, which it would read as nesting."""
+def translation_key(name: str) -> str:
+    """The key of a text in gradio's translations: without dots, which gradio would read as nesting."""
     return "gan_" + "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
 def translations() -> dict[str, dict[str, str]]:
-    """All words for `gr.I18n`, and those that are put together: what a field means with what it allows."""
+    """All texts for `gr.I18n`, with the combined ones: help with range, a preset's name with its sentence."""
     tables = {}
     for lang in words.LANGUAGES:
-        table = {key(name): said for name, said in words.shown(lang).items()}
+        table = {translation_key(name): text for name, text in words.shown(lang).items()}
         for name in ADVANCED:
-            table[key(f"fields.{name}.info")] = info(name, lang)
+            table[translation_key(f"fields.{name}.info")] = help_line(name, lang)
         for preset in PRESETS:
-            table[key(f"presets.{preset}.card")] = f"{words.text(f'presets.{preset}.name', lang)}\n" \
+            table[translation_key(f"presets.{preset}.card")] = f"{words.text(f'presets.{preset}.name', lang)}\n" \
                                                    f"{words.text(f'presets.{preset}.sentence', lang)}"
         tables[lang] = table
     return tables
 
 
-def info(name: str, lang: str) -> str:
+def help_line(name: str, lang: str) -> str:
     """One line under a field: help and range."""
-    about, said = FIELDS[name].metadata, words.text(f"fields.{name}.help", lang)
+    metadata, line = FIELDS[name].metadata, words.text(f"fields.{name}.help", lang)
     if name in LIVE:
-        said = f"{LIVE_MARK} {said}"
-    if about["low"] is None:
-        return said
-    low, high = (words.number(about[end], lang) for end in ("low", "high"))
-    return f"{said} {words.text('settings.range', lang, low=low, high=high)}."
+        line = f"{LIVE_MARK} {line}"
+    if metadata["low"] is None:
+        return line
+    low, high = (words.number(metadata[end], lang) for end in ("low", "high"))
+    return f"{line} {words.text('settings.range', lang, low=low, high=high)}."
 
 
 def choices(name: str, t: Callable[[str], Any]) -> list[tuple[Any, str]]:
-    """What a field may be, as people read it; a value without words of its own is a term that is the same everywhere."""
-    said = words.table("en")
-    return [(t(f"choices.{name}.{value}") if f"choices.{name}.{value}" in said else value, value)
+    """(label, value) of each choice of a field; a value without a label is a term that is the same in every language."""
+    texts = words.table("en")
+    return [(t(f"choices.{name}.{value}") if f"choices.{name}.{value}" in texts else value, value)
             for value in FIELDS[name].metadata["choices"]]
 
 
-def shown(name: str, value: Any) -> Any:
+def to_widget(name: str, value: Any) -> Any:
     """A config value as its component shows it."""
     if name == ALL:
         return str(value or "")
     return ", ".join(f"{v:g}" for v in value) if isinstance(value, tuple) else value
 
 
-def read(name: str, value: Any) -> Any:
-    """A component's value as a config takes it; what cannot be read is handed on, for the config to refuse by name."""
+def from_widget(name: str, value: Any) -> Any:
+    """A component's value as a config value; what cannot be parsed is returned as it is, for the config to refuse."""
     if FIELDS[name].type.startswith("tuple") and isinstance(value, str):
         parts = [part for part in value.replace(";", ",").replace(" ", ",").split(",") if part]
         return parts if len(parts) == 2 else value
     if name == ALL and isinstance(value, str):
-        number = "".join(value.split())  # some write 5 000
+        number = "".join(value.split())  # 5 000 is one number
         return int(number or 0) if not number or (number.isdecimal() and len(number) < 16) else value
     return "" if value is None else value
 
 
 def preset_for(dataset: str, preset: str) -> str:
-    """The preset to go with a data set: the one chosen already if its networks take these data, else the first that was made
-    for them, else the first that takes them."""
-    able = [name for name in PRESETS if not misfit(PRESETS[name].replace(dataset=some(dataset)))]
-    if preset in able:
+    """The preset for a data set: the current one if its networks accept these data, else the first that was made for them,
+    else the first that accepts them."""
+    accepting = [name for name in PRESETS if not misfit(PRESETS[name].replace(dataset=example_name(dataset)))]
+    if preset in accepting:
         return preset
-    made = [name for name in able if PRESETS[name].dataset == dataset]
-    return next(iter([*made, *able]), preset)
+    made = [name for name in accepting if PRESETS[name].dataset == dataset]
+    return next(iter([*made, *accepting]), preset)
 
 
 def keeps_data(preset: str, dataset: str) -> bool:
     """Whether a preset leaves the data set as it is.
 
-    One made for pictures takes any pictures. One made for points has a set of its own: only points that no preset was made
-    for, drawn ones for instance, may replace it.
+    A preset for pictures accepts any pictures. A preset for points has its own set: only points that no preset was made for,
+    such as drawn ones, may replace it.
     """
-    entries, mine = registry.DATASETS, PRESETS[preset].dataset
-    if not entries[mine].points:
+    entries, own = registry.DATASETS, PRESETS[preset].dataset
+    if not entries[own].points:
         return not entries[dataset].points
-    return entries[dataset].points and dataset not in MADE_FOR and preset != mine
+    return entries[dataset].points and dataset not in MADE_FOR and preset != own
 
 
 def overrides(dataset: str, *values: Any) -> dict[str, Any]:
     """The form's values, data set first, as a config's overrides."""
-    return {"dataset": dataset, **{name: read(name, value) for name, value in zip(ADVANCED, values, strict=True)}}
+    return {"dataset": dataset, **{name: from_widget(name, value) for name, value in zip(ADVANCED, values, strict=True)}}
 
 
-def form(controls: Controls, lang: str, preset: str, *values: Any) -> TrainConfig:
+def form_config(controls: Controls, lang: str, preset: str, *values: Any) -> TrainConfig:
     """The config that the form's inputs make. Raises Refusal."""
-    dataset = name_of(*values[:ARGUMENTS], lang)
+    dataset = dataset_name(*values[:ARGUMENTS], lang=lang)
     return controls.config(preset, overrides(dataset, *values[ARGUMENTS:]), lang, labels=True)
 
 
-def wish(controls: Controls, lang: str, values: list[Any]) -> TrainConfig:
-    """What the form's inputs say of the data alone, everything else as in the default preset. Raises Refusal."""
-    asked = overrides(name_of(*values[1:ARGUMENTS + 1], lang), *values[ARGUMENTS + 1:])
-    return controls.config(next(iter(PRESETS)), {name: asked[name] for name in ("dataset", *PICTURES)}, lang, labels=True)
+def preview_config(controls: Controls, lang: str, values: list[Any]) -> TrainConfig:
+    """A config with the data of the form; everything else is as in the default preset. Raises Refusal."""
+    changes = overrides(dataset_name(*values[1:ARGUMENTS + 1], lang=lang), *values[ARGUMENTS + 1:])
+    return controls.config(next(iter(PRESETS)), {name: changes[name] for name in ("dataset", *PICTURES)}, lang, labels=True)
 
 
 class Settings:
@@ -124,10 +124,10 @@ class Settings:
     def __init__(self, t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, lang: gr.Textbox) -> None:
         groups, name = PRESET_GROUPS, next(iter(PRESETS))
         first = controls.config(name, {})
-        self._controls, self._library = controls, preview_jobs
+        self._controls, self._preview_jobs = controls, preview_jobs
 
         def component(field: str, info: bool = True) -> Any:
-            return self._component(field, shown(field, getattr(first, field)), t, info)
+            return self._component(field, to_widget(field, getattr(first, field)), t, info)
 
         self.data = DataPanel(t, first, component)
         containers.presets(groups)
@@ -148,26 +148,26 @@ class Settings:
         self._wire(controls, lang, defaults)
 
     def config(self, lang: str, *values: Any) -> TrainConfig:
-        """What the form asks for, if it can be trained. Raises Refusal."""
-        config = wanted(form(self._controls, lang, *values), self._library, lang)
-        refused = self._library.again(config)  # else a run would be made only to fail
-        if refused:
-            raise Refusal("errors.refused", lang, message=words.fault(refused["fault"], lang, refused["sentence"]))
+        """The config of the form. Raises Refusal where it cannot be trained."""
+        config = check_networks(form_config(self._controls, lang, *values), self._preview_jobs, lang)
+        refusal = self._preview_jobs.retry(config)  # without this a run would be made only to fail
+        if refusal:
+            raise Refusal("errors.refused", lang, message=words.fault(refusal["fault"], lang, refusal["sentence"]))
         return config
 
     def _wire(self, controls: Controls, lang: gr.Textbox, defaults: gr.Button) -> None:
         kind, forms = self.data.kind, len(PICTURES)
 
         def fill(preset: str, dataset: str) -> list[Any]:
-            """Everything as the preset has it; the data set and its form stay where the preset has none of its own."""
+            """All values of the preset; the data set and its form stay where `keeps_data`."""
             config = controls.config(preset, {})
-            values = [shown(name, getattr(config, name)) for name in ADVANCED]
+            values = [to_widget(name, getattr(config, name)) for name in ADVANCED]
             if keeps_data(preset, dataset):
                 return [gr.skip()] * (1 + forms) + [*values[forms:], ""]
             return [config.dataset, *values, ""]
 
         def follow(dataset: str, preset: str) -> list[Any]:
-            """Another data set: where the preset's networks cannot take it, one that can comes along."""
+            """Change the preset too, where its networks cannot take the new data set."""
             chosen = preset_for(dataset, preset)
             if chosen == preset:
                 return [gr.skip()] * (len(ADVANCED) - forms + 2)
@@ -175,23 +175,23 @@ class Settings:
 
         def check(lang: str, preset: str, *values: Any) -> str:
             try:
-                form(controls, lang, preset, *values)
+                form_config(controls, lang, preset, *values)
             except Refusal as refusal:
-                return alert(str(refusal)) if not refusal.key.startswith("data.") else ""  # that is said beside the data
+                return alert(str(refusal)) if not refusal.key.startswith("data.") else ""  # those are shown beside the data
             return ""
 
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        # The last choice counts: by itself gradio drops one that is made while an earlier one is still being answered.
+        # The last choice counts: by default gradio drops one made while an earlier one is being answered.
         last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
         for event, door in ((self.preset.input, "fill-preset"), (defaults.click, "fill-defaults")):
             event(fill, [self.preset, kind], [kind, *self.fields, self.notice], api_name=door, **last)
         kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], api_name="follow-dataset",
                    **last)
         for name, component in zip(ADVANCED, self.fields, strict=True):
-            component.input(check, [lang, *self.inputs], self.notice, js=containers.TELL_LANGUAGE,
+            component.input(check, [lang, *self.inputs], self.notice, js=containers.WITH_LANGUAGE,
                             api_name=f"check-{name}", **last)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
-        self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._library)
+        self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._preview_jobs)
 
     def _component(self, name: str, value: Any, t: Callable[[str], Any], info: bool = True) -> Any:
         """The component that fits a field: a list for choices, a number, or text for a pair of numbers."""
@@ -206,5 +206,5 @@ class Settings:
             return gr.Textbox(max_lines=1, placeholder=t("data.all"), **common)
         if field.type.startswith("tuple"):
             return gr.Textbox(max_lines=1, **common)
-        # No minimum or maximum here: gradio would cut or complain in its own words, the config says what is allowed.
+        # No minimum or maximum: gradio would clip or complain in its own words; the config says what is allowed.
         return gr.Number(precision=0 if field.type == "int" else None, **common)

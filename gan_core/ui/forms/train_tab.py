@@ -1,6 +1,6 @@
 """The Train view: settings left, samples in the middle, curves right, sliders below; native buttons, wired to `controls`.
 
-It lays out and wires; what a button means is in `controls`, what moves on the page is in `web/`.
+It lays out and wires: `controls` defines what a button does, and what moves is drawn by `web/`.
 """
 
 from __future__ import annotations
@@ -16,26 +16,25 @@ from ..preview_jobs import PreviewJobs
 from . import knobs
 from .settings import Settings
 
-# The page tells the server which run it looks at and in which language; gradio's own value of the two boxes is never used.
-TUNING = "() => [ganPage.run, ganPage.language, ganPage.tuning]"
+# The page fills in the run that it shows and its language; gradio's own values of the two boxes are never used.
 # Through the queue: only there does gradio 6.31 show a refusal as a message (without it the page gets a 500 and is silent).
-QUIET: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
+QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 20, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def tell(action: Callable[..., Any]) -> Callable[..., Any]:
-    """The action, its refusals as a message on the page. The second argument is the language."""
-    def told(run_id: str, lang: str, *values: Any) -> Any:
+def show_refusals(action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action with its refusals as messages on the page. Its second argument is the language."""
+    def wrapped(run_id: str, lang: str, *values: Any) -> Any:
         lang = lang if lang in words.LANGUAGES else "en"
         try:
             return action(run_id or "", lang, *values)
         except Refusal as refusal:
             raise gr.Error(str(refusal), title=words.text("errors.title", lang), duration=8, print_exception=False) from refusal
-    return told
+    return wrapped
 
 
 def build(t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, run_box: gr.Textbox,
           lang_box: gr.Textbox) -> list[Any]:
-    """Everything inside the first tab; returns the form's inputs. `run_box`, `lang_box`: hidden inputs that `view.TELL` fills."""
+    """Everything inside the first tab; returns the form's inputs. run_box, lang_box: hidden inputs, see `containers.WITH_RUN`."""
     with gr.Column(elem_id="gan-train"):
         with gr.Row(elem_id="gan-main"):
             with gr.Column(elem_id="gan-settings"):
@@ -63,8 +62,8 @@ def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
     with gr.Row(elem_id="gan-transport"):
         buttons = {name: gr.Button(t(f"transport.{name}"), elem_id=f"btn-{name.replace('_', '-')}",
                                    variant="primary" if name == "start" else "secondary") for name in names}
-        for name in ("start-force", "reset-confirm", "reset-paused", "stop", "restore-confirm", "tune"):
-            # In the page and out of sight: web/transport/ presses them after asking, web/settings/tuning.js the last one.
+        for name in ("start-force", "reset-confirm", "reset-paused"):
+            # In the page and out of sight: web/transport/ presses them after asking, because they take the form along.
             buttons[name] = gr.Button(name, elem_id=f"btn-{name}", elem_classes="hidden", visible="hidden")
     return buttons
 
@@ -81,7 +80,7 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
 
     def stepper(network: str) -> Callable[..., None]:
         def step(run_id: str, lang: str, preset: str, *values: Any) -> None:
-            run = controls.catalogue.asked(run_id)  # the form counts only where a new run begins
+            run = controls.catalogue.find_or_default(run_id)  # the form counts only where a new run begins
             config = settings.config(lang, preset, *values) if run is None or run.kind == "starter" else run.config
             controls.step(network, 1, config, preset, run_id, lang)
         return step
@@ -91,34 +90,27 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
             controls.reset(settings.config(lang, preset, *values), preset, paused=paused, run_id=run_id, lang=lang)
         return reset
 
-    with_form = {"start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
-                 "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
+    with_form: dict[str, Callable[..., Any]] = {
+        "start": start, "start-force": start_force, "step": stepper("both"), "step_d": stepper("discriminator"),
+        "step_g": stepper("generator"), "reset-confirm": resetter(False), "reset-paused": resetter(True)}
     for name, action in with_form.items():
-        asked = buttons[name].click(tell(action), [run_box, lang_box, *form], None, js=containers.TELL, api_name=_door(name),
-                                    **QUIET)
-        asked.failure(None, None, None, js=containers.call("startRefused"), api_name=f"{_door(name)}-failed",
+        event = buttons[name].click(show_refusals(action), [run_box, lang_box, *form], None, js=containers.WITH_RUN,
+                                    api_name=_door(name), **QUEUED)
+        event.failure(None, None, None, js=containers.call("startRefused"), api_name=f"{_door(name)}-failed",
                       api_visibility="private")
     plain: dict[str, Callable[[str, str], Any]] = {
-        "pause": controls.pause, "resume": controls.resume, "save": controls.save, "restore-confirm": controls.restore,
-        "stop": lambda run_id, lang: controls.stop(run_id, lang)}
+        "pause": controls.pause, "resume": controls.resume, "save": controls.save}
     for name, act in plain.items():
-        buttons[name].click(tell(_silent(act)), [run_box, lang_box], None, js=containers.TELL, api_name=_door(name), **QUIET)
-
-    def tune(run_id: str, lang: str, changes: str) -> None:
-        controls.tune(changes, run_id, lang, labels=True)
-
-    tuned = buttons["tune"].click(tell(tune), [run_box, lang_box, run_box], None, js=TUNING, api_name=_door("tune"), **QUIET)
-    tuned.success(None, None, None, js=containers.call("tuneObeyed"), api_name=f"{_door('tune')}-true", api_visibility="private")
-    tuned.failure(None, None, None, js=containers.call("tuneRefused"), api_name=f"{_door('tune')}-false",
-                  api_visibility="private")
+        buttons[name].click(show_refusals(_without_result(act)), [run_box, lang_box], None, js=containers.WITH_RUN,
+                            api_name=_door(name), **QUEUED)
 
 
 def _door(name: str) -> str:
-    """A button's event in the table of doors."""
+    """The event of a button, as in the table of doors."""
     return f"button-{name.replace('_', '-')}"
 
 
-def _silent(act: Callable[[str, str], Any]) -> Callable[[str, str], None]:
-    def silently(run_id: str, lang: str) -> None:
-        act(run_id, lang)  # the page hears the outcome from the stream, like everybody else
-    return silently
+def _without_result(act: Callable[[str, str], Any]) -> Callable[[str, str], None]:
+    def wrapped(run_id: str, lang: str) -> None:
+        act(run_id, lang)  # the page learns the outcome from the stream
+    return wrapped

@@ -53,6 +53,6 @@
   let open = () => {};
   /** @type {Promise<import("./page.js").Calls>} */
   const calls = new Promise((resolve) => { open = resolve; });
-  window.ganPage = { language, languages: known, run: "", tuning: "", drawing: "[]", upload: "", isDark, paint, open,
-    call: (name, ...values) => { calls.then((functions) => functions[name](...values)); } };
+  window.ganPage = { language, languages: known, run: "", isDark, paint, open,
+    call: (name, ...values) => calls.then((functions) => functions[name](...values)) };
 })();

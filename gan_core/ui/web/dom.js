@@ -44,6 +44,17 @@ export function nativeButton(id) {
 }
 
 /**
+ * Writes into one of gradio's text boxes as a person would: gradio learns of it by the event.
+ * @param {string} id @param {string} text
+ */
+export function fillBox(id, text) {
+  const box = /** @type {HTMLInputElement | null} */ (document.querySelector(`#${id} :is(input, textarea)`));
+  if (!box) return;
+  box.value = text;
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/**
  * A switch between faces of a card: one of a few words is pressed.
  * @param {string} label
  * @param {[key: string, text: string][]} choices

@@ -2,22 +2,18 @@
 // modules are there can use it too: values are plain fields, and `call` waits for the functions that `answerGradio` hands in.
 import { askToDelete } from "./data/uploads.js";
 import { formChanged } from "./data/wish.js";
-import { tuneAnswered } from "./settings/tuning.js";
 import { emit, on, store } from "./store.js";
 import { showRun } from "./stream.js";
 
-/** @typedef {Record<string, (...values: any[]) => void>} Calls the functions below */
+/** @typedef {Record<string, (...values: any[]) => any>} Calls the functions below */
 /**
  * @typedef {object} GanPage
  * @property {string} language in use
  * @property {string[]} languages that there are
  * @property {string} run id of the shown run, "" while there is none
- * @property {string} tuning changes of knobs on their way to the worker, as JSON
- * @property {string} drawing points drawn by hand, as JSON
- * @property {string} upload name of the upload that shall be deleted
  * @property {() => boolean} isDark
  * @property {() => void} paint puts the chosen colours on the page
- * @property {(name: string, ...values: any[]) => void} call one of the functions below, as soon as they are there
+ * @property {(name: string, ...values: any[]) => Promise<any>} call one of the functions below, as soon as they are there
  * @property {(calls: Calls) => void} open called once, when they are there
  */
 
@@ -25,9 +21,6 @@ import { showRun } from "./stream.js";
 const calls = {
   /** What the form of the next run holds now. */
   formChanged,
-  tuneObeyed: () => tuneAnswered(true),
-  tuneRefused: () => tuneAnswered(false),
-  /** What deleting an upload means, "" where it may not be deleted. */
   askToDelete,
   /** Look at this run from now on. @param {string | null} run */
   showRun(run) {

@@ -1,5 +1,4 @@
 // window.ganPlayground: what tests and other programs may read of the page.
-import { calledDataset } from "./data/facts.js";
 import { emit, on, store } from "./store.js";
 import { showRun } from "./stream.js";
 
@@ -13,7 +12,7 @@ export const playground = {
   sliderLatencyMs: /** @type {number | null} */ (null),
   /** Milliseconds since the newest frame was drawn. */
   get lastFrameAgeMs() { return shownAt ? performance.now() - shownAt : null; },
-  store, on, emit, showRun, called: calledDataset,
+  store, on, emit, showRun,
 };
 
 /** A frame that came by the stream is drawn. */

@@ -1,11 +1,11 @@
 // The strip of real pictures, or of real points.
-import { calledDataset, sizeOf } from "./data/facts.js";
+import { sizeOf } from "./data/facts.js";
 import { h, pixelRatio, setText, swapImage, token } from "./dom.js";
 import { zoom } from "./lib/zoom.js";
 import { drawReal } from "./plane/real.js";
 import { sized } from "./plane/canvas.js";
 import { on, store } from "./store.js";
-import { t } from "./words.js";
+import { language, t } from "./words.js";
 
 const NATIVE = { width: 224, height: 56 }; // pixels of eight cells by two, of 28 each
 const PLANE = 108; // CSS pixels
@@ -28,8 +28,8 @@ export function real(root, signal) {
   root.append(holder, h("p", { class: "gan-caption" }, h("b", { class: "r" }, t("samples.real")), " ", caption));
 
   function describe() {
-    const { about, config } = store;
-    setText(caption, about?.shape ? `${calledDataset(config?.dataset)}: ${sizeOf(about)}` : t("samples.real_caption"));
+    const { about, dataset_label } = store;
+    setText(caption, about?.shape ? `${dataset_label[language]}: ${sizeOf(about)}` : t("samples.real_caption"));
     caption.title = about?.names?.join(", ") ?? "";
   }
   function resize() {

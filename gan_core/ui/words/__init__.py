@@ -1,8 +1,9 @@
-"""All the words a person reads, one JSON table a language; it knows nothing of gradio, runs or pages.
+"""All texts of the page: one JSON table for each language.
 
-A key is "group.name" ("bar.step"); a value may hold {placeholders}. English is the reference: a key that another
-language lacks is read in English, an unknown key raises. The English of "fault.name" is gan_core/messages.json, that of
-"fields.name.help" is the help in gan_core/config.py, with the table's "terms" in place of the standard ones.
+A key is "group.name" ("bar.step"); a value may hold {placeholders}. English is the reference: a key missing in
+another language falls back to English, an unknown key raises KeyError. The English of "fault.name" is
+gan_core/messages.json, that of "fields.name.help" is the help in
+gan_core/config.py, with the table's "terms" in place of the standard ones.
 """
 
 from __future__ import annotations
@@ -14,54 +15,67 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ... import messages
+from ... import messages, registry
 from ...config import TrainConfig
 
-LANGUAGES = ("en", "fr")
+REFERENCE = "en"
+FOLDER = Path(__file__).parent
+# The reference first; a language is a file here.
+LANGUAGES = (REFERENCE, *sorted({path.stem for path in FOLDER.glob("*.json")} - {REFERENCE}))
 
 
 @cache
 def _table(lang: str) -> dict[str, str]:
     if lang not in LANGUAGES:
         raise KeyError(f"there are no words in {lang!r}; choose one of: {', '.join(LANGUAGES)}.")
-    groups = json.loads((Path(__file__).parent / f"{lang}.json").read_text(encoding="utf-8"))
-    if lang == "en":
+    groups = json.loads((FOLDER / f"{lang}.json").read_text(encoding="utf-8"))
+    if lang == REFERENCE:
         groups["fault"] = messages.english_templates()
         groups["fields"] = _with_help(groups["fields"], groups["terms"])
     return {f"{group}.{name}": words for group, names in groups.items() for name, words in names.items()}
 
 
 def _with_help(labels: dict[str, str], terms: dict[str, str]) -> dict[str, str]:
-    """Behind each field's label its help from config, with this table's terms in place of the standard ones."""
+    """After each field's label, its help from config with this table's terms in place of the standard ones."""
     help_texts = {f.name: f.metadata["help"] for f in fields(TrainConfig)}
     named = {}
     for name, text in labels.items():
         named[name] = text
         if name in help_texts:
-            named[f"{name}.help"] = functools.reduce(lambda said, term: said.replace(*term), terms.items(), help_texts[name])
+            named[f"{name}.help"] = functools.reduce(lambda text, term: text.replace(*term), terms.items(), help_texts[name])
     return named
 
 
 def table(lang: str) -> dict[str, str]:
     """Every key of one language with its words, flat, in the file's order."""
-    return {**_table("en"), **_table(lang)}
+    return {**_table(REFERENCE), **_table(lang)}
 
 
 def shown(lang: str) -> dict[str, str]:
-    """`table` without the faults, of which a page gets whole sentences."""
-    return {key: said for key, said in table(lang).items() if not key.startswith("fault.")}
+    """The table for the browser: without the templates of faults, which it gets as whole sentences."""
+    return {key: text for key, text in table(lang).items() if not key.startswith("fault.")}
 
 
 def preferred(accepted: str) -> str:
-    """The first language of a browser's Accept-Language header that there are words in; English where there is none."""
-    spoken = (tag.partition(";")[0].strip().lower().partition("-")[0] for tag in accepted[:1000].split(","))
-    return next((lang for lang in spoken if lang in LANGUAGES), LANGUAGES[0])
+    """The first language of an Accept-Language header that has a table; English if none has."""
+    tags = (tag.partition(";")[0].strip().lower().partition("-")[0] for tag in accepted[:1000].split(","))
+    return next((lang for lang in tags if lang in LANGUAGES), LANGUAGES[0])
 
 
 def number(value: float, lang: str = "en") -> str:
-    """A number as the language writes it: 2,147,483,647.5 in English, with thin spaces and a comma in French."""
-    english = f"{value:,.10g}"
-    return english.replace(",", "\u202f").replace(".", ",") if lang == "fr" else english
+    """A number as the language writes it: 2,147,483,647.5 in English, with thin spaces and a comma in French.
+
+    The page's scripts write theirs by the browser's own tables (Intl.NumberFormat).
+    """
+    said = table(lang)
+    marks = {",": said["numbers.thousands"], ".": said["numbers.decimal"]}
+    return "".join(marks.get(letter, letter) for letter in f"{value:,.10g}")
+
+
+def dataset(name: str, lang: str = "en") -> str:
+    """A data set as people call it: "digits" by its words, one's own by the name it came with; at most 60 characters."""
+    kind = name.partition(":")[0]
+    return " ".join((registry.label(name) or table(lang).get(f"settings.dataset.{kind}", kind)).split())[:60]
 
 
 def text(key: str, lang: str = "en", **values: object) -> str:
@@ -69,20 +83,20 @@ def text(key: str, lang: str = "en", **values: object) -> str:
     return table(lang)[key].format(**values) if values else table(lang)[key]
 
 
-def fault(told: Any, lang: str = "en", otherwise: str = "") -> str:
-    """The sentence of a `sentences.Fault` as it was told; `otherwise` where there is none, or one that is not known here.
+def fault(message: Any, lang: str = "en", otherwise: str = "") -> str:
+    """The sentence of a `messages.Message`; `otherwise` where it is None, malformed or unknown here.
 
-    It comes from other processes, from older and newer versions, and from folders of anybody's: nothing in it is relied on.
+    A message may come from another process, another version or a stranger's folder, so nothing in it is trusted.
     """
-    said = table(lang)
+    templates = table(lang)
 
     def name(kind: str, value: str) -> str:
         group = {"field": "fields", "dataset": "settings.dataset"}.get(kind, f"choices.{kind}")
         base, _, more = value.partition(":") if kind == "dataset" else (value, "", "")
-        return text("data.called_with" if more else "data.called", lang, name=said.get(f"{group}.{base}", base), more=more)
+        return text("data.called_with" if more else "data.called", lang, name=templates.get(f"{group}.{base}", base), more=more)
 
-    language = messages.Language(lambda key: said[f"fault.{key}"], lambda value: number(value, lang), name)
+    language = messages.Language(lambda key: templates[f"fault.{key}"], lambda value: number(value, lang), name)
     try:
-        return language.sentence(told)
+        return language.sentence(message)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return otherwise

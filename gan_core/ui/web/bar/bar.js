@@ -1,5 +1,6 @@
 // The bar on top: state, step and facts of the shown run, the banner under it, language and colours.
-import { h, nativeButton, setText, smallButton } from "../dom.js";
+import { control } from "../control.js";
+import { h, setText, smallButton } from "../dom.js";
 import { clock } from "../lib/numbers.js";
 import { remember } from "../storage.js";
 import { isIn, on, store } from "../store.js";
@@ -66,7 +67,7 @@ function factsView() {
 function noticeView() {
   let dismissed = "";
   const sentence = h("span");
-  const stop = smallButton(t("banner.stop"), () => nativeButton("btn-stop")?.click(), { hidden: true });
+  const stop = smallButton(t("banner.stop"), () => { control("stop"); }, { hidden: true });
   const dismiss = smallButton(t("banner.dismiss"), () => { dismissed = noticeKey(); draw(); }, { hidden: true });
   const element = h("div", { class: "gan-banner", role: "status", hidden: true }, sentence, stop, dismiss);
   function draw() {
@@ -74,7 +75,7 @@ function noticeView() {
     element.hidden = !banner;
     element.dataset.look = banner ? banner.look : "";
     setText(sentence, banner ? banner.text : "");
-    stop.hidden = !(banner?.stop && nativeButton("btn-stop"));
+    stop.hidden = !banner?.stop;
     dismiss.hidden = !banner?.dismiss;
   }
   return { element, draw };
@@ -95,6 +96,7 @@ function coloursButton() {
   };
 }
 
+/** The next of the languages, after the last one the first again. */
 function languageButton() {
   const { languages } = window.ganPage;
   const other = languages[(languages.indexOf(language) + 1) % languages.length];
@@ -103,5 +105,5 @@ function languageButton() {
     remember("gan.language", other);
     location.reload();
   };
-  return h("button", { ...props, onclick: choose }, t("bar.language_other"));
+  return h("button", { ...props, onclick: choose }, other.toUpperCase());
 }

@@ -3,10 +3,7 @@ import { figure, model } from "../charts/bokeh.js";
 import { addHover } from "../charts/hover.js";
 import { token } from "../dom.js";
 import { t } from "../words.js";
-import { LINES } from "./columns.js";
-
-/** @type {Record<string, string>} */
-const COLOUR = { d_loss: "--dis", g_loss: "--gen", d_real: "--real", d_fake: "--gen" };
+import { CHARTS } from "./columns.js";
 
 /**
  * `lines`: the two Bokeh lines of each name.
@@ -22,16 +19,16 @@ export function curveChart(kind, source, { log, hidden, height }) {
   }
   /** @type {Record<string, any[]>} */
   const lines = {};
-  for (const name of LINES[kind]) {
-    const line_color = token(COLOUR[name]);
+  for (const [name, colour] of Object.entries(CHARTS[kind])) {
+    const line_color = token(colour);
     lines[name] = [
       p.line(x, { field: name }, { source, line_color, line_width: 1, line_alpha: 0.28 }),
       p.line(x, { field: `${name}_smooth` }, { source, line_color, line_width: 2 }),
     ];
     for (const line of lines[name]) line.visible = !hidden.has(name);
   }
-  const anchor = p.line(x, { field: `${LINES[kind][0]}_smooth` }, { source, line_alpha: 0, line_width: 1 });
-  addHover(p, anchor, [[t("curves.step"), "@step{0,0}"], ...LINES[kind].flatMap((name) => /** @type {[string, string][]} */ ([
+  const names = Object.keys(lines), anchor = p.line(x, { field: `${names[0]}_smooth` }, { source, line_alpha: 0, line_width: 1 });
+  addHover(p, anchor, [[t("curves.step"), "@step{0,0}"], ...names.flatMap((name) => /** @type {[string, string][]} */ ([
     [t(`curves.${name}`), `@${name}_smooth{0.000}`], [t("curves.raw"), `@${name}{0.000}`]]))]);
   return { p, source, lines };
 }

@@ -3,10 +3,12 @@ import { spread } from "../lib/series.js";
 import { smoothed } from "../lib/smoothing.js";
 import { store } from "../store.js";
 
-/** The lines of each chart. @type {Record<string, string[]>} */
-export const LINES = { losses: ["d_loss", "g_loss"], beliefs: ["d_real", "d_fake"] };
+/**
+ * The lines of each chart with their colours of tokens.css, by the series' names in the stream.
+ * @type {Record<string, Record<string, string>>}
+ */
+export const CHARTS = { losses: { d_loss: "--dis", g_loss: "--gen" }, beliefs: { d_real: "--real", d_fake: "--gen" } };
 
-const NAMES = Object.values(LINES).flat();
 const MOST_POINTS = 1200; // of a line
 const RECENT = 200; // values whose average the legend shows
 
@@ -19,8 +21,8 @@ export function curveColumns(weight, log) {
   const { series } = store, keep = spread(series.step.length, MOST_POINTS);
   /** @type {Record<string, (number | null)[]>} */
   const data = { step: series.step.filter(keep) };
-  for (const name of NAMES) {
-    const noPlace = (/** @type {number} */ value) => log && name.endsWith("loss") && value <= 0;
+  for (const [chart, lines] of Object.entries(CHARTS)) for (const name of Object.keys(lines)) {
+    const noPlace = (/** @type {number} */ value) => log && chart === "losses" && value <= 0;
     const values = (series[name] || []).map((value) => (value === null || noPlace(value) ? NaN : value));
     data[`${name}_smooth`] = smoothed(values, weight).filter(keep);
     data[name] = values.filter(keep);

@@ -6,7 +6,7 @@ import { recall, remember } from "../storage.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
 import { curveChart } from "./chart.js";
-import { LINES, curveColumns, newestSmoothed } from "./columns.js";
+import { CHARTS, curveColumns, newestSmoothed } from "./columns.js";
 
 const WEIGHT = 0.94; // of the past, in a curve's average, where the browser remembers no other
 
@@ -20,7 +20,7 @@ export class Losses {
 
   /** @param {HTMLElement} root @param {AbortSignal} signal */
   constructor(root, signal) {
-    this.#stack = new ChartStack(root, Object.keys(LINES), {
+    this.#stack = new ChartStack(root, Object.keys(CHARTS), {
       prefix: "curves",
       make: (kind, height) => {
         const source = model("ColumnDataSource", { data: this.#columns() }); // a bokeh model lives in one document only
@@ -76,9 +76,10 @@ export class Losses {
 
   /** Names with their newest values; each hides its lines. @param {string} kind */
   #legend(kind) {
-    const keys = LINES[kind].map((name) => {
+    const keys = Object.entries(CHARTS[kind]).map(([name, colour]) => {
       const value = this.#values[name] = h("b", { class: "w4" });
-      const key = h("button", { type: "button", class: `gan-key ${name}`, "aria-pressed": "true", title: t("curves.hide") },
+      const look = { class: "gan-key", style: `--colour: var(${colour})` };
+      const key = h("button", { type: "button", ...look, "aria-pressed": "true", title: t("curves.hide") },
         h("i"), t(`curves.${name}`), " ", value);
       key.addEventListener("click", () => {
         const shown = this.#hidden.delete(name);

@@ -25,13 +25,3 @@ export function leftOutOf({ skipped }) {
   });
   return t("data.left_out", { n: number(all.reduce((sum, [, n]) => sum + n, 0)), reasons: reasons.join(", ") });
 }
-
-/** A data set as people call it: "digits" by its words, one's own by the name it came with. @param {string} [dataset] */
-export function calledDataset(dataset = "") {
-  const [kind, ...rest] = dataset.split(":"), argument = rest.join(":");
-  const named = t(`settings.dataset.${kind}`);
-  if (!argument) return named;
-  if (kind === "zip") return argument.replace(/-[^-]*$/, "") || named;
-  if (kind === "folder") return argument.split(/[\\/]/).filter(Boolean).pop() || named;
-  return kind === "quickdraw" ? argument.split(",").join(", ") : named;
-}

@@ -1,6 +1,7 @@
-// The pad on which points are drawn by hand: strokes, undo, clear. It hands the points to the server through a native button out
-// of sight; what becomes of them is shown where all data are.
-import { h, nativeButton, pixelRatio, setText, smallButton, token } from "../dom.js";
+// The pad on which points are drawn by hand: strokes, undo, clear. The server keeps the points, their name goes into the form,
+// and what becomes of them is shown where all data are.
+import { control } from "../control.js";
+import { fillBox, h, pixelRatio, setText, smallButton, token } from "../dom.js";
 import { along } from "../lib/strokes.js";
 import { contextOf } from "../plane/canvas.js";
 import { on } from "../store.js";
@@ -33,6 +34,7 @@ class Pad {
   /** @type {Stroke | null} */
   #stroke = null;
   #timer = 0;
+  #round = 0;
 
   constructor() {
     const canvas = this.#canvas;
@@ -67,10 +69,14 @@ class Pad {
     strokes = next;
     this.draw();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      window.ganPage.drawing = JSON.stringify(points().map(([x, y]) => [Number(x.toFixed(4)), Number(y.toFixed(4))]));
-      nativeButton("btn-draw")?.click();
-    }, SETTLE_MS);
+    this.#timer = setTimeout(() => { this.#keep(); }, SETTLE_MS);
+  }
+
+  async #keep() {
+    const mine = ++this.#round; // the newest drawing counts, whichever answer comes last
+    const drawn = points().map(([x, y]) => [Number(x.toFixed(4)), Number(y.toFixed(4))]);
+    const kept = await control("keep-drawing", { points: drawn });
+    if (mine === this.#round) fillBox("data-drawn", kept?.name ?? "");
   }
 
   /** @param {PointerEvent} event */

@@ -3,11 +3,7 @@ import { figure, model } from "../charts/bokeh.js";
 import { addHover } from "../charts/hover.js";
 import { token } from "../dom.js";
 import { t } from "../words.js";
-import { SHARES, bestColumns, floorColumns, measures, qualityColumns } from "./measures.js";
-
-/** @type {Record<string, { colour: string, dash?: number[] }>} */
-const LOOK = { coverage: { colour: "--gen" }, good: { colour: "--gen" }, precision: { colour: "--ink" },
-  recall: { colour: "--mut", dash: [5, 3] } };
+import { SHARES, bestColumns, floorColumns, lookOf, measures, qualityColumns } from "./measures.js";
 
 /**
  * `source`, `floor` and `best` are its sources of data.
@@ -19,14 +15,14 @@ export function qualityChart(kind, height) {
   const p = figure({ height, log: head, share: !head });
   const [source, floor, best] = [qualityColumns(), floorColumns(), bestColumns()]
     .map((data) => model("ColumnDataSource", { data }));
-  const line = (/** @type {string} */ field, look = LOOK[field] || { colour: "--gen" }) => {
-    const line_color = token(look.colour);
-    p.line(x, { field }, { source, line_color, line_width: 2, line_dash: { value: look.dash || [] } });
+  const line = (/** @type {string} */ field, name = field) => {
+    const { colour, dash } = lookOf(name), line_color = token(colour);
+    p.line(x, { field }, { source, line_color, line_width: 2, line_dash: { value: dash } });
     p.scatter(x, { field }, { source, size: 5, fill_color: line_color, line_color: null });
   };
   if (head) {
     p.line(x, value, { source: floor, line_color: token("--real"), line_width: 1.5, line_dash: { value: [5, 4] } });
-    line("head", LOOK[first ?? ""]);
+    line("head", first);
     p.scatter(x, value, { source: best, size: 10, fill_color: token("--card"), line_color: token("--ink"), line_width: 2 });
   } else {
     p.line(x, value, { source: floor, line_alpha: 0 }); // both charts over the same steps

@@ -3,8 +3,29 @@ import { last } from "../lib/series.js";
 import { store } from "../store.js";
 import { decimal, known, short } from "../words.js";
 
-const HEADLINES = ["fd", "mode_kl", "patches", "swd"]; // lower is better
-export const SHARES = ["coverage", "precision", "recall", "good"]; // in [0, 1]
+/**
+ * @typedef {object} Look how a measure is drawn
+ * @property {"head" | "shares"} chart "head": a distance, lower is better; the first that a run has leads. "shares": in [0, 1]
+ * @property {string} [colour] of tokens.css
+ * @property {number[]} [dash] in CSS pixels
+ */
+/** A measure without a row is written as a number alone. @type {Record<string, Look>} */
+const LOOKS = {
+  fd: { chart: "head" },
+  mode_kl: { chart: "head" },
+  patches: { chart: "head" },
+  swd: { chart: "head" },
+  coverage: { chart: "shares" },
+  precision: { chart: "shares", colour: "--ink" },
+  recall: { chart: "shares", colour: "--mut", dash: [5, 3] },
+  good: { chart: "shares" },
+};
+const drawnIn = (/** @type {string} */ chart) => Object.keys(LOOKS).filter((name) => LOOKS[name].chart === chart);
+const HEADLINES = drawnIn("head");
+export const SHARES = drawnIn("shares");
+
+/** Colour and dash of a measure's line. @param {string} [name] @returns {{ colour: string, dash: number[] }} */
+export const lookOf = (name = "") => ({ colour: "--gen", dash: [], ...LOOKS[name] });
 
 /** Which names this run's measurements have, and what leads. */
 export function measures() {

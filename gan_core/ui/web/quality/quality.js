@@ -4,7 +4,7 @@ import { h, setText } from "../dom.js";
 import { inForce, isIn, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { qualityChart } from "./chart.js";
-import { bestColumns, floorColumns, floorOf, measures, newest, qualityColumns, writtenValue } from "./measures.js";
+import { bestColumns, floorColumns, floorOf, lookOf, measures, newest, qualityColumns, writtenValue } from "./measures.js";
 
 const FIRST_S = 0.9; // seconds of one core that a first measurement takes, that of real against real with it
 const SHARE = 0.05; // of the time, where a run says no other
@@ -85,8 +85,9 @@ export class Quality {
    */
   #key(name) {
     if (!this.#keys[name]) {
-      const value = h("b");
-      const element = h("button", { type: "button", class: "gan-key gan-measure", "data-measure": name },
+      const value = h("b"), { colour, dash } = lookOf(name);
+      const look = { class: `gan-key gan-measure${dash.length ? " gan-dashed" : ""}`, style: `--colour: var(${colour})` };
+      const element = h("button", { type: "button", ...look, "data-measure": name },
         h("i"), t(`measures.${name}`), " ", value);
       for (const event of ["pointerenter", "focus", "click"]) element.addEventListener(event, () => this.#tell(name));
       for (const event of ["pointerleave", "blur"]) element.addEventListener(event, () => this.#tell(""));

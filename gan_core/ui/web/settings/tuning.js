@@ -1,8 +1,7 @@
 // Changes of knobs on their way to the worker: waiting until the stream brings them back. One request is on its way at a time.
-import { nativeButton } from "../dom.js";
+import { control } from "../control.js";
 import { inForce } from "../store.js";
 
-const ANSWER_MS = 8000; // for gradio to say whether the change was obeyed
 const ECHO_MS = 2000; // for the stream to bring back what was obeyed
 
 /** @typedef {Record<string, any>} Changes values by the names of fields */
@@ -16,7 +15,6 @@ let pending = {};
 let waiting = {};
 /** @type {Changes | null} */
 let inFlight = null;
-let timer = 0;
 /** @type {Set<string>} */
 const refused = new Set();
 let changed = () => {};
@@ -51,20 +49,11 @@ export function forgetTuning() {
   waiting = {};
 }
 
-function send() {
-  const button = nativeButton("btn-tune");
-  if (inFlight || !button || !Object.keys(waiting).length) return;
-  inFlight = waiting;
+async function send() {
+  if (inFlight || !Object.keys(waiting).length) return;
+  const changes = inFlight = waiting;
   waiting = {};
-  window.ganPage.tuning = JSON.stringify(inFlight);
-  button.click();
-  timer = setTimeout(() => tuneAnswered(false), ANSWER_MS);
-}
-
-/** The worker has obeyed, or the change was refused; the refusal itself is gradio's message. @param {boolean} obeyed */
-export function tuneAnswered(obeyed) {
-  clearTimeout(timer);
-  const changes = inFlight || {};
+  const obeyed = await control("tune", { changes });
   inFlight = null;
   // The stream is about to say what was obeyed; if it does not, it is not so.
   if (obeyed) setTimeout(() => forget(changes), ECHO_MS); else forget(changes);

@@ -1,10 +1,11 @@
 // The native buttons: enabled from the stream for every viewer, and what happens before a press goes to gradio.
 // The server refuses illegal moves anyway; this only keeps a person from trying them.
+import { control } from "../control.js";
 import { nativeButton, setAttribute } from "../dom.js";
 import { chooseRun } from "../storage.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
-import { openDialog } from "./dialog.js";
+import { ask } from "./dialog.js";
 
 /** @type {Record<string, string>} button -> the control that enables it */
 const CONTROLS = { "btn-start": "start", "btn-pause": "pause", "btn-resume": "resume", "btn-step": "step", "btn-step-d": "step",
@@ -21,14 +22,14 @@ export function placedButtons() {
 
 function draw() {
   const placed = placedButtons(), reachable = store.connection === "open";
-  for (const [id, control] of Object.entries(CONTROLS)) {
+  for (const [id, means] of Object.entries(CONTROLS)) {
     const button = nativeButton(id);
     if (!button) continue;
-    const enabled = reachable && Boolean(store.controls[control]) && !(store.pending === "start" && control === "start");
+    const enabled = reachable && Boolean(store.controls[means]) && !(store.pending === "start" && means === "start");
     if (button.disabled === enabled) button.disabled = !enabled;
     setAttribute(button, "aria-disabled", String(!enabled));
     setAttribute(button, "title", t(`transport.hint_${id.slice(4).replace("-", "_")}`));
-    if (PLACED.includes(control)) {
+    if (PLACED.includes(means)) {
       const place = placed.indexOf(id);
       setAttribute(button, "data-place", place < 0 ? "none" : place ? "second" : "first");
     }
@@ -79,23 +80,31 @@ const questions = {
   "btn-start": () => (store.active && store.active !== store.run ? askToTakeOver : null),
 };
 
-function askToReset() {
-  openDialog(t("dialog.reset_title"), t("dialog.reset_text"), [
-    { label: t("dialog.reset_go"), button: "btn-reset-confirm", before: expectRun },
-    { label: t("dialog.reset_paused"), button: "btn-reset-paused", before: expectRun }]);
+async function askToReset() {
+  const labels = [t("dialog.reset_go"), t("dialog.reset_paused")];
+  const choice = await ask(t("dialog.reset_title"), t("dialog.reset_text"), labels);
+  if (choice >= 0) beginRun(["btn-reset-confirm", "btn-reset-paused"][choice]);
 }
 
-function askToTakeOver() {
-  const go = { label: t("dialog.busy_go"), button: "btn-start-force", before: expectRun };
-  openDialog(t("dialog.busy_title"), t("dialog.busy_text"), [go]);
+async function askToTakeOver() {
+  const choice = await ask(t("dialog.busy_title"), t("dialog.busy_text"), [t("dialog.busy_go")]);
+  if (choice >= 0) beginRun("btn-start-force");
 }
 
-function askToRestore() {
+/** A new run needs the form, which only gradio sends: a native button out of sight does. @param {string} id */
+function beginRun(id) {
+  const native = nativeButton(id);
+  if (!native) return;
+  expectRun();
+  native.click();
+}
+
+async function askToRestore() {
   const best = store.status?.best;
   if (!best) return;
   const step = number(best.step), values = { step, name: t(`measures.${best.name}`), value: short(best.value) };
-  openDialog(t("dialog.restore_title", { step }), t("dialog.restore_text", values),
-    [{ label: t("dialog.restore_go"), button: "btn-restore-confirm" }]);
+  const choice = await ask(t("dialog.restore_title", { step }), t("dialog.restore_text", values), [t("dialog.restore_go")]);
+  if (choice >= 0) control("restore");
 }
 
 export function watchButtons() {

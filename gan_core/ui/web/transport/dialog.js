@@ -1,34 +1,32 @@
 // The dialogs before what cannot be undone.
-import { h, nativeButton } from "../dom.js";
+import { h } from "../dom.js";
 import { t } from "../words.js";
 
 /**
- * @typedef {object} Choice
- * @property {string} label
- * @property {string} button id of the native button to press
- * @property {() => void} [before] called before it is pressed
+ * Asks, one question at a time.
+ * @param {string} title
+ * @param {string} sentence
+ * @param {string[]} labels of the choices, the first is the primary button
+ * @returns {Promise<number>} which one was chosen, -1 for none of them
  */
+export function ask(title, sentence, labels) {
+  return isDialogOpen() ? Promise.resolve(-1) : new Promise((resolve) => open(title, sentence, labels, resolve));
+}
 
-/** One at a time. @param {string} title @param {string} sentence @param {Choice[]} choices the first is the primary button */
-export function openDialog(title, sentence, choices) {
-  if (isDialogOpen()) return;
+/** @param {string} title @param {string} sentence @param {string[]} labels @param {(choice: number) => void} answer */
+function open(title, sentence, labels, answer) {
   const box = h("dialog", { class: "gan-dialog", "aria-labelledby": "gan-dialog-title" });
-  const close = () => {
+  const close = (choice = -1) => {
     box.close();
     box.remove();
+    answer(choice);
   };
-  const buttons = choices.map(({ label, button, before }, i) =>
-    h("button", { type: "button", class: i ? "gan-btn" : "gan-btn gan-primary", onclick: () => {
-      close();
-      const native = nativeButton(button);
-      if (!native) return;
-      before?.();
-      native.click();
-    } }, label));
+  const buttons = labels.map((label, i) =>
+    h("button", { type: "button", class: i ? "gan-btn" : "gan-btn gan-primary", onclick: () => close(i) }, label));
   box.append(h("h2", { id: "gan-dialog-title" }, title), h("p", {}, sentence),
     h("div", { class: "gan-row" }, ...buttons,
-      h("button", { type: "button", class: "gan-btn", onclick: close }, t("dialog.cancel"))));
-  box.addEventListener("cancel", () => box.remove());
+      h("button", { type: "button", class: "gan-btn", onclick: () => close() }, t("dialog.cancel"))));
+  box.addEventListener("cancel", () => close());
   box.addEventListener("click", (event) => { if (event.target === box) close(); });
   (document.querySelector(".gradio-container") || document.body).append(box);
   box.showModal();

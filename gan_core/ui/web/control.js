@@ -1,0 +1,26 @@
+// What the page asks of the server without the form: POST control/NAME. A refusal is shown as a toast.
+import { address } from "./address.js";
+import { showRefusal } from "./toast.js";
+import { language, t } from "./words.js";
+
+const LONGEST_MS = 30_000; // for an answer
+
+/**
+ * The answer, or null where it was refused or none came; then the refusal is shown already.
+ * @param {"tune" | "stop" | "restore" | "keep-drawing" | "delete-data"} name
+ * @param {Record<string, any>} [body] the shown run is added
+ * @returns {Promise<Record<string, any> | null>}
+ */
+export async function control(name, body = {}) {
+  const answer = await post(name, { run: window.ganPage.run, lang: language, ...body }).catch(() => null);
+  if (answer?.ok) return answer;
+  showRefusal(answer?.message ?? answer?.detail ?? t("banner.gone"), answer?.title); // "detail" where a door is shut
+  return null;
+}
+
+/** @param {string} name @param {Record<string, any>} body @returns {Promise<Record<string, any>>} */
+async function post(name, body) {
+  const reply = await fetch(address(`control/${name}`), { method: "POST", body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json", "X-Gan-Page": "1" }, signal: AbortSignal.timeout(LONGEST_MS) });
+  return reply.json();
+}

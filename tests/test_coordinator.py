@@ -353,7 +353,7 @@ def test_a_process_that_has_no_data_says_so_and_all_end(start) -> None:
     assert group.end() == 1
     error = group.status().error
     assert error["kind"] == "refused"
-    assert error["message"] == "Process 2 of 2 cannot train: No file was given; hand in pictures, or one zip of pictures."
+    assert error["message"] == "Process 2 of 2 cannot train: No file was given; upload pictures, or one zip of pictures."
 
 
 OTHER = """

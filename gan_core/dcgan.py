@@ -19,7 +19,7 @@ from . import plots, registry
 from .config import PRESETS, TrainConfig
 from .networks.course import course_discriminator, course_generator
 from .runs import checkpoint
-from .runs.metrics import SERIES
+from .runs.metrics import LOSSES, SERIES
 from .training import pixel_range
 from .training.trainer import Trainer
 
@@ -188,7 +188,7 @@ def _epoch(trainer: Trainer, steps: int, bar: tqdm) -> dict[str, float]:
         bar.update()
         if step % 10 == 0 or step == steps - 1:
             means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
-            bar.set_postfix({name: f"{means[name]:.3f}" for name in ("d_loss", "g_loss")}, refresh=False)
+            bar.set_postfix({name: f"{means[name]:.3f}" for name in LOSSES}, refresh=False)
     return means
 
 

@@ -1,4 +1,4 @@
-"""Files that lie: zips written byte by byte, PNGs by hand, and a process whose peak memory is measured."""
+"""Hostile files: zips written byte by byte, hand-made PNGs, and a process whose peak memory is measured."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def grey_png(side=28, value=100):
 
 @dataclass
 class Entry:
-    """A zip's entry with everything that may be a lie; None is the truth."""
+    """A zip's entry, each field of which may be false; None means the true value."""
 
     name: bytes | str
     data: bytes = b""
@@ -71,7 +71,7 @@ def archive(entries, tail=None):
 
 
 def measured(code, *args, timeout=100):
-    """What the code's last line prints as JSON, run in a process of its own that has `peak()` in bytes."""
+    """What the code's last line prints as JSON, run in a separate process, where `peak()` is its peak memory in bytes."""
     done = subprocess.run([sys.executable, "-c", MEMORY + code, *map(str, args)], capture_output=True, text=True, timeout=timeout,
                           env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""ICC profiles written byte by byte (ICC.1:2022), and what they mean, by the formulas: an oracle that knows no colour library."""
+"""ICC profiles written byte by byte (ICC.1:2022), and their colours by the formulas: an oracle without a colour library."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""A server of files on this machine for tests and benchmarks: Range requests, ETags, and the faults that real ones have."""
+"""A server of files on this machine for tests and benchmarks: Range requests, ETags, and the faults of real servers."""
 
 import gzip
 import hashlib
@@ -15,14 +15,14 @@ ANIMALS = Path(__file__).parent.parent.parent / "shared" / "data" / "quickdraw_a
 
 @dataclass
 class StandIn:
-    """`with StandIn({"/sheep.npy": bytes}) as server: server.url("sheep.npy")`. What it does wrong is set at any time."""
+    """`with StandIn({"/sheep.npy": bytes}) as server: server.url("sheep.npy")`. Its faults can be set at any time."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     ranges: bool = True
     validators: bool = True
     lengths: bool = True
-    status: int = 0  # answer everything with it
-    page: bytes = b""  # answer everything with this web page, as a network does that wants a login
+    status: int = 0  # answer everything with this status
+    page: bytes = b""  # answer everything with this web page, as a network that requires a login does
     moved: str = ""  # redirect everything to there
     cut_after: list[int] = field(default_factory=list)  # the next answers end after so many bytes of their body, one each
     hold_after: int = -1  # every answer's body waits there until `go_on` is set
@@ -35,7 +35,7 @@ class StandIn:
         handler = type("Handler", (_Handler,), {"place": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # whoever asked has left
+        self._server.handle_error = lambda *_: None  # the client is gone
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
                     block = block[early:]
                 self.wfile.write(block)
                 place.sent += len(block)
-        except OSError:  # whoever asked has left
+        except OSError:  # the client is gone
             self.close_connection = True
         if cut < len(data):
             self.close_connection = True
@@ -117,13 +117,13 @@ def npy(array):
 
 
 def idx(array):
-    """The array of bytes in LeCun's form, gzipped as it is published."""
+    """The array of bytes in LeCun's idx format, gzipped as it is published."""
     head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     return gzip.compress(head + array.astype(np.uint8).tobytes(), 1, mtime=0)
 
 
 def drawings(*names):
-    """{"/sheep.npy": bytes}: 1,000 drawings of each name as Quick, Draw! keeps them; the real ones where they lie beside the
+    """{"/sheep.npy": bytes}: 1,000 drawings of each name as Quick, Draw! keeps them; real ones if they lie beside the
     project, else made up."""
     real = {}
     if ANIMALS.is_file():

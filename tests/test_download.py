@@ -243,6 +243,18 @@ def test_silence_is_a_sentence(server, path, monkeypatch):
     assert "did not answer for 0.2 seconds" in refused(server.url("it.bin"), path, ASK)
 
 
+def test_after_silence_in_the_middle_the_rest_is_requested(server, path, monkeypatch):
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.2)
+    server.hold_after = 50_000
+
+    def speak_again(progress):
+        if progress.done >= 50_000:
+            server.hold_after = -1
+
+    fetch(server.url("it.bin"), path, DataRequest("mnist", on_progress=speak_again), md5=MD5)
+    assert path.read_bytes() == DATA and [asked[1] for asked in server.asked] == ["", "bytes=50000-"]
+
+
 def test_a_cancel_is_heard_while_the_server_is_silent(server, path):
     server.hold_after = 50_000
     seen = []

@@ -276,6 +276,7 @@ def test_names_come_back_as_they_are_and_none_beyond(tmp_path):
     for parts, where, name in given:
         files.add(parts, where, name)
     assert [(item.folders, item.key, item.name) for item in files] == given and files[3].name == "b" and len(files) == 4
+    assert files[1:] == [files[1], files[2], files[3]]
     for at in (-1, 4):
         with pytest.raises(IndexError):
             files[at]

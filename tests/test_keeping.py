@@ -1,4 +1,4 @@
-"""What is kept of data is listed with its room, and deleted whole: nothing of it stays, and nothing else goes."""
+"""Stored data are listed with their size and deleted completely: nothing of a data set stays, and nothing else goes."""
 
 import io
 import os

@@ -347,25 +347,25 @@ def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left
 ABOUT = {"count": 3, "shape": [1, 8, 8], "names": ["cat", "dog"], "crc32": 7}
 
 
-@pytest.mark.parametrize("now, conditional, said", [
+@pytest.mark.parametrize("now, conditional, sentence", [
     ({}, True, ""), ({"crc32": 8}, True, r"3 then, 3 now"), ({"count": 4, "crc32": 8}, False, r"3 then, 4 now"),
-    ({"names": ["cat", "dog", "eel"]}, False, "no longer bit for bit"),
-    ({"names": ["cat", "dog", "eel"]}, True, "the classes cat, dog, and now they are cat, dog, eel"),
-    ({"shape": [3, 8, 8]}, False, "1 x 8 x 8, and now they are 3 x 8 x 8")])
-def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, now, conditional, said) -> None:
+    ({"names": ["cat", "dog", "eel"]}, False, "no longer reproducible bit for bit"),
+    ({"names": ["cat", "dog", "eel"]}, True, "the classes cat, dog, and they are now cat, dog, eel"),
+    ({"shape": [3, 8, 8]}, False, "of shape 1 x 8 x 8, and they are now 3 x 8 x 8")])
+def test_a_run_whose_data_have_changed_says_so_or_cannot_go_on(tmp_path: Path, now, conditional, sentence) -> None:
     run = Run.create(TrainConfig(), tmp_path)
     run.write_file(run.data_path, json.dumps(ABOUT).encode())
     run.write_file(run.path / "real.png", b"of the old data")
     run.write_file(run.floor_path, b"{}")
     refused = "Put the old files back" if "shape" in now or (conditional and "names" in now) else ""
     if refused:
-        with pytest.raises(Misfit, match=said) as caught:
+        with pytest.raises(Misfit, match=sentence) as caught:
             run.check_data({**ABOUT, **now}, conditional)
         assert refused in str(caught.value)
     else:
         notice = " ".join(map(ENGLISH.sentence, run.check_data({**ABOUT, **now}, conditional)))
-        assert re.search(said, notice) and bool(notice) == bool(said)
-    stale = bool(said) and not refused
+        assert re.search(sentence, notice) and bool(notice) == bool(sentence)
+    stale = bool(sentence) and not refused
     assert run.real_path.exists() != stale and run.floor_path.exists() != stale
 
 

@@ -18,8 +18,8 @@ from gan_core.data.types import Cancelled, DataError
 from gan_core.messages import ENGLISH, Fault, Misfit, byte_size, english_templates, message, os_reason
 
 PACKAGE = Path(messages.__file__).parent
-FAULTS = {"Fault", "Misfit", "NotAll", "DataError", "Unreachable", "Cancelled", "FetchFailed", "ConnectionCut", "StalePart",
-          "message"}
+FAULTS = {"Fault", "Misfit", "ProcessMismatch", "DataError", "Unreachable", "Cancelled", "FetchFailed", "ConnectionCut",
+          "StalePart", "message"}
 
 
 def placeholders(key: str) -> set[str]:
@@ -132,7 +132,7 @@ def test_parts_without_an_end_are_refused():
 
 
 def test_all_that_a_full_disk_may_hinder_has_words():
-    text = (PACKAGE / "worker" / "session.py").read_text(encoding="utf-8")
-    doing = set(re.findall(r'_try\("([^"]+)"', text)) | set(re.findall(r'\("(\w+)", (?:lambda: )?self\.recorder\.', text))
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((PACKAGE / "worker").glob("*.py")))
+    doing = set(re.findall(r'attempt\("([^"]+)"', text)) | set(re.findall(r'\("(\w+)", (?:lambda: )?self\.recorder\.', text))
     known = {key for key in english_templates() if key.startswith("doing_")}
     assert len(doing) == 6 and {f"doing_{what}" for what in doing} == known

@@ -72,9 +72,10 @@ class LiveRoutes:
                             headers=NO_STORE)
 
     async def frame(self, request: Request) -> Response:
-        """One sample grid of the history, or one frame of points."""
+        """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached."""
         run, seq = self._run(request), request.query_params.get("seq", "")
-        frame = next((frame for frame in run.frames() if str(frame.seq) == seq), None)
+        newest = "seq" not in request.query_params
+        frame = run.newest_frame() if newest else next((frame for frame in run.frames() if str(frame.seq) == seq), None)
         if frame is None:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
         try:
@@ -82,7 +83,8 @@ class LiveRoutes:
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
         media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
-        return Response(picture, media_type=media_type, headers={"Cache-Control": "private, max-age=3600"})
+        headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
+        return Response(picture, media_type=media_type, headers=headers)
 
     async def script(self, request: Request) -> Response:
         """One of Bokeh's own scripts."""

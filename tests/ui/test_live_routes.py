@@ -102,6 +102,8 @@ def test_the_history_is_served_picture_by_picture(client, catalogue):
     assert len(frames) == 2
     for frame in frames:
         assert client.get(f"{AT}frame?run={run.id}&seq={frame.seq}").content == frame.path.read_bytes()
+    reply = client.get(f"{AT}frame?run={run.id}")
+    assert reply.content == frames[-1].path.read_bytes() and reply.headers["cache-control"] == "no-store", "the newest"
     for wrong in ("99", "x", "", "../1"):
         assert client.get(f"{AT}frame?run={run.id}&seq={wrong}").status_code == 404
 

@@ -11,9 +11,14 @@ import { decimal, known, short } from "../words.js";
  */
 /** A measure without a row is written as a number alone. @type {Record<string, Look>} */
 const LOOKS = {
-  fd: { chart: "head" }, mode_kl: { chart: "head" }, patches: { chart: "head" }, swd: { chart: "head" },
-  coverage: { chart: "shares" }, precision: { chart: "shares", colour: "--ink" },
-  recall: { chart: "shares", colour: "--mut", dash: [5, 3] }, good: { chart: "shares" },
+  fd: { chart: "head" },
+  mode_kl: { chart: "head" },
+  patches: { chart: "head" },
+  swd: { chart: "head" },
+  coverage: { chart: "shares" },
+  precision: { chart: "shares", colour: "--ink" },
+  recall: { chart: "shares", colour: "--mut", dash: [5, 3] },
+  good: { chart: "shares" },
 };
 const drawnIn = (/** @type {string} */ chart) => Object.keys(LOOKS).filter((name) => LOOKS[name].chart === chart);
 const HEADLINES = drawnIn("head");

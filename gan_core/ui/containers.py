@@ -29,7 +29,7 @@ def call(name: str) -> str:
 
 
 class HeadMiddleware:
-    """ASGI middleware that writes our head into the page: `launch(app_kwargs={"middleware": [Middleware(HeadFirst)]})`.
+    """ASGI middleware that writes our head into the page: `launch(app_kwargs={"middleware": [Middleware(HeadMiddleware)]})`.
 
     `launch(head=...)` adds its tags by a script once gradio has started: too late to choose language and colours.
     `launch(css=...)` is rewritten by gradio, so that `:root` and `body` miss.

@@ -1,6 +1,6 @@
-"""POST control/NAME: what a script of the page asks for without the form: tune, stop, restore, keep a drawing, delete an upload.
+"""POST control/NAME: the controls that need no form: tune, stop, restore, keep a drawing, delete an upload.
 
-A refusal is one sentence in the language that was asked for. What a control means is in `controls`.
+A refusal is one sentence in the language of the request. `controls` defines what each control does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Body = dict[str, Any]
 
 
 class ControlRoutes:
-    """The handlers of one page. Each takes (body, lang) and returns what the answer holds beside "ok"."""
+    """The handlers of one page. Each takes (body, lang) and returns the fields of the answer beside "ok"."""
 
     def __init__(self, controls: Controls, preview_jobs: PreviewJobs) -> None:
         self.controls, self.preview_jobs = controls, preview_jobs
@@ -37,25 +37,25 @@ class ControlRoutes:
             "delete-data": self.delete_data}
 
     def tune(self, body: Body, lang: str) -> dict[str, Any]:
-        """{"run", "changes": {field: value}}: turn knobs; the worker has taken them when this is answered."""
+        """{"run", "changes": {field: value}}: turn knobs; they are in force when this is answered."""
         self.controls.tune(json.dumps(body.get("changes")), _run(body), lang, labels=True)
         return {}
 
     def stop(self, body: Body, lang: str) -> dict[str, Any]:
-        """{"run"}: save and end it, by force where it does not answer."""
+        """{"run"}: save and end the run, by force where it does not answer."""
         self.controls.stop(_run(body), lang)
         return {}
 
     def restore(self, body: Body, lang: str) -> dict[str, Any]:
-        """{"run"}: back to its best measured state, paused."""
+        """{"run"}: go back to its best measured state, paused."""
         self.controls.restore(_run(body), lang)
         return {}
 
     def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:
-        """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; of none at all the name is ""."""
+        """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; the name of an empty one is ""."""
         points = body.get("points")
-        given: list[Any] = points[:data_panel.MAX_DRAWN] if isinstance(points, list) else [None]
-        return {"name": uploads.save_points(given) if given else ""}
+        drawing: list[Any] = points[:data_panel.MAX_DRAWN] if isinstance(points, list) else [None]
+        return {"name": uploads.save_points(drawing) if drawing else ""}
 
     def delete_data(self, body: Body, lang: str) -> dict[str, Any]:
         """{"name"} -> {"uploads": [[label, name], ...]}: delete an upload; the others, newest first."""
@@ -68,8 +68,8 @@ class ControlRoutes:
             lang = words.preferred(request.headers.get("accept-language", ""))
             try:
                 body = await read_json(request, EVENT_BODY)
-                asked = body.get("lang")
-                lang = asked if isinstance(asked, str) and asked in words.LANGUAGES else lang
+                choice = body.get("lang")
+                lang = choice if isinstance(choice, str) and choice in words.LANGUAGES else lang
                 answer = await run_in_threadpool(self.actions[name], body, lang)
             except BodyError as error:
                 return _refused(error.status, str(error), lang)
@@ -88,7 +88,7 @@ def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
 
 
 def _run(body: Body) -> str:
-    """The id of the run that is meant; "" is the shown one."""
+    """The id of the run; "" for the default one."""
     run = body.get("run")
     return run if isinstance(run, str) else ""
 

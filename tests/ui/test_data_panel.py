@@ -211,7 +211,7 @@ def learned(catalogue, name, state="stopped", checkpoint=5, pid=0, started=0.0):
 
 @pytest.fixture
 def panel(catalogue, data):
-    """The panel's handlers with real controls and a real library, without its components."""
+    """The panel's handlers with real controls and real preview jobs, without its components."""
     made = data_panel.DataPanel.__new__(data_panel.DataPanel)
     made._controls, made._preview_jobs = Controls(catalogue), PreviewJobs()
     yield made

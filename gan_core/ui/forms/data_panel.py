@@ -25,7 +25,7 @@ ARGUMENTS = 5  # values that together name a data set: kind, categories, folder,
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
 MAX_DRAWN = 4000  # points of one drawing
 FORM_CHANGED = containers.call("formChanged")
-# Asks, and waits until the upload is deleted or stays; gradio awaits what its `js=` returns.
+# Asks for confirmation and waits until the upload is deleted or kept; gradio awaits the promise of a `js=`.
 DELETE = "async (lang, question) => [ganPage.language, await ganPage.call('askToDelete', question)]"
 QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -77,9 +77,9 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
 
 def downloads() -> dict[str, Any]:
     """The data sets that come over the network: {"ready": [downloaded ones], "download": {other: bytes}}."""
-    needy = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
-    here = [kind for kind in needy if loading.works_offline(TrainConfig(dataset=kind))]
-    return {"ready": here, "download": {kind: size for kind, size in needy.items() if kind not in here}}
+    remote = {kind: entry.download for kind, entry in registry.DATASETS.items() if entry.download}
+    here = [kind for kind in remote if loading.works_offline(TrainConfig(dataset=kind))]
+    return {"ready": here, "download": {kind: size for kind, size in remote.items() if kind not in here}}
 
 
 class DataPanel:
@@ -113,23 +113,23 @@ class DataPanel:
         self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
 
     def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
-        """Tell the page's script what is wished for whenever it may have changed. form: all inputs; others: what matters too."""
+        """Send every change that matters for the preview to the page's script. form: all inputs; others: others to watch."""
         self._controls, self._preview_jobs = controls, preview_jobs
         for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
             one.change(None, form, None, js=FORM_CHANGED, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
         for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
             event(None, form, None, js=FORM_CHANGED, api_name=door, queue=False, api_visibility="private")
-        tell = containers.WITH_LANGUAGE
-        self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=tell,
+        with_language = containers.WITH_LANGUAGE
+        self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=with_language,
                            api_name="keep-upload", **QUEUED)
-        self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=tell, api_name="list-uploads",
-                        **QUEUED)
-        asked = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=tell,
-                                  api_name="ask-delete-data", **QUEUED)
-        asked.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUEUED)
+        self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=with_language,
+                        api_name="list-uploads", **QUEUED)
+        question = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=with_language,
+                                     api_name="ask-delete-data", **QUEUED)
+        question.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUEUED)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
-        """Uploaded files, kept under a name of their own; what cannot be kept is said where it was given."""
+        """Store uploaded files as a new upload; an error is shown beside the input."""
         try:
             name = uploads.save_pictures([str(file) for file in files or []])
         except DataError as reason:
@@ -137,16 +137,16 @@ class DataPanel:
         return gr.Dropdown(choices=kept(lang), value=name), None, ""
 
     def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, Any]:
-        """What was uploaded earlier, whenever uploads are turned to. A notice goes when they are left: somebody may drop a file
-        before this is answered, and be told why it cannot be kept."""
+        """List the uploads when this kind is chosen. A notice is cleared only when another kind is chosen: a file may have been
+        dropped and refused before this is answered."""
         if kind != "zip":
             return gr.skip(), ""
-        found = kept(lang)
-        names = [name for _, name in found]
-        return gr.Dropdown(choices=found, value=now if now in names else next(iter(names), None)), gr.skip()
+        choices = kept(lang)
+        names = [name for _, name in choices]
+        return gr.Dropdown(choices=choices, value=now if now in names else next(iter(names), None)), gr.skip()
 
     def _question(self, lang: str, name: str | None) -> tuple[str, str]:
-        """What deleting an upload means, for the page's dialog as JSON; why it cannot be deleted, beside it."""
+        """(the question of the page's dialog as JSON, why the upload cannot be deleted); one of them is ""."""
         lang = lang if lang in words.LANGUAGES else "en"
         try:
             return json.dumps(question(self._controls, str(name or ""), lang)), ""
@@ -154,12 +154,12 @@ class DataPanel:
             return "", alert(str(refusal))
 
     def _left(self, lang: str, deleted: str) -> Any:
-        """The list again after an upload was deleted: the newest of the others stands in its place."""
+        """The list after an upload was deleted; the newest remaining one is selected."""
         return self._known(lang if lang in words.LANGUAGES else "en", "zip", None)[0] if deleted else gr.skip()
 
 
 def kept(lang: str) -> list[tuple[str, str]]:
-    """(label, name) of every upload that is kept, newest first: its own name, how many pictures it holds, its size."""
+    """(label, name) of every upload, newest first. The label has file name, number of pictures and size."""
     return [(words.text("data.kept_one", lang, name=registry.label(one.dataset), n=words.number(one.count, lang),
                         size=megabytes(one.bytes, lang)), one.name) for one in uploads.list_uploads() if one.kind == "zip"]
 
@@ -170,14 +170,14 @@ def megabytes(size: int, lang: str) -> str:
 
 
 def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
-    """{"name", "title", "text", "go"}: what goes with an upload, and who needs it still. Raises Refusal."""
+    """{"name", "title", "text", "go"}: what is deleted with an upload, and how many runs need it. Raises Refusal."""
     runs = len(controls.runs_using(f"zip:{name}", lang))
-    things = storage.list_datasets()
-    one = storage.find(f"zip:{name}", things)
+    datasets = storage.list_datasets()
+    one = storage.find(f"zip:{name}", datasets)
     if one is None or one.count is None:  # uploads are counted, downloads are not
         raise Refusal("data.delete_gone", lang)
     parts = [words.text("data.delete_text", lang, n=words.number(one.count, lang), size=megabytes(one.bytes, lang),
-                       total=megabytes(sum(one.bytes for one in things), lang))]
+                        total=megabytes(sum(one.bytes for one in datasets), lang))]
     if runs:
         parts.append(words.text("data.delete_run" if runs == 1 else "data.delete_runs", lang, n=words.number(runs, lang)))
     return {"name": name, "title": words.text("data.delete_title", lang, name=registry.label(f"zip:{name}")),
@@ -185,7 +185,7 @@ def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
 
 
 def delete(controls: Controls, preview_jobs: PreviewJobs, name: str, lang: str) -> None:
-    """Delete an upload, and what was made ready from it. Raises Refusal."""
+    """Delete an upload and what was prepared from it. Raises Refusal."""
     controls.delete_data(f"zip:{name}", lang)
     preview_jobs.discard(f"zip:{name}")
 

@@ -67,13 +67,13 @@ def number(value: float, lang: str = "en") -> str:
 
     The page's scripts write theirs by the browser's own tables (Intl.NumberFormat).
     """
-    said = table(lang)
-    marks = {",": said["numbers.thousands"], ".": said["numbers.decimal"]}
+    texts = table(lang)
+    marks = {",": texts["numbers.thousands"], ".": texts["numbers.decimal"]}
     return "".join(marks.get(letter, letter) for letter in f"{value:,.10g}")
 
 
 def dataset(name: str, lang: str = "en") -> str:
-    """A data set as people call it: "digits" by its words, one's own by the name it came with; at most 60 characters."""
+    """The label of a data set, at most 60 characters: of "digits" its text, of an upload its file name."""
     kind = name.partition(":")[0]
     return " ".join((registry.label(name) or table(lang).get(f"settings.dataset.{kind}", kind)).split())[:60]
 

@@ -260,7 +260,7 @@ def test_an_upload_is_deleted_after_it_was_said_what_goes_with_it(place, visit, 
     facts(person, "48 pictures, 32 × 32, colour")
     page.click("#btn-delete-data")
     dialog = page.locator("dialog[open]")
-    dialog.get_by_text("50 pictures and what was prepared").wait_for()
+    dialog.get_by_text("50 pictures and everything prepared").wait_for()
     dialog.get_by_role("button", name=text("dialog.cancel")).click()
     assert page.locator("#data-kept input").input_value().startswith("mistake")
     page.click("#btn-delete-data")

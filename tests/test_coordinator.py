@@ -234,7 +234,7 @@ def test_a_frozen_process_stills_the_heart_of_all_and_one_that_thaws_goes_on(sta
 
     def silent() -> float:
         list(feed.refresh({}))
-        return feed._silent()
+        return feed._seconds_silent()
 
     frozen = group.process(rank)
     frozen.suspend()

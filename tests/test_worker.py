@@ -540,7 +540,7 @@ def test_a_folder_that_grew_is_said_and_one_of_another_form_is_refused_in_words(
     Image.new("RGB", (28, 28), (250, 0, 0)).save(pictures / "7.png")
     fourth = start(first.run)
     status = fourth.until_state("failed")
-    assert status.error["kind"] == "refused" and "now they are 3 x 28 x 28" in status.error["message"]
+    assert status.error["kind"] == "refused" and "they are now 3 x 28 x 28" in status.error["message"]
     assert fourth.run.data_summary()["shape"] == [1, 28, 28]  # with the old files back it goes on
 
 

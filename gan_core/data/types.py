@@ -10,12 +10,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 import numpy as np
 import platformdirs
 
 from ..messages import Fault
+from ..runs.data_summary import DataSummary
 
 
 class DataError(Fault, RuntimeError):
@@ -64,19 +65,6 @@ class ByteReader(Protocol):
     """An open file, an entry of an archive, a decompressed stream: all that a reader of pictures needs."""
 
     def read(self, size: int = -1, /) -> bytes: ...
-
-
-class DataSummary(TypedDict):
-    """`LoadedData` without its arrays, in plain JSON types: a run's data.json, and what the page shows of the data."""
-
-    count: int
-    shape: list[int]  # [C, H, W], or [2] for points
-    names: list[str]
-    skipped: dict[str, int]
-    found: int
-    labelled: bool
-    bytes: int
-    crc32: int  # by which a resumed run notices that its data have changed
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,9 @@ from PIL import Image
 from gan_core.data import uploads
 from gan_core.runs.run import Run
 from gan_core.ui import words
-from gan_core.ui.app import Playground
 from gan_core.ui.doors import CONTROLS
 
 PAGE_HEADER = {"X-Gan-Page": "1"}
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path_factory.mktemp("data")))
-        folder = tmp_path_factory.mktemp("controls") / "runs"
-        folder.mkdir()
-        playground = Playground(folder, threads=1)
-        playground.launch(host="127.0.0.1", quiet=True)
-        yield playground
-        playground.close()
 
 
 @pytest.fixture

@@ -15,21 +15,8 @@ from starlette.requests import Request
 
 from gan_core.runs.run import list_runs
 from gan_core.ui import doors, words
-from gan_core.ui.app import Playground
 from gan_core.ui.doors import EVENTS, PATHS, SHUT, Role
 from gan_core.ui.live_routes import PREFIX
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAN_PLAYGROUND_DATA", str(tmp_path_factory.mktemp("data")))
-        folder = tmp_path_factory.mktemp("doors") / "runs"
-        folder.mkdir()
-        playground = Playground(folder, threads=1)
-        playground.launch(host="127.0.0.1", quiet=True)
-        yield playground
-        playground.close()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ class Networks(Entry):
     """A pair of networks: `where` is a function (latent_dim, shape, classes) -> (generator, discriminator).
 
     `points`: they make 2-D points; else pictures, square, of these `sides` and numbers of `channels`. `conditional`: with
-    classes both take labels (N,) as a second argument. Which layer z enters is the generator's attribute `z_layer`.
+    classes both take labels (N,) as a second argument.
     """
 
     points: bool = False

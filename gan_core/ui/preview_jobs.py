@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,11 +55,12 @@ class Job:
 class PreviewJobs:
     """All jobs of one page. Thread-safe. `client`: the id that a browser gives itself."""
 
-    def __init__(self, lease: float = LEASE, command: tuple[str, ...] = (sys.executable, "-m", "gan_core.data.preview")) -> None:
+    def __init__(self, lease: float = LEASE, command: tuple[str, ...] = (sys.executable, "-m", "gan_core.data.preview"),
+                 clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Condition(threading.RLock())
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._requests: dict[str, tuple[str, float]] = {}  # client -> (key of its job, time of its last call)
-        self._lease, self._command = lease, command
+        self._lease, self._command, self._clock = lease, command, clock
         self._lease_thread: threading.Thread | None = None
         self._closed = False
 
@@ -72,7 +74,7 @@ class PreviewJobs:
             if job is None or job.state in ("refused", "cancelled") or (job.state == "ready" and not _is_cacheable(config)):
                 job = self._jobs[key] = Job({name: getattr(config, name) for name in DATA_FIELDS})
             self._jobs.move_to_end(key)
-            self._requests[client] = (key, time.monotonic())
+            self._requests[client] = (key, self._clock())
             self._update()
             return job.payload()
 
@@ -83,7 +85,7 @@ class PreviewJobs:
             job = self._jobs.get(key)
             if job is None:
                 return {"state": "none"}
-            self._requests[client] = (key, time.monotonic())
+            self._requests[client] = (key, self._clock())
             return job.payload()
 
     def release(self, client: str) -> dict[str, Any]:
@@ -132,7 +134,7 @@ class PreviewJobs:
 
     def _update(self) -> None:
         """Expire leases, cancel jobs without a request, start waiting ones."""
-        now = time.monotonic()
+        now = self._clock()
         self._requests = {client: (key, last_call) for client, (key, last_call) in self._requests.items()
                           if now - last_call < self._lease}
         requested = {key for key, _ in self._requests.values()}

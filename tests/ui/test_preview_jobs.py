@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from gan_core.config import TrainConfig
-from gan_core.ui.preview_jobs import MAX_PROCESSES, PreviewJobs
+from gan_core.ui.preview_jobs import LEASE, MAX_PROCESSES, PreviewJobs
 
 # A process that speaks as gan_core.data.preview does: it says that it began in a file, and ends when stdin does, or is told to.
 OBEDIENT = """
@@ -126,12 +126,16 @@ def test_what_was_refused_is_tried_once_more_when_somebody_starts_it_all_the_sam
 
 
 def test_a_browser_that_went_without_a_word_is_noticed(made):
-    preview_jobs, folder = made(lease=0.4)
+    now = [0.0]  # the clock is the test's, so that a busy machine cannot let the wrong lease expire
+    preview_jobs, folder = made(clock=lambda: now[0])
     preview_jobs.request("gone", wish(1))
     preview_jobs.request("here", wish(2))
     until(lambda: begun(folder) == ["digits-1", "digits-2"])
-    until(lambda: preview_jobs.status("here")["state"] == "working" and begun(folder, end="cancelled") == ["digits-1"])
-    assert begun(folder, end="cancelled") == ["digits-1"] and preview_jobs.status("here")["state"] == "working"
+    now[0] += LEASE * 0.7
+    assert preview_jobs.status("here")["state"] == "working"
+    now[0] += LEASE * 0.7
+    until(lambda: begun(folder, end="cancelled") == ["digits-1"])
+    assert preview_jobs.status("here")["state"] == "working"
 
 
 @pytest.mark.parametrize(("script", "said"), [
@@ -149,9 +153,10 @@ def test_a_process_that_dies_or_refuses_is_one_sentence_and_is_asked_again(made,
 
 def test_one_that_will_not_end_is_killed_and_closing_ends_everything(made, monkeypatch):
     monkeypatch.setattr("gan_core.ui.preview_jobs.TERMINATE_SECONDS", 0.2)
-    preview_jobs, _ = made("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")
+    preview_jobs, folder = made("import os, pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+                                "(pathlib.Path(sys.argv[1]) / f'{os.getpid()}.began').touch(); time.sleep(600)")
     preview_jobs.request("a", wish())
-    child = until(lambda: next((one for one in psutil.Process().children() if one.name().startswith("python")), None))
+    child = psutil.Process(int(until(lambda: begun(folder))[0]))  # by its own word: this process has other children as well
     preview_jobs.close()
     assert psutil.wait_procs([child], 20)[1] == []
     assert preview_jobs.request("a", wish(3)) == {"state": "cancelled"}

@@ -25,20 +25,23 @@ class Networks(Entry):
     """A pair of networks: `where` is a function (latent_dim, shape, classes) -> (generator, discriminator).
 
     `points`: they make 2-D points; else pictures, square, of these `sides` and numbers of `channels`. `conditional`: with
-    classes both take labels (N,) as a second argument.
+    classes both take labels (N,) as a second argument. `z_layer`: the generator's submodule that z enters, dense or a transposed
+    convolution; the sliders' directions come from its weight.
     """
 
     points: bool = False
     sides: tuple[int, ...] = (28, 32, 64)
     channels: tuple[int, ...] = (1, 3)
     conditional: bool = True
+    z_layer: str = "dense"
 
     def accepts(self, shape: Sequence[int | None]) -> bool:
         """Whether data of this shape, (2,) or (C, H, W), can be made; None in it is not known yet and stands in no way."""
         if len(shape) == 1 or self.points:
-            return (len(shape) == 1) == self.points
+            return self.points and tuple(shape) == (2,)
         channels, *sides = shape
-        return channels in (None, *self.channels) and all(side in (None, *self.sides) for side in sides)
+        known = {side for side in sides if side is not None}
+        return channels in (None, *self.channels) and len(known) < 2 and known <= set(self.sides)
 
 
 NETWORKS: dict[str, Networks] = {
@@ -48,7 +51,7 @@ NETWORKS: dict[str, Networks] = {
                       "a small DCGAN, transposed convolutions: 28, 32 or 64 pixels, for two cores"),
     "resnet": Networks("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
     "mlp": Networks("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane", points=True,
-                    conditional=False),
+                    conditional=False, z_layer="hidden1"),
 }
 
 # A losses entry is a gan_core.losses.adversarial.Loss: the two players' functions on logits, and which side of zero means "real".

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 # Before anything imports torch or Keras; worker processes started by tests inherit them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,13 +16,19 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import pytest
 from hypothesis import settings
 
+HERE = Path(__file__).parent
+
 # Timing on a loaded machine says nothing about the code.
 settings.register_profile("default", deadline=None, max_examples=50, print_blob=True)
 settings.load_profile("default")
 
 
+LONG = ("worker", "ui", "runs", "test_golden.py", "test_playground.py")  # they start processes, and wait for them
+
+
 def pytest_collection_modifyitems(items):
-    """Slow tests may take long on a busy machine: the default timeout is for the fast ones."""
+    """Long files first: one that begins last would keep one core waiting. Slow tests may take long on a busy machine."""
+    items.sort(key=lambda item: not item.path.relative_to(HERE).parts[0].startswith(LONG))
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(900))  # the default is for the fast ones

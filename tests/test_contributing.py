@@ -102,6 +102,7 @@ print(loaded.data.shape == (3, 1, 28, 28) and registry.reads_local_path("npy:few
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("title", "use"), [
     ("A loss", LOSS), ("A pair of networks for 64 x 64", NETWORKS),
     ("A setting that can be turned while a run trains", SETTING), ("A data source that reads one .npy file", SOURCE)])

@@ -71,6 +71,7 @@ def test_ctrl_c_while_the_page_is_loaded_ends_it_too(tmp_path):
     assert (found.returncode, found.stdout, found.stderr) == (0, "served\nclosed\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_sigterm_saves_the_run_ends_the_worker_and_leaves_with_0(tmp_path):
     with socket.socket() as probe:

@@ -18,6 +18,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import nn
 
+from .. import registry
 from ..evaluation import plane
 from ..losses.adversarial import probability_real
 from ..losses.randomness import Draws
@@ -56,6 +57,7 @@ class LatentView:
     center: float = 0.0  # the logit at which the discriminator is undecided; only relative losses move it
     classes: int = 0  # 0: the networks take no labels
     axes: plane.Axes | None = None  # for networks of 2-D points
+    z_layer: str = ""  # the generator's submodule that z enters; "": the generator itself
 
     def image(self, z: np.ndarray | torch.Tensor, psi: float = 1.0, label: int | None = None) -> tuple[np.ndarray, float]:
         """The picture and the realness of `render`."""
@@ -127,17 +129,18 @@ def load_live(path: Path | str, build: NetworkBuilder) -> LatentView:
             reason = f"its {prefix[:-1]} is not the one named {name!r}"
             raise checkpoint.CheckpointError(f"{Path(path).name} is refused: {reason}.") from error
         network.float().eval().requires_grad_(False)
-    return LatentView(G, D, latent_dim, step, fake_is_one=fake_is_one, center=center, classes=classes, axes=axes)
+    z_layer = registry.NETWORKS[name].z_layer if name in registry.NETWORKS else ""
+    return LatentView(G, D, latent_dim, step, fake_is_one=fake_is_one, center=center, classes=classes, axes=axes, z_layer=z_layer)
 
 
 def find_directions(view: LatentView, previous: np.ndarray | None = None) -> np.ndarray:
     """(n, latent_dim) float32, n = min(16, latent_dim): orthonormal rows, the most effective first.
 
-    SeFa [2007.06600]: eigenvectors of A^T A, where A (units, latent_dim) is the generator's first dense weight and each
+    SeFa [2007.06600]: eigenvectors of A^T A, where A (units, latent_dim) is the weight of the layer that z enters and each
     unit's row has length 1. With `previous` (n, latent_dim), each new direction takes the row and sign of the old one that it
     resembles most.
     """
-    A = _first_weight(view)
+    A = _z_weight(view)
     A = A / A.norm(dim=1, keepdim=True).clamp_min(1e-12)
     vectors = torch.linalg.eigh(A.T @ A).eigenvectors.T.flip(0)  # rows, largest eigenvalue first
     directions = vectors[:min(MAX_DIRECTIONS, view.latent_dim)].numpy()  # (n, latent_dim)
@@ -151,14 +154,14 @@ def find_directions(view: LatentView, previous: np.ndarray | None = None) -> np.
     return (directions[order] * signs[:, None]).astype(np.float32)
 
 
-def _first_weight(view: LatentView) -> torch.Tensor:
-    """The first layer that takes z, as a float64 matrix (units, latent_dim)."""
-    for layer in view.generator.modules():
-        if isinstance(layer, nn.Linear) and layer.in_features == view.latent_dim:
-            return layer.weight.detach().double()
-        if isinstance(layer, nn.ConvTranspose2d) and layer.in_channels == view.latent_dim:
-            return layer.weight.detach().double().flatten(1).T  # stored (in, out, k, k)
-    raise ValueError("this generator has no dense first layer, so it has no directions of this kind.")
+def _z_weight(view: LatentView) -> torch.Tensor:
+    """The weight of the layer that z enters, as a float64 matrix (units, latent_dim)."""
+    layer = view.generator.get_submodule(view.z_layer)
+    if isinstance(layer, nn.Linear) and layer.in_features == view.latent_dim:
+        return layer.weight.detach().double()
+    if isinstance(layer, nn.ConvTranspose2d) and layer.in_channels == view.latent_dim:
+        return layer.weight.detach().double().flatten(1).T  # stored (in, out, k, k)
+    raise ValueError("this generator's first layer is not dense, so it has no directions of this kind.")
 
 
 def seed_z(seed: int, latent_dim: int) -> np.ndarray:

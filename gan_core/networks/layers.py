@@ -14,7 +14,6 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from ..losses.precision import upcast
-from ..messages import Misfit
 
 
 class Dropout(nn.Module):
@@ -51,9 +50,9 @@ SIZES = {28: (7, 2), 32: (8, 2), 64: (8, 3)}  # side of the picture: side at the
 
 
 def upsampling_plan(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(channels, side at the smallest size, doublings) of pictures (C, H, W). Raises Misfit, a ValueError, for others."""
+    """(channels, side at the smallest size, doublings) of pictures (C, H, W). Raises ValueError for others."""
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in SIZES:
-        raise Misfit("misfit_size", sides=list(SIZES), shape=str(tuple(shape)))
+        raise ValueError(f"the shape is {tuple(shape)}; give (1 or 3, side, side), side one of {', '.join(map(str, SIZES))}.")
     return shape[0], *SIZES[shape[1]]
 
 

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..losses.precision import upcast
-from ..messages import Misfit
 
 WIDTH, SLOPE = 128, 0.2
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -101,9 +100,5 @@ def he_(network: nn.Module) -> nn.Module:
 
 
 def build(latent_dim: int = 2, shape: tuple[int, ...] = (2,), classes: int = 0) -> tuple[nn.Module, nn.Module]:
-    """(generator, discriminator). Raises ValueError for anything but points without classes."""
-    if tuple(shape) != (2,):
-        raise Misfit("misfit_points", networks={"networks": "mlp"}, shape=str(tuple(shape)))
-    if classes:
-        raise Misfit("misfit_classes", networks={"networks": "mlp"}, field={"field": "condition"}, none={"condition": "none"})
+    """(generator, discriminator), for points without classes; `networks.pair` refuses the rest."""
     return he_(Generator(latent_dim)), he_(Discriminator())

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import registry
 from ..compute.distributed import Team
 from ..config import TrainConfig
 from ..data import loading
@@ -16,6 +15,7 @@ from ..losses.adversarial import Loss
 from ..losses.randomness import derive_seed
 from ..messages import Misfit
 from ..networks.layers import BatchNorm2d
+from ..networks.pair import build_pair
 from ..networks.spectral_norm import spectral_norm_
 
 Array: TypeAlias = torch.Tensor | np.ndarray
@@ -33,7 +33,7 @@ def load_data(config: TrainConfig) -> tuple[Array, Array | None]:
 def fresh_networks(networks: str, latent_dim: int, shape: Shape, classes: int = 0,
                    spectral_norm: bool = False) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator) of this name, with weights from torch's global random generator."""
-    G, D = registry.resolve(registry.NETWORKS, networks)(latent_dim, shape, classes)
+    G, D = build_pair(networks, latent_dim, shape, classes)
     return G, spectral_norm_(D) if spectral_norm else D
 
 

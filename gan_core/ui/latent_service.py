@@ -11,9 +11,8 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .. import registry
 from ..runs.run import Run
 
 if TYPE_CHECKING:
@@ -137,13 +136,11 @@ class LatentService:
 
     def _load(self, run: Run, live: int, before: GeneratorState | None) -> GeneratorState:
         from ..latent.view import find_directions, load_live
-
-        def build(name: str, *args: Any) -> Any:
-            return registry.resolve(registry.NETWORKS, name)(*args)
+        from ..networks.pair import build_pair
 
         if not live:
             raise NotReady("This run has no generator to drive yet.")
-        view = load_live(run.live_file(live), build)
+        view = load_live(run.live_file(live), build_pair)
         old = before.directions if before is not None else None
         new = find_directions(view, old)
         if before is None or old is None:

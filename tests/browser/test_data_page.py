@@ -3,7 +3,6 @@
 import io
 import os
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
@@ -11,11 +10,9 @@ import numpy as np
 import pytest
 from conftest import Server
 from PIL import Image
+from standin import StandIn, npy
 
 from gan_core.ui.words import text
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from standin import StandIn, npy
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 

@@ -32,6 +32,7 @@ def until(client, condition, seconds=60):
     return state
 
 
+@pytest.mark.slow
 def test_the_whole_story_by_its_api_names(page):
     playground, client = page
     shown = client.predict(api_name="/state")

@@ -10,8 +10,8 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from gan_core import registry
 from gan_core.latent.view import load_live, seed_z
+from gan_core.networks.pair import build_pair
 from gan_core.ui import live_routes
 from gan_core.ui.hub import QUEUE_SIZE, Hub
 from gan_core.ui.latent_service import LatentService
@@ -33,7 +33,7 @@ def client(catalogue, latent_service):
 
 
 def view_of(run):
-    return load_live(run.live_path(), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    return load_live(run.live_path(), build_pair)
 
 
 def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client, catalogue, tmp_path):

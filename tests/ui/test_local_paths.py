@@ -242,6 +242,10 @@ def test_on_this_machine_alone_paths_are_read(private, outside):
     for name in (f"zip:{outside / 'mine.zip'}", f"folder:{outside / 'mine'}", f"zip:file://{outside / 'mine.zip'}"):
         told = preview(private, name)
         assert told["state"] == "ready" and told["about"]["count"] == 20 and told["preview"].startswith("data:image/png"), name
+
+
+@pytest.mark.slow
+def test_on_this_machine_alone_a_path_is_trained_on_resumed_and_begun_again(private, outside):
     page = client(private)
     started = page.predict("quick", json.dumps({"dataset": f"zip:{outside / 'mine.zip'}", **SMALL}), api_name="/start")
     run = Run.open(private.catalogue.folder / started["run"])

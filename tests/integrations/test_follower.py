@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_remote import ROOT, Fake
+from fake_run import ROOT, SUPPORT, FakeRun
 
 from gan_core.integrations.follower import Follower, follow
 from gan_core.integrations.interface import IntegrationError
@@ -52,7 +52,7 @@ def look(run: Run, name: str = "tensorboard") -> dict[str, list[tuple[int, Any]]
 
 
 def test_a_run_is_told_at_its_own_steps(tmp_path: Path) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.step(30)
     fake.line({"step": 30, "t": 3.0, "mark": {"kind": "tune", "changes": {"lr_d": [0.002, 0.001]}}})
     fake.line({"step": 28, "images": 448, "t": 2.8, "quality": {"fd": 3.5, "coverage": 0.25}, "histogram": [0.5, 0.5]})
@@ -69,7 +69,7 @@ def test_a_run_is_told_at_its_own_steps(tmp_path: Path) -> None:
 
 
 def test_followers_one_after_the_other_tell_each_record_once(tmp_path: Path) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     for _ in range(4):
         fake.step(5)
         found = look(fake.run)
@@ -77,7 +77,7 @@ def test_followers_one_after_the_other_tell_each_record_once(tmp_path: Path) -> 
     assert len(found["config/text_summary"]) == 1 and len({step for step, _ in found["samples"]}) == len(found["samples"])
 
 
-def begin(fake: Fake, step: int) -> None:
+def begin(fake: FakeRun, step: int) -> None:
     """A new life goes on from this step."""
     for frame in fake.run.frames():
         if frame.step > step:
@@ -91,7 +91,7 @@ def begin(fake: Fake, step: int) -> None:
 def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Path, again: bool, first: int,
                                                                    starts: list[int]) -> None:
     """first: how much was told before the run went back (it may have been less than was trained)."""
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.step(first)
     follower = Follower(fake.run, "tensorboard")
     follower.update()
@@ -114,7 +114,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
 
 
 def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Fake(tmp_path).run
+    run = FakeRun(tmp_path).run
     with pytest.raises(IntegrationError, match="no log 'wandb'; choose from: tensorboard, trackio, webhook"):
         FollowerProcesses(run, ["tensorboard", "wandb"], pytest.fail)
     monkeypatch.setitem(INTEGRATIONS, "trackio", IntegrationEntry(INTEGRATIONS["trackio"].where, "", "a_package_that_nobody_has"))
@@ -123,7 +123,7 @@ def test_what_is_missing_is_a_sentence_before_anything_begins(tmp_path: Path, mo
 
 
 def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -> None:
-    fake, notices = Fake(tmp_path), []
+    fake, notices = FakeRun(tmp_path), []
     (fake.run.path / "tensorboard").write_text("in the way")
     logs = FollowerProcesses(fake.run, ["tensorboard"], notices.append)
     logs.close()
@@ -135,11 +135,11 @@ def test_a_follower_that_fails_is_told_and_the_trainer_goes_on(tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["finished", "killed"])
 def test_the_followers_process_tells_a_life_to_its_end_whatever_end_it_is(tmp_path: Path, end: str) -> None:
-    code = f"import sys; sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n" + """
+    code = f"import sys; sys.path[:0] = [{str(SUPPORT)!r}, {str(ROOT)!r}]\n" + """
 import os, platform, psutil
 from pathlib import Path
-from test_remote import Fake
-fake = Fake(Path(sys.argv[1]))
+from fake_run import FakeRun
+fake = FakeRun(Path(sys.argv[1]))
 fake.status.pid, fake.status.pid_started, fake.status.host = os.getpid(), psutil.Process().create_time(), platform.node()
 fake.step()
 print(fake.run.path, flush=True)
@@ -168,7 +168,7 @@ fake.end()
 @pytest.mark.slow
 def test_trackio_is_told_the_same_and_tells_a_run_that_went_back_again(tmp_path: Path) -> None:
     pytest.importorskip("trackio")
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.step(12)
     code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n" + """
 import json, threading

@@ -13,6 +13,7 @@ from PIL import Image
 from gan_core import registry
 from gan_core.config import PRESETS
 from gan_core.latent.view import load_live
+from gan_core.networks.pair import build_pair
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
 from gan_core.worker import metrics_writer
@@ -234,7 +235,7 @@ def test_the_verdict_of_a_live_file_is_the_trainers_whatever_the_loss_is_called(
         for weight in weights:
             weight.mul_(factor)
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
-    view = load_live(run.live_file(1), lambda networks, *of: registry.resolve(registry.NETWORKS, networks)(*of))
+    view = load_live(run.live_file(1), build_pair)
     believed = torch.sigmoid(-logit() if trainer.loss.fake_is_one else logit()).item()
     assert abs(believed - 0.5) > 0.1, "a verdict of one half would be right either way"
     assert view.image(z[0])[1] == pytest.approx(believed, abs=0.05)
@@ -245,7 +246,7 @@ def test_a_live_file_of_points_says_where_they_lie_and_drives_them(tmp_path):
     run = Run.create(config, tmp_path)
     trainer = Trainer(config, POINTS)
     r.Recorder(run, trainer, life=1, seq=0, live=0).write_live()
-    view = load_live(run.live_file(1), lambda name, *of: registry.resolve(registry.NETWORKS, name)(*of))
+    view = load_live(run.live_file(1), build_pair)
     z = torch.tensor([[0.5, -1.0]])
     picture, _, point = view.render(z[0])
     assert picture.shape == (280, 280, 4) and np.allclose(point, trainer.sample(z)[0], atol=0.02)

@@ -345,7 +345,7 @@ def test_a_knob_that_cannot_be_turned_is_refused_in_words_and_nothing_changes(ch
     (torch.zeros(4, 3), None, {}, r"give uint8 \(N, C, H, W\)"), (torch.zeros(4, 2), None, {}, "give points that differ"),
     (torch.full((4, 2), torch.nan), None, {}, "not all finite"), (IMAGES, torch.zeros(3), {}, "whole numbers"),
     (IMAGES, None, {"condition": "class"}, "have no labels"), (torch.randn(9, 2), None, {"augment": "translation"}, "for points"),
-    (torch.zeros(4, 3, 28, 28, dtype=torch.uint8), None, {"networks": "course"}, "grey pictures of 28x28")])
+    (torch.zeros(4, 3, 28, 28, dtype=torch.uint8), None, {"networks": "course"}, "course make square pictures, side 28,")])
 def test_data_that_cannot_be_trained_on_are_refused_in_words(images, labels, changes, said):
     with pytest.raises(ValueError, match=said):
         Trainer(PRESETS["quick"].replace(**changes), images, labels)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_remote import ROOT, Fake
+from fake_run import ROOT, FakeRun
 
 from gan_core import registry
 from gan_core.integrations import follower as following
@@ -70,25 +70,25 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "FINAL_PAUSES", (0.0, 0.0))
 
 
-def look(fake: Fake) -> None:
+def look(fake: FakeRun) -> None:
     stop = threading.Event()
     stop.set()
     follow(fake.run, "webhook", stop)
 
 
-def best(fake: Fake, step: int, value: float) -> None:
+def best(fake: FakeRun, step: int, value: float) -> None:
     fake.status.best = {"step": step, "name": "fd", "value": value}
     fake.run.write_status(fake.status)
 
 
-def ended(fake: Fake, state: str, **fields: Any) -> None:
+def ended(fake: FakeRun, state: str, **fields: Any) -> None:
     for name, value in {"state": state, **fields}.items():
         setattr(fake.status, name, value)
     fake.run.write_status(fake.status)
 
 
 def test_the_best_and_the_end_are_posted_once_each(tmp_path: Path, receiver: Receiver) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.step(5)
     look(fake)
     assert receiver.posts == [], "nothing has happened yet"
@@ -111,7 +111,7 @@ def test_the_best_and_the_end_are_posted_once_each(tmp_path: Path, receiver: Rec
 @pytest.mark.parametrize(("state", "text"), [("stopped", "has been stopped at step 2."),
                                              ("failed", "has failed at step 2: It broke.")])
 def test_other_ends_are_posted_and_those_of_a_later_life_again(tmp_path: Path, receiver: Receiver, state: str, text: str) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.step(2)
     error = {"kind": "crashed", "message": "It broke.", "step": 2} if state == "failed" else None
     ended(fake, state, error=error)
@@ -123,7 +123,7 @@ def test_other_ends_are_posted_and_those_of_a_later_life_again(tmp_path: Path, r
 
 
 def test_a_run_whose_worker_was_killed_is_posted_as_failed(tmp_path: Path, receiver: Receiver) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     ended(fake, "running", pid=gone.pid, pid_started=1.0, host=platform.node())
@@ -133,7 +133,7 @@ def test_a_run_whose_worker_was_killed_is_posted_as_failed(tmp_path: Path, recei
 
 def test_a_temporary_failure_is_retried_and_the_newest_best_is_posted(
         tmp_path: Path, receiver: Receiver, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.step(2)
     best(fake, 1, 5.0)
     receiver.answers = [503]
@@ -151,13 +151,13 @@ def test_a_temporary_failure_is_retried_and_the_newest_best_is_posted(
 
 
 def test_the_end_is_tried_several_times_and_then_a_sentence(tmp_path: Path, receiver: Receiver) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.step()
     fake.end()
     receiver.answers = [500, 502]
     look(fake)
     assert receiver.events == ["finished"] * 3
-    again = Fake(tmp_path / "again")
+    again = FakeRun(tmp_path / "again")
     again.end()
     receiver.answers = [500, 502, 429]
     with pytest.raises(DeliveryError, match=r"^127\.0\.0\.1 answered 429 Too Many Requests\.$"):
@@ -169,7 +169,7 @@ def test_the_end_is_tried_several_times_and_then_a_sentence(tmp_path: Path, rece
 
 @pytest.mark.parametrize("answer", [404, 301, 401])
 def test_an_address_that_refuses_ends_the_log_without_its_secret(tmp_path: Path, receiver: Receiver, answer: int) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     best(fake, 1, 1.0)
     receiver.answers = [answer]
     with pytest.raises(IntegrationError, match=f"127.0.0.1 answered {answer}") as caught:
@@ -179,7 +179,7 @@ def test_an_address_that_refuses_ends_the_log_without_its_secret(tmp_path: Path,
 
 def test_a_server_that_is_away_or_silent_is_a_sentence(tmp_path: Path, receiver: Receiver,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.end()
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -196,7 +196,7 @@ def test_a_server_that_is_away_or_silent_is_a_sentence(tmp_path: Path, receiver:
 
 
 def test_a_proxy_from_the_environment_is_used(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = Fake(tmp_path)
+    fake = FakeRun(tmp_path)
     fake.end()
     monkeypatch.setenv("HTTP_PROXY", receiver.url.rsplit("/", 2)[0])
     monkeypatch.setenv("NO_PROXY", "")
@@ -230,7 +230,7 @@ def test_a_real_training_posts_its_end_and_survives_a_server_that_refuses(tmp_pa
 
 
 def test_the_followers_process_gives_notice_when_the_address_refuses(tmp_path: Path, receiver: Receiver) -> None:
-    fake, notices = Fake(tmp_path), []
+    fake, notices = FakeRun(tmp_path), []
     fake.end()
     receiver.answers = [404]
     processes = FollowerProcesses(fake.run, ["webhook"], notices.append)

@@ -15,7 +15,7 @@ from benchmarks import scale, scale_model
 from benchmarks.scale_model import Link
 from gan_core.runs.run import Run, list_runs
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_courses_operations_are_those_of_its_layers() -> None:

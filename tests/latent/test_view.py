@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from gan_core import registry
 from gan_core.latent.view import LatentView, find_directions, load_live, seed_z
+from gan_core.networks.pair import build_pair
 from gan_core.runs import checkpoint
 
 
@@ -34,7 +36,7 @@ def view_of(weight: torch.Tensor) -> LatentView:
     G = Generator(weight.shape[1], weight.shape[0])
     with torch.no_grad():
         G[0].weight.copy_(weight)
-    return LatentView(G.eval(), Discriminator().eval(), weight.shape[1], 0, False)
+    return LatentView(G.eval(), Discriminator().eval(), weight.shape[1], 0, False, z_layer="0")
 
 
 def live_file(path: Path, **changes: object) -> tuple[nn.Module, nn.Module]:
@@ -163,7 +165,7 @@ def test_directions_of_another_size_are_forgotten_and_a_transposed_convolution_c
     with torch.no_grad():
         layer.weight.copy_(weight.T[..., None, None])
     assert np.allclose(find_directions(LatentView(layer, layer, 6, 0, False)), find_directions(view), atol=1e-5)
-    with pytest.raises(ValueError, match="no dense first layer"):
+    with pytest.raises(ValueError, match="first layer is not dense"):
         find_directions(LatentView(nn.Identity(), nn.Identity(), 6, 0, False))
 
 
@@ -175,3 +177,15 @@ def test_a_seed_is_the_same_z_every_time_and_leaves_the_global_generator_alone()
     many = np.concatenate([seed_z(seed, 64) for seed in range(500)])
     assert abs(many.mean()) < 0.03 and abs(many.std() - 1) < 0.03
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("name", list(registry.NETWORKS))
+def test_the_registry_names_the_layer_that_z_enters(name: str) -> None:
+    row = registry.NETWORKS[name]
+    G, _ = build_pair(name, 6, (2,) if row.points else (row.channels[0], row.sides[0], row.sides[0]))
+    z = torch.randn(2, 6)
+    entered = []
+    G.get_submodule(row.z_layer).register_forward_hook(lambda layer, given, result: entered.append(given[0]))
+    G.eval()(z)
+    assert len(entered) == 1 and torch.equal(entered[0], z)
+    assert find_directions(LatentView(G, G, 6, 0, False, z_layer=row.z_layer)).shape == (6, 6)

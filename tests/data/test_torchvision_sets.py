@@ -315,7 +315,7 @@ def test_many_pictures_are_held_once(server):
             "before = psutil.Process().memory_info().rss; loaded = loading.load(config)\n"
             "peak = int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024\n"
             "print(loaded.data.nbytes, peak - before)")
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     held, grown = map(int, done.stdout.split())
     assert held == count * 784 <= grown < 0.9 / 0.784 * held

@@ -21,7 +21,7 @@ from gan_core.runs.status import Status
 from gan_core.worker import cli, main, new_run, progress, summary
 from gan_core.worker.shutdown import Shutdown
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
 SMALL = ["--set", "batch_size=4", "--set", "latent_dim=8", "--set", "threads=1"]
 

@@ -8,6 +8,7 @@ from gan_core import registry
 from gan_core.config import TrainConfig
 from gan_core.losses.regularizers import squared_gradients
 from gan_core.networks.mlp import FREQUENCY_STD, Discriminator, build
+from gan_core.networks.pair import build_pair
 from gan_core.training.trainer import Trainer
 
 
@@ -106,4 +107,4 @@ def test_phases_keep_their_digits_in_bfloat16():
                                                         ((2,), 10, "condition to none")])
 def test_what_they_do_not_make_is_refused_in_a_sentence(shape, classes, said):
     with pytest.raises(ValueError, match=said):
-        build(2, shape, classes)
+        build_pair("mlp", 2, shape, classes)

@@ -14,7 +14,7 @@ import sys
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PRELOADED = ["gan_core.worker.__main__", "torch._dynamo", "pytest"]  # the second is what torch's first optimizer imports
 WORKER = "import sys; from gan_core.worker.__main__ import main; sys.exit(main(sys.argv[1:]))"
 AVAILABLE = sys.platform == "linux"  # elsewhere a fork of a process with so many libraries in it is not safe

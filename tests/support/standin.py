@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-ANIMALS = Path(__file__).parent.parent.parent / "shared" / "data" / "quickdraw_animals.npz"
+ANIMALS = Path(__file__).parents[3] / "shared" / "data" / "quickdraw_animals.npz"
 
 
 @dataclass

@@ -20,7 +20,7 @@ from gan_core.runs import worker_process
 from gan_core.runs.run import Run
 from gan_core.runs.supervisor import HEARTBEAT_TIMEOUT, Supervisor, WorkerBusy, capacity_limit, worker_command
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
 
 
@@ -92,6 +92,7 @@ def test_twenty_people_press_start_at_once_and_one_wins(supervisor: Supervisor, 
     assert len(workers_of(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supervisor: Supervisor, tmp_path: Path) -> None:
     run = make(tmp_path)
     supervisor.start(run)
@@ -120,6 +121,7 @@ input()
 """
 
 
+@pytest.mark.slow
 def test_when_the_server_is_killed_the_run_goes_on_the_spare_ends_and_the_next_server_finds_it(tmp_path: Path) -> None:
     run = make(tmp_path)
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(tmp_path), str(run.path)], cwd=ROOT, stdin=subprocess.PIPE,

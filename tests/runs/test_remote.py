@@ -1,6 +1,5 @@
 import hashlib
 import io
-import json
 import os
 import signal
 import subprocess
@@ -15,19 +14,15 @@ from typing import Any
 import fsspec
 import psutil
 import pytest
+from fake_run import PNG, ROOT, SUPPORT, FakeRun
 from fsspec.implementations.memory import MemoryFileSystem
 
-from gan_core.config import TrainConfig
 from gan_core.runs import remote
 from gan_core.runs.remote import validation
 from gan_core.runs.remote.folder import RemoteFolder
 from gan_core.runs.remote.uploader import Uploader
 from gan_core.runs.run import CommandError, MetricsReader, Run, RunError, list_runs
-from gan_core.runs.status import Status, controls
-
-STARTER = Path(__file__).parent.parent / "checkpoints" / "starter-digits"
-PNG = (STARTER / "real.png").read_bytes()
-ROOT = Path(__file__).parent.parent
+from gan_core.runs.status import controls
 
 
 @pytest.fixture
@@ -36,35 +31,6 @@ def url() -> Iterator[str]:
     url = f"memory://{uuid.uuid4().hex}/runs/sheep"
     yield url
     RemoteFolder(url).fs.rm(RemoteFolder(url).root.split("/runs")[0], recursive=True)
-
-
-class Fake:
-    """A run whose trainer is this object: it writes in the order in which a worker writes."""
-
-    def __init__(self, folder: Path, name: str = "sheep") -> None:
-        self.run = Run.create(TrainConfig(seed=7), folder, preset="quick", name=name)
-        self.status = Status(state="running", life=1, host="elsewhere", pid=1, pid_started=1.0)
-        (self.run.path / "real.png").write_bytes(PNG)
-        self.line({"life": 1, "start_step": 0})
-
-    def line(self, record: dict[str, Any]) -> None:
-        with open(self.run.metrics_path(self.status.life), "ab") as file:
-            file.write(json.dumps(record).encode() + b"\n")
-
-    def step(self, count: int = 1) -> None:
-        status, run = self.status, self.run
-        for _ in range(count):
-            status.step, status.seq, status.live = status.step + 1, status.seq + 1, status.live + 1
-            status.images = 16 * status.step
-            self.line({"step": status.step, "images": status.images, "t": 0.1 * status.step, "d_loss": 1.0 / status.step})
-            run.write_file(run.frame_path(status.seq, status.step), PNG)
-            run.write_file(run.live_file(status.live), b"%d" % status.live * 1000)
-            run.live_file(status.live - 2).unlink(missing_ok=True)
-            run.write_status(status, durable=False)
-
-    def end(self) -> None:
-        self.status.state = "finished"
-        self.run.write_status(self.status)
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -82,7 +48,7 @@ def put(url: str, name: str, data: bytes) -> None:
 
 
 def test_a_run_put_in_memory_and_mirrored_from_there_is_the_same_run_for_reading_only(tmp_path: Path, url: str) -> None:
-    fake = Fake(tmp_path / "here")
+    fake = FakeRun(tmp_path / "here")
     fake.step(5)
     remote.push(fake.run, url)
     copy = remote.pull(url, tmp_path / "there")
@@ -98,7 +64,7 @@ def test_a_run_put_in_memory_and_mirrored_from_there_is_the_same_run_for_reading
 
 
 def test_a_second_look_fetches_the_tail_of_the_curves_and_nothing_that_is_here(tmp_path: Path, url: str) -> None:
-    fake, fetched = Fake(tmp_path / "here"), []
+    fake, fetched = FakeRun(tmp_path / "here"), []
     fake.step(60)
     uploader = Uploader(fake.run, url)
     assert uploader.send() and not uploader.send()
@@ -116,7 +82,7 @@ def test_a_second_look_fetches_the_tail_of_the_curves_and_nothing_that_is_here(t
 
 
 def test_a_resume_elsewhere_takes_its_lost_pictures_away_here_too(tmp_path: Path, url: str) -> None:
-    fake = Fake(tmp_path / "here")
+    fake = FakeRun(tmp_path / "here")
     fake.step(6)
     remote.push(fake.run, url)
     mirror = remote.Mirror(url, tmp_path / "there")
@@ -137,7 +103,7 @@ def test_a_resume_elsewhere_takes_its_lost_pictures_away_here_too(tmp_path: Path
 
 
 def test_another_run_at_the_address_replaces_the_copy_and_is_not_overwritten_by_a_push(tmp_path: Path) -> None:
-    one, two = Fake(tmp_path / "one"), Fake(tmp_path / "two", "goat")
+    one, two = FakeRun(tmp_path / "one"), FakeRun(tmp_path / "two", "goat")
     one.step(9)
     two.step(2)
     place = tmp_path / "place" / "sheep"
@@ -155,7 +121,7 @@ def test_another_run_at_the_address_replaces_the_copy_and_is_not_overwritten_by_
 
 def test_the_runs_of_a_folder_are_found(tmp_path: Path, url: str) -> None:
     for name in ("goat", "sheep"):
-        remote.push(Fake(tmp_path, name).run, f"{url}/{name}")
+        remote.push(FakeRun(tmp_path, name).run, f"{url}/{name}")
     put(url, "notes/readme.txt", b"no run")
     assert remote.find(url) == [f"{url}/goat", f"{url}/sheep"]
     assert remote.find(f"{url}/goat") == [f"{url}/goat"] and remote.find(f"{url}/notes") == []
@@ -163,7 +129,7 @@ def test_the_runs_of_a_folder_are_found(tmp_path: Path, url: str) -> None:
 
 def test_two_addresses_with_the_same_name_do_not_share_a_copy(tmp_path: Path, url: str) -> None:
     for part in "ab":
-        remote.push(Fake(tmp_path / part, f"in {part}").run, f"{url}/{part}/sheep")
+        remote.push(FakeRun(tmp_path / part, f"in {part}").run, f"{url}/{part}/sheep")
     copies = [remote.pull(f"{url}/{part}/sheep", tmp_path / "there") for part in "ab"]
     assert [copy.name for copy in copies] == ["in a", "in b"] and copies[0].path != copies[1].path
 
@@ -171,7 +137,7 @@ def test_two_addresses_with_the_same_name_do_not_share_a_copy(tmp_path: Path, ur
 # Checkpoints.
 
 
-def with_checkpoint(fake: Fake) -> bytes:
+def with_checkpoint(fake: FakeRun) -> bytes:
     from gan_core.runs.checkpoint_index import write_pointer
 
     data = os.urandom(3000)
@@ -181,7 +147,7 @@ def with_checkpoint(fake: Fake) -> bytes:
 
 
 def test_checkpoints_come_on_request_checked_and_make_a_run_of_ones_own(tmp_path: Path, url: str) -> None:
-    fake = Fake(tmp_path / "here")
+    fake = FakeRun(tmp_path / "here")
     fake.step(2)
     data = with_checkpoint(fake)
     remote.push(fake.run, url, checkpoints=True)
@@ -197,7 +163,7 @@ def test_checkpoints_come_on_request_checked_and_make_a_run_of_ones_own(tmp_path
 
 
 def test_a_checkpoint_that_is_there_already_is_not_sent_again_but_another_of_its_name_is(tmp_path: Path, url: str) -> None:
-    fake, sent = Fake(tmp_path / "here"), []
+    fake, sent = FakeRun(tmp_path / "here"), []
     fake.step(2)
     for again in (False, False, True):
         if again or not sent:
@@ -213,7 +179,7 @@ def test_a_checkpoint_that_is_there_already_is_not_sent_again_but_another_of_its
 
 
 def test_a_checkpoint_that_is_not_the_one_that_was_saved_is_refused(tmp_path: Path, url: str) -> None:
-    fake = Fake(tmp_path / "here")
+    fake = FakeRun(tmp_path / "here")
     with_checkpoint(fake)
     remote.push(fake.run, url, checkpoints=True)
     put(url, "checkpoint/step-2.safetensors", b"something else")
@@ -227,9 +193,9 @@ def test_a_checkpoint_that_is_not_the_one_that_was_saved_is_refused(tmp_path: Pa
 TRAINER = """
 import sys, time
 from pathlib import Path
-sys.path[:0] = [{tests!r}, {root!r}]
-from test_remote import Fake
-fake = Fake(Path({folder!r}))
+sys.path[:0] = [{support!r}, {root!r}]
+from fake_run import FakeRun
+fake = FakeRun(Path({folder!r}))
 print(fake.run.path, flush=True)
 for line in sys.stdin:
     fake.step(int(line))
@@ -239,7 +205,7 @@ fake.end()
 
 
 def test_a_reader_never_sees_a_status_that_speaks_of_what_is_not_here_while_another_process_trains(tmp_path: Path) -> None:
-    code = TRAINER.format(tests=str(ROOT / "tests"), root=str(ROOT), folder=str(tmp_path / "here"))
+    code = TRAINER.format(support=str(SUPPORT), root=str(ROOT), folder=str(tmp_path / "here"))
     trainer = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     source = Path(trainer.stdout.readline().strip())
     mirror, wrong, looks, ended = remote.Mirror(f"file://{source}", tmp_path / "there"), [], [0], threading.Event()
@@ -282,7 +248,7 @@ def test_a_reader_never_sees_a_status_that_speaks_of_what_is_not_here_while_anot
 
 def test_a_push_that_follows_ends_with_the_run_and_outlives_a_network_that_fails(tmp_path: Path, url: str,
                                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    fake, failed, me = Fake(tmp_path), [], psutil.Process()
+    fake, failed, me = FakeRun(tmp_path), [], psutil.Process()
     fake.status.pid, fake.status.pid_started = me.pid, me.create_time()
     fake.step()
     real = MemoryFileSystem.pipe_file
@@ -310,8 +276,8 @@ def test_a_push_that_follows_ends_with_the_run_and_outlives_a_network_that_fails
 
 
 @pytest.fixture
-def good(tmp_path: Path, url: str) -> Fake:
-    fake = Fake(tmp_path / "here")
+def good(tmp_path: Path, url: str) -> FakeRun:
+    fake = FakeRun(tmp_path / "here")
     fake.step(3)
     remote.push(fake.run, url)
     return fake
@@ -342,7 +308,7 @@ BAD = {
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name, bad in BAD.items() for data in bad],
                          ids=lambda value: value if isinstance(value, str) else str(value[:24]))
 def test_a_file_of_the_wrong_kind_is_refused_in_a_sentence_and_the_copy_stays_as_it_was(
-        tmp_path: Path, url: str, good: Fake, name: str, data: bytes) -> None:
+        tmp_path: Path, url: str, good: FakeRun, name: str, data: bytes) -> None:
     copy = remote.pull(url, tmp_path / "there")
     before, status = contents(copy.path), copy.stored_status()
     good.step()
@@ -359,7 +325,7 @@ def test_a_file_of_the_wrong_kind_is_refused_in_a_sentence_and_the_copy_stays_as
     assert name.startswith("config") is not bool(list((tmp_path / "fresh").glob("*/config.json")))
 
 
-def test_a_torn_line_is_kept_as_the_readers_know_it_and_a_half_one_waits(tmp_path: Path, url: str, good: Fake) -> None:
+def test_a_torn_line_is_kept_as_the_readers_know_it_and_a_half_one_waits(tmp_path: Path, url: str, good: FakeRun) -> None:
     with open(good.run.metrics_path(1), "ab") as file:
         file.write(b'{"step": 4, "d_lo\n{"step": 5, "d_loss": 1.0}\n{"step": 6, "d_')
     good.run.write_status(good.status)
@@ -378,7 +344,7 @@ def test_a_torn_line_is_kept_as_the_readers_know_it_and_a_half_one_waits(tmp_pat
     assert [r["step"] for r in mirror.run.metrics()] == [1, 2, 3, 5, 6] and contents(mirror.run.path) == contents(good.run.path)
 
 
-def test_networks_from_a_stranger_meet_the_checkpoints_gate_when_they_are_opened(tmp_path: Path, url: str, good: Fake) -> None:
+def test_networks_from_a_stranger_meet_the_checkpoints_gate_when_they_are_opened(tmp_path: Path, url: str, good: FakeRun) -> None:
     from gan_core.latent.view import load_live
     from gan_core.runs.checkpoint import CheckpointError
 
@@ -389,7 +355,7 @@ def test_networks_from_a_stranger_meet_the_checkpoints_gate_when_they_are_opened
 
 
 def test_links_pipes_and_folders_in_the_place_of_files_are_left_alone(tmp_path: Path) -> None:
-    fake = Fake(tmp_path / "here")
+    fake = FakeRun(tmp_path / "here")
     fake.step(2)
     secret = tmp_path / "secret.json"
     secret.write_text('{"password": 1}')
@@ -413,7 +379,7 @@ class Stream(io.BytesIO):
         raise ValueError("cannot seek a stream")
 
 
-def test_the_tail_is_read_from_a_server_that_knows_no_ranges(tmp_path: Path, url: str, good: Fake, monkeypatch) -> None:
+def test_the_tail_is_read_from_a_server_that_knows_no_ranges(tmp_path: Path, url: str, good: FakeRun, monkeypatch) -> None:
     mirror, uploader = remote.Mirror(url, tmp_path / "there"), Uploader(good.run, url)
     monkeypatch.setattr(MemoryFileSystem, "_open", lambda self, path, *args, **more: Stream(self.store[path].getvalue()))
     mirror.refresh()
@@ -457,7 +423,7 @@ class Endless(io.RawIOBase):
 
 
 @pytest.fixture
-def hostile(good: Fake, monkeypatch: pytest.MonkeyPatch) -> str:
+def hostile(good: FakeRun, monkeypatch: pytest.MonkeyPatch) -> str:
     fsspec.register_implementation("hostile", Hostile, clobber=True)
     path = good.run.path
     monkeypatch.setattr(Hostile, "files", {str(f.relative_to(path)): f.read_bytes() for f in path.rglob("*") if f.is_file()})
@@ -545,7 +511,7 @@ def test_curves_that_are_too_long_are_refused_before_they_are_fetched(tmp_path: 
     assert not [path for path in Hostile.asked if path.endswith("0002.jsonl")]
 
 
-def test_a_disk_that_refuses_is_a_sentence(tmp_path: Path, url: str, good: Fake) -> None:
+def test_a_disk_that_refuses_is_a_sentence(tmp_path: Path, url: str, good: FakeRun) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RunError, match="cannot be written"):
         remote.pull(url, tmp_path / "file")
@@ -570,7 +536,7 @@ def remote_main(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str
 
 
 def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Path, capfd) -> None:
-    fake = Fake(tmp_path / "here")
+    fake = FakeRun(tmp_path / "here")
     fake.step(3)
     fake.end()
     put = command("push", str(fake.run.path), f"file://{tmp_path}/place/sheep", "--follow")
@@ -579,7 +545,7 @@ def test_the_command_line_puts_a_run_elsewhere_and_mirrors_it_back(tmp_path: Pat
     assert got.returncode == 0 and "finished at step 3" in got.stdout, got.stderr
     assert contents(list_runs(tmp_path / "there")[0].path) == contents(fake.run.path)
     assert "B/s" in put.stderr + got.stderr, "there is a progress line"
-    other = Fake(tmp_path / "other", "goat")
+    other = FakeRun(tmp_path / "other", "goat")
     other.end()
     remote.push(other.run, f"file://{tmp_path}/place/goat")
     (tmp_path / "place" / "goat" / "status.json").write_text("{}]")

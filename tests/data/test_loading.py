@@ -77,6 +77,6 @@ def test_looking_at_what_is_here_and_reading_it_needs_no_torch(server):
     code = ("import sys; from gan_core.config import TrainConfig; from gan_core.data import loading; loading.offline_datasets();"
             "loading.load(TrainConfig(dataset='quickdraw:sheep', max_images=40));"
             "print('torch' in sys.modules, 'httpx' in sys.modules)")
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

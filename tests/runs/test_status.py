@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gan_core.runs.status import ACTIVE, CONTROLS, ENDED, STATES, Status, controls
 
-CONTRACT = (Path(__file__).parent.parent / "docs" / "run-folder.md").read_text(encoding="utf-8")
+CONTRACT = (Path(__file__).parents[2] / "docs" / "run-folder.md").read_text(encoding="utf-8")
 
 
 def table(heading: str) -> list[list[str]]:

@@ -19,7 +19,7 @@ from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ENDED, Status
 from gan_core.ui.run_events import RunEvents
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0  # seconds; only a broken team needs them
 SMALL = {"batch_size": 8, "latent_dim": 8, "threads": 1, "precision": "fp32", "measure_share": 0.0}
 

@@ -361,7 +361,7 @@ fetch(sys.argv[1], Path(sys.argv[2]), DataRequest("mnist"))
 def elsewhere(server, path):
     """Another process that fetches, once the server holds it in the middle."""
     server.hold_after = 100_000
-    process = subprocess.Popen([sys.executable, "-c", FETCH, server.url("it.bin"), str(path)], cwd=Path(__file__).parent.parent)
+    process = subprocess.Popen([sys.executable, "-c", FETCH, server.url("it.bin"), str(path)], cwd=Path(__file__).parents[2])
     assert server.holding.wait(60)
     return process
 

@@ -20,7 +20,7 @@ from gan_core.data.reading import decode, folder
 from gan_core.data.reading.decode import Item, item_classes, spread
 from gan_core.data.types import Cancelled, DataError, DataRequest
 
-DRAWINGS = Path(__file__).parents[2] / "shared" / "data" / "quickdraw_animals.npz"
+DRAWINGS = Path(__file__).parents[4] / "shared" / "data" / "quickdraw_animals.npz"
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +16,8 @@ from ..controls import Controls
 from ..external_runs import ExternalRun
 from .train_tab import QUEUED, show_refusals
 
-# In order: the answer for an earlier choice must not come last.
-IN_TURN: dict[str, Any] = {**QUEUED, "concurrency_limit": 1, "concurrency_id": "runs enabled"}
+# In the browser: answers for two choices could come in the wrong order.
+ENABLE = "(now, abilities) => ganPage.call('runButtons', now, abilities)"
 SHOW_WITH_RUN = "(run, lang, now) => { ganPage.call('showRun', now); return [run, ganPage.language, now]; }"
 MOST = 200  # runs in the list, the most recently changed first
 
@@ -36,6 +37,12 @@ def card(run: Run, lang: str) -> str:
         mark = "runs.reading" if run.kind in ("reading", "remote") else "runs.elsewhere"
         lines.append(words.text(mark, lang, path=run.info.get("origin") or run.path))
     return "\n".join(lines)
+
+
+def _is_resumable(run: Run) -> bool:
+    """Whether a run of this folder could go on, as far as no other one is active."""
+    status = run.status()
+    return run.kind == "run" and status.state in ("stopped", "failed") and status.checkpoint_step >= 0
 
 
 def _head(t: Callable[[str], Any]) -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
@@ -61,15 +68,19 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     catalogue = controls.catalogue
     with gr.Column(elem_id="gan-runs"):
         show, resume, detach, refresh = _head(t)
+        buttons = [show, resume, detach]
         about = gr.Markdown("", elem_id="gan-runs-about")
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
         place, attach = _opener(t)
+        abilities = gr.Textbox("{}", visible=False)  # what may be done with each run of the list
 
-    def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, str]:
-        cards = []
+    def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
+        cards, able = [], {}
+        busy = catalogue.supervisor.active() is not None
         for run in [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]:
             try:
                 cards.append((card(run, lang), run.id))
+                able[run.id] = {"resume": not busy and _is_resumable(run), "detach": isinstance(run, ExternalRun)}
             except RunError:
                 continue  # it is being deleted
         ids = {name for _, name in cards}
@@ -77,41 +88,30 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
         folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
-        return gr.Radio(choices=cards, **choice), text
-
-    def enabled(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, Any]:
-        run = catalogue.find(now or "")
-        resumable = False
-        if run is not None and run.kind == "run" and catalogue.supervisor.active() is None:
-            status = run.status()
-            resumable = status.state in ("stopped", "failed") and status.checkpoint_step >= 0
-        return (gr.Button(interactive=run is not None), gr.Button(interactive=resumable),
-                gr.Button(interactive=isinstance(run, ExternalRun)))
+        return gr.Radio(choices=cards, **choice), text, json.dumps(able)
 
     def resume_run(run_id: str, lang: str, now: str | None) -> Any:
         controls.resume(now or "", lang)
         return gr.Tabs(selected="train")
 
-    def attached(run_id: str, lang: str, text: str) -> tuple[Any, Any, str]:
+    def attached(run_id: str, lang: str, text: str) -> tuple[Any, Any, str, str]:
         run = controls.attach(text, lang)
         return *listed(run.id, lang, None), ""
 
-    def detached(run_id: str, lang: str, now: str | None) -> tuple[Any, Any]:
+    def detached(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, str]:
         controls.detach(now or "", lang)
         return listed(run_id, lang, None)
 
-    inputs, buttons = [run_box, lang_box, chosen], [show, resume, detach]
+    inputs, outputs = [run_box, lang_box, chosen], [chosen, about, abilities]
     source = {"js": containers.WITH_RUN, **QUEUED}
-    events = {door: listen(show_refusals(listed), inputs, [chosen, about], api_name=door, **source)
+    events = {door: listen(show_refusals(listed), inputs, outputs, api_name=door, **source)
              for door, listen in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
-    events |= {door: listen(show_refusals(attached), [run_box, lang_box, place], [chosen, about, place], api_name=door,
-                          **source)
+    events |= {door: listen(show_refusals(attached), [run_box, lang_box, place], [*outputs, place], api_name=door, **source)
               for door, listen in (("attach", attach.click), ("attach-submit", place.submit))}
-    events["let-go"] = detach.click(show_refusals(detached), inputs, [chosen, about], api_name="let-go", **source)
-    for door, dependency in events.items():
-        dependency.success(show_refusals(enabled), inputs, buttons, js=containers.WITH_RUN, api_name=f"{door}-enabled", **IN_TURN)
-    chosen.input(show_refusals(enabled), inputs, buttons, js=containers.WITH_RUN, trigger_mode="always_last",
-                 api_name="choose-run", **IN_TURN)
+    events["let-go"] = detach.click(show_refusals(detached), inputs, outputs, api_name="let-go", **source)
+    for door, listen in ((f"{door}-enabled", event.success) for door, event in events.items()):
+        listen(None, [chosen, abilities], buttons, js=ENABLE, api_name=door, api_visibility="private")
+    chosen.input(None, [chosen, abilities], buttons, js=ENABLE, api_name="choose-run", api_visibility="private")
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUEUED)
     show.click(None, chosen, None, js=containers.call("showRun"), api_name="show-run", api_visibility="private")
     resume.click(show_refusals(resume_run), inputs, tabs, js=SHOW_WITH_RUN, api_name="resume-run", **QUEUED)

@@ -26,6 +26,14 @@ const calls = {
   showRun(run) {
     if (run) showRun(run);
   },
+  /**
+   * What gradio is to do with the buttons above the list of runs: show, resume, detach.
+   * @param {string | null} run the chosen one @param {string} abilities JSON, by run: {resume, detach}
+   */
+  runButtons(run, abilities) {
+    const able = JSON.parse(abilities)[run ?? ""];
+    return [Boolean(able), able?.resume, able?.detach].map((on) => ({ interactive: Boolean(on), __type__: "update" }));
+  },
   /** Nothing is starting after all. */
   startRefused() {
     store.pending = "";

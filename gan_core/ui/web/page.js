@@ -32,7 +32,7 @@ const calls = {
    */
   runButtons(run, abilities) {
     const able = JSON.parse(abilities)[run ?? ""];
-    return [Boolean(able), able?.resume, able?.detach].map((on) => ({ interactive: Boolean(on), __type__: "update" }));
+    return [Boolean(able), able?.resume, able?.detach].map((yes) => ({ interactive: Boolean(yes), __type__: "update" }));
   },
   /** Nothing is starting after all. */
   startRefused() {

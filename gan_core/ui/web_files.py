@@ -50,12 +50,15 @@ class WebFiles:
         return f"{ADDRESS}{self.version}/"
 
     def head(self) -> str:
-        """The tags for the page's head: the boot script, the styles, which hold back the first paint, and the modules."""
+        """The tags for the page's head: the boot script, the styles, which hold back the first paint, and the modules.
+
+        `async`: gradio's own script comes later in the page, and would otherwise wait until all of ours have run.
+        """
         data = {"assets": self.address, "languages": " ".join(words.LANGUAGES), "modules": " ".join(self.modules)}
         attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())
         return "\n".join([f"<script {attributes}>\n{_boot()}</script>",
                           f'<link rel="stylesheet" href="{self.address}{STYLE}">',
-                          f'<script type="module" src="{self.address}{MAIN}"></script>', ""])
+                          f'<script type="module" async src="{self.address}{MAIN}"></script>', ""])
 
     async def reply(self, request: Request) -> Response:
         """One file of this version."""

@@ -41,13 +41,13 @@
   observer.observe(root, { attributes: true, attributeFilter: ["lang"], childList: true });
   restore();
 
-  // All files are requested at once, however long the chain of their imports is.
+  // All files are requested at once, however long the chain of their imports is, and behind those that gradio waits for.
   /** @param {string} name @param {Record<string, string>} properties */
   function preload(name, properties) {
     document.head.append(Object.assign(document.createElement("link"), properties, { href: assets + name }));
   }
   preload(`words.${language}.json`, { rel: "preload", as: "fetch", crossOrigin: "anonymous" });
-  for (const name of modules.split(" ")) preload(name, { rel: "modulepreload" });
+  for (const name of modules.split(" ")) preload(name, { rel: "modulepreload", fetchPriority: "low" });
 
   /** @type {(calls: import("./page.js").Calls) => void} */
   let open = () => {};

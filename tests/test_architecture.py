@@ -145,6 +145,6 @@ def test_files_and_functions_are_small_enough_to_read() -> None:
 
 def test_every_module_says_what_it_is_and_every_package_what_it_leaves_to_others() -> None:
     for path in MODULES:
-        said = ast.get_docstring(tree(path))
-        assert said, f"{name(path)} does not open by saying what it is"
-        assert path.name != "__init__.py" or path.parent == PACKAGE or len(said.splitlines()) >= 4, f"{name(path)}: four lines"
+        opening = ast.get_docstring(tree(path))
+        assert opening, f"{name(path)} does not open by saying what it is"
+        assert path.name != "__init__.py" or path.parent == PACKAGE or len(opening.splitlines()) >= 4, f"{name(path)}: four lines"

@@ -64,8 +64,8 @@ def test_every_fault_in_the_package_has_a_known_key_and_exactly_its_values():
             assert given == placeholders(key.value), where
     prefixes = ("os_", "size_", "doing_")
     known = english_templates()
-    told = {*used, *(f"skipped_{reason}" for reason in REASONS), *(key for key in known if key.startswith(prefixes))}
-    assert not set(known) - told, "a sentence that no code uses"
+    result = {*used, *(f"skipped_{reason}" for reason in REASONS), *(key for key in known if key.startswith(prefixes))}
+    assert not set(known) - result, "a sentence that no code uses"
 
 
 def test_a_class_of_faults_that_is_new_is_looked_at_too():
@@ -95,11 +95,11 @@ def test_faults_stand_within_faults():
     assert ENGLISH.sentence(json.loads(json.dumps(fault.payload()))) == str(fault)
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0 bytes"), (99_999, "99,999 bytes"), (100_000, "0.1 MB"),
+@pytest.mark.parametrize(("count", "expected_text"), [(0, "0 bytes"), (99_999, "99,999 bytes"), (100_000, "0.1 MB"),
                                              (10**9 - 1, "1,000 MB"), (10**9, "1 GB"), (1_340_000_000, "1.34 GB")])
-def test_sizes_have_the_unit_that_can_be_read(count, said):
+def test_sizes_have_the_unit_that_can_be_read(count, expected_text):
     fault = Fault("archive_directory", size=byte_size(np.int64(count)), most=byte_size(1 << 24))
-    assert str(fault).startswith(f"The archive's list of files has {said}; 16.8 MB are allowed")
+    assert str(fault).startswith(f"The archive's list of files has {expected_text}; 16.8 MB are allowed")
     json.dumps(fault.payload())
 
 
@@ -124,11 +124,11 @@ def test_why_the_system_refused():
 
 
 def test_parts_without_an_end_are_refused():
-    told = {"key": "tried", "values": {"url": "", "reason": ""}}
+    result = {"key": "tried", "values": {"url": "", "reason": ""}}
     for _ in range(20):
-        told = {"key": "misfit_batch", "values": {"field": "", "batch": 1, "n": told}}
+        result = {"key": "misfit_batch", "values": {"field": "", "batch": 1, "n": result}}
     with pytest.raises(ValueError, match="without an end"):
-        ENGLISH.sentence(told)
+        ENGLISH.sentence(result)
 
 
 def test_all_that_a_full_disk_may_hinder_has_words():

@@ -33,9 +33,9 @@ def test_a_wrong_flag_is_refused_with_what_is_allowed(wrong, capsys):
 def test_help_documents_every_flag(capsys):
     with pytest.raises(SystemExit):
         playground.arguments(["--help"])
-    said = capsys.readouterr().out
+    sentence = capsys.readouterr().out
     for flag in ("--host", "--port", "--share", "--open", "--checkpoints", "--attach", "--device", "--threads", "--seed"):
-        assert flag in said
+        assert flag in sentence
 
 
 def test_a_missing_package_is_one_sentence_with_its_remedy():

@@ -65,10 +65,10 @@ def choose(person, kind, lang="en"):
     person.until("kind => document.getElementById('gan-data').dataset.kind === kind", kind)
 
 
-def facts(person, *said):
+def facts(person, *message):
     """Wait until the preview says all of this; a regular space stands for every kind of space."""
     person.until("""said => { const now = document.getElementById('data-facts').textContent.replace(/\\s/g, ' ');
-        return said.every(part => now.includes(part)); }""", list(said))
+        return said.every(part => now.includes(part)); }""", list(message))
 
 
 def preset(person):

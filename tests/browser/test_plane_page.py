@@ -71,8 +71,8 @@ def held(person) -> None:
 def test_the_plane_is_live_its_history_is_kept_and_nothing_is_reported_in_the_console(look):
     person = look()
     page = person.page
-    said = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    sentence = []
+    page.on("console", lambda message: sentence.append(message.text) if message.type in ("error", "warning") else None)
     first = page.evaluate("ganPlayground.frames")
     person.until("first => ganPlayground.frames > first + 3 && ganPlayground.store.history.length > 4", first)
     page.click("#settings-face [data-key=now]")
@@ -96,7 +96,7 @@ def test_the_plane_is_live_its_history_is_kept_and_nothing_is_reported_in_the_co
     frames = page.evaluate("ganPlayground.frames")
     person.until("frames => ganPlayground.frames > frames + 1", frames)
     assert page.locator(".gan-past").count() == 0
-    assert said == [] and person.errors == []
+    assert sentence == [] and person.errors == []
 
 
 def test_every_layer_has_a_switch_that_the_keyboard_reaches_and_the_browser_remembers(look):

@@ -60,13 +60,13 @@ def test_quality_is_drawn_told_in_words_and_fits_the_screen(standing, visit, mea
     legend = page.locator("#quality-curves").inner_text()
     best = text("quality.best_at", lang, value="13,4" if lang == "fr" else "13.4", step=70)
     assert text("quality.floor", lang) in legend and best in legend
-    told = page.locator("#quality-curves .gan-told")
-    assert text("measures.fd.help", lang) in told.inner_text(), "the leading measure is explained without being asked"
+    result = page.locator("#quality-curves .gan-told")
+    assert text("measures.fd.help", lang) in result.inner_text(), "the leading measure is explained without being asked"
     page.locator("[data-measure=coverage]").focus()
     name, sentence = text("measures.coverage", lang), text("measures.coverage.help", lang)
-    assert told.inner_text() == text("quality.told", lang, name=name, value="0,60" if lang == "fr" else "0.60", help=sentence)
+    assert result.inner_text() == text("quality.told", lang, name=name, value="0,60" if lang == "fr" else "0.60", help=sentence)
     page.locator("[data-measure=classes]").hover()
-    assert text("measures.classes.help", lang) in told.inner_text()
+    assert text("measures.classes.help", lang) in result.inner_text()
     page.reload()
     person.until("() => document.querySelector('.gan-faces')?.dataset.face === 'quality'")
     assert person.errors == []

@@ -65,22 +65,22 @@ def test_the_view_is_the_one_that_the_plane_draws():
     assert Axes.around(points, points.mean(0), 1.0).view == rendering.bounding_square([0.0, 1.0], [3.0, 2.0])
 
 
-@pytest.mark.parametrize(("values", "said"), [
+@pytest.mark.parametrize(("values", "sentence"), [
     ({"config": {"dataset": "moon"}}, "choose one of: digits"), ({"config": {"wings": 1}}, "unknown field 'wings'"),
     ({"config": 7}, "a config is an object"), ([], "one JSON object"), ("x", "one JSON object"), (None, "one JSON object")])
-def test_what_cannot_be_asked_is_refused_in_a_sentence(values, said):
+def test_what_cannot_be_asked_is_refused_in_a_sentence(values, sentence):
     answer = preview.handle_request(values, lambda line: None, lambda: False)
-    assert said in answer["refused"] and answer["refused"].endswith(".")
+    assert sentence in answer["refused"] and answer["refused"].endswith(".")
 
 
-@pytest.mark.parametrize(("fault", "said"), [
+@pytest.mark.parametrize(("fault", "sentence"), [
     (DataError("folder_missing", path="/x"), "The folder /x is not there"), (MemoryError(), "not enough memory"),
     (ZeroDivisionError("by a file"), r"cannot be read (ZeroDivisionError: by a file).")])
-def test_whatever_goes_wrong_is_one_sentence(monkeypatch, fault, said):
+def test_whatever_goes_wrong_is_one_sentence(monkeypatch, fault, sentence):
     def load(*args):
         raise fault
     monkeypatch.setattr(loading, "load", load)
-    assert said in preview.handle_request({"config": {}}, lambda line: None, lambda: False)["refused"]
+    assert sentence in preview.handle_request({"config": {}}, lambda line: None, lambda: False)["refused"]
 
 
 def test_progress_is_told_at_each_new_stage_and_otherwise_no_more_than_eight_times_a_second(monkeypatch):

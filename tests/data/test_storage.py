@@ -152,8 +152,8 @@ def test_the_command_lists_asks_and_deletes(tmp_path, place, capsys, monkeypatch
     assert command.main(["--remove", name, "zip:moon"]) == 2 and "'zip:moon'" in capsys.readouterr().err
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert command.main(["--remove", name]) == 1
-    said = capsys.readouterr()
-    assert "not resumed" in said.out and "--yes" in said.err and storage.find(name) is not None
+    sentence = capsys.readouterr()
+    assert "not resumed" in sentence.out and "--yes" in sentence.err and storage.find(name) is not None
     with pytest.raises(SystemExit):
         command.main(["--yes"])
     assert command.main(["--remove", name, "--yes"]) == 0 and storage.list_datasets() == []

@@ -117,7 +117,7 @@ def test_every_size_has_its_judge(shape):
     assert classifier.probabilities(torch.zeros(2, *shape)).shape == (2, 3)
 
 
-@pytest.mark.parametrize(("images", "labels", "said"), [
+@pytest.mark.parametrize(("images", "labels", "sentence"), [
     (torch.zeros(40, 28, 28, dtype=torch.uint8), torch.arange(40) % 2, "give uint8"),
     (torch.zeros(40, 1, 28, 28), torch.arange(40) % 2, "torch.float32"),
     (torch.zeros(40, 2, 28, 28, dtype=torch.uint8), torch.arange(40) % 2, "1 or 3 channels"),
@@ -128,8 +128,8 @@ def test_every_size_has_its_judge(shape):
     (torch.zeros(40, 1, 28, 28, dtype=torch.uint8), torch.arange(40) % 2 + 1, "leave none out"),
     (torch.zeros(40, 1, 28, 28, dtype=torch.uint8), torch.arange(40) % 5, "at least 10"),
 ])
-def test_what_no_judge_can_be_fitted_on_is_refused_in_words(images, labels, said):
-    with pytest.raises(ValueError, match=said) as caught:
+def test_what_no_judge_can_be_fitted_on_is_refused_in_words(images, labels, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
         j.train_classifier(images, labels)
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
 

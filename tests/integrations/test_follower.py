@@ -20,7 +20,7 @@ from gan_core.messages import ENGLISH
 from gan_core.runs.run import Run
 
 
-def told(run: Run) -> dict[str, list[tuple[int, Any]]]:
+def result(run: Run) -> dict[str, list[tuple[int, Any]]]:
     """What TensorBoard shows of the run's event files: tag -> [(step, value)], by its own rule for sessions that begin again.
 
     The format is TFRecord (length, its checksum, bytes, their checksum); a session that starts at a step hides what the
@@ -48,7 +48,7 @@ def look(run: Run, name: str = "tensorboard") -> dict[str, list[tuple[int, Any]]
     stop = threading.Event()
     stop.set()  # one look
     follow(run, name, stop)
-    return told(run) if name == "tensorboard" else {}
+    return result(run) if name == "tensorboard" else {}
 
 
 def test_a_run_is_told_at_its_own_steps(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_after_a_resume_the_log_is_what_happened_last_at_each_step(tmp_path: Pat
         follower = Follower(fake.run, "tensorboard")
     follower.update()
     follower.integration.close()
-    found, records = told(fake.run), fake.run.metrics()
+    found, records = result(fake.run), fake.run.metrics()
     assert [step for step, _ in found["loss/discriminator"]] == [r["step"] for r in records if "d_loss" in r]
     assert found["marks/text_summary"] == [(r["step"], "restore") for r in records if "mark" in r]
     pictures = [step for step, _ in found["samples"]]
@@ -161,7 +161,7 @@ fake.end()
     trainer.communicate()
     logs.close(60)
     records = run.metrics()
-    assert not notices and [step for step, _ in told(run)["loss/discriminator"]] == [r["step"] for r in records]
+    assert not notices and [step for step, _ in result(run)["loss/discriminator"]] == [r["step"] for r in records]
     assert len(records) == 151 if end == "finished" else len(records) >= 30
 
 

@@ -103,8 +103,8 @@ def test_phases_keep_their_digits_in_bfloat16():
             assert (D(x) - logits).abs().max() < 0.05 * logits.abs().max()
 
 
-@pytest.mark.parametrize(("shape", "classes", "said"), [((1, 28, 28), 0, r"points of shape \(2,\)"), ((3,), 0, r"not \(3,\)"),
+@pytest.mark.parametrize(("shape", "classes", "sentence"), [((1, 28, 28), 0, r"points of shape \(2,\)"), ((3,), 0, r"not \(3,\)"),
                                                         ((2,), 10, "condition to none")])
-def test_what_they_do_not_make_is_refused_in_a_sentence(shape, classes, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_they_do_not_make_is_refused_in_a_sentence(shape, classes, sentence):
+    with pytest.raises(ValueError, match=sentence):
         build_pair("mlp", 2, shape, classes)

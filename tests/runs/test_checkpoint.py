@@ -342,16 +342,16 @@ while True:
 
 def kill_while_saving(folder: Path, times: int) -> None:
     """SIGKILL the writer at random moments; whatever it announced must be there, whole."""
-    dice, announced, said = random.Random(7), 0, folder / "said.txt"
+    dice, announced, sentence = random.Random(7), 0, folder / "said.txt"
     for _ in range(times):
-        said.write_text("")
-        writer = forked.started([str(folder), str(announced)], WRITER, said)
-        while "\n" not in said.read_text():
+        sentence.write_text("")
+        writer = forked.started([str(folder), str(announced)], WRITER, sentence)
+        while "\n" not in sentence.read_text():
             assert writer.poll() is None, "the writer ended before it had written anything"
         time.sleep(dice.uniform(0, 0.05))  # not a wait: the moment of death is drawn
         writer.kill()
         writer.wait(60)
-        announced = max(int(line) for line in said.read_text().split("\n")[:-1])
+        announced = max(int(line) for line in sentence.read_text().split("\n")[:-1])
         found = newest_valid(folder)
         assert found is not None and found.step >= announced and found.skip_reasons == ()
         assert all((t == found.step).all() for t in found.tensors.values()) and found.metadata["step"] == found.step

@@ -34,10 +34,10 @@ def test_going_back_moves_the_pointer_and_removes_what_came_after(tmp_path):
     assert p.restore_best(tmp_path) == 2, "twice is as good as once"
 
 
-@pytest.mark.parametrize(("fault", "said"), [
+@pytest.mark.parametrize(("fault", "sentence"), [
     ("none", "nothing has been measured"), ("gone", "cannot be read"), ("other", "checksum"), ("torn", "damaged"),
     ("outside", "does not name")])
-def test_without_a_sound_best_nothing_changes(tmp_path, fault, said):
+def test_without_a_sound_best_nothing_changes(tmp_path, fault, sentence):
     make(tmp_path, 1, best=fault != "none")
     make(tmp_path, 2)
     if fault == "gone":
@@ -49,7 +49,7 @@ def test_without_a_sound_best_nothing_changes(tmp_path, fault, said):
     if fault == "outside":
         (tmp_path / p.BEST).write_text(json.dumps({"file": "../../step-1.safetensors", "sha256": "0" * 64, "step": 1}))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(p.CheckpointError, match=said):
+    with pytest.raises(p.CheckpointError, match=sentence):
         p.restore_best(tmp_path)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 

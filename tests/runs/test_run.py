@@ -335,10 +335,10 @@ def test_a_lost_process_starts_again_while_torchrun_lives_and_has_a_restart_left
         status.pid, status.pid_started, status.checkpoint_step = gone.pid, started, 7
         status.launcher, status.launcher_started = ME.pid, ME.create_time()
         run.write_status(status)
-        told = run.status()
-        assert (told.state, told.restarting, told.error) == ("starting", state, None)
+        result = run.status()
+        assert (result.state, result.restarting, result.error) == ("starting", state, None)
         assert run.is_alive() and run.stored_status().state == state, "a reader writes nothing"
-        assert [name for name, may in controls(told).items() if may] == ["reset"]
+        assert [name for name, may in controls(result).items() if may] == ["reset"]
         status.launcher_started -= 100  # another process has its number now
         run.write_status(status)
         assert run.status().state == "failed" and run.status().error["kind"] == "killed" and not run.is_alive()

@@ -327,25 +327,25 @@ def test_a_tuning_keeps_the_moments_and_moves_no_tensor():
     assert t.D.training
 
 
-@pytest.mark.parametrize(("changes", "said"), [
+@pytest.mark.parametrize(("changes", "sentence"), [
     ({"networks": "course"}, "networks cannot change while a run trains; these can: .*lr_d"), ({"lr": 1}, "lr cannot change"),
     ({"lr_d": -1}, "lr_d is -1; give a number"), ({"lr_g": 0.5, "seed": 3}, "seed cannot change"),
     ({"ema_half_life": 0}, "cannot change from or to 0"), ({"label_noise": 0.1}, "has no labels")])
-def test_a_knob_that_cannot_be_turned_is_refused_in_words_and_nothing_changes(changes, said):
+def test_a_knob_that_cannot_be_turned_is_refused_in_words_and_nothing_changes(changes, sentence):
     t = trainer(loss="hinge")
     config = t.config
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=sentence):
         t.tune(**changes)
     assert t.config == config and t.batches.config == config
     assert {"lr_d", "r1", "batch_size"} <= LIVE and not {"seed", "networks", "latent_dim", "device"} & LIVE
     assert issubclass(ConfigError, ValueError)
 
 
-@pytest.mark.parametrize(("images", "labels", "changes", "said"), [
+@pytest.mark.parametrize(("images", "labels", "changes", "sentence"), [
     (torch.zeros(4, 3), None, {}, r"give uint8 \(N, C, H, W\)"), (torch.zeros(4, 2), None, {}, "give points that differ"),
     (torch.full((4, 2), torch.nan), None, {}, "not all finite"), (IMAGES, torch.zeros(3), {}, "whole numbers"),
     (IMAGES, None, {"condition": "class"}, "have no labels"), (torch.randn(9, 2), None, {"augment": "translation"}, "for points"),
     (torch.zeros(4, 3, 28, 28, dtype=torch.uint8), None, {"networks": "course"}, "course make square pictures, side 28,")])
-def test_data_that_cannot_be_trained_on_are_refused_in_words(images, labels, changes, said):
-    with pytest.raises(ValueError, match=said):
+def test_data_that_cannot_be_trained_on_are_refused_in_words(images, labels, changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
         Trainer(PRESETS["quick"].replace(**changes), images, labels)

@@ -36,14 +36,14 @@ def test_a_run_is_tuned_and_stopped(page, ask):
         time.sleep(0.02)
     assert ask("tune", run=run.id, lang="en", changes={"lr_d": 0.0005}) == (200, {"ok": True})
     assert run.status().tuned == {"lr_d": 0.0005}
-    status, said = ask("tune", run=run.id, lang="fr", changes={"latent_dim": 9})
-    assert (status, said["title"]) == (409, words.text("errors.title", "fr"))
-    assert words.text("fields.latent_dim", "fr") in said["message"]
+    status, sentence = ask("tune", run=run.id, lang="fr", changes={"latent_dim": 9})
+    assert (status, sentence["title"]) == (409, words.text("errors.title", "fr"))
+    assert words.text("fields.latent_dim", "fr") in sentence["message"]
     assert ask("restore", run=run.id, lang="fr") == (409, refused("errors.no_best", "fr"))
     assert ask("stop", run=run.id) == (200, {"ok": True})
     assert Run.open(run.path).status().state == "stopped" and run.status().checkpoint_step > 0
-    status, said = ask("tune", run=run.id, changes={"lr_d": 0.0005})
-    assert status == 409 and "stopped" in said["message"]
+    status, sentence = ask("tune", run=run.id, changes={"lr_d": 0.0005})
+    assert status == 409 and "stopped" in sentence["message"]
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
@@ -58,23 +58,23 @@ def test_what_cannot_be_done_is_said_in_the_language_that_is_asked_for(ask, lang
 
 
 def test_a_drawing_is_kept_and_an_upload_deleted(ask, tmp_path):
-    status, said = ask("keep-drawing", points=[[0.1, 0.2], [0.8, 0.9]])
-    assert status == 200 and uploads.load_points(said["name"]).tolist() == [[0.1, 0.2], [0.8, 0.9]]
+    status, sentence = ask("keep-drawing", points=[[0.1, 0.2], [0.8, 0.9]])
+    assert status == 200 and uploads.load_points(sentence["name"]).tolist() == [[0.1, 0.2], [0.8, 0.9]]
     assert ask("keep-drawing", points=[]) == (200, {"ok": True, "name": ""}), "a pad that was wiped"
     names = []
     for value in (1, 2):
         path = tmp_path / f"farm{'ab'[value - 1]}.png"
         Image.new("L", (9, 9), value).save(path)
         names.append(uploads.save_pictures([path]))
-    status, said = ask("delete-data", name=names[0], lang="en")
-    assert status == 200 and [name for _, name in said["uploads"]] == [names[1]] and "farmb" in said["uploads"][0][0]
+    status, sentence = ask("delete-data", name=names[0], lang="en")
+    assert status == 200 and [name for _, name in sentence["uploads"]] == [names[1]] and "farmb" in sentence["uploads"][0][0]
     assert [one.name for one in uploads.list_uploads() if one.kind == "zip"] == [names[1]]
 
 
 @pytest.mark.parametrize("action", CONTROLS)
 def test_no_form_of_another_site_can_press_it(page, ask, action):
-    status, said = ask(action, headers={"Origin": "https://elsewhere.example"})
-    assert status == 403 and "x-gan-page" in said["message"]
+    status, sentence = ask(action, headers={"Origin": "https://elsewhere.example"})
+    assert status == 403 and "x-gan-page" in sentence["message"]
     url = f"{page.demo.local_url}gradio_api/gan/control/{action}"
     assert httpx.get(url).status_code == 404
     for body in (b"", b"[]", b"{", b"[" * 9000, b'"x"'):
@@ -84,5 +84,5 @@ def test_no_form_of_another_site_can_press_it(page, ask, action):
 @pytest.mark.parametrize("body", [{"changes": None}, {"changes": []}, {"changes": {}}, {"changes": "x"}, {"run": 7},
                                   {"lang": ["en"]}, {"run": None, "changes": {"lr_d": 1}, "lang": "de"}])
 def test_values_of_any_kind_are_refused_in_a_sentence(ask, body):
-    status, said = ask("tune", **body)
-    assert status == 409 and said["message"] and json.dumps(said)
+    status, sentence = ask("tune", **body)
+    assert status == 409 and sentence["message"] and json.dumps(sentence)

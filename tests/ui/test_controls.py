@@ -34,7 +34,7 @@ def test_a_change_reaches_the_worker_of_the_run_that_is_meant(catalogue, run, as
     assert asked == [("tune", {"changes": {"lr_d": 0.0005, "betas_g": [0.5, 0.9]}})]
 
 
-@pytest.mark.parametrize(("changes", "lang", "said"), [
+@pytest.mark.parametrize(("changes", "lang", "sentence"), [
     ('{"lr_d": 7}', "en", "Expert's learning rate is 7; give a number from 0 to 1."),
     ('{"batch_size": 0}', "fr", "Lot vaut 0\u00a0; donnez un nombre entier de 1 à 4\u202f096."),
     ('{"betas_d": [1]}', "en", "Expert's Adam betas: 1; give two numbers"),
@@ -42,10 +42,10 @@ def test_a_change_reaches_the_worker_of_the_run_that_is_meant(catalogue, run, as
     ('{"ema_half_life": 0}', "fr", "Demi-vie de la moyenne (EMA) ne peut ni quitter 0 ni passer à 0"),
     ('{"wings": 3}', "en", "wings cannot change"), ("{}", "en", "nothing to change"), ("[1]", "en", "nothing to change"),
     ("{", "fr", "rien à changer"), ("[" * 5000, "en", "nothing to change")])
-def test_a_bad_change_is_refused_by_the_labels_people_see_and_sent_to_nobody(catalogue, run, asked, changes, lang, said):
+def test_a_bad_change_is_refused_by_the_labels_people_see_and_sent_to_nobody(catalogue, run, asked, changes, lang, sentence):
     with pytest.raises(Refusal) as caught:
         Controls(catalogue).tune(changes, run.id, lang, labels=True)
-    assert said in str(caught.value) and asked == []
+    assert sentence in str(caught.value) and asked == []
 
 
 def test_programs_are_told_by_the_fields_own_names(catalogue, run, asked):
@@ -71,8 +71,8 @@ def test_only_a_run_that_trains_can_be_tuned_and_only_one_with_a_best_taken_back
     assert str(caught.value) == words.text("errors.not_now", lang, state=now)
     with pytest.raises(Refusal) as caught:
         Controls(catalogue).restore(run.id, lang)
-    said = words.text("errors.not_now", lang, state=now) if kind == "starter" else words.text("errors.no_best", lang)
-    assert str(caught.value) == said
+    sentence = words.text("errors.not_now", lang, state=now) if kind == "starter" else words.text("errors.no_best", lang)
+    assert str(caught.value) == sentence
     assert asked == []
 
 

@@ -43,9 +43,9 @@ def values(preset="quick", kind="digits", categories=("sheep",), folder="", kept
             *(fields.get(name, settings.to_widget(name, getattr(config, name))) for name in settings.ADVANCED)]
 
 
-def ask(page, header="1", **said):
+def ask(page, header="1", **sentence):
     ours = {"X-Gan-Page": header} if header else {}
-    reply = page.post("/gradio_api/gan/data", json={"who": "me", "lang": "en", **said}, headers=ours)
+    reply = page.post("/gradio_api/gan/data", json={"who": "me", "lang": "en", **sentence}, headers=ours)
     return reply.json() if reply.status_code == 200 else (reply.status_code, reply.json()["sentence"])
 
 
@@ -74,7 +74,7 @@ def test_what_names_a_set_is_put_together_and_what_is_missing_is_said_by_kind():
 GREY, COLOUR = {"shape": [1, 28, 28], "labelled": True}, {"shape": [3, 28, 28], "labelled": False}
 
 
-@pytest.mark.parametrize(("fields", "about", "said"), [
+@pytest.mark.parametrize(("fields", "about", "sentence"), [
     ({}, None, ""), ({"networks": "mlp"}, None, "pictures"), ({"networks": "course"}, None, ""),
     ({"networks": "course", "image_size": "32"}, None, "shape"), ({"networks": "course", "color": "color"}, None, "shape"),
     ({"networks": "course", "dataset": "cifar10"}, None, "shape"),
@@ -88,8 +88,8 @@ GREY, COLOUR = {"shape": [1, 28, 28], "labelled": True}, {"shape": [3, 28, 28], 
     ({"condition": "class", "dataset": "zip:x"}, None, ""), ({"condition": "class", "dataset": "zip:x"}, COLOUR, "unlabelled"),
     ({"dataset": "ring"}, None, "points"), ({"dataset": "ring", "networks": "mlp"}, None, ""),
     ({"dataset": "ring", "networks": "mlp", "condition": "class"}, None, "told")])
-def test_what_networks_cannot_take_is_known_before_and_better_after_reading(fields, about, said):
-    assert data_panel.misfit(TrainConfig(**fields), about) == (f"data.misfit_{said}" if said else "")
+def test_what_networks_cannot_take_is_known_before_and_better_after_reading(fields, about, sentence):
+    assert data_panel.misfit(TrainConfig(**fields), about) == (f"data.misfit_{sentence}" if sentence else "")
 
 
 @pytest.mark.parametrize("kind", registry.DATASETS)
@@ -102,24 +102,24 @@ def test_a_data_set_always_brings_a_preset_that_can_take_it_and_keeps_one_that_c
 
 
 def test_a_wish_is_answered_and_a_misfit_is_said_beside_it(page):
-    told = ask(page, values=values())
-    while told["state"] in ("waiting", "working"):
-        told = ask(page, values=values(), look=True)
-    assert told["state"] == "ready" and told["about"]["count"] == 5000 and told["misfit"] == ""
-    assert told["preview"].startswith("data:image/png;base64,")
-    said = ask(page, values=values(networks="mlp"))
-    assert said["state"] == "ready" and said["misfit"].startswith("These are pictures")
+    result = ask(page, values=values())
+    while result["state"] in ("waiting", "working"):
+        result = ask(page, values=values(), look=True)
+    assert result["state"] == "ready" and result["about"]["count"] == 5000 and result["misfit"] == ""
+    assert result["preview"].startswith("data:image/png;base64,")
+    sentence = ask(page, values=values(networks="mlp"))
+    assert sentence["state"] == "ready" and sentence["misfit"].startswith("These are pictures")
     assert ask(page, values=values(networks="mlp"), lang="fr")["misfit"].startswith("Ce sont des images")
     assert ask(page, values=values(lr_d=7))["state"] == "ready", "a number that is out of range is said elsewhere"
     assert ask(page, leave=True) == {"state": "cancelled"} and ask(page, values=values(), look=True)["state"] == "none"
 
 
-@pytest.mark.parametrize(("said", "state"), [
+@pytest.mark.parametrize(("sentence", "state"), [
     ({"values": values(kind="zip")}, words.text("data.empty_zip")),
     ({"values": values(max_images=-1)}, "At most is -1"), ({"values": values(kind="moon")}, "choose one of: digits")])
-def test_what_is_still_to_be_chosen_or_out_of_range_is_said_and_nothing_is_started(page, said, state):
-    told = ask(page, **said)
-    assert told["state"] == "open" and state in told["sentence"]
+def test_what_is_still_to_be_chosen_or_out_of_range_is_said_and_nothing_is_started(page, sentence, state):
+    result = ask(page, **sentence)
+    assert result["state"] == "open" and state in result["sentence"]
 
 
 def test_the_route_takes_nothing_but_the_pages_own_form(page):
@@ -132,27 +132,27 @@ def test_the_route_takes_nothing_but_the_pages_own_form(page):
 
 
 def test_what_comes_over_the_network_is_told_apart_by_whether_it_is_here(page):
-    told = page.get("/gradio_api/gan/data/sets").json()
-    assert set(told["ready"]) | set(told["download"]) == {kind for kind, entry in registry.DATASETS.items() if entry.download}
-    assert "mnist" in told["download"] and not set(told["ready"]) & set(told["download"])
-    assert told["download"]["emnist"] > 5e8 and told["download"]["cifar10"] == 170_498_071
+    result = page.get("/gradio_api/gan/data/sets").json()
+    assert set(result["ready"]) | set(result["download"]) == {kind for kind, entry in registry.DATASETS.items() if entry.download}
+    assert "mnist" in result["download"] and not set(result["ready"]) & set(result["download"])
+    assert result["download"]["emnist"] > 5e8 and result["download"]["cifar10"] == 170_498_071
 
 
 def test_two_browsers_hear_of_one_job_in_their_own_languages(page):
     wish = values(kind="folder", folder="/no/such/place")
-    said = {lang: ask(page, who=lang, lang=lang, values=wish) for lang in words.LANGUAGES}
-    for lang in said:
-        while said[lang]["state"] in ("waiting", "working"):
-            said[lang] = ask(page, who=lang, lang=lang, values=wish, look=True)
-        assert said[lang]["state"] == "refused" and "fault" not in said[lang]
-    assert said["en"]["sentence"].startswith("The folder /no/such/place is not there; give the path")
-    assert said["fr"]["sentence"].startswith("Le dossier /no/such/place n’existe pas")
+    sentence = {lang: ask(page, who=lang, lang=lang, values=wish) for lang in words.LANGUAGES}
+    for lang in sentence:
+        while sentence[lang]["state"] in ("waiting", "working"):
+            sentence[lang] = ask(page, who=lang, lang=lang, values=wish, look=True)
+        assert sentence[lang]["state"] == "refused" and "fault" not in sentence[lang]
+    assert sentence["en"]["sentence"].startswith("The folder /no/such/place is not there; give the path")
+    assert sentence["fr"]["sentence"].startswith("Le dossier /no/such/place n’existe pas")
 
 
 def test_a_name_too_long_is_refused_in_the_page_s_language(page):
     for lang, start in (("en", "Data set: quickdraw:"), ("fr", "Données : quickdraw:")):
-        told = ask(page, lang=lang, values=values(kind="quickdraw", categories=quickdraw.categories()))
-        assert told["state"] == "open" and told["sentence"].startswith(start) and len(told["sentence"]) < 150
+        result = ask(page, lang=lang, values=values(kind="quickdraw", categories=quickdraw.categories()))
+        assert result["state"] == "open" and result["sentence"].startswith(start) and len(result["sentence"]) < 150
 
 
 def test_an_upload_is_refused_in_the_page_s_language(data, tmp_path):
@@ -228,9 +228,10 @@ def delete(panel):
 def test_before_an_upload_is_deleted_it_is_said_what_goes_and_who_needs_it(panel, farm, catalogue, lang):
     learned(catalogue, farm, checkpoint=-1)  # it has nothing to go on from
     learned(catalogue, "other-0123")
-    said = json.loads(panel._question(lang, farm)[0])
-    assert said["name"] == farm and "my-farm" in said["title"] and said["text"].startswith("3 ")
-    assert words.text("data.delete_run", lang) not in said["text"] and "0" + {"en": ".", "fr": ","}[lang] + "1" in said["text"]
+    sentence = json.loads(panel._question(lang, farm)[0])
+    assert sentence["name"] == farm and "my-farm" in sentence["title"] and sentence["text"].startswith("3 ")
+    assert words.text("data.delete_run", lang) not in sentence["text"]
+    assert "0" + {"en": ".", "fr": ","}[lang] + "1" in sentence["text"]
     learned(catalogue, farm)
     assert words.text("data.delete_run", lang) in json.loads(panel._question(lang, farm)[0])["text"]
     learned(catalogue, farm, "finished")
@@ -242,20 +243,20 @@ def test_an_upload_is_deleted_with_its_preview_and_the_next_stands_in_its_place(
     Image.new("L", (9, 9)).save(uploads.folder().parent / "x.png")
     other = uploads.save_pictures([uploads.folder().parent / "x.png"])
     config = TrainConfig(dataset=f"zip:{farm}")
-    told = panel._preview_jobs.request("me", config)
-    while told["state"] in ("waiting", "working"):
-        told = panel._preview_jobs.status("me")
-    assert told["state"] == "ready" and told["about"]["count"] == 3
+    result = panel._preview_jobs.request("me", config)
+    while result["state"] in ("waiting", "working"):
+        result = panel._preview_jobs.status("me")
+    assert result["state"] == "ready" and result["about"]["count"] == 3
     assert panel._left("en", "") == gr.skip(), "nothing was deleted"
     delete("en", farm)
     dropdown = panel._left("en", farm)
     assert dropdown.value == other and [name for _, name in dropdown.choices] == [other]
     assert storage.find(f"zip:{farm}") is None and panel._preview_jobs.summary(config) is None
     assert panel._preview_jobs.status("me") == {"state": "none"}, "nobody is shown pictures that were deleted"
-    told = panel._preview_jobs.request("me", config)
-    while told["state"] in ("waiting", "working"):
-        told = panel._preview_jobs.status("me")
-    assert told["state"] == "refused" and "upload it again" in told["sentence"]
+    result = panel._preview_jobs.request("me", config)
+    while result["state"] in ("waiting", "working"):
+        result = panel._preview_jobs.status("me")
+    assert result["state"] == "refused" and "upload it again" in result["sentence"]
     with pytest.raises(Refusal, match=words.text("data.delete_gone", "fr")):
         delete("fr", farm)
 

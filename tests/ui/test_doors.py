@@ -157,8 +157,8 @@ def test_an_event_without_a_row_is_refused_by_whatever_path_it_is_called(page, h
         assert (reply.status_code, reply.json()["error"]) == (500, words.text("errors.no_door", "fr")), path
     joined = http.post("/gradio_api/queue/join", json={"data": [], "fn_index": at, "session_hash": "walker"})
     assert joined.status_code == 200
-    said = http.get("/gradio_api/queue/data?session_hash=walker").text
-    assert words.text("errors.no_door") in said and '"success":false' in said
+    sentence = http.get("/gradio_api/queue/data?session_hash=walker").text
+    assert words.text("errors.no_door") in sentence and '"success":false' in sentence
 
 
 def test_the_number_in_the_body_counts_and_not_the_name_in_the_path(page, http, watcher):
@@ -168,8 +168,8 @@ def test_the_number_in_the_body_counts_and_not_the_name_in_the_path(page, http, 
             reply = run(http, path, name, page, data)
             assert (reply.status_code, reply.json()["error"]) == (500, words.text("errors.no_role")), (name, path)
         if name in ("start", "pause"):
-            said = run(http, "state", name, page, ["nothing", "{}"][:len(data)], **{"X-Gan-Key": "key"}).json()["error"]
-            assert said and said != words.text("errors.no_role")
+            sentence = run(http, "state", name, page, ["nothing", "{}"][:len(data)], **{"X-Gan-Key": "key"}).json()["error"]
+            assert sentence and sentence != words.text("errors.no_role")
     assert list_runs(page.catalogue.folder) == []
 
 

@@ -108,8 +108,8 @@ def test_a_place_that_cannot_be_written_to_is_for_reading(catalogue, away, monke
     status = opened.stored_status()
     status.state, status.host = "running", "a-node-of-the-cluster"
     opened.write_status(status)
-    told = json.loads(_snapshot(opened))
-    assert told["kind"] == "reading" and told["status"]["state"] == "running" and not told["controls"]["pause"]
+    result = json.loads(_snapshot(opened))
+    assert result["kind"] == "reading" and result["status"]["state"] == "running" and not result["controls"]["pause"]
     with pytest.raises(Refusal):
         Controls(catalogue).pause(opened.id)
     assert words.text("runs.reading", "en", path=opened.path) in card(opened, "en")
@@ -140,8 +140,8 @@ def test_an_address_is_mirrored_watched_and_never_steered(catalogue, tmp_path):
     remote.push(there, "memory://class/runs/theirs")
     opened = Controls(catalogue).attach("memory://class/runs/theirs")
     assert opened.kind == "remote" and catalogue.find(opened.id).stored_status().step == 2
-    told = json.loads(_snapshot(catalogue.find(opened.id)))
-    assert told["origin"] == "memory://class/runs/theirs" and told["frame"] and not told["controls"]["pause"]
+    result = json.loads(_snapshot(catalogue.find(opened.id)))
+    assert result["origin"] == "memory://class/runs/theirs" and result["frame"] and not result["controls"]["pause"]
     assert "elsewhere, read-only: memory://class/runs/theirs" in card(opened, "en")
     with pytest.raises(Refusal):
         Controls(catalogue).resume(opened.id)
@@ -260,8 +260,8 @@ def test_a_place_whose_note_cannot_be_written_is_said(catalogue, away, monkeypat
     monkeypatch.setattr(external_runs, "atomic_write", full)
     with pytest.raises(PlaceError) as caught:
         catalogue.external_runs.open(str(away))
-    said = words.text(caught.value.key, **caught.value.values)
-    assert said == "The list of opened places cannot be saved: No space left on device."
+    sentence = words.text(caught.value.key, **caught.value.values)
+    assert sentence == "The list of opened places cannot be saved: No space left on device."
 
 
 def test_a_run_that_goes_away_is_gone_and_no_fault(catalogue, away):
@@ -291,13 +291,13 @@ def test_stop_and_reset_of_a_run_elsewhere_ask_that_run_and_end_no_other(catalog
     assert done[-1] == "own"
 
 
-@pytest.mark.parametrize(("changes", "said"), [
+@pytest.mark.parametrize(("changes", "sentence"), [
     ({"processes": 3, "batch_size": 16}, "3 processes cannot share a batch of 16 evenly"),
     ({"processes": 64, "batch_size": 64, "device": "cpu"}, "64 processes need a core each, and this machine has")])
-def test_processes_that_cannot_be_are_refused_before_a_run_is_made(catalogue, monkeypatch, changes, said):
+def test_processes_that_cannot_be_are_refused_before_a_run_is_made(catalogue, monkeypatch, changes, sentence):
     if changes["processes"] == 3:
         monkeypatch.setattr("gan_core.ui.controls.capacity_limit", lambda processes, device: None)
     controls = Controls(catalogue)
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(Refusal, match=sentence):
         controls.start(controls.config("quick", changes), "quick")
     assert catalogue.own_runs() == []

@@ -99,12 +99,12 @@ def preview(page, dataset, lang="en"):
     """What POST data says of it in the end."""
     body = {"who": dataset, "lang": lang, "values": form(dataset)}
     for _ in range(600):
-        told = httpx.post(address(page, "gan/data"), json=body, headers=HEADERS, timeout=30).json()
-        if told["state"] not in ("waiting", "working"):
-            return told
+        result = httpx.post(address(page, "gan/data"), json=body, headers=HEADERS, timeout=30).json()
+        if result["state"] not in ("waiting", "working"):
+            return result
         body["look"] = True
         time.sleep(0.05)
-    raise AssertionError(told)
+    raise AssertionError(result)
 
 
 def event(page, name, *data):
@@ -157,9 +157,9 @@ def test_what_is_nearly_the_name_of_an_upload_is_a_path(name):
 def test_no_data_set_shows_a_stranger_what_lies_outside(public, outside, kind):
     for name in spellings(kind, outside)[:None if kind in WITH_ARGUMENT else 2]:
         if kind in ("zip", "folder"):
-            told = preview(public, name)
-            assert told["state"] == "open" and "preview" not in told, name
-            assert told["sentence"] == words.text("errors.no_local_paths") or "printable" in told["sentence"], name
+            result = preview(public, name)
+            assert result["state"] == "open" and "preview" not in result, name
+            assert result["sentence"] == words.text("errors.no_local_paths") or "printable" in result["sentence"], name
         if kind in ("zip", "folder") or kind not in WITH_ARGUMENT:
             reply = httpx.post(address(public, "run/start"), json={"data": ["quick", json.dumps({"dataset": name})]}, timeout=30)
             assert reply.status_code == 500 and reply.json()["error"], name
@@ -168,8 +168,8 @@ def test_no_data_set_shows_a_stranger_what_lies_outside(public, outside, kind):
                 loading.load(TrainConfig(dataset=name))
             assert not isinstance(caught.value, Unreachable), "nothing is asked for over the network"
     for name in spellings(kind, outside)[:2] if kind in ("quickdraw", "drawn") else ():
-        told = preview(public, name)
-        assert told["state"] == "refused" and "preview" not in told, name
+        result = preview(public, name)
+        assert result["state"] == "refused" and "preview" not in result, name
     assert list_runs(public.catalogue.folder) == []
 
 
@@ -179,9 +179,9 @@ def test_the_form_and_its_preview_refuse_a_path_in_the_page_s_language(public, o
     for kind, path in (("folder", outside / "mine"), ("zip", outside / "mine.zip")):
         assert preview(public, f"{kind}:{path}", lang) == {"state": "open", "sentence": sentence}
     for button in ("start", "start-force", "step", "step-d", "step-g", "reset-confirm", "reset-paused"):
-        said, failed = event(public, f"button-{button}", "", lang, *form(f"folder:{outside / 'mine'}"))
-        assert failed and said == sentence, button
-        said, failed = event(public, f"button-{button}", "", lang, *form(f"zip:{outside / 'mine.zip'}"))
+        message, failed = event(public, f"button-{button}", "", lang, *form(f"folder:{outside / 'mine'}"))
+        assert failed and message == sentence, button
+        message, failed = event(public, f"button-{button}", "", lang, *form(f"zip:{outside / 'mine.zip'}"))
         assert failed, "gradio itself takes no upload that is not in its list"
     assert list_runs(public.catalogue.folder) == []
 
@@ -211,8 +211,8 @@ def test_a_run_on_a_path_is_begun_again_by_no_door(public, outside, kind):
 def test_no_other_door_leads_to_a_path(public, outside, tmp_path):
     run = make_run(tmp_path / "elsewhere", steps=1)
     for door in ("attach", "attach-submit"):
-        said, failed = event(public, door, "", "en", str(run.path))
-        assert failed and said == words.text("errors.attach_shared")
+        message, failed = event(public, door, "", "en", str(run.path))
+        assert failed and message == words.text("errors.attach_shared")
     for name in (f"../{run.id}", str(run.path), run.id, "..", "%2e%2e"):
         for path in ("seed", "directions", "frame"):
             assert httpx.get(address(public, f"gan/{path}"), params={"run": name}, timeout=30).status_code in (404, 503), name
@@ -234,14 +234,15 @@ def test_an_upload_s_own_name_leads_nowhere_and_no_address_is_fetched(public, ou
     _, failed = event(public, "keep-upload", "en", handed(path))
     (kept,) = uploads.list_uploads()
     assert not failed and kept.count == 20 and not registry.reads_local_path(kept.dataset)
-    told = preview(public, kept.dataset)
-    assert told["state"] == "ready" and told["about"]["count"] == 20, "an upload is what strangers may look at"
+    result = preview(public, kept.dataset)
+    assert result["state"] == "ready" and result["about"]["count"] == 20, "an upload is what strangers may look at"
 
 
 def test_on_this_machine_alone_paths_are_read(private, outside):
     for name in (f"zip:{outside / 'mine.zip'}", f"folder:{outside / 'mine'}", f"zip:file://{outside / 'mine.zip'}"):
-        told = preview(private, name)
-        assert told["state"] == "ready" and told["about"]["count"] == 20 and told["preview"].startswith("data:image/png"), name
+        result = preview(private, name)
+        assert result["state"] == "ready" and result["about"]["count"] == 20, name
+        assert result["preview"].startswith("data:image/png"), name
 
 
 @pytest.mark.slow

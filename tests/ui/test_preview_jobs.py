@@ -138,17 +138,17 @@ def test_a_browser_that_went_without_a_word_is_noticed(made):
     assert preview_jobs.status("here")["state"] == "working"
 
 
-@pytest.mark.parametrize(("script", "said"), [
+@pytest.mark.parametrize(("script", "sentence"), [
     ("import os; os.kill(os.getpid(), 9)", "ended without a word"),
     ("print('nonsense')", "ended without a word"),
     ("print('{\"refused\": \"There is no network.\"}')", "There is no network."),
     ("print('{\"refused\": \"There is no network.\", \"fault\": {\"key\": \"from the future\"}}')", "There is no network.")])
-def test_a_process_that_dies_or_refuses_is_one_sentence_and_is_asked_again(made, script, said):
+def test_a_process_that_dies_or_refuses_is_one_sentence_and_is_asked_again(made, script, sentence):
     preview_jobs, _ = made(script)
     for _ in range(2):
         assert preview_jobs.request("a", wish())["state"] == "working"
         until(lambda: preview_jobs.status("a")["state"] == "refused")
-        assert said in preview_jobs.status("a")["sentence"]
+        assert sentence in preview_jobs.status("a")["sentence"]
 
 
 def test_one_that_will_not_end_is_killed_and_closing_ends_everything(made, monkeypatch):

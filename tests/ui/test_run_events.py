@@ -84,8 +84,8 @@ def test_what_is_real_comes_with_the_first_frame_of_a_run_that_was_watched_from_
         status = run.stored_status()
         status.seq = seq
         run.write_status(status)
-        told = look(feed)["frame"]
-        assert told["rows"] == told["cols"] == 8 and ("real" in told) == (seq == 1)
+        result = look(feed)["frame"]
+        assert result["rows"] == result["cols"] == 8 and ("real" in result) == (seq == 1)
     assert json.loads(feed.snapshot())["real"].startswith("data:image/png;base64,")
 
 
@@ -99,8 +99,8 @@ def test_a_resume_that_found_other_data_shows_them_to_those_who_watch(run):
     status.seq += 1
     run.write_file(run.frame_path(status.seq, status.step), run.newest_frame().path.read_bytes())
     run.write_status(status)
-    told = look(feed)["frame"]
-    assert told["real"] != old and told["real"].startswith("data:image/png") and told["about"]["count"] == 7
+    result = look(feed)["frame"]
+    assert result["real"] != old and result["real"].startswith("data:image/png") and result["about"]["count"] == 7
     assert json.loads(feed.snapshot())["about"]["count"] == 7
 
 
@@ -108,8 +108,8 @@ def test_a_grid_says_how_many_columns_it_has(tmp_path):
     run = make_run(tmp_path)
     run.write_file(run.frame_path(9, 9), png(grid(IMAGES[:20].repeat(4, 1, 1, 1).numpy(), 10)))
     feed = RunEvents(run)
-    told = look(feed)["frame"]
-    assert (told["rows"], told["cols"]) == (8, 10)
+    result = look(feed)["frame"]
+    assert (result["rows"], result["cols"]) == (8, 10)
 
 
 def test_a_rewound_curve_comes_as_a_whole_snapshot(run):
@@ -226,8 +226,8 @@ def test_notices_are_told_in_every_language_and_where_one_is_unknown_as_they_wer
     run.write_status(status)
     feed = RunEvents(run)
     look(feed)
-    told = json.loads(feed.snapshot())["status"]["noticed"]
-    assert "1,234 then, 5 now" in told["en"] and "(1\u202f234 alors, 5 maintenant)" in told["fr"] and "vers x" in told["fr"]
+    result = json.loads(feed.snapshot())["status"]["noticed"]
+    assert "1,234 then, 5 now" in result["en"] and "(1\u202f234 alors, 5 maintenant)" in result["fr"] and "vers x" in result["fr"]
     status.notices = [known, {"key": "of another version", "values": {}}]
     run.write_status(status)
     assert look(feed)["status"]["status"]["noticed"] == {"en": "As it was written.", "fr": "As it was written."}
@@ -239,8 +239,9 @@ def test_a_failure_is_told_in_every_language_and_one_without_a_key_as_it_was_wri
     status.state = "failed"
     status.error = {"kind": "refused", "message": str(fault), "step": 0, "fault": fault.payload()}
     run.write_status(status)
-    told = look(feed)["status"]["status"]["error"]
-    assert told["said"]["fr"].startswith("Le dossier /x n’existe pas") and told["said"]["en"] == told["message"] == str(fault)
+    result = look(feed)["status"]["status"]["error"]
+    assert result["said"]["fr"].startswith("Le dossier /x n’existe pas")
+    assert result["said"]["en"] == result["message"] == str(fault)
     status.error = {"kind": "refused", "message": "Of an older version.", "step": 0}
     run.write_status(status)
     assert look(feed)["status"]["status"]["error"] == status.error

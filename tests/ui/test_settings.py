@@ -52,21 +52,21 @@ def test_every_field_says_its_range_in_the_language(lang):
     table = settings.translations()[lang]
     assert all("." not in key for key in table)
     for name in settings.ADVANCED:
-        said = table[settings.translation_key(f"fields.{name}.info")]
-        assert words.text(f"fields.{name}.help", lang) in said
-        assert (settings.LIVE_MARK in said) == (name in LIVE), "what can change while a run trains is recognised"
+        sentence = table[settings.translation_key(f"fields.{name}.info")]
+        assert words.text(f"fields.{name}.help", lang) in sentence
+        assert (settings.LIVE_MARK in sentence) == (name in LIVE), "what can change while a run trains is recognised"
         if settings.FIELDS[name].metadata["low"] is not None:
-            assert words.text("settings.range", lang, low="\0", high="\1").split("\0")[1].split("\1")[0] in said
+            assert words.text("settings.range", lang, low="\0", high="\1").split("\0")[1].split("\1")[0] in sentence
     assert "2,147,483,647" in settings.help_line("seed", "en")
     assert "2\u202f147\u202f483\u202f647" in settings.help_line("seed", "fr")
 
 
-@pytest.mark.parametrize(("lang", "said"), [("en", "Batch is 0; give a whole number from 1 to 4,096."),
+@pytest.mark.parametrize(("lang", "sentence"), [("en", "Batch is 0; give a whole number from 1 to 4,096."),
                                             ("fr", "Lot vaut 0\u00a0; donnez un nombre entier de 1 à 4\u202f096.")])
-def test_people_are_told_in_their_language_by_the_labels_they_see(catalogue, lang, said):
+def test_people_are_told_in_their_language_by_the_labels_they_see(catalogue, lang, sentence):
     with pytest.raises(Refusal) as caught:
         Controls(catalogue).config("quick", {"batch_size": 0}, lang, labels=True)
-    assert str(caught.value) == said.replace("Lot", words.text("fields.batch_size", lang))
+    assert str(caught.value) == sentence.replace("Lot", words.text("fields.batch_size", lang))
 
 
 @pytest.mark.parametrize("name", settings.ADVANCED)

@@ -24,13 +24,13 @@ def test_languages_have_the_same_keys_in_the_same_order_and_the_same_placeholder
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_no_word_is_empty_or_padded(lang):
-    padded = [key for key, said in words.table(lang).items() if not said or said != said.strip()]
+    padded = [key for key, value in words.table(lang).items() if not value or value != value.strip()]
     assert not set(padded) - {"numbers.thousands"}, "which may be a space"
 
 
 def test_french_is_french():
     """A key that was copied and never translated is the likeliest mistake; these few are the same in both."""
-    same = {key for key, said in words.table("fr").items() if said == words.table("en")[key]}
+    same = {key for key, value in words.table("fr").items() if value == words.table("en")[key]}
     assert same <= {"bar.title", "bar.images", "bar.speed", "transport.pause", "transport.step_d", "flow.expert", "curves.d_loss",
                     "curves.log", "latent.to_directions", "latent.slider", "latent.coordinate", "latent.directions",
                     "errors.refused", "presets.group_points", "settings.group_machine", "marks.change", "measures.kid",
@@ -48,10 +48,10 @@ def test_every_preset_and_every_field_has_its_words():
 
 
 def test_every_preset_says_what_it_is_and_the_failing_ones_say_how_they_fail():
-    for lang, said in (("en", "Made to fail: "), ("fr", "Fait pour échouer\u00a0: ")):
+    for lang, value in (("en", "Made to fail: "), ("fr", "Fait pour échouer\u00a0: ")):
         sentences = {name: words.text(f"presets.{name}.sentence", lang) for name in PRESETS}
         failing = {name for name, group in PRESET_GROUPS.items() if group == "failing"}
-        assert {name for name, sentence in sentences.items() if sentence.startswith(said)} == failing
+        assert {name for name, sentence in sentences.items() if sentence.startswith(value)} == failing
         assert all(len(sentence) < 110 for sentence in sentences.values()), "one sentence fits its card"
         assert all(words.text(f"presets.group_{group}", lang) for group in PRESET_GROUPS.values())
 
@@ -64,8 +64,8 @@ def test_every_measure_has_a_name_and_one_sentence():
                  "mode_kl", "swd", "diversity"):
         assert f"measures.{name}" in measures
     for lang in words.LANGUAGES:
-        said = [words.text(f"{key}.help", lang) for key in measures]
-        assert all(sentence.endswith(".") and ". " not in sentence for sentence in said)
+        value = [words.text(f"{key}.help", lang) for key in measures]
+        assert all(sentence.endswith(".") and ". " not in sentence for sentence in value)
 
 
 def test_what_a_field_may_be_is_said_in_words_or_is_a_term():
@@ -88,14 +88,14 @@ def test_a_fault_is_said_in_the_language_with_its_numbers_and_the_form_s_own_nam
     values = {"what": message("the_folder", path="/x"), "count": 1_234_567, "form": "3 x 64 x 64",
               "need": byte_size(15_200_000_000), "free": byte_size(1_500_000_000),
               "field": {"field": "max_images"}, "fit": 12_345, "other": {"field": "image_size"}}
-    told = json.loads(json.dumps(Fault("memory", **values).payload()))
-    assert words.fault(told, "fr").replace("\u00a0", " ") == (
+    result = json.loads(json.dumps(Fault("memory", **values).payload()))
+    assert words.fault(result, "fr").replace("\u00a0", " ") == (
         "Le dossier /x : 1\u202f234\u202f567 images de 3 x 64 x 64 demandent 15,2 Go de mémoire, alors que 1,5 Go sont libres ; "
         "réglez « Au plus » à 12\u202f345 ou moins, ou choisissez une « Taille » plus petite.")
-    assert "set “At most” to 12,345 or less, or choose a smaller “Size”" in words.fault(told, "en")
+    assert "set “At most” to 12,345 or less, or choose a smaller “Size”" in words.fault(result, "en")
     offline = {"first": "", "names": [{"dataset": "digits"}, {"dataset": "emnist:letters"}]}
-    said = words.fault({"key": "unreachable_offline", "values": offline}, "fr").replace("\u00a0", " ")
-    assert said.endswith("sans réseau : « Chiffres manuscrits », « EMNIST : lettres : letters ».")
+    value = words.fault({"key": "unreachable_offline", "values": offline}, "fr").replace("\u00a0", " ")
+    assert value.endswith("sans réseau : « Chiffres manuscrits », « EMNIST : lettres : letters ».")
 
 
 def test_every_fault_has_its_french_and_every_name_in_it_is_the_form_s():
@@ -103,18 +103,18 @@ def test_every_fault_has_its_french_and_every_name_in_it_is_the_form_s():
     kinds = {"field": TrainConfig.__dataclass_fields__, "dataset": DATASETS, "loss": LOSSES, "networks": NETWORKS}
     for kind, names in kinds.items():
         for name in names:
-            said = words.fault({"key": "tried", "values": {"url": {kind: name}, "reason": ""}}, "fr")
-            assert said.startswith("«\u00a0") and f"«\u00a0{name}\u00a0»" not in said, (kind, name)
+            value = words.fault({"key": "tried", "values": {"url": {kind: name}, "reason": ""}}, "fr")
+            assert value.startswith("«\u00a0") and f"«\u00a0{name}\u00a0»" not in value, (kind, name)
 
 
-@pytest.mark.parametrize("told", [
+@pytest.mark.parametrize("result", [
     None, "text", 7, [], {}, {"key": "nonsense", "values": {}}, {"key": "folder_full"}, {"key": "folder_full", "values": 3},
     {"key": "folder_full", "values": {"path": "/x"}}, {"key": ["folder_full"], "values": {}}, {"key": "called", "values": {}},
     {"key": "tried", "values": {"url": {}, "reason": {"a": 1, "b": 2}}},
     {"key": "tried", "values": {"url": 10**400, "reason": ""}},
     {"key": "tried", "values": {"url": {"bytes": "many"}, "reason": ""}}, {"key": "tried", "values": {"url": {"dataset": 3}}}])
-def test_what_is_no_fault_or_of_another_version_is_said_as_it_was(told):
-    assert words.fault(told, "fr", "The sentence.") == "The sentence."
+def test_what_is_no_fault_or_of_another_version_is_said_as_it_was(result):
+    assert words.fault(result, "fr", "The sentence.") == "The sentence."
 
 
 def test_the_page_carries_no_templates_of_faults():

@@ -21,7 +21,7 @@ IMAGES, LABELS = load()
 CONFIG = PRESETS["quick"].replace(batch_size=4, latent_dim=8, threads=1, device="cpu", measure_share=0.5)
 
 
-class Told(dict):
+class StatusFields(dict):
     """What the status was told last."""
 
     def __call__(self, **fields):
@@ -35,8 +35,9 @@ def life(folder, run=None):
     kept = checkpoint.newest_valid(run.checkpoint_folder)
     if kept is not None:
         trainer.load_state_dict(kept.tensors)
-    told = Told()
-    return run, trainer, Recorder(run, trainer, 1 if kept is None else 2, 0, 0), b.BestCheckpoint(run, trainer, told, 0.0), told
+    result = StatusFields()
+    recorder = Recorder(run, trainer, 1 if kept is None else 2, 0, 0)
+    return run, trainer, recorder, b.BestCheckpoint(run, trainer, result, 0.0), result
 
 
 def found(step, value, name="fd"):
@@ -87,16 +88,16 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
 
 
 def test_what_is_saved_is_the_state_of_the_step_that_was_measured(tmp_path):
-    run, trainer, recorder, best, told = life(tmp_path)
+    run, trainer, recorder, best, result = life(tmp_path)
     elapsed = 0.0
-    while not told.get("best"):
+    while not result.get("best"):
         trainer.step()
         elapsed += 1.0
         best.run_slice(recorder, elapsed)
     pointer, line = read_pointer(run.checkpoint_folder, BEST), next(r for r in run.metrics() if "quality" in r)
     step = line["step"]
     assert 0 < step < trainer.step_count and line["images"] == 4 * step and line["t"] == step, "one second a step"
-    assert told["best"] == {"step": step, "name": "fd", "value": line["quality"]["fd"]} and told["checkpoint_step"] == step
+    assert result["best"] == {"step": step, "name": "fd", "value": line["quality"]["fd"]} and result["checkpoint_step"] == step
     assert pointer["step"] == step and pointer["rank"] == [line["quality"]["fd"]] and len(line["histogram"]) == 10
     while run.floor() is None:
         elapsed += 1.0
@@ -111,21 +112,21 @@ def test_what_is_saved_is_the_state_of_the_step_that_was_measured(tmp_path):
 
 
 def test_the_best_is_kept_whatever_is_saved_later_and_known_in_the_next_life(tmp_path, monkeypatch):
-    run, trainer, recorder, best, told = life(tmp_path)
+    run, trainer, recorder, best, result = life(tmp_path)
     for value in (9.0, 4.0, 6.0, 5.0, 4.0):
         trainer.step()
         measured(monkeypatch, trainer, best, recorder, value)
         recorder.save(0.0)
-    assert told["best"] == {"step": 2, "name": "fd", "value": 4.0}
+    assert result["best"] == {"step": 2, "name": "fd", "value": 4.0}
     assert checkpoint._steps(run.checkpoint_folder) == [5, 4, 2], "the newest two and the best; the first best is gone"
     assert [r["quality"]["fd"] for r in run.metrics() if "quality" in r] == [9.0, 4.0, 6.0, 5.0, 4.0]
 
-    run, trainer, recorder, best, told = life(tmp_path, run)
-    assert trainer.step_count == 5 and told["best"] == {"step": 2, "name": "fd", "value": 4.0}
+    run, trainer, recorder, best, result = life(tmp_path, run)
+    assert trainer.step_count == 5 and result["best"] == {"step": 2, "name": "fd", "value": 4.0}
     for value in (4.5, 3.0):
         trainer.step()
         measured(monkeypatch, trainer, best, recorder, value)
-    assert told["best"]["step"] == 7 == read_pointer(run.checkpoint_folder)["step"], "a resume begins no earlier than the best"
+    assert result["best"]["step"] == 7 == read_pointer(run.checkpoint_folder)["step"], "a resume begins no earlier than the best"
     assert checkpoint.newest_valid(run.checkpoint_folder).step == 7
 
 
@@ -135,8 +136,8 @@ def test_a_best_beyond_the_beginning_of_a_life_is_forgotten(tmp_path, monkeypatc
     trainer.step()
     measured(monkeypatch, trainer, best, recorder, 1.0)
     (run.checkpoint_folder / "step-1.safetensors").write_bytes(b"torn")
-    run, trainer, _, _, told = life(tmp_path, run)
-    assert trainer.step_count == 0 and told["best"] is None and read_pointer(run.checkpoint_folder, BEST) is None
+    run, trainer, _, _, result = life(tmp_path, run)
+    assert trainer.step_count == 0 and result["best"] is None and read_pointer(run.checkpoint_folder, BEST) is None
 
 
 def test_restoring_puts_back_tensors_and_knobs_and_the_way_on_is_the_same_as_before(tmp_path, monkeypatch):
@@ -164,8 +165,8 @@ def test_an_ended_run_goes_on_from_its_best_and_says_so_once(tmp_path, monkeypat
         measured(monkeypatch, trainer, best, recorder, value)
         recorder.save(0.0)
     assert run.restore_best() == 1 and json.loads((run.checkpoint_folder / "latest.json").read_bytes())["restored"]
-    run, trainer, recorder, best, told = life(tmp_path, run)
-    assert trainer.step_count == 1 and told["best"]["step"] == 1
+    run, trainer, recorder, best, result = life(tmp_path, run)
+    assert trainer.step_count == 1 and result["best"]["step"] == 1
     for _ in range(2):
         recorder.mark_restored({}, 0.5)
     assert [r["mark"] for r in run.metrics() if "mark" in r] == [{"kind": "restore", "changes": {}}]

@@ -47,7 +47,7 @@ def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
         assert (config.networks == "mlp") == entry.points, name
 
 
-@pytest.mark.parametrize(("argv", "said"), [
+@pytest.mark.parametrize(("argv", "sentence"), [
     (["--preset", "stedy"], "There is no preset 'stedy'; choose one of: quick"), (["--set", "lr_d"], "--set lr_d has no value"),
     (["--set", "lr_d=seven"], "lr_d is 'seven'; give a number from 0 to 1."),
     (["--steps", "1.5"], "max_steps is '1.5'; give a whole number"),
@@ -58,12 +58,12 @@ def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
     (["--minutes", "5", "--set", "max_minutes=6"], "max_minutes is given twice, by its option and by --set max_minutes=6"),
     (["--log", "paper"], "There is no log 'paper'"), (["--set", "processes=3"], "3 processes cannot share batch_size 16 evenly"),
     (["--set", "processes=64", "--set", "batch_size=64", "--set", "device=cpu"], "64 processes need a core each")])
-def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, monkeypatch, argv, said) -> None:
+def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, monkeypatch, argv, sentence) -> None:
     monkeypatch.setattr(main, "train_run", lambda *_: pytest.fail("nothing to train"))
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is pytest's
     assert main.main(["--new", "--checkpoints", str(tmp_path / "runs"), *argv]) == 2
-    told = capsys.readouterr().err
-    assert said in told and told.count("\n") == 1 and list(tmp_path.iterdir()) == []
+    reply = capsys.readouterr().err
+    assert sentence in reply and reply.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("argv", [[], ["--new", "a-run"], ["--idle", "a-run"], ["a-run", "--minutes", "5"], ["--wings"],
@@ -71,8 +71,8 @@ def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, monke
 def test_a_command_line_without_sense_is_one_sentence(capsys, argv) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.parse(argv)
-    told = capsys.readouterr().err
-    assert caught.value.code == 2 and told.count("\n") == 1 and "--help" in told
+    reply = capsys.readouterr().err
+    assert caught.value.code == 2 and reply.count("\n") == 1 and "--help" in reply
 
 
 def test_help_lists_every_preset_data_set_and_field(capsys) -> None:
@@ -213,9 +213,9 @@ def test_a_new_run_shows_a_bar_obeys_its_folder_and_is_resumed_after_ctrl_c(shel
     bar = r"\rstep [\d,]+ +\d+%\|.*left, [\d,]+ images/s, d_loss \d\.\d+, g_loss \d"
     one.until(lambda: re.search(bar, one.read()), "the bar")
     one.process.send_signal(signal.SIGINT)
-    status, said = one.ends()
-    assert status == 130 and f"run:    {run.path}" in said and f"playground.py --checkpoints {tmp_path}" in said
-    assert f"resume with: python -m gan_core.worker {run.path}" in said
+    status, sentence = one.ends()
+    assert status == 130 and f"run:    {run.path}" in sentence and f"playground.py --checkpoints {tmp_path}" in sentence
+    assert f"resume with: python -m gan_core.worker {run.path}" in sentence
     ended = run.status()
     assert ended.state == "stopped" and ended.checkpoint_step == ended.step > 2
 
@@ -223,8 +223,8 @@ def test_a_new_run_shows_a_bar_obeys_its_folder_and_is_resumed_after_ctrl_c(shel
     two.until(lambda: run.stored_status().life == 2 and run.stored_status().step > ended.step, "the second life")
     two.until(lambda: "images/s" in two.read(), "its bar")
     run.send("stop")
-    status, said = two.ends()
-    assert status == 0 and "stopped at step" in said and len(list_runs(tmp_path)) == 1
+    status, sentence = two.ends()
+    assert status == 0 and "stopped at step" in sentence and len(list_runs(tmp_path)) == 1
 
 
 @pytest.mark.slow
@@ -284,9 +284,9 @@ def test_the_exit_status_tells_which_signal_ended_it(tmp_path, asked, state, alo
     run, shutdown = Run.create(PRESETS["quick"], tmp_path / "two words"), Shutdown.__new__(Shutdown)
     shutdown.signals = asked
     run.write_status(Status(state=state, step=5, checkpoint_step=5))
-    said, status = summary.conclude(run, cli.parse([str(run.path)]), 0, shutdown, alone)
+    sentence, status = summary.conclude(run, cli.parse([str(run.path)]), 0, shutdown, alone)
     assert status == result
-    assert state == "finished" or said.endswith(f"python -m gan_core.worker '{run.path}'")
+    assert state == "finished" or sentence.endswith(f"python -m gan_core.worker '{run.path}'")
 
 
 @pytest.mark.parametrize("streams", ["2>&1 | true", pytest.param(">&- 2>&- <&-", marks=pytest.mark.slow)])

@@ -145,9 +145,9 @@ def test_a_knob_turned_while_it_trains_leaves_a_mark_and_survives_a_kill(start) 
     status = worker.request("tune", changes={"lr_d": 1e-4, "r1": 2.0})
     assert status.tuned == {"lr_d": 1e-4, "r1": 2.0}
     assert run.metrics()[-1]["mark"] == {"kind": "tune", "changes": {"lr_d": [2e-3, 1e-4], "r1": [0.1, 2.0]}}
-    for changes, said in (({"seed": 3}, "seed cannot change"), ({"lr_d": "fast"}, "lr_d is 'fast'; give a number"),
+    for changes, sentence in (({"seed": 3}, "seed cannot change"), ({"lr_d": "fast"}, "lr_d is 'fast'; give a number"),
                           ({}, "nothing to change")):
-        with pytest.raises(CommandError, match=said):
+        with pytest.raises(CommandError, match=sentence):
             worker.request("tune", changes=changes)
     worker.kill()  # nobody has saved
 

@@ -42,9 +42,9 @@ def skipped(tmp_path, *entries):
 def refused(tmp_path, data, match):
     with pytest.raises(DataError, match=match) as caught:
         load(tmp_path, data)
-    said = str(caught.value)
-    assert said.endswith(".") and "\n" not in said and len(said) < 400
-    return said
+    sentence = str(caught.value)
+    assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 400
+    return sentence
 
 
 def test_folders_in_an_archive_are_classes_whatever_wraps_them(tmp_path):
@@ -99,8 +99,8 @@ def test_lies_about_an_entry_break_it_and_no_other(tmp_path):
                    Entry("half.png", GOOD, method=8, packed=packed[:20]),
                    Entry("bzip.png", GOOD, method=12, packed=bz2.compress(GOOD)), Entry("lzma.png", GOOD, method=14),
                    Entry("where.png", GOOD, offset=10**6)) == {"broken": 8}
-    told = load(tmp_path, archive([Entry("long.png", GOOD, method=8, size=10**6)]))  # it ends where it ends, and its sum is right
-    assert len(told.data) == 1 and told.skipped == {}
+    result = load(tmp_path, archive([Entry("long.png", GOOD, method=8, size=10**6)]))  # its end and its sum are right
+    assert len(result.data) == 1 and result.skipped == {}
 
 
 def test_an_entry_of_more_than_32_mb_is_left_unread(tmp_path):
@@ -141,8 +141,9 @@ def test_an_archive_cut_at_every_tenth_is_refused(tmp_path):
 
 
 def test_an_archive_without_a_picture_says_what_is_in_it(tmp_path):
-    said = refused(tmp_path, archive([Entry("a.txt", b"x"), Entry("b.txt", b"x"), Entry("s.png", GOOD, flags=1)]), "no picture")
-    assert "3 files found (1 encrypted, 2 no picture)" in said
+    files = [Entry("a.txt", b"x"), Entry("b.txt", b"x"), Entry("s.png", GOOD, flags=1)]
+    sentence = refused(tmp_path, archive(files), "no picture")
+    assert "3 files found (1 encrypted, 2 no picture)" in sentence
     refused(tmp_path, archive([]), "0 files found")
 
 
@@ -186,23 +187,23 @@ def test_fifty_megabytes_of_zeros_from_49_kb_cost_no_memory(tmp_path):
                Entry("b.png", packed=zeros, method=8, size=4096), Entry("c.png", packed=zeros, method=8, size=30_000_000)]
     assert 45_000 < len(zeros) < 52_000
     path.write_bytes(archive(entries))
-    told, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path)
-    assert told == [1, {"too_large": 1, "broken": 1, "not_a_picture": 1}] and memory < 30e6, memory
+    result, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path)
+    assert result == [1, {"too_large": 1, "broken": 1, "not_a_picture": 1}] and memory < 30e6, memory
     bomb = GOOD[:33] + bytes(30_000_000)
     squeezed = hostile.deflated(bomb)
     path.write_bytes(archive([Entry("good.png", GOOD)] + [Entry(f"{i}.png", bomb, method=8, packed=squeezed)
                                                           for i in range(2)]))
-    told, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path)
-    assert told == [1, {"broken": 2}] and memory < 200e6, memory  # two threads, a bounded file each, twice for a moment
+    result, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path)
+    assert result == [1, {"broken": 2}] and memory < 200e6, memory  # two threads, a bounded file each, twice for a moment
 
 
 @LINUX
 @pytest.mark.slow
 def test_a_hundred_thousand_files_cost_bounded_memory(tmp_path):
     (tmp_path / "x.zip").write_bytes(archive([Entry(f"sheep/{i:06d}.png", GOOD if i % 2 else b"no") for i in range(100_000)]))
-    told, memory, _ = hostile.measured(MANY + "print(json.dumps(tried(1000)))", tmp_path)
-    assert told[0] == 1000 and set(told[1]) == {"not_a_picture", "too_many"}
-    assert sum(told[1].values()) == 99_000 and memory < 150e6, memory
+    result, memory, _ = hostile.measured(MANY + "print(json.dumps(tried(1000)))", tmp_path)
+    assert result[0] == 1000 and set(result[1]) == {"not_a_picture", "too_many"}
+    assert sum(result[1].values()) == 99_000 and memory < 150e6, memory
 
 
 def test_more_files_than_are_allowed_are_refused(tmp_path, monkeypatch):
@@ -214,8 +215,8 @@ def test_more_files_than_are_allowed_are_refused(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_every_one_of_a_hundred_thousand_files_is_looked_at_in_bounded_memory(tmp_path):
     (tmp_path / "x.zip").write_bytes(archive([Entry(f"{i:06d}.png", GOOD if i % 100 == 0 else b"no") for i in range(100_000)]))
-    told, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path, timeout=300)
-    assert told == [1000, {"not_a_picture": 99_000}] and memory < 250e6, memory
+    result, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path, timeout=300)
+    assert result == [1000, {"not_a_picture": 99_000}] and memory < 250e6, memory
 
 
 @LINUX
@@ -224,8 +225,8 @@ def test_a_list_of_files_of_a_gigabyte_is_never_read(tmp_path):
         file.truncate(1 << 30)
         file.seek(0, 2)
         file.write(archive([], tail=(0, 1 << 30, 65535)))
-    told, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path)
-    assert "1.07 GB" in told and memory < 30e6, (told, memory)
+    result, memory, _ = hostile.measured(MANY + "print(json.dumps(tried()))", tmp_path)
+    assert "1.07 GB" in result and memory < 30e6, (result, memory)
 
 
 def test_a_second_load_reads_what_is_prepared(tmp_path, monkeypatch):

@@ -295,9 +295,9 @@ def test_progress_can_be_sent_to_a_page_whatever_folders_are_called(tmp_path):
     below = os.path.join(os.fsencode(tmp_path), b"\xff\xfe")
     os.mkdir(below)
     Image.new("L", (28, 28)).save(os.path.join(below, b"\xfd.png"), "PNG")
-    said = []
-    load(tmp_path, on_progress=lambda progress: said.append(progress.what.encode()))
-    assert b"??" in said
+    sentence = []
+    load(tmp_path, on_progress=lambda progress: sentence.append(progress.what.encode()))
+    assert b"??" in sentence
 
 
 def test_a_folder_that_may_not_be_read_is_said_with_the_reason(tmp_path, monkeypatch):
@@ -315,11 +315,11 @@ def test_a_folder_that_may_not_be_read_is_said_with_the_reason(tmp_path, monkeyp
     monkeypatch.setattr(folder.os, "scandir", refusing(scandir, tmp_path / "theirs"))
     loaded = load(tmp_path)  # one folder among others is counted
     assert len(loaded.data) == 1 and loaded.skipped == {"broken": 1}
-    said = r"The folder .*theirs cannot be read: Permission denied\. Allow"
-    with pytest.raises(DataError, match=said):
+    sentence = r"The folder .*theirs cannot be read: Permission denied\. Allow"
+    with pytest.raises(DataError, match=sentence):
         load(tmp_path / "theirs")
     monkeypatch.setattr(folder.os, "stat", refusing(stat, tmp_path / "theirs"))
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=sentence):
         load(tmp_path / "theirs")
     with pytest.raises(DataError, match="is not there"):
         load("x" * 300)

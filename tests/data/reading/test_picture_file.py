@@ -219,7 +219,7 @@ def test_sixteen_megapixels_are_the_limit_and_the_header_tells():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc for the peak memory")
 def test_a_bomb_costs_no_memory():
-    told = hostile.measured("""
+    result = hostile.measured("""
 import hostile
 from gan_core.data.reading.picture_file import Unreadable, decode_picture, strict_warnings
 before, reasons = peak(), []
@@ -232,7 +232,7 @@ with strict_warnings():
             reasons.append(error.reason)
 print(json.dumps([reasons, peak() - before]))
 """)
-    assert told[0] == ["too_large", "too_large", "broken"] and told[1] < 60e6, told
+    assert result[0] == ["too_large", "too_large", "broken"] and result[1] < 60e6, result
 
 
 SEEDS = [saved(BUSY, kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM")]

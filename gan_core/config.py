@@ -16,8 +16,9 @@ from . import registry
 class ConfigError(ValueError):
     """A value outside what is allowed; the message is one sentence for a person.
 
-    `field`, `given` and `kind` ("choice", "bool", "pair", "whole", "number", "dataset"; "" where the message says it all) let
-    the page say it in other words; what is allowed stands in the field's metadata.
+    `field`, `given` and `kind` ("choice", "bool", "pair", "whole", "number", "dataset_surplus", "dataset_missing",
+    "dataset_long"; "" where the message says it all) let the page say it in other words; what is allowed stands in the
+    field's metadata.
     """
 
     def __init__(self, message: str, field: str = "", given: Any = None, kind: str = "") -> None:
@@ -185,13 +186,13 @@ def _checked(f: Any, value: Any) -> Any:
 
 def _dataset(value: Any) -> str:
     """A name of the registry, with what it is asked for after a colon."""
+    if not isinstance(value, str):
+        raise ConfigError(f"dataset is {value!r}; give a name such as 'digits'.", "dataset", value)
     try:
-        if not isinstance(value, str):
-            raise ValueError(f"dataset is {value!r}; give a name such as 'digits'.")
         kind, argument = registry.split_dataset(value)
-    except ValueError as error:
-        known = isinstance(value, str) and value.partition(":")[0] in registry.DATASETS  # then what follows is at fault
-        raise ConfigError(str(error), "dataset", value, "dataset" if known else "") from error
+    except registry.DatasetNameError as error:
+        # An unknown name has no sentence of the page's: its list offers only known ones.
+        raise ConfigError(str(error), "dataset", value, "" if error.kind == "unknown" else f"dataset_{error.kind}") from error
     return f"{kind}:{argument}" if argument else kind
 
 

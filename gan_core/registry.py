@@ -81,7 +81,8 @@ class Dataset(Entry):
     channels, side: of its pictures, 0 where that is not known before they are read. labelled: whether its pictures have
     classes, None where that is not known before; with `classes_listed` each of several arguments, set off by commas, is a class.
     local_path: whether its argument is a path of this machine; "module:function" where that depends on the argument:
-    (argument) -> bool. label: "module:function", (argument) -> what people call it; "" where its name says all.
+    (argument) -> bool. mutable: whether the same name may mean other pictures a minute later. label: "module:function",
+    (argument) -> what people call it; "" where its name says all.
     """
 
     group: str = "ready"
@@ -94,6 +95,7 @@ class Dataset(Entry):
     labelled: bool | None = True
     classes_listed: bool = False
     local_path: bool | str = False
+    mutable: bool = False
     label: str = ""
 
     def has_labels(self, argument: str) -> bool | None:
@@ -128,7 +130,7 @@ DATASETS: dict[str, Dataset] = {
                    local_path="gan_core.data.reading.archive:is_path"),
     "folder": Dataset("gan_core.data.reading.folder:source", "pictures of a folder; folders in it are classes", group="own",
                       argument="path", channels=0, side=32, labelled=None, label="gan_core.data.reading.folder:label",
-                      local_path=True),
+                      local_path=True, mutable=True),
     "ring": _points("points of 8 narrow modes on a circle, 100,000"),
     "grid": _points("points of 25 narrow modes on a grid, 100,000"),
     "line": _points("points along a line, of GAN Lab"),
@@ -140,19 +142,29 @@ DATASETS: dict[str, Dataset] = {
 }
 
 
+class DatasetNameError(ValueError):
+    """A name that is no data set. `kind` says why: unknown, surplus (an argument), missing (one) or long."""
+
+    def __init__(self, sentence: str, kind: str) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+
+
 def split_dataset(name: str) -> tuple[str, str]:
-    """("quickdraw", "sheep,cat") of "quickdraw:sheep,cat": the entry, what it is asked for. Raises ValueError in a sentence."""
+    """("quickdraw", "sheep,cat") of "quickdraw:sheep,cat": the entry and its argument. Raises DatasetNameError in a sentence."""
     kind, colon, argument = name.partition(":")
     if kind not in DATASETS:
-        raise ValueError(f"dataset is {name[:80]!r}; choose one of: {', '.join(DATASETS)}.")
+        raise DatasetNameError(f"dataset is {name[:80]!r}; choose one of: {', '.join(DATASETS)}.", "unknown")
     entry = DATASETS[kind]
     if colon and not entry.argument:
-        raise ValueError(f"dataset is {name[:80]!r}, but {kind} takes nothing after it; write {kind!r}.")
+        raise DatasetNameError(f"dataset is {name[:80]!r}, but {kind} takes nothing after it; write {kind!r}.", "surplus")
     argument = argument.strip() or entry.default
     if entry.argument and not argument:
-        raise ValueError(f"dataset is {name[:80]!r}; write {kind}:{entry.argument.upper()}, with {entry.argument} of your own.")
+        raise DatasetNameError(f"dataset is {name[:80]!r}; write {kind}:{entry.argument.upper()}, with {entry.argument} "
+                               "of your own.",
+                               "missing")
     if len(argument) > 1000 or not argument.isprintable():
-        raise ValueError(f"dataset is {name[:80]!r}...; give at most 1,000 letters that can be printed.")
+        raise DatasetNameError(f"dataset is {name[:80]!r}...; give at most 1,000 letters that can be printed.", "long")
     return kind, argument
 
 

@@ -6,6 +6,7 @@ reports every violation.
 
 import ast
 import functools
+import importlib
 import json
 import re
 import subprocess
@@ -148,3 +149,12 @@ def test_every_module_says_what_it_is_and_every_package_what_it_leaves_to_others
         opening = ast.get_docstring(tree(path))
         assert opening, f"{name(path)} does not open by saying what it is"
         assert path.name != "__init__.py" or path.parent == PACKAGE or len(opening.splitlines()) >= 4, f"{name(path)}: four lines"
+
+
+def test_every_name_that_a_module_exports_is_there() -> None:
+    exporting = [path for path in MODULES if "__all__" in path.read_text(encoding="utf-8")]
+    assert len(exporting) > 3
+    for path in exporting:
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
+        assert all(hasattr(module, exported) for exported in module.__all__), name(path)

@@ -75,6 +75,9 @@ from gan_core import registry
 config = PRESETS["quick"].replace(networks="wide", image_size="64", **FEW)
 trainer = Trainer(config, torch.randint(256, (20, 3, 64, 64), dtype=torch.uint8))
 trainer.step()
+from gan_core.ui.forms import data_panel
+misfit = data_panel.misfit(config.replace(image_size="28"))
+assert misfit == "data.misfit_shape" and data_panel.network_facts("wide", "fr")["networks"] == "wide"
 print(tuple(trainer.sample(2).shape) == (2, 3, 64, 64) and registry.NETWORKS["wide"].accepts((1, 64, 64))
       and not registry.NETWORKS["wide"].accepts((1, 28, 28)))
 """
@@ -98,6 +101,8 @@ from gan_core.data import loading
 np.save("few.npy", np.arange(3 * 28 * 28 * 3, dtype=np.uint8).reshape(3, 28, 28, 3))
 loaded = loading.load(TrainConfig(dataset="npy:few.npy", color="grey"))
 from gan_core import registry
+from gan_core.ui.forms import data_panel
+assert data_panel.misfit(TrainConfig(dataset="npy:few.npy")) == "" and "npy" not in data_panel.offered()
 print(loaded.data.shape == (3, 1, 28, 28) and registry.reads_local_path("npy:few.npy"))
 """
 

@@ -51,7 +51,7 @@ def build(controls: Controls, latent_service: LatentService) -> None:
     def reset() -> dict:
         """End the shown run, saved and kept in the list, and begin a new one with the same settings."""
         run = controls.catalogue.default_run()
-        if run is None or run.kind == "starter":
+        if run is None or run.kind != "run":
             raise Refusal("empty.run")
         return _status(controls.reset(run.config, run.preset))
 

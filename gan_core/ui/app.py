@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from ..data.uploads import MAX_UPLOAD
 from ..runs.supervisor import PROJECT, Supervisor
 from . import api, containers, control_routes, exposure, live_routes, preview_routes, web_files
 from .controls import Controls
@@ -73,7 +74,7 @@ class Playground:
         self.demo.launch(
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=containers.theme(), i18n=self.i18n, ssr_mode=False,
-            run_history=False, show_error=True, max_file_size="512mb", state_session_capacity=500, footer_links=[],
+            run_history=False, show_error=True, max_file_size=MAX_UPLOAD, state_session_capacity=500, footer_links=[],
             app_kwargs={"routes": routes, "middleware": [Middleware(Guard), Middleware(containers.HeadMiddleware)]})
         # After the page is served, because both take seconds of processor time.
         self.supervisor.warm()

@@ -54,7 +54,7 @@ class ControlRoutes:
     def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:
         """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; the name of an empty one is ""."""
         points = body.get("points")
-        drawing: list[Any] = points[:data_panel.MAX_DRAWN] if isinstance(points, list) else [None]
+        drawing: list[Any] = points if isinstance(points, list) else [None]
         return {"name": uploads.save_points(drawing) if drawing else ""}
 
     def delete_data(self, body: Body, lang: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ ANSWER_TIMEOUT = 3.0  # seconds for a worker to answer a command
 START_TIMEOUT = 20.0  # seconds for a new worker to begin before its first single step
 
 
+WATCHED = ("reading", "remote")  # kinds of run elsewhere that cannot be steered from here
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
@@ -154,7 +155,7 @@ class Controls:
 
         run = self._find(run_id, lang)
         status = run.status()
-        if run.kind == "starter" or status.state not in ("running", "paused"):
+        if run.kind != "run" or status.state not in ("running", "paused"):
             raise _not_now(run, status.state, lang)
         try:
             requested = json.loads(changes)
@@ -247,6 +248,8 @@ class Controls:
         run = self._find(run_id, lang)
         status = run.status()
         if not runs.controls(status, run.kind).get(control):
+            if run.kind in WATCHED:
+                raise Refusal("errors.watched", lang, name=run.name)
             if control == "resume" and status.state in ("stopped", "failed"):
                 raise Refusal("errors.no_checkpoint", lang)
             if control == "restore" and status.best is None and run.kind == "run":
@@ -271,6 +274,8 @@ class Controls:
 
 
 def _not_now(run: Run, state: str, lang: str) -> Refusal:
+    if run.kind in WATCHED:
+        return Refusal("errors.watched", lang, name=run.name)
     shown = "starter" if run.kind == "starter" else state
     return Refusal("errors.not_now", lang, state=words.text(f"states.{shown}", lang).lower())
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from starlette.routing import compile_path
 
+from ..config import FIELD_GROUPS
+from ..data.uploads import MAX_UPLOAD
 from .controls import FIELDS
 from .live_routes import PREFIX
 
@@ -45,8 +47,8 @@ EVENTS: dict[str, Role] = {
     **dict.fromkeys((f"check-{name}" for name in FIELDS if name != "dataset"), Role.WATCHER),
     # The choice of data.
     **dict.fromkeys((f"wish-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",
-                                                 "folder-submit", "folder-blur", "field-image_size", "field-color", "field-crop",
-                                                 "field-max_images", "field-networks", "field-condition")), Role.WATCHER),
+                                                 "folder-submit", "folder-blur", "field-networks", "field-condition",
+                                                 *(f"field-{name}" for name in FIELD_GROUPS["pictures"]))), Role.WATCHER),
     **dict.fromkeys(("list-uploads", "keep-upload"), Role.DRIVER),
     **dict.fromkeys(("ask-delete-data", "ask-delete-data-shown"), Role.OPERATOR),
     # The list of runs.
@@ -68,8 +70,9 @@ class Door:
     stream: bool = False
 
 
-EVENT_BODY = 1 << 20  # bytes; the form with all 345 categories is 10 kB, the largest drawing 200 kB
-UPLOAD_BODY = (512 << 20) + (1 << 20)  # the most that `data.uploads` accepts at once, and the form around it
+EVENT_BODY = 1 << 20  # bytes; the largest drawing is 200 kB
+FORM_BODY = 64 << 10  # bytes; the form with all 345 categories is 10 kB
+UPLOAD_BODY = MAX_UPLOAD + (1 << 20)  # and the form around it
 _LOOK, _STREAM = Door(Role.WATCHER), Door(Role.WATCHER, stream=True)
 _EVENT = Door(Role.WATCHER, body=EVENT_BODY)  # `page` checks the event itself
 CONTROLS = {"tune": Role.DRIVER, "stop": Role.DRIVER, "restore": Role.DRIVER, "keep-drawing": Role.DRIVER,
@@ -92,7 +95,7 @@ PATHS: dict[tuple[str, str], Door] = {
     ("GET", PREFIX + "assets/{version}/{name:path}"): _LOOK,
     ("GET", PREFIX + "stream"): _STREAM,
     ("POST", PREFIX + "z"): Door(Role.WATCHER, body=16 << 10),
-    ("POST", PREFIX + "data"): Door(Role.WATCHER, body=64 << 10),
+    ("POST", PREFIX + "data"): Door(Role.WATCHER, body=FORM_BODY),
     **{("POST", f"{PREFIX}control/{name}"): Door(role, body=EVENT_BODY) for name, role in CONTROLS.items()},
 }
 

@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from ..runs import layout
 from ..runs.files import atomic_write, folder_name
 from ..runs.run import Run, RunError, RunInfo, list_runs, read_json
 from ..runs.status import ACTIVE
@@ -50,7 +51,7 @@ class ExternalRun(Run):
         self.place = place
         stem = (folder_name(path.name) or "run")[:60]
         self.id = f"{stem}-at-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
-        if self.kind == "run" and not (os.access(path, os.W_OK) and os.access(path / "control", os.W_OK)):
+        if self.kind == "run" and not (os.access(path, os.W_OK) and os.access(path / layout.CONTROL, os.W_OK)):
             self.kind = "reading"
 
 
@@ -136,7 +137,7 @@ class ExternalRuns:
 
     def _runs(self, place: str) -> list[ExternalRun]:
         if "://" in place:
-            return [_open_run(mirror.path, place) for mirror in self._mirrored(place) if (mirror.path / "config.json").exists()]
+            return [_open_run(mirror.path, place) for mirror in self._mirrored(place) if (mirror.path / layout.CONFIG).exists()]
         with contextlib.suppress(RunError):
             single = _open_run(Path(place), place)
             single.stored_status()
@@ -209,7 +210,7 @@ class ExternalRuns:
                         self._mirrors[place] = mirrors
         for mirror in mirrors:
             with contextlib.suppress(RunError):
-                if thorough or not (mirror.path / "config.json").exists() or mirror.run.stored_status().state in ACTIVE:
+                if thorough or not (mirror.path / layout.CONFIG).exists() or mirror.run.stored_status().state in ACTIVE:
                     mirror.refresh()
 
 

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..config import TrainConfig
+from .. import registry
+from ..config import FIELD_GROUPS, TrainConfig
 from ..messages import Fault, Message
 from ..runs.supervisor import PROJECT
 
@@ -27,7 +28,7 @@ LEASE = 75.0  # seconds after its last call that a browser keeps its request; a 
 MAX_JOBS = 64  # finished ones are kept up to this number
 RETRY_TIMEOUT = 3.0  # seconds that Start waits for a retry of refused data
 TERMINATE_SECONDS = 3.0  # seconds between terminate and kill
-DATA_FIELDS = ("dataset", "image_size", "color", "crop", "max_images")  # of a config: which data, and in which form
+DATA_FIELDS = ("dataset", *FIELD_GROUPS["pictures"])  # of a config: which data, and in which form
 UNFINISHED = ("waiting", "working")
 
 
@@ -214,7 +215,7 @@ def job_key(config: TrainConfig) -> str:
 
 def _is_cacheable(config: TrainConfig) -> bool:
     """Whether a name always means the same data; the pictures of a folder may change."""
-    return not config.dataset.startswith("folder:")
+    return not registry.DATASETS[registry.split_dataset(config.dataset)[0]].mutable
 
 
 def _cancel(job: Job) -> None:

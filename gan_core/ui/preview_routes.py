@@ -13,14 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import words
+from . import doors, words
 from .controls import Controls, Refusal
 from .forms import data_panel, settings
 from .json_body import BodyError, read_json
 from .live_routes import NO_STORE, PREFIX
 from .preview_jobs import PreviewJobs
-
-MAX_BODY = 64 * 1024  # bytes; all 345 categories are 4 kB
 
 
 class PreviewRoutes:
@@ -32,7 +30,7 @@ class PreviewRoutes:
     async def data(self, request: Request) -> Response:
         """Body {"who", "lang", "values"}: request these data; with "look": true only poll, with "leave": true release them."""
         try:
-            body = await read_json(request, MAX_BODY)
+            body = await read_json(request, doors.FORM_BODY)
             client, lang, values = str(body["who"])[:64], body.get("lang"), body.get("values", [])
         except BodyError as error:
             return _refusal_response(error.status, str(error))

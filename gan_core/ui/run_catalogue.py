@@ -9,6 +9,7 @@ import contextlib
 import re
 from pathlib import Path
 
+from ..runs import layout
 from ..runs.run import Run, RunError, list_runs
 from ..runs.supervisor import Supervisor
 from .external_runs import ExternalRuns
@@ -57,7 +58,7 @@ class RunCatalogue:
     def _newest_run(self) -> Run | None:
         """The first of `own_runs`, without opening the others: the hub calls this eight times a second."""
         modified = []
-        for status in self.folder.glob("*/status.json"):
+        for status in self.folder.glob(f"*/{layout.STATUS}"):
             with contextlib.suppress(OSError):
                 modified.append((status.stat().st_mtime, status.parent))
         for _, path in sorted(modified, reverse=True):

@@ -8,7 +8,7 @@ from making import make_run
 
 from gan_core.runs.run import Run
 from gan_core.ui import words
-from gan_core.ui.controls import Controls, Refusal
+from gan_core.ui.controls import WATCHED, Controls, Refusal
 
 
 @pytest.fixture
@@ -113,3 +113,24 @@ def test_nobody_is_taken_back_while_another_trains(catalogue, run, monkeypatch):
     monkeypatch.setattr(catalogue.supervisor, "active", lambda: make_run(catalogue.folder, steps=1))
     with pytest.raises(Refusal, match="training already"):
         Controls(catalogue).restore(run.id)
+
+
+@pytest.mark.parametrize("kind", WATCHED)
+def test_a_run_that_is_only_watched_says_so_whatever_is_pressed(catalogue, run, asked, monkeypatch, kind):
+    monkeypatch.setattr(type(catalogue), "find_or_default", lambda self, run_id: run)
+    run.kind = kind
+    controls = Controls(catalogue)
+    actions = (controls.pause, controls.resume, controls.save, controls.restore, lambda: controls.tune('{"lr_d": 0.0005}'))
+    for action in actions:
+        with pytest.raises(Refusal) as caught:
+            action()
+        assert str(caught.value) == words.text("errors.watched", name=run.name)
+    assert asked == []
+
+
+@pytest.mark.parametrize(("dataset", "kind"), [("ring:x", "surplus"), ("zip", "missing"), ("drawn:" + "x" * 2000, "long")])
+def test_a_wrong_name_of_data_says_what_is_wrong_with_it(catalogue, dataset, kind):
+    with pytest.raises(Refusal) as caught:
+        Controls(catalogue).config("quick", {"dataset": dataset}, "fr", labels=True)
+    given = dataset if len(dataset) <= 40 else dataset[:40] + "…"
+    assert str(caught.value) == words.text(f"errors.dataset_{kind}", "fr", field=words.text("fields.dataset", "fr"), given=given)

@@ -82,12 +82,12 @@ GREY, COLOUR = {"shape": [1, 28, 28], "labelled": True}, {"shape": [3, 28, 28], 
     ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, None, ""),  # nobody knows yet
     ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, COLOUR, "shape"),
     ({"networks": "course", "dataset": "folder:/x", "image_size": "28"}, GREY, ""),
-    ({"networks": "course", "condition": "class"}, None, "told"),
+    ({"networks": "course", "condition": "class"}, None, "classes"),
     ({"condition": "class", "dataset": "quickdraw:cat"}, None, "unlabelled"),
     ({"condition": "class", "dataset": "quickdraw:cat,dog"}, None, ""),
     ({"condition": "class", "dataset": "zip:x"}, None, ""), ({"condition": "class", "dataset": "zip:x"}, COLOUR, "unlabelled"),
     ({"dataset": "ring"}, None, "points"), ({"dataset": "ring", "networks": "mlp"}, None, ""),
-    ({"dataset": "ring", "networks": "mlp", "condition": "class"}, None, "told")])
+    ({"dataset": "ring", "networks": "mlp", "condition": "class"}, None, "classes")])
 def test_what_networks_cannot_take_is_known_before_and_better_after_reading(fields, about, sentence):
     assert data_panel.misfit(TrainConfig(**fields), about) == (f"data.misfit_{sentence}" if sentence else "")
 

@@ -20,7 +20,7 @@ from .folder import RemoteError, RemoteFolder, redact_url
 from .mirror import LOCK, Mirror, ProgressCallback
 from .uploader import Uploader
 
-__all__ = ["EVERY", "Mirror", "RemoteError", "find", "keep", "pull", "push", "redact_url"]
+__all__ = ["Mirror", "RemoteError", "find", "keep", "pull", "push", "redact_url"]
 
 POLL_INTERVAL = 5.0  # seconds between two transfers of a run that is followed
 MAX_RUNS = 100  # of one folder

@@ -23,11 +23,19 @@ from ..preview_jobs import PreviewJobs
 PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
 UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
-MAX_DRAWN = 4000  # points of one drawing
 FORM_CHANGED = containers.call("formChanged")
 # Asks for confirmation and waits until the upload is deleted or kept; gradio awaits the promise of a `js=`.
 DELETE = "async (lang, question) => [ganPage.language, await ganPage.call('askToDelete', question)]"
 QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+
+
+WITH_INPUT = ("quickdraw", "folder", "zip", "drawn")  # the form has an input for what follows their names
+
+
+def offered() -> dict[str, str]:
+    """kind -> group of the data sets in the form's list: all that need no argument, or one for which it has an input."""
+    return {kind: entry.group for kind, entry in registry.DATASETS.items()
+            if kind in WITH_INPUT or not entry.argument or entry.default}
 
 
 def dataset_name(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
@@ -55,7 +63,7 @@ def expected_shape(config: TrainConfig) -> tuple[list[int | None], bool | None]:
     if entry.points:
         return [2], None
     channels = {"grey": 1, "color": 3}.get(config.color, entry.channels)
-    side = entry.side if config.image_size == "auto" else int(config.image_size)
+    side = (entry.side or None) if config.image_size == "auto" else int(config.image_size)
     return [channels or None, side, side], entry.has_labels(argument)
 
 
@@ -71,7 +79,7 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
     if not networks.accepts(shape):
         return "data.misfit_shape"
     if config.condition == "class" and not networks.conditional:
-        return "data.misfit_told"
+        return "data.misfit_classes"
     return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
 
 
@@ -86,10 +94,11 @@ class DataPanel:
     """The panel's components. `inputs`: those that name the data set; `fields`: config field -> input, the form of pictures."""
 
     def __init__(self, t: Callable[[str], Any], first: TrainConfig, component: Callable[..., Any]) -> None:
-        groups = {kind: entry.group for kind, entry in registry.DATASETS.items()}
+        groups = offered()
         with gr.Column(elem_id="gan-data"):
-            self.kind = gr.Dropdown([(t(f"settings.dataset.{kind}"), kind) for kind in groups], value=first.dataset,
-                                    label=t("settings.title"), elem_id="dataset", interactive=True)
+            labels = {kind: f"settings.dataset.{kind}" for kind in groups}
+            self.kind = gr.Dropdown([(t(label) if label in words.table("en") else kind, kind) for kind, label in labels.items()],
+                                    value=first.dataset, label=t("settings.title"), elem_id="dataset", interactive=True)
             course = registry.DATASETS["quickdraw"].default  # the course's own category stands first
             self.categories = gr.Dropdown([course, *(name for name in quickdraw.categories() if name != course)], value=[course],
                                           multiselect=True, num_choices_shown=None, label=t("data.categories"),
@@ -203,7 +212,7 @@ def network_facts(networks: str, lang: str) -> dict[str, str]:
     entry = registry.NETWORKS[networks]
     colors = [words.text(f"choices.color.{color}", lang) for channels, color in ((1, "grey"), (3, "color"))
               if channels in entry.channels]
-    return {"networks": words.text(f"choices.networks.{networks}", lang), "colors": " / ".join(colors),
+    return {"networks": words.choice("networks", networks, lang), "colors": " / ".join(colors),
             "sides": ", ".join(f"{side} × {side}" for side in entry.sides)}
 
 

@@ -12,7 +12,7 @@ import gradio as gr
 from ...config import PRESETS
 from ...runs.run import Run, RunError
 from .. import containers, words
-from ..controls import Controls
+from ..controls import WATCHED, Controls
 from ..external_runs import ExternalRun
 from .train_tab import QUEUED, show_refusals
 
@@ -34,7 +34,7 @@ def card(run: Run, lang: str) -> str:
              f"{words.text('runs.step', lang).lower()} {words.number(status.step, lang)}", data, preset, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]
     if isinstance(run, ExternalRun):
-        mark = "runs.reading" if run.kind in ("reading", "remote") else "runs.elsewhere"
+        mark = "runs.reading" if run.kind in WATCHED else "runs.elsewhere"
         lines.append(words.text(mark, lang, path=run.info.get("origin") or run.path))
     return "\n".join(lines)
 

@@ -81,7 +81,7 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     def stepper(network: str) -> Callable[..., None]:
         def step(run_id: str, lang: str, preset: str, *values: Any) -> None:
             run = controls.catalogue.find_or_default(run_id)  # the form counts only where a new run begins
-            config = settings.config(lang, preset, *values) if run is None or run.kind == "starter" else run.config
+            config = settings.config(lang, preset, *values) if run is None or run.kind != "run" else run.config
             controls.step(network, 1, config, preset, run_id, lang)
         return step
 

@@ -78,6 +78,11 @@ def dataset(name: str, lang: str = "en") -> str:
     return " ".join((registry.label(name) or table(lang).get(f"settings.dataset.{kind}", kind)).split())[:60]
 
 
+def choice(field: str, value: str, lang: str = "en") -> str:
+    """What a choice of a field is called; the value itself where it is a term that is the same in every language."""
+    return table(lang).get(f"choices.{field}.{value}", value)
+
+
 def text(key: str, lang: str = "en", **values: object) -> str:
     """The words behind a key, its placeholders filled. Raises KeyError for an unknown key or a missing value."""
     return table(lang)[key].format(**values) if values else table(lang)[key]

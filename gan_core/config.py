@@ -49,7 +49,7 @@ def knob(default: Any, help: str, group: str, *, low: float | None = None, high:
 
     help: one sentence in standard terms; the page puts its own names for the two networks into it. group: its heading in the
     form, where fields stand in the order of this file. low, high: the range, ends included. live: it may change while a run
-    trains. slider: how its slider walks; None gives one in equal steps if the range is short.
+    trains. slider: how its slider is spaced; None gives one in equal steps if the range is short.
     """
     about = {"help": help, "group": group, "low": low, "high": high, "unit": unit, "choices": choices, "live": live,
              "slider": slider}

@@ -36,7 +36,7 @@ class Networks(Entry):
     z_layer: str = "dense"
 
     def accepts(self, shape: Sequence[int | None]) -> bool:
-        """Whether data of this shape, (2,) or (C, H, W), can be made; None in it is not known yet and stands in no way."""
+        """Whether data of this shape, (2,) or (C, H, W), can be made; None in it is not known yet and is accepted."""
         if len(shape) == 1 or self.points:
             return self.points and tuple(shape) == (2,)
         channels, *sides = shape

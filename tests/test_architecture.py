@@ -1,7 +1,7 @@
-"""The walls of the house, drawn in docs/architecture.md: floors and circles, torch and gradio, how long files are.
+"""The rules of docs/architecture.md: layers and cycles of imports, torch and gradio, how long files are.
 
-Which package may import which stands in pyproject.toml, under [tool.importlinter]; here it is run. Each rule is one test that
-reports every violation.
+Which package may import which is written in pyproject.toml, under [tool.importlinter]; here it is checked. Each rule is one test
+that reports every violation.
 """
 
 import ast
@@ -19,7 +19,7 @@ from importlinter import api
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gan_core"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the wall stands a little behind the rule
+FILE_BUDGET, FUNCTION_BUDGET = 330, 60  # "about 300" and "about 50": the limit is a little above the rule
 HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib", "scipy"}
 # What the page's process loads before it answers: these import nothing heavy while they load.
 LIGHT = ("__init__", "registry", "config", "messages", "remote", "sinks", "data", "integrations", "ui",
@@ -66,7 +66,7 @@ def test_the_import_reader_sees_every_form(tmp_path: Path) -> None:
 
 
 def test_packages_import_only_what_stands_below_them_and_no_circle() -> None:
-    """The contracts of pyproject.toml: floors, circles, gradio. `lint-imports` prints the same with line numbers."""
+    """The contracts of pyproject.toml: layers, cycles, gradio. `lint-imports` prints the same with line numbers."""
     code = "import sys; from importlinter import cli; sys.exit(cli.lint_imports(no_cache=True))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout

@@ -43,7 +43,7 @@ class Team:
     local_size: int = 1
 
     def shard(self, rows: torch.Tensor, parts: int = 1) -> torch.Tensor:
-        """This process's rows (parts * N / size, ...) of `parts` batches behind each other (parts * N, ...): N / size of each."""
+        """This process's rows (parts * N / size, ...) of `parts` batches one after another (parts * N, ...): N / size of each."""
         if self.size == 1:
             return rows
         mine = len(rows) // (parts * self.size)

@@ -204,6 +204,7 @@ class Run:
         atomic_write(path, data, durable=False)
 
     def metrics_path(self, life: int) -> Path:
+        """The metrics file of a worker life, numbered from 1; it may not exist yet."""
         return self.path / layout.METRICS / layout.metrics_name(life)
 
     def metrics(self) -> list[Record]:
@@ -220,13 +221,16 @@ class Run:
         return sorted(frames, key=lambda frame: frame.seq)
 
     def frame_path(self, seq: int, step: int, suffix: str = ".png") -> Path:
+        """Where frame number `seq`, of a step, is stored; suffix: ".png" of pictures, ".json" of points."""
         return self.path / layout.FRAMES / layout.frame_name(seq, step, suffix)
 
     def newest_frame(self) -> Frame | None:
+        """The stored frame with the highest number, or None where there is none yet."""
         frames = self.frames()
         return frames[-1] if frames else None
 
     def live_file(self, number: int) -> Path:
+        """Where a live file is stored, numbered from 1; at most the newest two exist, see `live_path`."""
         return self.path / layout.LIVE / layout.live_name(number)
 
     def live_path(self) -> Path | None:
@@ -276,6 +280,7 @@ class Run:
 
     @property
     def log_path(self) -> Path:
+        """What the worker printed; the file may not exist yet."""
         return self.path / layout.LOG
 
     def restore_best(self) -> int:

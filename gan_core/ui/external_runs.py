@@ -126,6 +126,7 @@ class ExternalRuns:
             return sorted(self._cache.values(), key=lambda run: run.last_modified(), reverse=True)
 
     def find(self, run_id: str) -> ExternalRun | None:
+        """The run with this id, read anew from its folder; None where no place has it or it cannot be read."""
         with self._lock:
             if run_id not in self._cache:
                 self.runs()

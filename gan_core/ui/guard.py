@@ -29,7 +29,7 @@ MIN_BODY_RATE = 10_000  # bytes a second
 
 
 class Guard:
-    """`launch(app_kwargs={"middleware": [Middleware(Guard), ...]})`, before all others. `limits` as MOST."""
+    """`launch(app_kwargs={"middleware": [Middleware(Guard), ...]})`, before all others. `limits` as LIMITS."""
 
     def __init__(self, app: Any, limits: dict[str, tuple[int, int]] | None = None, body_grace: float = BODY_GRACE) -> None:
         self.app, self.limits, self.body_grace = app, limits or LIMITS, body_grace

@@ -26,6 +26,10 @@ ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `grid_lay
 MOST_CLASSES = 16  # that have their own columns; of more the grid shows the first 64 in turn
 REAL = 16  # real pictures beside it
 KEPT_CHECKPOINTS = 2
+# Each is written at most every INTERVAL seconds, and takes at most SHARE of the time; the shares add up to 5%.
+FRAME_INTERVAL, FRAME_SHARE = 0.25, 0.035
+LIVE_INTERVAL, LIVE_SHARE = 1.0, 0.01
+CHECKPOINT_INTERVAL, CHECKPOINT_SHARE = 30.0, 0.005
 
 
 class CheckpointMetadata(TypedDict):
@@ -40,7 +44,7 @@ class CheckpointMetadata(TypedDict):
 
 
 class LiveMetadata(TypedDict):
-    """What stands beside the networks of a live file, see `latent.driving`."""
+    """What stands beside the networks of a live file, see `latent.view`."""
 
     step: int
     networks: str
@@ -61,6 +65,7 @@ class RateLimit:
         self._due = 0.0
 
     def due(self) -> bool:
+        """Whether it may be done now; True before the first `record`."""
         return time.monotonic() >= self._due
 
     def record(self, started: float) -> None:
@@ -85,7 +90,9 @@ class Recorder:
 
     def __init__(self, run: Run, trainer: Trainer, life: int, seq: int, live: int) -> None:
         self.run, self.trainer, self.seq, self.live_number = run, trainer, seq, live
-        self.frames, self.live, self.checkpoints = RateLimit(0.25, 0.035), RateLimit(1.0, 0.01), RateLimit(30.0, 0.005)
+        self.frames = RateLimit(FRAME_INTERVAL, FRAME_SHARE)
+        self.live = RateLimit(LIVE_INTERVAL, LIVE_SHARE)
+        self.checkpoints = RateLimit(CHECKPOINT_INTERVAL, CHECKPOINT_SHARE)
         self.checkpoints.record(time.monotonic())  # a session begins from a checkpoint, or writes its first one itself
         start_step = trainer.step_count
         self._metrics = MetricsWriter(run.metrics_path(life), life, start_step)

@@ -1,5 +1,5 @@
 // The only script inside the page itself. It decides language and colours before gradio boots and before anything is drawn, asks
-// for the modules, and puts up window.ganPage, the one object that gradio's event snippets use; page.js says what it holds.
+// for the modules, and creates window.ganPage, the one object that gradio's event snippets use; page.js says what it holds.
 // web_files.py leaves out the lines that are only comments.
 (() => {
   "use strict";

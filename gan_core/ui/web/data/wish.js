@@ -1,5 +1,5 @@
-// What the form of the next run wishes for, told to the server, and how far that is. The form itself is gradio's; no value of it
-// is written here.
+// Sends the form's values to the server and stores its answer: how far the preparation of the data is. The form itself is gradio's;
+// no value of it is changed here.
 import { address } from "../address.js";
 import { emit, on } from "../store.js";
 import { language } from "../words.js";

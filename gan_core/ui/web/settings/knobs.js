@@ -1,5 +1,5 @@
 // The knobs of the run that trains now: what is in force, from the stream, and the list of marks. The settings of the next run
-// are none of its business.
+// belong to the form.
 import { markLines } from "../charts/marks.js";
 import { h, setText } from "../dom.js";
 import { isIn, on, store } from "../store.js";

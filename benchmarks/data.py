@@ -33,7 +33,7 @@ from gan_core.data import loading
 from gan_core.data import torchvision_sets as sets
 from gan_core.data.download import fetch
 from gan_core.data.types import DataError, DataRequest
-from tests.standin import StandIn, drawings, idx, npy
+from tests.support.standin import StandIn, drawings, idx, npy
 
 DOWNLOADS = [name for name, entry in registry.DATASETS.items() if entry.download]
 MILLION = 1_000_000

@@ -1,4 +1,4 @@
-// Sends the form's values to the server and stores its answer: how far the preparation of the data is. The form itself is gradio's;
+// Sends the form's values to the server for a preview of the data, and stores its answer.
 // no value of it is changed here.
 import { address } from "../address.js";
 import { emit, on } from "../store.js";

@@ -6,33 +6,14 @@ Nothing is checked while the page runs. `run_events` builds these objects, `hub`
 # No `from __future__ import annotations` here: a TypedDict does not recognise NotRequired in a string.
 from typing import Any, Literal, NotRequired, TypedDict
 
+from ..runs.status import Best, Failure, Progress
+
 Columns = dict[str, list[float | None]]  # equally long, "step" among them; None where a record has no value
 
 
-class Progress(TypedDict):
-    """How far loading is. `total` is 0 where it is unknown."""
+class FailureWithSentences(Failure):
+    """A failure as the page gets it. `said`: language -> sentence, for the faults of this program."""
 
-    stage: str
-    done: int
-    total: int
-    what: str
-
-
-class Best(TypedDict):
-    """The best measurement so far; `name` is its measure."""
-
-    step: int
-    name: str
-    value: float
-
-
-class RunError(TypedDict):
-    """Why a run failed. `said`: language -> sentence, for the faults of this program."""
-
-    kind: str
-    message: str
-    step: NotRequired[int | None]
-    fault: NotRequired[Any]
     said: NotRequired[dict[str, str]]
 
 
@@ -67,7 +48,7 @@ class PublicStatus(TypedDict):
     restarting: str
     notice: str
     noticed: NotRequired[dict[str, str]]
-    error: RunError | None
+    error: FailureWithSentences | None
 
 
 class Heat(TypedDict):

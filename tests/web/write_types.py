@@ -15,12 +15,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from gan_core.messages import Message
 from gan_core.runs.frames import FRAME_RATIO, NEWEST_FRAMES, Frame, kept_frames
 from gan_core.ui import stream_types, words
 
 GENERATED = Path(__file__).parent / "generated"
 ALIASES = {"Measurement": "Record<string, number | null>"}
-PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}
+PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any",
+         Message: "any"}  # the page shows a message's sentences, and never takes it apart
 
 
 def typescript(hint: Any) -> str:

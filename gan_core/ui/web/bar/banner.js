@@ -34,7 +34,7 @@ function beginning({ state, restarting, progress, processes, checkpoint_step }) 
 /** Another run's notice, or another notice, is shown again. */
 export const noticeKey = () => `${store.run} ${store.status?.notice}`;
 
-/** @param {Stream.Status} status @param {Stream.RunError} error */
+/** @param {Stream.Status} status @param {Stream.FailureWithSentences} error */
 function failure(status, { kind, message, step, said }) {
   const sentence = said?.[language] || message;
   const known = ERRORS.includes(kind) ? kind : "crashed";

@@ -1,5 +1,5 @@
 // Sends the form's values to the server for a preview of the data, and stores its answer.
-// no value of it is changed here.
+// The form itself is gradio's; no value of it is changed here.
 import { address } from "../address.js";
 import { emit, on } from "../store.js";
 import { language } from "../words.js";

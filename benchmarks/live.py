@@ -12,42 +12,29 @@ import asyncio
 import contextlib
 import json
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.serving import ROOT, serving
 from gan_core.runs.run import Run
 
-ROOT = Path(__file__).parent.parent
 VIEWERS = (0, 1, 50)
 
 
 class Page:
-    """A running playground.py with a free port and the given folder of runs."""
+    """A running playground.py of the checkout `root`, on a free port, with the given folder of runs."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}/"
-        began = time.monotonic()
-        self.process = subprocess.Popen([sys.executable, str(ROOT / "playground.py"), "--host", "127.0.0.1", "--port", str(port),
-                                         "--checkpoints", str(folder)], cwd=ROOT, stdout=subprocess.DEVNULL)
-        while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(self.url, timeout=5):
-                break
-            time.sleep(0.02)
+    def __init__(self, folder: Path, root: Path = ROOT) -> None:
+        self.folder, self._stack, began = folder, contextlib.ExitStack(), time.monotonic()
+        self.url = self._stack.enter_context(serving(folder, root))
         self.seconds_to_page = time.monotonic() - began
 
     def connect(self) -> None:
@@ -76,8 +63,7 @@ class Page:
     def close(self) -> float:
         """Stops the server; returns the seconds from SIGTERM to its end."""
         began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        self._stack.close()
         return time.monotonic() - began
 
 
@@ -204,6 +190,7 @@ def main() -> None:
     parser.add_argument("--moves", type=int, default=150, help="of a slider")
     parser.add_argument("--rounds", type=int, default=5, help="turns with each number of viewers")
     parser.add_argument("--grids", type=Path, help="a folder for the sample grids of the readable moments")
+    parser.add_argument("--root", type=Path, default=ROOT, help="another checkout to measure")
     parser.add_argument("--watch", nargs=2, metavar=("URL", "COUNT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.watch:
@@ -212,7 +199,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as snapshot_folder:
         runs = []
         for seed in args.seeds:  # one server each: a warm worker is kept only while nothing trains
-            page = Page(Path(folder) / str(seed))
+            page = Page(Path(folder) / str(seed), args.root.resolve())
             page.connect()
             first, snapshots = learn(page, seed, args.seconds, Path(snapshot_folder))
             runs.append((seed, snapshots))

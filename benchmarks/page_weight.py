@@ -10,48 +10,20 @@ a second. The event stream is not counted.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, sync_playwright
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.serving import ROOT, serving
+
 OURS = "/gradio_api/gan/"
 READY = (".gan-plotbox .gan-empty[hidden]", "#latent-image[src]:not([hidden])", "#data-preview[data-state=ready]")
-
-
-@contextlib.contextmanager
-def serving(root: Path) -> Iterator[str]:
-    """The playground of a checkout with an empty folder of runs; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/"
-    with tempfile.TemporaryDirectory() as folder:
-        where = ["--host", "127.0.0.1", "--port", str(port), "--checkpoints", folder]
-        server = subprocess.Popen([sys.executable, str(root / "playground.py"), *where], cwd=root, stdout=subprocess.DEVNULL)
-        try:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline:
-                with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
-                    break
-                time.sleep(0.1)
-            yield url
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(20)
 
 
 def visit(context: BrowserContext, url: str) -> dict[str, Any]:
@@ -98,7 +70,7 @@ def median(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def measure(root: Path, rounds: int) -> dict[str, dict[str, Any]]:
     """Medians of the first and the second visit; another browser has visited the server before."""
-    with serving(root) as url, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, serving(folder, root) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         visit(browser.new_context(), url)
         first, second = [], []

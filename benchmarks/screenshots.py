@@ -6,22 +6,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.serving import ROOT, serving
+
 LIMIT = 300_000  # bytes, for readers of the README on slow connections
 
 
@@ -45,23 +40,8 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "train.png")
     args = parser.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/"
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(ROOT / "playground.py"), "--host", "127.0.0.1", "--port", str(port),
-                   "--checkpoints", folder]
-        server = subprocess.Popen(command, cwd=ROOT)
-        try:
-            for _ in range(600):
-                with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
-                    break
-                time.sleep(0.1)
-            shot = shoot(url, args.seconds, args.dark)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(20)
+    with tempfile.TemporaryDirectory() as folder, serving(folder) as url:
+        shot = shoot(url, args.seconds, args.dark)
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
     picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(args.out, optimize=True)
     size = args.out.stat().st_size

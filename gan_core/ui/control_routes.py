@@ -65,7 +65,7 @@ class ControlRoutes:
     def handler(self, name: str) -> Callable[[Request], Any]:
         """The route's function for one action: {"ok": true, ...}, or status 4xx with {"message", "title"}."""
         async def handle(request: Request) -> Response:
-            lang = words.preferred(request.headers.get("accept-language", ""))
+            lang = words.match_language(request.headers.get("accept-language", ""))
             try:
                 body = await read_json(request, EVENT_BODY)
                 choice = body.get("lang")

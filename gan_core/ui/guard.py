@@ -117,7 +117,7 @@ class _BoundedRequest:
 
 async def _refuse(scope: Any, send: Any, status: int, key: str, headers: dict[str, str] | None = None) -> None:
     """One sentence in the browser's language; gradio's page and client read it from `detail`."""
-    sentence = words.text(f"errors.{key}", words.preferred(Headers(scope=scope).get("accept-language", "")))
+    sentence = words.text(f"errors.{key}", words.match_language(Headers(scope=scope).get("accept-language", "")))
     response = JSONResponse({"detail": sentence}, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
     async def disconnected() -> Any:

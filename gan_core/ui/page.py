@@ -18,7 +18,7 @@ class Page(gr.Blocks):
         """As gradio's. Raises gr.Error, in the caller's language, for an event that the caller may not use."""
         request = kwargs.get("request", args[1] if len(args) > 1 else None)
         headers = _headers(request)
-        lang = words.preferred(headers.get("accept-language", "") if headers is not None else "")
+        lang = words.match_language(headers.get("accept-language", "") if headers is not None else "")
         event = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         role = doors.event_role(getattr(event, "api_name", None))
         if role is None:

@@ -23,7 +23,6 @@ from . import words
 from .stream_types import (
     About,
     Columns,
-    FeedSnapshot,
     Frame,
     FrameEvent,
     Latent,
@@ -34,6 +33,7 @@ from .stream_types import (
     PublicStatus,
     QualityEvent,
     RealPoints,
+    RunSnapshot,
     StatusEvent,
     Surroundings,
 )
@@ -132,7 +132,7 @@ class RunEvents:
             real, config = self._read_real(), info.get("config")
             dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
             points = isinstance(real, dict) or "points" in (self._frame or {})
-            snapshot: FeedSnapshot = {
+            snapshot: RunSnapshot = {
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
                 "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
                 "preset": info.get("preset", ""), "config": config,

@@ -168,7 +168,7 @@ class MarksEvent(TypedDict):
     marks: list[Mark]
 
 
-class FeedSnapshot(StatusEvent):
+class RunSnapshot(StatusEvent):
     """A whole run. `dataset_label`: what people call its data set, by language."""
 
     run: str | None
@@ -191,7 +191,7 @@ class FeedSnapshot(StatusEvent):
     frame_rule: FrameRule
 
 
-class Snapshot(FeedSnapshot):
+class Snapshot(RunSnapshot):
     """A whole run, as the hub sends it. `boot`: the id of this start of the server."""
 
     boot: str

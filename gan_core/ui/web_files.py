@@ -75,7 +75,8 @@ def web_files() -> WebFiles:
     paths = sorted(path for path in FOLDER.rglob("*.js") if path.name != BOOT)
     contents = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
     contents[STYLE] = b"\n".join((FOLDER / name).read_bytes() for name in STYLES)
-    contents |= {f"words.{lang}.json": json.dumps(words.shown(lang), ensure_ascii=False).encode() for lang in words.LANGUAGES}
+    contents |= {f"words.{lang}.json": json.dumps(words.page_table(lang), ensure_ascii=False).encode()
+                 for lang in words.LANGUAGES}
     return WebFiles(contents, _fingerprint(contents.items()))
 
 

@@ -12,7 +12,7 @@ from making import OF_POINTS, make_run
 from gan_core.messages import Fault, message
 from gan_core.runs.status import Status
 from gan_core.ui.run_events import RunEvents
-from gan_core.ui.stream_types import EVENTS, FeedSnapshot, PublicStatus
+from gan_core.ui.stream_types import EVENTS, PublicStatus, RunSnapshot
 
 AROUND = {"worker": "ready", "active": None}
 
@@ -69,14 +69,14 @@ def test_every_event_is_of_its_type(tmp_path, config):
     events |= events_of(feed)
     assert set(events) == set(EVENTS)
     for name, event in events.items():
-        assert faults(event, FeedSnapshot if name == "snapshot" else EVENTS[name], name) == []
+        assert faults(event, RunSnapshot if name == "snapshot" else EVENTS[name], name) == []
     assert events["status"]["status"]["error"]["said"].keys() == events["status"]["status"]["noticed"].keys() == {"en", "fr"}
 
 
 def test_a_page_without_a_run_is_told_of_the_same_type():
     feed = RunEvents(None)
     events_of(feed)
-    assert faults(json.loads(feed.snapshot()), FeedSnapshot, "snapshot") == []
+    assert faults(json.loads(feed.snapshot()), RunSnapshot, "snapshot") == []
 
 
 def test_the_status_has_the_fields_that_processes_write_but_for_three():

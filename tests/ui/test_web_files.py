@@ -38,7 +38,7 @@ def test_every_file_is_served_with_its_type_and_may_be_kept_for_a_year(client):
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_a_language_s_words_are_one_file(client, lang):
-    assert client.get(f"/{FILES.address}words.{lang}.json").json() == words.shown(lang)
+    assert client.get(f"/{FILES.address}words.{lang}.json").json() == words.page_table(lang)
 
 
 @pytest.mark.parametrize("name", [

@@ -118,4 +118,4 @@ def test_what_is_no_fault_or_of_another_version_is_said_as_it_was(result):
 
 
 def test_the_page_carries_no_templates_of_faults():
-    assert not [key for key in words.shown("fr") if key.startswith("fault.")] and len(words.shown("fr")) > 300
+    assert not [key for key in words.page_table("fr") if key.startswith("fault.")] and len(words.page_table("fr")) > 300

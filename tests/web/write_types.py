@@ -78,6 +78,6 @@ def cases(count: int = 40) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     GENERATED.mkdir(exist_ok=True)
     (GENERATED / "stream.d.ts").write_text(declarations(), encoding="utf-8")
-    (GENERATED / "words.json").write_text(json.dumps(list(words.shown("en"))), encoding="utf-8")
+    (GENERATED / "words.json").write_text(json.dumps(list(words.page_table("en"))), encoding="utf-8")
     rule = {"rule": {"ratio": FRAME_RATIO, "newest": NEWEST_FRAMES}, "cases": cases()}
     (GENERATED / "frames.json").write_text(json.dumps(rule), encoding="utf-8")

@@ -74,7 +74,7 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         place, attach = _opener(t)
         abilities = gr.Textbox("{}", visible=False)  # what may be done with each run of the list
 
-    def listed(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
+    def list_runs(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
         cards, able = [], {}
         busy = catalogue.supervisor.active() is not None
         for run in [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]:
@@ -94,21 +94,21 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         controls.resume(now or "", lang)
         return gr.Tabs(selected="train")
 
-    def attached(run_id: str, lang: str, text: str) -> tuple[Any, Any, str, str]:
+    def attach_run(run_id: str, lang: str, text: str) -> tuple[Any, Any, str, str]:
         run = controls.attach(text, lang)
-        return *listed(run.id, lang, None), ""
+        return *list_runs(run.id, lang, None), ""
 
-    def detached(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, str]:
+    def detach_run(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, str]:
         controls.detach(now or "", lang)
-        return listed(run_id, lang, None)
+        return list_runs(run_id, lang, None)
 
     inputs, outputs = [run_box, lang_box, chosen], [chosen, about, abilities]
     source = {"js": containers.WITH_RUN, **QUEUED}
-    events = {door: listen(show_refusals(listed), inputs, outputs, api_name=door, **source)
+    events = {door: listen(show_refusals(list_runs), inputs, outputs, api_name=door, **source)
              for door, listen in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
-    events |= {door: listen(show_refusals(attached), [run_box, lang_box, place], [*outputs, place], api_name=door, **source)
+    events |= {door: listen(show_refusals(attach_run), [run_box, lang_box, place], [*outputs, place], api_name=door, **source)
               for door, listen in (("attach", attach.click), ("attach-submit", place.submit))}
-    events["let-go"] = detach.click(show_refusals(detached), inputs, outputs, api_name="let-go", **source)
+    events["let-go"] = detach.click(show_refusals(detach_run), inputs, outputs, api_name="let-go", **source)
     for door, listen in ((f"{door}-enabled", event.success) for door, event in events.items()):
         listen(None, [chosen, abilities], buttons, js=ENABLE, api_name=door, api_visibility="private")
     chosen.input(None, [chosen, abilities], buttons, js=ENABLE, api_name="choose-run", api_visibility="private")

@@ -33,7 +33,7 @@ def translations() -> dict[str, dict[str, str]]:
     """All texts for `gr.I18n`, with the combined ones: help with range, a preset's name with its sentence."""
     tables = {}
     for lang in words.LANGUAGES:
-        table = {translation_key(name): text for name, text in words.shown(lang).items()}
+        table = {translation_key(name): text for name, text in words.page_table(lang).items()}
         for name in ADVANCED:
             table[translation_key(f"fields.{name}.info")] = help_line(name, lang)
         for preset in PRESETS:

@@ -51,12 +51,12 @@ def table(lang: str) -> dict[str, str]:
     return {**_table(REFERENCE), **_table(lang)}
 
 
-def shown(lang: str) -> dict[str, str]:
+def page_table(lang: str) -> dict[str, str]:
     """The table for the browser: without the templates of faults, which it gets as whole sentences."""
     return {key: text for key, text in table(lang).items() if not key.startswith("fault.")}
 
 
-def preferred(accepted: str) -> str:
+def match_language(accepted: str) -> str:
     """The first language of an Accept-Language header that has a table; English if none has."""
     tags = (tag.partition(";")[0].strip().lower().partition("-")[0] for tag in accepted[:1000].split(","))
     return next((lang for lang in tags if lang in LANGUAGES), LANGUAGES[0])

@@ -47,8 +47,9 @@ class ControlRoutes:
         return {}
 
     def restore(self, body: Body, lang: str) -> dict[str, Any]:
-        """{"run"}: go back to its best measured state, paused."""
-        self.controls.restore(_run(body), lang)
+        """{"run", "step"}: go back to its best measured state, paused; refused where that is no longer the one of `step`."""
+        step = body.get("step")
+        self.controls.restore(_run(body), lang, step if isinstance(step, int) else None)
         return {}
 
     def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:

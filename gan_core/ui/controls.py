@@ -172,9 +172,15 @@ class Controls:
             raise Refusal("errors.ema_zero", lang, field=label("ema_half_life"))
         return self._send(run, "tune", lang, changes=requested)
 
-    def restore(self, run_id: str = "", lang: str = "en") -> Run:
-        """Go back to the best measured state, paused: in the running worker, else in a new life that begins there."""
+    def restore(self, run_id: str = "", lang: str = "en", step: int | None = None) -> Run:
+        """Go back to the best measured state, paused: in the running worker, else in a new life that begins there.
+
+        `step`: what the caller takes for the best one; another may have been measured since, and then nothing is done.
+        """
         run = self._target(run_id, "restore", lang)
+        best = run.status().best
+        if step is not None and best is not None and best["step"] != step:
+            raise Refusal("errors.best_moved", lang, step=words.number(best["step"], lang))
         if run.status().state in ACTIVE:
             return self._send(run, "restore", lang)
         active = self.supervisor.active()

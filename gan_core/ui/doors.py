@@ -40,7 +40,7 @@ EVENTS: dict[str, Role] = {
     **dict.fromkeys(("start", "pause", "resume", "step", "reset", "save", "tune", "restore"), Role.DRIVER),
     # The row of buttons, and the events by which the page's scripts learn the outcome.
     **dict.fromkeys((f"button-{name}{end}" for name in ("start", "start-force", "step", "step-d", "step-g", "reset-confirm",
-                                                        "reset-paused") for end in ("", "-failed")), Role.DRIVER),
+                                                        "reset-paused") for end in ("", "-accepted", "-failed")), Role.DRIVER),
     **dict.fromkeys((f"button-{name}" for name in ("pause", "resume", "save")), Role.DRIVER),
     # The form; these change only the form itself.
     **dict.fromkeys(("fill-preset", "fill-defaults", "follow-dataset"), Role.WATCHER),
@@ -52,8 +52,8 @@ EVENTS: dict[str, Role] = {
     **dict.fromkeys(("list-uploads", "keep-upload"), Role.DRIVER),
     **dict.fromkeys(("ask-delete-data", "ask-delete-data-shown"), Role.OPERATOR),
     # The list of runs.
-    **dict.fromkeys(("list-runs", "list-runs-enabled", "refresh-runs", "refresh-runs-enabled", "choose-run", "show-tab",
-                     "show-run"), Role.WATCHER),
+    **dict.fromkeys(("list-runs", "list-runs-enabled", "refresh-runs", "refresh-runs-enabled", "choose-run", "read-abilities",
+                     "read-abilities-enabled", "show-tab", "show-run"), Role.WATCHER),
     "resume-run": Role.DRIVER,
     **dict.fromkeys((f"{name}{end}" for name in ("attach", "attach-submit", "let-go") for end in ("", "-enabled")),
                     Role.OPERATOR),

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from gan_core.runs.run import list_runs
+from gan_core.runs.run import Run, list_runs
 from gan_core.ui.words import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -125,6 +125,25 @@ def test_a_stopped_run_is_found_in_the_list_and_resumed(playground, visit):
     person.wait_state("running")
     assert page.evaluate("ganPlayground.run") == run
     person.until_step(held + 1)
+    # This browser is tied to that run. A new one that it begins is the one to look at.
+    person.click("btn-pause")
+    page.get_by_role("tab", name=text("tabs.runs")).click()
+    page.locator("#runs label", has_text="starter").click()
+    page.locator("#btn-show:enabled").click()
+    person.until("run => ganPlayground.run !== run", run)
+    starter = page.evaluate("ganPlayground.run")
+    person.click("btn-start")
+    page.get_by_role("button", name=text("dialog.busy_go")).click()
+    person.until("others => !others.includes(ganPlayground.run) && ganPlayground.state === 'running'", [run, starter])
+    # The list was read while it trained; what may be done with the old one is asked anew when that is chosen.
+    page.get_by_role("tab", name=text("tabs.runs")).click()
+    page.locator("#runs label", has_text=run).click()
+    assert page.locator("#btn-resume-run").is_disabled()
+    Run.open(playground.folder / page.evaluate("ganPlayground.run")).send("stop")
+    person.until("() => ganPlayground.state === 'stopped'")
+    page.locator("#runs label", has_text="starter").click()
+    page.locator("#runs label", has_text=run).click()
+    page.locator("#btn-resume-run:enabled").wait_for()
     assert person.errors == []
 
 

@@ -134,3 +134,15 @@ def test_a_wrong_name_of_data_says_what_is_wrong_with_it(catalogue, dataset, kin
         Controls(catalogue).config("quick", {"dataset": dataset}, "fr", labels=True)
     given = dataset if len(dataset) <= 40 else dataset[:40] + "…"
     assert str(caught.value) == words.text(f"errors.dataset_{kind}", "fr", field=words.text("fields.dataset", "fr"), given=given)
+
+
+def test_the_way_back_goes_to_the_step_that_was_confirmed_or_nowhere(catalogue, run, asked):
+    status = run.stored_status()
+    status.best = {"step": 40, "name": "fd", "value": 1.0}
+    run.write_status(status)
+    with pytest.raises(Refusal, match=words.text("errors.best_moved", step=40)):
+        Controls(catalogue).restore(run.id, step=20)
+    assert asked == []
+    Controls(catalogue).restore(run.id, step=40)
+    Controls(catalogue).restore(run.id)
+    assert asked == [("restore", {})] * 2

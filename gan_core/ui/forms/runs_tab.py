@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -74,21 +75,27 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         place, attach = _opener(t)
         abilities = gr.Textbox("{}", visible=False)  # what may be done with each run of the list
 
-    def list_runs(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
-        cards, able = [], {}
-        busy = catalogue.supervisor.active() is not None
-        for run in [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]:
-            try:
-                cards.append((card(run, lang), run.id))
+    def shown_runs() -> list[Run]:
+        return [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]
+
+    def read_abilities(run_id: str = "", lang: str = "en") -> str:
+        busy, able = catalogue.supervisor.active() is not None, {}
+        for run in shown_runs():
+            with contextlib.suppress(RunError):  # it is being deleted
                 able[run.id] = {"resume": not busy and _is_resumable(run), "detach": isinstance(run, ExternalRun)}
-            except RunError:
-                continue  # it is being deleted
+        return json.dumps(able)
+
+    def list_runs(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
+        cards = []
+        for run in shown_runs():
+            with contextlib.suppress(RunError):
+                cards.append((card(run, lang), run.id))
         ids = {name for _, name in cards}
         # A choice is left alone: it may have changed since this was asked.
         choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
         folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
-        return gr.Radio(choices=cards, **choice), text, json.dumps(able)
+        return gr.Radio(choices=cards, **choice), text, read_abilities()
 
     def resume_run(run_id: str, lang: str, now: str | None) -> Any:
         controls.resume(now or "", lang)
@@ -112,6 +119,9 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     for door, listen in ((f"{door}-enabled", event.success) for door, event in events.items()):
         listen(None, [chosen, abilities], buttons, js=ENABLE, api_name=door, api_visibility="private")
     chosen.input(None, [chosen, abilities], buttons, js=ENABLE, api_name="choose-run", api_visibility="private")
+    # What may be done changes while the list is open: a run ends, another begins.
+    changed = chosen.input(show_refusals(read_abilities), [run_box, lang_box], abilities, api_name="read-abilities", **source)
+    changed.success(None, [chosen, abilities], buttons, js=ENABLE, api_name="read-abilities-enabled", api_visibility="private")
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUEUED)
     show.click(None, chosen, None, js=containers.call("showRun"), api_name="show-run", api_visibility="private")
     resume.click(show_refusals(resume_run), inputs, tabs, js=SHOW_WITH_RUN, api_name="resume-run", **QUEUED)

@@ -96,8 +96,8 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     for name, action in with_form.items():
         event = buttons[name].click(show_refusals(action), [run_box, lang_box, *form], None, js=containers.WITH_RUN,
                                     api_name=_door(name), **QUEUED)
-        event.failure(None, None, None, js=containers.call("startRefused"), api_name=f"{_door(name)}-failed",
-                      api_visibility="private")
+        for listen, call, end in ((event.success, "startAccepted", "accepted"), (event.failure, "startRefused", "failed")):
+            listen(None, None, None, js=containers.call(call), api_name=f"{_door(name)}-{end}", api_visibility="private")
     plain: dict[str, Callable[[str, str], Any]] = {
         "pause": controls.pause, "resume": controls.resume, "save": controls.save}
     for name, act in plain.items():

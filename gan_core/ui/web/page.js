@@ -3,7 +3,7 @@
 import { askToDelete } from "./data/uploads.js";
 import { formChanged } from "./data/wish.js";
 import { emit, on, store } from "./store.js";
-import { showRun } from "./stream.js";
+import { followChoice, showRun } from "./stream.js";
 
 /** @typedef {Record<string, (...values: any[]) => any>} Calls the functions below */
 /**
@@ -33,6 +33,10 @@ const calls = {
   runButtons(run, abilities) {
     const able = JSON.parse(abilities)[run ?? ""];
     return [Boolean(able), able?.resume, able?.detach].map((yes) => ({ interactive: Boolean(yes), __type__: "update" }));
+  },
+  /** A new run has begun, or a step is made. */
+  startAccepted() {
+    followChoice();
   },
   /** Nothing is starting after all. */
   startRefused() {

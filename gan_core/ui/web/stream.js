@@ -10,11 +10,20 @@ const PENDING_MS = 6000; // the answer to a click comes by the stream; if none d
 
 /** @type {EventSource | null} */
 let source = null;
+/** @type {string | null} the run that the connection was opened for */
+let tied = null;
 let boot = "", retryMs = 0, retryTimer = 0, goneTimer = 0;
 
 /** Which run this browser looks at: an id, or null for the one that everybody is shown. @param {string | null} run */
 export function showRun(run) {
   chooseRun(run);
+  close();
+  open();
+}
+
+/** A new run was begun here: where this browser was tied to an older one, it is no longer. */
+export function followChoice() {
+  if (!source || tied === chosenRun()) return;
   close();
   open();
 }
@@ -49,7 +58,7 @@ function forgetTroubles() {
 
 function open() {
   if (source || document.hidden) return;
-  const run = chosenRun();
+  const run = tied = chosenRun();
   source = new EventSource(address("stream", run ? { run } : {}));
   source.onerror = lost;
   for (const name of /** @type {(keyof Stream.Events)[]} */ (Object.keys(reducers))) {

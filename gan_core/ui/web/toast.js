@@ -11,5 +11,6 @@ export function showRefusal(sentence, title = t("errors.title")) {
     h("div", { class: "gan-row" }, h("i", { "aria-hidden": "true" }, "!"), h("b", {}, title), close), h("p", {}, sentence));
   close.addEventListener("click", () => toast.remove());
   setTimeout(() => toast.remove(), SHOWN_MS);
+  document.querySelector(".gan-toast")?.remove(); // a second try that fails leaves one refusal on the screen, not two
   (document.querySelector(".toast-wrap") ?? document.body).append(toast);
 }

@@ -28,14 +28,17 @@ export class Knob {
   /** @type {HTMLInputElement | null} */
   #slider = null;
 
-  /** @param {KnobSpec} spec @param {() => void} restore called where nothing was typed: draws what is in force again */
-  constructor(spec, restore) {
+  /** @param {KnobSpec} spec */
+  constructor(spec) {
     const { name, kind, slider } = spec, label = t(`fields.${name}`);
     this.#spec = spec;
     this.#box = boxOf(spec);
     this.#box.addEventListener("change", () => {
       const value = this.#typed();
-      if (value === null) restore(); else tune(name, value);
+      if (value === null) this.#put(inForce(name), true); else tune(name, value);
+    });
+    this.#box.addEventListener("keydown", (event) => {
+      if (/** @type {KeyboardEvent} */ (event).key === "Escape") this.#put(inForce(name), true);
     });
     const goBack = () => tune(name, store.config?.[name]);
     this.#back = h("button", { type: "button", class: "gan-back", onclick: goBack }, t("knobs.back"));
@@ -62,13 +65,14 @@ export class Knob {
   }
 
   /**
-   * A box with the cursor in it is left alone, unless its value waits or was refused.
+   * A box with the cursor in it is left alone, unless its value waits or was refused, or `always`.
    * @param {any} value
-   * @param {boolean} waits
+   * @param {boolean} always
    */
-  #put(value, waits) {
+  #put(value, always) {
+    if (value === undefined) return;
     const { name, kind } = this.#spec;
-    const free = document.activeElement !== this.#box || waits || wasRefused(name);
+    const free = document.activeElement !== this.#box || always || wasRefused(name);
     if (free) this.#box.value = kind === "pair" ? value.join("; ") : String(value);
     if (!this.#slider || !this.#scale) return;
     this.#slider.value = String(this.#scale.place(value));
@@ -79,8 +83,10 @@ export class Knob {
   #typed() {
     const { kind } = this.#spec, { value } = this.#box;
     if (kind === "choice") return value;
-    if (kind === "pair") return parsedPair(value);
-    return value === "" ? null : Number(value);
+    if (value.trim() === "") return null;
+    if (kind !== "pair") return Number(value);
+    const numbers = parsedPair(value);
+    return numbers.some(Number.isNaN) ? value : numbers; // the refusal repeats what was typed
   }
 
   /** @param {HTMLInputElement} slider @param {ReturnType<typeof sliderScale>} scale */

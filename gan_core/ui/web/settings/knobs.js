@@ -17,7 +17,7 @@ export function knobs(root, signal) {
   const all = [];
   const note = h("p", { class: "gan-told", role: "status" }), log = markLog();
   const folds = groups.map(({ group, knobs: specs }, i) => {
-    const some = specs.map((spec) => new Knob(spec, draw));
+    const some = specs.map((spec) => new Knob(spec));
     all.push(...some);
     return h("details", { class: "gan-fold", open: i === 0 },
       h("summary", {}, t(`settings.group_${group}`)), ...some.map(({ element }) => element));

@@ -104,7 +104,7 @@ async function askToRestore() {
   if (!best) return;
   const step = number(best.step), values = { step, name: t(`measures.${best.name}`), value: short(best.value) };
   const choice = await ask(t("dialog.restore_title", { step }), t("dialog.restore_text", values), [t("dialog.restore_go")]);
-  if (choice >= 0) control("restore");
+  if (choice >= 0) control("restore", { step: best.step });
 }
 
 export function watchButtons() {

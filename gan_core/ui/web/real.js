@@ -29,7 +29,7 @@ export function real(root, signal) {
 
   function describe() {
     const { about, dataset_label } = store;
-    setText(caption, about?.shape ? `${dataset_label[language]}: ${sizeOf(about)}` : t("samples.real_caption"));
+    setText(caption, about?.shape ? t("samples.real_data", { name: dataset_label[language], size: sizeOf(about) }) : t("samples.real_caption"));
     caption.title = about?.names?.join(", ") ?? "";
   }
   function resize() {

@@ -102,7 +102,7 @@ class Latent {
   /** No generator to drive. */
   #blank() {
     const same = this.#run === store.run;
-    this.#picture.say(t(store.connection === "open" ? "latent.empty" : "empty.server"));
+    this.#picture.say(t(store.connection !== "open" ? "empty.server" : isIn("starting") ? "latent.starting" : "latent.empty"));
     this.#picture.showSentence(this.#picture.isEmpty || !store.run || !same);
     if (same) return;
     this.#picture.clear();

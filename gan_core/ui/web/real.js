@@ -29,7 +29,8 @@ export function real(root, signal) {
 
   function describe() {
     const { about, dataset_label } = store;
-    setText(caption, about?.shape ? t("samples.real_data", { name: dataset_label[language], size: sizeOf(about) }) : t("samples.real_caption"));
+    const values = about?.shape ? { name: dataset_label[language], size: sizeOf(about) } : null;
+    setText(caption, values ? t("samples.real_data", values) : t("samples.real_caption"));
     caption.title = about?.names?.join(", ") ?? "";
   }
   function resize() {

@@ -7,9 +7,11 @@ docs/run-folder.md defines the records; layout.py defines the file names.
 import contextlib
 import json
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, Required, TypedDict, cast
 
 from . import layout
+from .json_types import fits, resembles, type_hints
 
 
 class SegmentStart(TypedDict):
@@ -48,6 +50,9 @@ SeriesName = Literal["d_loss", "g_loss", "d_real", "d_fake"]
 LOSSES: tuple[SeriesName, ...] = ("d_loss", "g_loss")
 # The last two: the mean probability of "real" that D gives to real and to fake pictures.
 SERIES: tuple[SeriesName, ...] = (*LOSSES, "d_real", "d_fake")
+
+
+_TYPES = type_hints(Record) | type_hints(SegmentStart)
 
 
 class MetricsReader:
@@ -94,7 +99,22 @@ class MetricsReader:
             for text in data[:end].splitlines():
                 with contextlib.suppress(ValueError):  # skip a line that a full disk cut off
                     value = json.loads(text)
-                    if isinstance(value, dict):
+                    if isinstance(value, dict) and _is_record(value):
                         lines.append(value)
             return lines
         return []
+
+
+def _is_record(line: dict[str, Any]) -> bool:
+    """Whether the known fields have their types; readers rely on that. NaN is a number here."""
+    for name, value in line.items():
+        hint, kind = _TYPES.get(name), type(value)
+        if hint is float:
+            if kind not in (float, int, NoneType):
+                return False
+        elif hint is int:
+            if kind is not int:
+                return False
+        elif hint is not None and not (fits if hint is Mark else resembles)(value, hint):
+            return False
+    return True

@@ -23,6 +23,7 @@ from .commands import CommandError
 from .data_summary import DataSummary, data_changes
 from .files import atomic_write, folder_name, new_folder, read_json
 from .frames import Frame
+from .json_types import fits, type_hints
 from .metrics import MetricsReader, Record
 from .status import ACTIVE, SCHEMA, Status, controls
 
@@ -106,6 +107,9 @@ class Run:
             raise RunError(f"{path} is not a run folder: its config.json cannot be read ({error}).") from error
         if info.get("schema") != SCHEMA:
             raise RunError(f"{path} was written with schema {info.get('schema')!r}; this version reads schema {SCHEMA}.")
+        for name, hint in type_hints(RunInfo).items():
+            if (name in info or name == "config") and not fits(info.get(name), hint):
+                raise RunError(f"{path} is not a run folder: in its config.json {name} is {str(info.get(name))[:40]!r}.")
         return cls(path, cast(RunInfo, info))
 
     @property

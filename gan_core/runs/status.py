@@ -4,10 +4,11 @@ This module touches no disk and no clock. `run` stores the status, the worker wr
 """
 
 # Without `from __future__ import annotations`, which would hide NotRequired from the TypedDict at run time.
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, NotRequired, Self, TypedDict
 
 from ..messages import Message
+from .json_types import resembles, type_hints
 
 SCHEMA = 1
 ACTIVE = ("starting", "running", "paused")  # in these states a worker must be alive
@@ -115,10 +116,14 @@ class Status:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read the status of any version: missing fields take their defaults, unknown fields are skipped.
 
-        Raises ValueError for an unknown state.
+        Raises ValueError for a field of another type and for an unknown state.
         """
-        known = {f.name for f in fields(cls)}
-        status = cls(**{k: v for k, v in values.items() if k in known})
+        hints = type_hints(Status)
+        known = {name: values[name] for name in hints if name in values}
+        for name, value in known.items():
+            if not resembles(value, hints[name]):
+                raise ValueError(f"{name} is {str(value)[:40]!r}")
+        status = cls(**known)
         if status.state not in TRANSITIONS:
             raise ValueError(f"unknown state {status.state!r}; the states are: {', '.join(STATES)}.")
         return status

@@ -6,14 +6,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-import types
-from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NoReturn
 
-from ...messages import Message
 from .. import layout
+from ..json_types import fits, is_number, type_hints
 from ..metrics import Record, SegmentStart
 from ..run import Parent, RunInfo
 from ..status import SCHEMA, Status
@@ -27,10 +24,8 @@ LIVE_LIMIT, METRICS_LIMIT, CHECKPOINT_LIMIT = 256 * MB, 64 * MB, 2 * GB
 RUN_LIMIT = GB  # bytes of a run without its checkpoints
 MAX_FRAMES, MAX_LIVES = 2000, 1000  # a run of 10^9 steps keeps some 270 frames
 MAX_SIDE = 8192  # pixels of a picture
-MAX_ITEMS, MAX_NUMBERS = 100, 10_000  # of a list or of named numbers; of a list of numbers
-MAX_NUMBER = 2**62
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-RECORD_TYPES = get_type_hints(Record) | get_type_hints(SegmentStart)
+RECORD_TYPES = type_hints(Record) | type_hints(SegmentStart)
 
 
 def parse_object(name: str, data: bytes) -> dict[str, Any]:
@@ -55,20 +50,20 @@ def parse_info(data: bytes, origin: str) -> RunInfo:
         schema = str(info.get("schema"))[:40]
         raise RemoteError(f"{origin} was written with schema {schema!r}; this version reads schema {SCHEMA}.")
     for name in ("id", "name", "preset", "config"):
-        if not _fits(info.get(name), get_type_hints(RunInfo)[name]):
+        if not fits(info.get(name), type_hints(RunInfo)[name]):
             raise RemoteError(f"{origin} is no run: in its config.json {name} is {str(info.get(name))[:40]!r}.")
     created, parent = info.get("created", 0.0), info.get("parent")
     return {"schema": SCHEMA, "id": info["id"][:200], "name": info["name"][:200], "kind": "remote", "origin": origin,
-            "created": float(created) if _is_number(created) else 0.0, "preset": info["preset"][:60], "config": info["config"],
-            "parent": parent if _fits(parent, Parent) else None}
+            "created": float(created) if is_number(created) else 0.0, "preset": info["preset"][:60], "config": info["config"],
+            "parent": parent if fits(parent, Parent) else None}
 
 
 def parse_status(data: bytes) -> Status:
     """status.json with every field of its declared type, because readers rely on that. Raises RemoteError."""
-    values, hints = parse_object(layout.STATUS, data), get_type_hints(Status)
-    for field in dataclasses.fields(Status):
-        if field.name in values and not _fits(values[field.name], hints[field.name]):
-            raise RemoteError(f"status.json from there is refused: {field.name} is {str(values[field.name])[:40]!r}.")
+    values = parse_object(layout.STATUS, data)
+    for name, hint in type_hints(Status).items():
+        if name in values and not fits(values[name], hint):
+            raise RemoteError(f"status.json from there is refused: {name} is {str(values[name])[:40]!r}.")
     try:
         return Status.from_dict(values)
     except (ValueError, TypeError) as error:
@@ -105,44 +100,10 @@ def check_metrics(name: str, data: bytes) -> bytes:
 def _is_record(record: dict[str, Any]) -> bool:
     """Whether the known fields have their types; a later version may have added others, of any type."""
     for name, value in record.items():
-        if name in RECORD_TYPES and not _fits(value, RECORD_TYPES[name]):
+        if name in RECORD_TYPES and not fits(value, RECORD_TYPES[name]):
             return False
         if RECORD_TYPES.get(name) is int and value < 0:
             return False
         if name == "mark" and any(len(change) != 2 for change in value["changes"].values()):
             return False
     return True
-
-
-# Values against types.
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < MAX_NUMBER
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value has this type: a plain type, a list, a dict with text keys, a TypedDict or a union of these."""
-    if hint is Any:
-        return True
-    if hint in (bool, str):
-        return type(value) is hint
-    if hint is int:
-        return type(value) is int and _is_number(value)
-    if hint is float:
-        return _is_number(value)
-    if hint is Message:  # recursive; `Language.sentence` copes with any values
-        return isinstance(value, dict) and isinstance(value.get("key"), str) and isinstance(value.get("values"), dict)
-    if is_typeddict(hint):
-        return isinstance(value, dict) and hint.__required_keys__ <= value.keys() and all(
-            _fits(value[name], kind) for name, kind in get_type_hints(hint).items() if name in value)
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is list:  # JSON has no tuples
-        limit = MAX_NUMBERS if arguments[0] is float else MAX_ITEMS
-        return isinstance(value, list) and len(value) <= limit and all(_fits(item, arguments[0]) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict) or (arguments[1] is float and len(value) > MAX_ITEMS):
-            return False
-        return all(_fits(item, arguments[1]) for item in value.values())
-    if origin in (Union, types.UnionType):
-        return any(value is None if kind is type(None) else _fits(value, kind) for kind in arguments)
-    raise TypeError(f"there is no check for {hint}")

@@ -30,7 +30,9 @@ def card(run: Run, lang: str) -> str:
     preset = words.text(f"presets.{run.preset}.name", lang) if run.preset in PRESETS else ""
     config = run.info.get("config")
     data = words.dataset(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
-    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(run.info.get("created", 0))))
+    made = ""
+    with contextlib.suppress(ValueError, OverflowError, OSError):  # no moment that the calendar knows
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.info.get("created", 0)))
     facts = [words.text(f"states.{state}", lang),
              f"{words.text('runs.step', lang).lower()} {words.number(status.step, lang)}", data, preset, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]

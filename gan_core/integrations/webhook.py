@@ -65,11 +65,14 @@ class Webhook(Integration):
 
 def address() -> str:
     """The address from the environment. Raises IntegrationError where there is none or it is no HTTP address."""
+    import httpx
+
     url = os.environ.get(VARIABLE, "").strip()
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        httpx.URL(url.encode().decode()).host.encode("idna")
+    except (ValueError, httpx.InvalidURL):  # a UnicodeError is a ValueError
         valid = False
     if not valid:
         raise IntegrationError(f"Logging to webhook needs an http or https address in the environment variable {VARIABLE}.")

@@ -44,7 +44,7 @@ def write_command(folder: Path, name: str, args: dict[str, Any]) -> str:
 def read_commands(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The waiting commands, oldest first, as they stand in their files: any JSON object, or {} for an unreadable file."""
     commands: list[tuple[Path, dict[str, Any]]] = []
-    for path in sorted(folder.glob("*.json")):
+    for path in _files(folder):
         try:
             commands.append((path, read_json(path)))
         except (OSError, ValueError):
@@ -54,5 +54,10 @@ def read_commands(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 def delete_commands(folder: Path) -> None:
     """Delete all waiting commands."""
-    for path in folder.glob("*.json"):
+    for path in _files(folder):
         path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    """What may be commands, in the order of their names; a folder of such a name is none."""
+    return [path for path in sorted(folder.glob("*.json")) if not path.is_dir()]

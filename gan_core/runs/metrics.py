@@ -115,6 +115,9 @@ def _is_record(line: dict[str, Any]) -> bool:
         elif hint is int:
             if kind is not int:
                 return False
+        elif name == "quality":
+            if not (isinstance(value, dict) and all(type(each) in (float, int, NoneType) for each in value.values())):
+                return False
         elif hint is not None and not (fits if hint is Mark else resembles)(value, hint):
             return False
     return True

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NotRequired, Self, TypedDict
 
 from ..messages import Message
-from .json_types import resembles, type_hints
+from .json_types import fits, resembles, type_hints
 
 SCHEMA = 1
 ACTIVE = ("starting", "running", "paused")  # in these states a worker must be alive
@@ -121,7 +121,7 @@ class Status:
         hints = type_hints(Status)
         known = {name: values[name] for name in hints if name in values}
         for name, value in known.items():
-            if not resembles(value, hints[name]):
+            if not (fits if name == "best" else resembles)(value, hints[name]):
                 raise ValueError(f"{name} is {str(value)[:40]!r}")
         status = cls(**known)
         if status.state not in TRANSITIONS:

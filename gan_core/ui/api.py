@@ -98,9 +98,9 @@ async def _generate(controls: Controls, latent_service: LatentService, seed: int
     run = controls.catalogue.default_run()
     if run is None:
         raise Refusal("empty.run")
-    if not 0 <= seed < 2**31:
+    if type(seed) is not int or not 0 <= seed < 2**31:
         raise Refusal("errors.refused", message=f"seed is {seed}; give a whole number from 0 to 2,147,483,647.")
-    if not 1 <= count <= MAX_PICTURES:
+    if type(count) is not int or not 1 <= count <= MAX_PICTURES:
         raise Refusal("errors.refused", message=f"count is {count}; give a whole number from 1 to {MAX_PICTURES}.")
     await asyncio.to_thread(latent_service.ready.wait, 30)  # torch is imported once the page is served
     pictures, points, step = await asyncio.get_running_loop().run_in_executor(latent_service.pool, latent_service.generate, run,
@@ -116,7 +116,7 @@ def _status(run: Run) -> dict[str, Any]:
 def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Refusal("errors.refused", message=f"overrides are not JSON ({str(error)[:100]}).") from error
     if not isinstance(value, dict):
         raise Refusal("errors.refused", message="overrides must be a JSON object of field names and values.")

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from ..data import uploads
 from ..data.types import DataError
+from ..runs.run import RunError
 from . import words
 from .controls import Controls, Refusal
 from .doors import CONTROLS, EVENT_BODY
@@ -76,6 +77,8 @@ class ControlRoutes:
                 return _refused(error.status, str(error), lang)
             except Refusal as refusal:
                 return _refused(409, str(refusal), lang)
+            except RunError as error:  # its folder is damaged or gone
+                return _refused(409, words.text("errors.unexpected", lang, message=str(error)), lang)
             except DataError as error:
                 return _refused(422, words.fault(error.payload(), lang, str(error)), lang)
             return JSONResponse({"ok": True, **answer}, headers=NO_STORE)

@@ -52,7 +52,7 @@ class Controls:
 
         `labels`: messages name fields by their labels in the form, for people; else by their names in TrainConfig.
         """
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise Refusal("errors.unknown_preset", lang, name=str(preset)[:40], names=", ".join(PRESETS))
         if not isinstance(overrides, dict):
             raise Refusal("errors.refused", lang, message="overrides must be a JSON object of field names and values.")
@@ -81,14 +81,14 @@ class Controls:
         if config.batch_size % config.processes:
             raise Refusal("errors.processes_batch", lang, n=config.processes, batch=config.batch_size)
         active = self.supervisor.active()
-        if active is not None and force:
-            self.supervisor.stop()
-        elif active is not None:
+        if active is not None and not force:
             raise Refusal("errors.busy", lang, name=active.name)
         try:
             run = Run.create(config, self.catalogue.folder, preset=preset)
-        except RunError as error:
+        except RunError as error:  # a full disk: nothing is ended for a run that cannot begin
             raise Refusal("errors.refused", lang, message=str(error)) from error
+        if active is not None:
+            self.supervisor.stop()
         self._start_worker(run, paused, lang, new=True)
         return run
 

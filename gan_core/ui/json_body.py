@@ -29,6 +29,7 @@ async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
             raise BodyError(413, f"A request is at most {max_bytes:,} bytes.")
     try:
         value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be answered, stored or shown
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

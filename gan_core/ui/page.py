@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.exceptions import InvalidPathError
 from gradio_client.utils import is_file_obj, is_http_url_like, traverse
 
 from . import doors, words
@@ -27,7 +28,10 @@ class Page(gr.Blocks):
             raise gr.Error(words.text("errors.no_role", lang), print_exception=False)
         if headers is not None:
             traverse(inputs, lambda file: _refuse_address(file, lang), is_file_obj)
-        return await super().process_api(block_fn, inputs, *args, **kwargs)
+        try:
+            return await super().process_api(block_fn, inputs, *args, **kwargs)
+        except InvalidPathError:  # its text names folders of this machine
+            raise gr.Error(words.text("errors.no_address", lang), print_exception=False) from None
 
 
 def _headers(request: Any) -> Mapping[str, str] | None:

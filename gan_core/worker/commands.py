@@ -84,7 +84,7 @@ class Commands:
     def _step(self, args: Args) -> str:
         """Single steps of a paused run: here for a second, the rest as by a running run that then pauses itself."""
         session, network, count = self.session, args.get("network", "both"), args.get("count", 1)
-        if network not in NETWORKS:
+        if not isinstance(network, str) or network not in NETWORKS:
             return f"There is no network {_short(network)!r}; choose one of: {', '.join(NETWORKS)}."
         if type(count) is not int or not 1 <= count <= 10_000:
             return f"The count is {_short(count)!r}; give a whole number from 1 to 10,000."

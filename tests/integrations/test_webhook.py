@@ -205,7 +205,8 @@ def test_a_proxy_from_the_environment_is_used(tmp_path: Path, receiver: Receiver
     assert receiver.events == ["finished"] and receiver.paths == ["http://hooks.invalid/a-secret"]
 
 
-@pytest.mark.parametrize("url", ["", "hooks.example.com/x", "ftp://hooks.example.com/x", "http://", "http://[", "http://a:99999/"])
+@pytest.mark.parametrize("url", ["", "hooks.example.com/x", "ftp://hooks.example.com/x", "http://", "http://[", "http://a:99999/",
+                                 "http://xn--/", "http://é../", "http://[v1.x]/", f"http://{'a' * 300}/", "http://a/\udcff"])
 def test_an_address_that_is_none_is_a_sentence_before_training(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv(webhook.VARIABLE, url)
     with pytest.raises(IntegrationError, match=webhook.VARIABLE):

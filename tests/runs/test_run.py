@@ -215,6 +215,7 @@ def test_commands_wait_in_order_and_a_broken_one_is_an_empty_one(tmp_path: Path)
     (run.path / "control" / "0-x.json").write_bytes(b"{")
     assert [body.get("command") for _, body in run.pending_commands()] == [None, "step", "stop"]
     run.discard_commands()
+    (run.path / "control" / "zz.json").mkdir()  # no command, whatever its name
     assert run.pending_commands() == []
 
 

@@ -1,12 +1,14 @@
 """POST control/NAME: a real page and a real worker, asked as the page's scripts ask."""
 
 import json
+import shutil
 import time
 
 import httpx
 import pytest
 from PIL import Image
 
+from gan_core.config import PRESETS
 from gan_core.data import uploads
 from gan_core.runs.run import Run
 from gan_core.ui import words
@@ -86,3 +88,14 @@ def test_no_form_of_another_site_can_press_it(page, ask, action):
 def test_values_of_any_kind_are_refused_in_a_sentence(ask, body):
     status, sentence = ask("tune", **body)
     assert status == 409 and sentence["message"] and json.dumps(sentence)
+
+
+def test_half_a_letter_and_a_damaged_run_are_sentences(page, ask):
+    url = f"{page.demo.local_url}gradio_api/gan/control/restore"
+    reply = httpx.post(url, content=rb'{"run": "\ud800"}', headers=PAGE_HEADER, timeout=30)
+    assert reply.status_code == 422 and reply.json()["message"] == "Send a JSON object."
+    run = Run.create(PRESETS["quick"], page.catalogue.folder)
+    (run.path / "status.json").write_text("[]")
+    status, body = ask("restore", run=run.id)
+    assert status == 409 and "status.json cannot be read" in body["message"]
+    shutil.rmtree(run.path)

@@ -6,7 +6,7 @@ import psutil
 import pytest
 from making import make_run
 
-from gan_core.runs.run import Run
+from gan_core.runs.run import Run, RunError
 from gan_core.ui import words
 from gan_core.ui.controls import WATCHED, Controls, Refusal
 
@@ -146,3 +146,23 @@ def test_the_way_back_goes_to_the_step_that_was_confirmed_or_nowhere(catalogue, 
     Controls(catalogue).restore(run.id, step=40)
     Controls(catalogue).restore(run.id)
     assert asked == [("restore", {})] * 2
+
+
+def test_nothing_is_ended_for_a_run_that_cannot_be_made(catalogue, run, monkeypatch):
+    """As on a full disk."""
+    monkeypatch.setattr(type(catalogue.supervisor), "active", lambda self: run)
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, *_: pytest.fail("the old run was ended"))
+
+    def full(*_, **__):
+        raise RunError("cannot make the run folder: No space left on device.")
+
+    monkeypatch.setattr(Run, "create", full)
+    controls = Controls(catalogue)
+    with pytest.raises(Refusal, match="No space left"):
+        controls.start(controls.config("quick", {}), "quick", force=True)
+
+
+@pytest.mark.parametrize("preset", [{}, [1], None, "none"])
+def test_what_is_no_preset_is_a_sentence(catalogue, preset):
+    with pytest.raises(Refusal, match="There is no preset called"):
+        Controls(catalogue).config(preset, {})

@@ -288,3 +288,9 @@ def test_the_page_deletes_nothing_by_another_name(panel, delete, farm, name):
     assert storage.find(f"zip:{farm}") is not None
     with pytest.raises(Refusal):
         panel._controls.delete_data("mnist")
+
+
+@pytest.mark.parametrize("wrong", [{"kind": {}}, {"kind": [1]}, {"kind": "folder", "folder": 5},
+                                   {"kind": "quickdraw", "categories": [{}]}, {"kind": "zip", "kept": 7}])
+def test_values_that_no_form_holds_are_refused_in_a_sentence(page, wrong):
+    assert ask(page, values=values(**wrong))["sentence"] == words.text("errors.form")

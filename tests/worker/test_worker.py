@@ -208,7 +208,7 @@ def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_
     assert not same(before.tensors, after.tensors, "G.") and not same(before.tensors, after.tensors, "D.")
 
     step = worker.run.stored_status().step
-    for command, args in (("step", {"network": "referee"}), ("step", {"network": "both", "count": 0}),
+    for command, args in (("step", {"network": "referee"}), ("step", {"network": []}), ("step", {"network": "both", "count": 0}),
                           ("step", {"count": 10_001}), ("step", {"count": "many"}), ("pause", {})):
         with pytest.raises(CommandError) as caught:
             worker.request(command, **args)

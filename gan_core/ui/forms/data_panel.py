@@ -41,6 +41,10 @@ def offered() -> dict[str, str]:
 def dataset_name(kind: str, categories: list[str] | None, folder: str | None, upload: str | None, drawing: str | None,
                  *, lang: str = "en") -> str:
     """The name of the chosen data set in a config. Raises Refusal where something is not chosen yet."""
+    chosen = categories or []
+    named = [kind, folder or "", upload or "", drawing or "", *(chosen if isinstance(chosen, list) else [None])]
+    if not all(isinstance(name, str) for name in named):
+        raise Refusal("errors.form", lang)
     arguments = {"quickdraw": ",".join(categories or []), "folder": (folder or "").strip(), "zip": upload or "",
                  "drawn": drawing or ""}
     if kind not in arguments:

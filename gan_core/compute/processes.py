@@ -48,3 +48,21 @@ def process_tree(pid: int) -> list[psutil.Process]:
 def process_identity() -> str:
     """This process by pid and start time, which no other process has."""
     return f"{os.getpid()} {psutil.Process().create_time()}"
+
+
+def raise_open_files_limit(wanted: int = 65_536) -> int:
+    """Let this process open `wanted` files and connections, or as many as the system allows; returns the limit in force.
+
+    1,024 is a usual limit: a school's class, or one stranger with idle connections, would use it up. 0 where there are no limits.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= allowed:
+        return soft
+    with contextlib.suppress(OSError, ValueError):  # macOS has a second limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

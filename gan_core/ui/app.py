@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from ..compute.processes import raise_open_files_limit
 from ..data.uploads import MAX_UPLOAD
 from ..runs.supervisor import PROJECT, Supervisor
 from . import api, containers, control_routes, exposure, live_routes, preview_routes, web_files
@@ -66,6 +67,7 @@ class Playground:
     def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,
                inbrowser: bool = False, quiet: bool = False) -> None:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
+        raise_open_files_limit()
         # Strangers must not read this machine's folders.
         self.controls.local_paths = not exposure.is_public(host, share)
         routes = [*live_routes.routes(self.catalogue, self.hub, self.latent_service),

@@ -15,6 +15,7 @@ from ...runs.run import Run, RunError
 from .. import containers, words
 from ..controls import WATCHED, Controls
 from ..external_runs import ExternalRun
+from ..run_catalogue import RunCatalogue
 from .train_tab import QUEUED, show_refusals
 
 # In the browser: answers for two choices could come in the wrong order.
@@ -40,6 +41,20 @@ def card(run: Run, lang: str) -> str:
         mark = "runs.reading" if run.kind in WATCHED else "runs.elsewhere"
         lines.append(words.text(mark, lang, path=run.info.get("origin") or run.path))
     return "\n".join(lines)
+
+
+def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
+    """The runs of the list, in its order."""
+    return [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]
+
+
+def _abilities(catalogue: RunCatalogue) -> str:
+    """JSON, id of a run -> {"resume", "detach"}: whether that may be done with it now."""
+    busy, able = catalogue.supervisor.active() is not None, {}
+    for run in _listed_runs(catalogue):
+        with contextlib.suppress(RunError):
+            able[run.id] = {"resume": not busy and _is_resumable(run), "detach": isinstance(run, ExternalRun)}
+    return json.dumps(able)
 
 
 def _is_resumable(run: Run) -> bool:
@@ -77,27 +92,20 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         place, attach = _opener(t)
         abilities = gr.Textbox("{}", visible=False)  # what may be done with each run of the list
 
-    def shown_runs() -> list[Run]:
-        return [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]
-
-    def read_abilities(run_id: str = "", lang: str = "en") -> str:
-        busy, able = catalogue.supervisor.active() is not None, {}
-        for run in shown_runs():
-            with contextlib.suppress(RunError):  # it is being deleted
-                able[run.id] = {"resume": not busy and _is_resumable(run), "detach": isinstance(run, ExternalRun)}
-        return json.dumps(able)
+    def read_abilities(run_id: str, lang: str) -> str:
+        return _abilities(catalogue)
 
     def list_runs(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
         cards = []
-        for run in shown_runs():
-            with contextlib.suppress(RunError):
+        for run in _listed_runs(catalogue):
+            with contextlib.suppress(RunError):  # it is being deleted
                 cards.append((card(run, lang), run.id))
         ids = {name for _, name in cards}
         # A choice is left alone: it may have changed since this was asked.
         choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
         folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
-        return gr.Radio(choices=cards, **choice), text, read_abilities()
+        return gr.Radio(choices=cards, **choice), text, _abilities(catalogue)
 
     def resume_run(run_id: str, lang: str, now: str | None) -> Any:
         controls.resume(now or "", lang)

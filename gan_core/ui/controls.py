@@ -254,9 +254,7 @@ class Controls:
         run = self._find(run_id, lang)
         status = run.status()
         if not runs.controls(status, run.kind).get(control):
-            if run.kind in WATCHED:
-                raise Refusal("errors.watched", lang, name=run.name)
-            if control == "resume" and status.state in ("stopped", "failed"):
+            if control == "resume" and status.state in ("stopped", "failed") and run.kind not in WATCHED:
                 raise Refusal("errors.no_checkpoint", lang)
             if control == "restore" and status.best is None and run.kind == "run":
                 raise Refusal("errors.no_best", lang)

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from ...config import PRESETS
+from ...runs import status as run_status
 from ...runs.run import Run, RunError
 from .. import containers, words
 from ..controls import WATCHED, Controls
@@ -48,10 +49,10 @@ def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
     return [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]
 
 
-def _abilities(catalogue: RunCatalogue) -> str:
+def _abilities(catalogue: RunCatalogue, listed: list[Run]) -> str:
     """JSON, id of a run -> {"resume", "detach"}: whether that may be done with it now."""
     busy, able = catalogue.supervisor.active() is not None, {}
-    for run in _listed_runs(catalogue):
+    for run in listed:
         with contextlib.suppress(RunError):
             able[run.id] = {"resume": not busy and _is_resumable(run), "detach": isinstance(run, ExternalRun)}
     return json.dumps(able)
@@ -60,7 +61,7 @@ def _abilities(catalogue: RunCatalogue) -> str:
 def _is_resumable(run: Run) -> bool:
     """Whether a run of this folder could go on, as far as no other one is active."""
     status = run.status()
-    return run.kind == "run" and status.state in ("stopped", "failed") and status.checkpoint_step >= 0
+    return status.state in run_status.ENDED and run_status.controls(status, run.kind)["resume"]
 
 
 def _head(t: Callable[[str], Any]) -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
@@ -93,11 +94,11 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         abilities = gr.Textbox("{}", visible=False)  # what may be done with each run of the list
 
     def read_abilities(run_id: str, lang: str) -> str:
-        return _abilities(catalogue)
+        return _abilities(catalogue, _listed_runs(catalogue))
 
     def list_runs(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
-        cards = []
-        for run in _listed_runs(catalogue):
+        cards, listed = [], _listed_runs(catalogue)
+        for run in listed:
             with contextlib.suppress(RunError):  # it is being deleted
                 cards.append((card(run, lang), run.id))
         ids = {name for _, name in cards}
@@ -105,7 +106,7 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
         choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
         folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
         text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
-        return gr.Radio(choices=cards, **choice), text, _abilities(catalogue)
+        return gr.Radio(choices=cards, **choice), text, _abilities(catalogue, listed)
 
     def resume_run(run_id: str, lang: str, now: str | None) -> Any:
         controls.resume(now or "", lang)

@@ -40,7 +40,8 @@ def served(tmp_path_factory):
 
 @pytest.mark.parametrize("name", recording.RUNS)
 def test_an_old_run_reads_as_it_did(name, tmp_path):
-    assert recording.reading(recording.unpacked(name, tmp_path)) == EVENTS["reading"][name]
+    found, golden = recording.reading(recording.unpacked(name, tmp_path)), EVENTS["reading"][name]
+    assert as_before(found, golden) == golden
 
 
 def test_an_old_run_is_resumed_by_the_worker_and_goes_on_bit_for_bit(tmp_path):
@@ -61,7 +62,8 @@ def test_every_presets_first_steps_are_computed_as_they_were(preset):
 
 def as_before(found: dict, golden: dict) -> dict:
     """`found` without the fields that were added since: a reader of the old ones does not know them, and need not."""
-    return {name: as_before(value, golden[name]) if name == "data" and isinstance(value, dict) else value
+    nested = ("data", "status", "frame")  # of an event; of what it holds
+    return {name: as_before(value, golden[name]) if name in nested and isinstance(value, dict) and golden[name] else value
             for name, value in found.items() if name in golden}
 
 

@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -47,14 +47,20 @@ class HeatMap(TypedDict):
     values: str  # base64 of size * size bytes, 255 for probability 1
 
 
-class PlaneFrame(TypedDict):
-    """A file frames/<seq>-<step>.json."""
+class GeneratedPoints(TypedDict):
+    """What one generator makes, and where the discriminator would push it."""
 
     fake: list[Point]  # of the z of the run's fixed samples
     push: list[Point]  # arrows at the first fakes
-    heat: HeatMap
     warp: list[list[Point]]  # G's image of the lattice of z: LATTICE_SIZE rows of as many nodes
+
+
+class PlaneFrame(GeneratedPoints):
+    """A file frames/<seq>-<step>.json: the points of the averaged generator, and where there is an average, those of `now`."""
+
+    heat: HeatMap
     view: list[float]  # x0, x1, y0, y1
+    now: NotRequired[GeneratedPoints]  # by the generator as it is
 
 
 @dataclass(frozen=True)
@@ -114,20 +120,29 @@ def real_points(points: torch.Tensor, axes: Axes) -> RealPoints:
     return {"points": axes.rounded(points.float().cpu()), "view": list(axes.view)}
 
 
-def make_frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, fake_is_one: bool = False,
-               center: float = 0.0) -> PlaneFrame:
+def make_frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, now: nn.Module | None = None,
+               fake_is_one: bool = False, center: float = 0.0) -> PlaneFrame:
     """One frame: fakes of z (N, latent_dim), arrows at the first NUM_ARROWS of them, D's opinion and G's bent lattice.
 
-    `center`: the logit at which D is undecided. Computed in float32 and evaluation mode; both networks keep their state.
+    G: the averaged generator; `now`: the generator as it is, where that is another one. `center`: the logit at which D is
+    undecided. Computed in float32 and evaluation mode; the networks keep their state.
     """
-    with _evaluation_mode(G, D):
-        with torch.no_grad():
-            fake, warp = G(z), G(latent_lattice(z.shape[1]).to(z.device))  # (N, 2), (L * L, 2)
-        arrows = push_vectors(D, fake[:NUM_ARROWS], axes.side / axes.scale, fake_is_one)
+    with _evaluation_mode(G, D, *([now] if now is not None else [])):
         values = heat_map(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
+        frame: PlaneFrame = {
+            **_generated_points(G, D, z, axes, fake_is_one), "view": list(axes.view),
+            "heat": {"size": HEAT_SIZE, "values": base64.b64encode(values.tobytes()).decode()}}
+        if now is not None:
+            frame["now"] = _generated_points(now, D, z, axes, fake_is_one)
+    return frame
+
+
+def _generated_points(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, fake_is_one: bool) -> GeneratedPoints:
+    with torch.no_grad():
+        fake, warp = G(z), G(latent_lattice(z.shape[1]).to(z.device))  # (N, 2), (L * L, 2)
+    arrows = push_vectors(D, fake[:NUM_ARROWS], axes.side / axes.scale, fake_is_one)
     return {"fake": axes.rounded(axes.to_data(fake)), "push": axes.rounded((arrows * axes.scale).cpu()),
-            "heat": {"size": HEAT_SIZE, "values": base64.b64encode(values.tobytes()).decode()},
-            "warp": axes.rounded(axes.to_data(warp).view(LATTICE_SIZE, LATTICE_SIZE, 2)), "view": list(axes.view)}
+            "warp": axes.rounded(axes.to_data(warp).view(LATTICE_SIZE, LATTICE_SIZE, 2))}
 
 
 def latent_lattice(latent_dim: int) -> torch.Tensor:

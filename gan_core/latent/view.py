@@ -8,7 +8,7 @@ Shapes: z (latent_dim,); pictures (C, H, W); n directions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +47,10 @@ class Rendering(NamedTuple):
 
 @dataclass(frozen=True)
 class LatentView:
-    """A generator and a discriminator of one step, both in evaluation mode; immutable."""
+    """A generator and a discriminator of one step, both in evaluation mode; immutable.
+
+    `generator` is the averaged one where there is an average, and `now` is then the generator as it is.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
@@ -58,6 +61,12 @@ class LatentView:
     classes: int = 0  # 0: the networks take no labels
     axes: plane.Axes | None = None  # for networks of 2-D points
     z_layer: str = ""  # the generator's submodule that z enters; "": the generator itself
+    now: nn.Module | None = None
+
+    @cached_property
+    def of_now(self) -> LatentView:
+        """The view of the generator as it is; this very view where the file holds no other."""
+        return self if self.now is None else replace(self, generator=self.now, now=None)
 
     def image(self, z: np.ndarray | torch.Tensor, psi: float = 1.0, label: int | None = None) -> tuple[np.ndarray, float]:
         """The picture and the realness of `render`."""
@@ -119,18 +128,23 @@ def load_live(path: Path | str, build: NetworkBuilder) -> LatentView:
             raise ValueError(f"shape {shape}, {classes} classes")
         axes = plane.Axes.from_dict(metadata["axes"]) if shape == (2,) else None
         G, D = build(name, latent_dim, shape, classes)
+        networks = {"generator": G, "discriminator": D}
+        if any(key.startswith("now.") for key in tensors):  # absent in older files, and where there is no average
+            networks["now"] = build(name, latent_dim, shape, classes)[0]
     except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"{Path(path).name} does not name networks of this version ({error}).") from error
-    for prefix, network in (("generator.", G), ("discriminator.", D)):
+    for part, network in networks.items():
+        prefix = f"{part}."
         state = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
-            reason = f"its {prefix[:-1]} is not the one named {name!r}"
+            reason = f"its {part} is not the one named {name!r}"
             raise checkpoint.CheckpointError(f"{Path(path).name} is refused: {reason}.") from error
         network.float().eval().requires_grad_(False)
     z_layer = registry.NETWORKS[name].z_layer if name in registry.NETWORKS else ""
-    return LatentView(G, D, latent_dim, step, fake_is_one=fake_is_one, center=center, classes=classes, axes=axes, z_layer=z_layer)
+    return LatentView(G, D, latent_dim, step, fake_is_one=fake_is_one, center=center, classes=classes, axes=axes, z_layer=z_layer,
+                      now=networks.get("now"))
 
 
 def find_directions(view: LatentView, previous: np.ndarray | None = None) -> np.ndarray:

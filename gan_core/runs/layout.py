@@ -11,6 +11,7 @@ CONFIG, STATUS, DATA, FLOOR, LOG = "config.json", "status.json", "data.json", "f
 REAL_PICTURES, REAL_POINTS = "real.png", "real.json"
 CONTROL, METRICS, FRAMES, LIVE, CHECKPOINT = "control", "metrics", "frames", "live", "checkpoint"
 SUBFOLDERS = (CONTROL, METRICS, FRAMES, LIVE, CHECKPOINT)
+NOW_FRAMES = "now"  # grids by the generator as it is, named as those of its average in frames/; absent in older runs
 LATEST, BEST = "latest.json", "best.json"  # in checkpoint/
 
 # Beside the runs.
@@ -39,7 +40,7 @@ def frame_numbers(name: str) -> tuple[int, int] | None:
 
 
 def live_name(number: int) -> str:
-    """A live file: the averaged generator and the discriminator in fp16."""
+    """A live file: the averaged generator, the generator as it is, and the discriminator in fp16."""
     return f"{number}.safetensors"
 
 

@@ -228,6 +228,15 @@ class Run:
         """Where frame number `seq`, of a step, is stored; suffix: ".png" of pictures, ".json" of points."""
         return self.path / layout.FRAMES / layout.frame_name(seq, step, suffix)
 
+    def now_path(self, frame: Frame) -> Path:
+        """The grid of the same step and z by the generator as it is; absent where a frame holds both, and in older runs."""
+        return self.path / layout.NOW_FRAMES / frame.path.name
+
+    def delete_frame(self, frame: Frame) -> None:
+        """Delete a frame with its twin by the generator as it is."""
+        for path in (frame.path, self.now_path(frame)):
+            path.unlink(missing_ok=True)
+
     def newest_frame(self) -> Frame | None:
         """The stored frame with the highest number, or None where there is none yet."""
         frames = self.frames()
@@ -238,7 +247,7 @@ class Run:
         return self.path / layout.LIVE / layout.live_name(number)
 
     def live_path(self) -> Path | None:
-        """The newest live file (averaged generator and discriminator), or None."""
+        """The newest live file, or None."""
         number = self.stored_status().live
         path = self.live_file(number)
         return path if number and path.exists() else None

@@ -64,6 +64,25 @@ class Progress(TypedDict):
     what: str
 
 
+class Beliefs(TypedDict):
+    """The discriminator's mean probability of "real", in [0, 1], for real samples and for fakes."""
+
+    real: float
+    fake: float
+
+
+class Probe(TypedDict):
+    """What single steps of a paused run have done, seen by fixed samples and by the generator as it is; `Trainer.probe`.
+
+    `network`: "discriminator", "generator" or "both"; "" where no single step has been made since the pause, with `before` None.
+    """
+
+    network: str
+    steps: int
+    before: Beliefs | None
+    after: Beliefs
+
+
 class Failure(TypedDict):
     """Why a run failed. `fault`: the message for other languages, where it has a key."""
 
@@ -100,6 +119,7 @@ class Status:
     rewrites: bool = True
     exact: bool = True
     progress: Progress | None = None  # while the data set is fetched or read
+    probe: Probe | None = None  # while the run is paused
     host: str = ""
     processes: int = 1
     launcher: int = 0  # torchrun's pid, where it would restart a lost process

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from ..compute.choices import ComputeChoices, prepare_device, resolve
 from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig
-from ..losses.adversarial import Loss, mean_realness
+from ..losses.adversarial import Loss, mean_realness, probability_real
 from ..networks.layers import Dropout
 from ..networks.spectral_norm import power_iterate_
 from . import setup, state
@@ -28,6 +28,8 @@ from .schedule import cosine_decay, set_learning_rate, update_average
 from .setup import Array, forward, frozen_statistics
 
 Metrics = dict[str, torch.Tensor]
+GeneratorName = Literal["now", "average"]  # the generator as it is, and the moving average of its weights
+PROBE_SIZE = 64  # z, and real samples, of a probe
 
 
 class Trainer:
@@ -85,6 +87,11 @@ class Trainer:
             holders = [(self, "draws"), (self.batches, "draws"), (self.batches, "_other_draws")]
             self._updates = tuple(GraphedUpdate(update, self.images.device, holders) for update in self._updates)
 
+    @property
+    def averaged(self) -> bool:
+        """Whether there is an average beside the generator itself; False with half-life 0."""
+        return self.G_ema is not self.G
+
     def tune(self, **changes: Any) -> dict[str, list[Any]]:
         """Change knobs between two steps: {name: [old, new]} of what really changed. The optimizers keep their moments.
 
@@ -111,7 +118,7 @@ class Trainer:
         """`d_steps` updates of the discriminator, then one of the generator: {d_loss, d_real, d_fake, g_loss}, 0-d tensors."""
         for k in range(self.config.d_steps):
             metrics = self._train_discriminator(self.step_count * self.config.d_steps + k)
-        metrics |= self._train_generator(self.step_count)
+        metrics |= {"g_loss": self._train_generator(self.step_count)["g_loss"]}
         self.step_count += 1
         return metrics
 
@@ -122,7 +129,7 @@ class Trainer:
         return metrics
 
     def generator_step(self) -> Metrics:
-        """The generator's update alone, no discriminator tensor moves: {g_loss}."""
+        """The generator's update alone, no discriminator tensor moves: {g_loss}, and d_fake and d_real as far as D sees them."""
         metrics = self._train_generator(self.step_count)
         self.step_count += 1
         return metrics
@@ -138,7 +145,7 @@ class Trainer:
     def _train_generator(self, index: int) -> Metrics:
         set_learning_rate(self.opt_G, self.config.lr_g * self._decayed(self.config.lr_final))
         metrics = self._updates[1](index)
-        if self.G_ema is not self.G:
+        if self.averaged:
             update_average(self.G_ema, self.G, self.config.ema_half_life, index)
         return metrics
 
@@ -183,9 +190,17 @@ class Trainer:
         g_loss = self.loss.g_loss(fake_logits, real_logits)
         self.opt_G.zero_grad()
         g_loss.backward()
-        (g_loss,) = self._descend(self.G, self.opt_G, g_loss)
+        results = self._descend(self.G, self.opt_G, g_loss, fake_logits, *([] if real_logits is None else [real_logits]))
         self.D.requires_grad_(True)
-        return {"g_loss": g_loss}
+        return {"g_loss": results[0], **self._beliefs_of(*results[1:])}
+
+    @torch.no_grad()
+    def _beliefs_of(self, fake_logits: torch.Tensor, real_logits: torch.Tensor | None = None) -> Metrics:
+        """D's mean P(real) of the generator's batch; nothing where the loss compares fakes with reals and there are none."""
+        if real_logits is not None:
+            d_real, d_fake = mean_realness(self.loss, real_logits, fake_logits)
+            return {"d_real": d_real, "d_fake": d_fake}
+        return {} if self.loss.relative else {"d_fake": probability_real(fake_logits, self.loss.fake_is_one).mean()}
 
     def _descend(self, network: nn.Module, optimizer: torch.optim.Optimizer, *results: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """One step down the gradients of the whole batch; results: the loss and logits, which become the whole batch's too."""
@@ -222,23 +237,41 @@ class Trainer:
         """The logit at which D is undecided: 0, or for a relative loss midway between its means for reals and for fakes."""
         if not self.loss.relative:
             return 0.0
-        training = self.D.training
-        self.D.eval()
-        picks = self.draws.batch(0, 64, len(self.images)).to(self.images.device)
-        labels = None if self.batches.labels is None else self.batches.labels[picks]
-        with self.choices.autocast():
-            fake = forward(self.G_ema, self.batches.fixed_z(64)[0], labels)
-            real = self.batches.encode(self.images[picks])
-            middle = 0.5 * (forward(self.D, fake, labels).float().mean() + forward(self.D, real, labels).float().mean())
-        self.D.train(training)
-        return float(middle)
+        real, fake = self._probe_logits(self.G_ema)
+        return float(0.5 * (fake.float().mean() + real.float().mean()))
 
     @torch.no_grad()
-    def sample(self, z: torch.Tensor | int, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """By the averaged generator, on the CPU: pictures uint8 (N, C, H, W), or points float32 (N, 2) in the data's units.
+    def probe(self) -> tuple[float, float]:
+        """(mean P(real) of PROBE_SIZE real samples, of as many fakes) by D and G as they are at this step, each in [0, 1].
+
+        The reals and the z are the same at every call, both networks are in evaluation mode, and nothing of the training moves:
+        what differs between two probes is what the steps between them did.
+        """
+        d_real, d_fake = mean_realness(self.loss, *self._probe_logits(self.G))
+        return float(d_real), float(d_fake)
+
+    def _probe_logits(self, generator: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        """D's logits of PROBE_SIZE fixed real samples, and of fakes of as many fixed z and the same classes."""
+        picks = self.draws.batch(0, PROBE_SIZE, len(self.images)).to(self.images.device)
+        labels = None if self.batches.labels is None else self.batches.labels[picks]
+        modes = [(network, network.training) for network in (generator, self.D)]
+        for network, _ in modes:
+            network.eval()
+        with self.choices.autocast():
+            fake = forward(generator, self.batches.fixed_z(PROBE_SIZE)[0], labels)
+            logits = tuple(forward(self.D, x, labels) for x in (self.batches.encode(self.images[picks]), fake))
+        for network, training in modes:
+            network.train(training)
+        return cast(tuple[torch.Tensor, torch.Tensor], logits)
+
+    @torch.no_grad()
+    def sample(self, z: torch.Tensor | int, labels: torch.Tensor | None = None,
+               generator: GeneratorName = "average") -> torch.Tensor:
+        """On the CPU: pictures uint8 (N, C, H, W), or points float32 (N, 2) in the data's units.
 
         Of z (N, latent_dim), or of N of the run's fixed z; `labels` (N,): their classes, each in turn unless given.
         """
+        network = self.G if generator == "now" else self.G_ema
         rows = self.batches.fixed_z(z)[0] if isinstance(z, int) else z
         device = self.images.device
         if not self.classes:
@@ -248,15 +281,15 @@ class Trainer:
         else:
             labels = torch.as_tensor(labels).to(device)
         rows = rows.to(self.batches.dtype).to(device)
-        training = self.G_ema.training
-        self.G_ema.eval()
+        training = network.training
+        network.eval()
         samples = []
         with self.choices.autocast():
             for begin in range(0, len(rows), 256):
                 part = slice(begin, begin + 256)
-                outputs = forward(self.G_ema, rows[part], None if labels is None else labels[part])
+                outputs = forward(network, rows[part], None if labels is None else labels[part])
                 samples.append(self.batches.decode(outputs).cpu())
-        self.G_ema.train(training)
+        network.train(training)
         return torch.cat(samples)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -274,5 +307,5 @@ class Trainer:
         self.step_count, self.images_seen = int(stored["step_count"]), int(stored["images_seen"])
 
     def _tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
-        networks = {"G": self.G, "D": self.D} | ({"G_ema": self.G_ema} if self.G_ema is not self.G else {})
+        networks = {"G": self.G, "D": self.D} | ({"G_ema": self.G_ema} if self.averaged else {})
         return state.named_tensors(networks, {"G": self.opt_G, "D": self.opt_D})

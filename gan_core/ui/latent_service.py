@@ -40,7 +40,7 @@ class GeneratorState:
     view: LatentView
     directions: np.ndarray
     version: int = 1
-    pictures: OrderedDict[tuple[bytes, float, int | None], tuple[bytes, float, Point]] = field(default_factory=OrderedDict)
+    pictures: OrderedDict[tuple[bytes, float, int | None, bool], tuple[bytes, float, Point]] = field(default_factory=OrderedDict)
 
 
 class LatentService:
@@ -68,10 +68,11 @@ class LatentService:
 
     # In the service's thread
 
-    def image(self, run: Run, body: bytes, psi: float, label: int | None = None) -> tuple[bytes, float, Point, int]:
+    def image(self, run: Run, body: bytes, psi: float, label: int | None = None,
+              now: bool = False) -> tuple[bytes, float, Point, int]:
         """(PNG, probability of real, the point or None, step) of one z, float32 little-endian, and one class.
 
-        Raises ValueError.
+        `now`: by the generator as it is instead of its average. Raises ValueError.
         """
         import numpy as np
 
@@ -83,9 +84,10 @@ class LatentService:
                              "(float32, little-endian).")
         if not (np.isfinite(psi) and 0 <= psi <= 10):
             raise ValueError(f"psi is {psi}; give a number from 0 to 10.")
-        key = (body, psi, label)
+        key = (body, psi, label, now)
         if key not in generator.pictures:
-            picture, verdict, point = generator.view.render(np.frombuffer(body, "<f4").astype(np.float32), psi, label)
+            view = generator.view.of_now if now else generator.view
+            picture, verdict, point = view.render(np.frombuffer(body, "<f4").astype(np.float32), psi, label)
             generator.pictures[key] = (pixel_range.png(picture), verdict, point)
             if len(generator.pictures) > MAX_CACHED_PICTURES:
                 generator.pictures.popitem(last=False)

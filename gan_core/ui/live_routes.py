@@ -46,15 +46,15 @@ class LiveRoutes:
                                    ping_message_factory=lambda: ServerSentEvent(comment="ping"))
 
     async def z(self, request: Request) -> Response:
-        """The picture of one z and the verdict on it; `label`: its class, for a conditional run."""
-        run, psi = self._run(request), _number(request, "psi", "1")
+        """The picture of one z and the verdict on it; `label`: its class, for a conditional run; `of`: by which generator."""
+        run, psi, now = self._run(request), _number(request, "psi", "1"), _is_now(request)
         label = _integer(request, "label") if "label" in request.query_params else None
         body = b""
         async for part in request.stream():
             body += part
             if len(body) > MAX_BODY:
                 raise ValueError(f"The body is larger than {MAX_BODY:,} bytes; give latent_dim numbers of 4 bytes.")
-        picture, verdict, point, step = await self._in_latent_thread(self.latent_service.image, run, body, psi, label)
+        picture, verdict, point, step = await self._in_latent_thread(self.latent_service.image, run, body, psi, label, now)
         headers = {"X-Gan-Step": str(step), "X-Gan-Run": run.id, "X-Gan-Verdict": f"{verdict:.4f}", **NO_STORE}
         if point is not None:
             headers["X-Gan-Point"] = ",".join(f"{v:.6g}" for v in point)
@@ -72,14 +72,18 @@ class LiveRoutes:
                             headers=NO_STORE)
 
     async def frame(self, request: Request) -> Response:
-        """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached."""
-        run, seq = self._run(request), request.query_params.get("seq", "")
+        """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached.
+
+        `of`: by which generator; frames of points hold both.
+        """
+        run, seq, now = self._run(request), request.query_params.get("seq", ""), _is_now(request)
         newest = "seq" not in request.query_params
         frame = run.newest_frame() if newest else next((frame for frame in run.frames() if str(frame.seq) == seq), None)
         if frame is None:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
+        path = run.now_path(frame) if now and frame.path.suffix == ".png" else frame.path
         try:
-            picture = await asyncio.to_thread(frame.path.read_bytes)
+            picture = await asyncio.to_thread(path.read_bytes)
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
         media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
@@ -138,6 +142,14 @@ def _number(request: Request, name: str, default: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{name} is {text[:40]!r}; give a number.")
     return value
+
+
+def _is_now(request: Request) -> bool:
+    """Whether the generator as it is was asked for, not its average."""
+    name = request.query_params.get("of", "average")
+    if name not in ("now", "average"):
+        raise ValueError(f"of is {name[:40]!r}; give now or average.")
+    return name == "now"
 
 
 def _integer(request: Request, name: str) -> int:

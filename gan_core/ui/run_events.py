@@ -182,16 +182,18 @@ class RunEvents:
 
     def _read_frame(self) -> bool:
         """Read the newest grid, or frame of points; whether it is a new one."""
-        newest = self.run.newest_frame() if self.run is not None else None
-        if newest is None or (self._frame is not None and newest.seq == self._frame["seq"]):
+        run = self.run
+        newest = run.newest_frame() if run is not None else None
+        if run is None or newest is None or (self._frame is not None and newest.seq == self._frame["seq"]):
             return False
         shown = _read_shown(newest.path)
         if shown is None:
             return False
         if isinstance(shown, str):
-            self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _grid_columns(shown)}
+            self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _grid_columns(shown),
+                           "now": run.now_path(newest).exists()}
         else:
-            self._frame = {"seq": newest.seq, "step": newest.step, "points": shown}
+            self._frame = {"seq": newest.seq, "step": newest.step, "points": shown, "now": "now" in shown}
         return True
 
     def _read_real(self) -> RealData:

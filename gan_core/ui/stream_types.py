@@ -6,8 +6,9 @@ Nothing is checked while the page runs. `run_events` builds these objects, `hub`
 # No `from __future__ import annotations` here: a TypedDict does not recognise NotRequired in a string.
 from typing import Any, Literal, NotRequired, TypedDict
 
-from ..runs.status import Best, Failure, Progress
+from ..runs.status import Beliefs, Best, Failure, Probe, Progress
 
+__all__ = ["Beliefs"]  # part of Probe; the page's types are written from the names here
 Columns = dict[str, list[float | None]]  # equally long, "step" among them; None where a record has no value
 
 
@@ -41,6 +42,7 @@ class PublicStatus(TypedDict):
     rewrites: bool
     exact: bool
     progress: Progress | None
+    probe: Probe | None
     host: str
     processes: int
     launcher: int
@@ -58,14 +60,20 @@ class Heat(TypedDict):
     values: str
 
 
-class Points(TypedDict):
-    """A frame of points: (x, y) of the fakes, the push on each, the warped grid, and the shown part of the plane."""
+class GeneratedPoints(TypedDict):
+    """What one generator makes: (x, y) of the fakes, the push on each, the warped grid."""
 
-    view: list[float]
     fake: list[list[float]]
     push: list[list[float]]
     warp: list[list[list[float]]]
+
+
+class Points(GeneratedPoints):
+    """A frame of points of the averaged generator, with those of the generator as it is, and the shown part of the plane."""
+
+    view: list[float]
     heat: Heat
+    now: NotRequired[GeneratedPoints]
 
 
 class RealPoints(TypedDict):
@@ -104,6 +112,7 @@ class Frame(TypedDict):
     seq: int
     step: int
     src: NotRequired[str]
+    now: NotRequired[bool]  # whether there is one by the generator as it is, too
     rows: NotRequired[int]
     cols: NotRequired[int]
     points: NotRequired[Points]

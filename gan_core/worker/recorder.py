@@ -19,7 +19,7 @@ from ..runs.checkpoint_index import BEST
 from ..runs.frames import Frame, kept_frames
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
-from ..training.trainer import Trainer
+from ..training.trainer import GeneratorName, Trainer
 from .metrics_writer import Diverged, MetricsWriter
 
 ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `grid_layout`
@@ -98,7 +98,7 @@ class Recorder:
         self._metrics = MetricsWriter(run.metrics_path(life), life, start_step)
         for frame in run.frames():  # grids of steps that are lost and will be made again
             if frame.step > start_step:
-                frame.path.unlink(missing_ok=True)
+                run.delete_frame(frame)
         self._history = self._thinned(run.frames())
 
     @cached_property
@@ -151,32 +151,37 @@ class Recorder:
         """Write the newest grid, or frame of points, and thin the older ones."""
         started, step = time.monotonic(), self.trainer.step_count
         path = self.run.frame_path(self.seq + 1, step, ".png" if self._axes is None else ".json")
-        self.run.write_file(path, self._grid() if self._axes is None else self._points(self._axes))
+        frame = Frame(self.seq + 1, step, path)
+        if self._axes is None and self.trainer.averaged:  # before the frame itself, by which readers find it
+            self.run.now_path(frame).parent.mkdir(exist_ok=True)  # absent in older runs
+            self.run.write_file(self.run.now_path(frame), self._grid("now"))
+        self.run.write_file(path, self._grid("average") if self._axes is None else self._points(self._axes))
         self.seq += 1
-        self._history = self._thinned([*self._history, Frame(self.seq, step, path)])
+        self._history = self._thinned([*self._history, frame])
         self.frames.record(started)
 
-    def _grid(self) -> bytes:
+    def _grid(self, generator: GeneratorName) -> bytes:
         columns, each = grid_layout(self.trainer.classes)
         labels = torch.arange(ROWS * columns) % columns // each if each else None
-        return png(grid(self.trainer.sample(ROWS * columns, labels).numpy(), columns))
+        return png(grid(self.trainer.sample(ROWS * columns, labels, generator).numpy(), columns))
 
     def _points(self, axes: plane.Axes) -> bytes:
         trainer, (z, _) = self.trainer, self.trainer.batches.fixed_z(plane.NUM_FAKES)
-        return plane.to_json(plane.make_frame(trainer.G_ema, trainer.D, z, axes, fake_is_one=trainer.loss.fake_is_one,
-                                         center=trainer.center()))
+        now = trainer.G if trainer.averaged else None
+        return plane.to_json(plane.make_frame(trainer.G_ema, trainer.D, z, axes, now=now, fake_is_one=trainer.loss.fake_is_one,
+                                              center=trainer.center()))
 
     def _thinned(self, frames: list[Frame]) -> list[Frame]:
         kept = kept_frames(frames)
         for frame in set(frames).difference(kept):
-            frame.path.unlink(missing_ok=True)
+            self.run.delete_frame(frame)
         return kept
 
     def write_live(self) -> None:
-        """The averaged generator and the discriminator in float16, for sliders and verdicts; the newest two are kept."""
+        """Both generators and the discriminator in float16, for sliders and verdicts; the newest two are kept."""
         started, trainer, config = time.monotonic(), self.trainer, self.trainer.config
-        tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t
-                   for part, network in (("generator", trainer.G_ema), ("discriminator", trainer.D))
+        networks = {"generator": trainer.G_ema, "discriminator": trainer.D} | ({"now": trainer.G} if trainer.averaged else {})
+        tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t for part, network in networks.items()
                    for name, t in state_without_spectral_norm(network).items()}
         metadata = LiveMetadata(
             step=trainer.step_count, networks=config.networks, latent_dim=config.latent_dim, loss=config.loss,

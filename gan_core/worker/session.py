@@ -7,6 +7,7 @@ processes rank 0 runs the session, and the others follow its `coordinator`.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from ..data.types import Cancelled
 from ..messages import ENGLISH, message, os_reason
 from ..runs import checkpoint
 from ..runs.run import Run
+from ..runs.status import Beliefs, Probe
 from ..training.trainer import Trainer
 from .best_checkpoint import BestCheckpoint
 from .commands import Commands
@@ -38,6 +40,7 @@ class Session:
         self.commands = Commands(self)
         self.stop_requested = False
         self.pending_steps: tuple[str, int] | None = None
+        self._single_steps: tuple[str, int, Beliefs | None] | None = None  # (network, step, probe) where they began
         self.elapsed = 0.0  # seconds of training, earlier sessions included
         self._trainer: Trainer | None = None
         self._threads = threads
@@ -114,13 +117,32 @@ class Session:
         if not self.run.real_path.exists():
             self._attempt("reals", self.recorder.write_real)
         self._write_outputs()
-        self.publish("paused" if self.paused else "running")
+        self.publish("paused" if self.paused else "running", probe=self._probe() if self.paused else None)
         if self.status_writer.status.checkpoint_step < 0:
             self.save()
 
     def _finished(self) -> bool:
         config = self.trainer.config
         return 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed
+
+    def begin_single_steps(self, network: str) -> None:
+        """Single steps follow, and then a pause, which says what they did."""
+        self._single_steps = (network, self.step_count, self._beliefs())
+
+    def _probe(self) -> Probe | None:
+        """What the single steps before this pause did; None where the networks are not numbers any more."""
+        single, self._single_steps = self._single_steps, None
+        after = self._beliefs()
+        if after is None:
+            return None
+        if single is None:
+            return Probe(network="", steps=0, before=None, after=after)
+        network, step, before = single
+        return Probe(network=network, steps=self.step_count - step, before=before, after=after)
+
+    def _beliefs(self) -> Beliefs | None:
+        real, fake = self.trainer.probe()
+        return Beliefs(real=round(real, 5), fake=round(fake, 5)) if math.isfinite(real + fake) else None
 
     def make_steps(self, network: str, limit: int = 0) -> int:
         """Make some steps, at most `limit` unless that is 0; returns how many.
@@ -221,7 +243,7 @@ class Session:
         self.paused, self.pending_steps = True, None
         self._speed.clear()
         self._write_outputs()
-        self.publish("paused")
+        self.publish("paused", probe=self._probe())
 
     def tune(self, changes: dict[str, Any]) -> None:
         """Change knobs, mark that on the curves and save. Raises ValueError, one sentence, before anything changes."""

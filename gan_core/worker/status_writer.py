@@ -53,6 +53,8 @@ class StatusWriter:
             if state and state != self.status.state:
                 self.status.move_to(state)
                 self.status.restarting = ""
+            if self.status.state != "paused":
+                self.status.probe = None  # of networks that have moved on
             self._put()
 
     def set_notices(self, cause: str, *notices: Message) -> None:

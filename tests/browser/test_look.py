@@ -32,7 +32,8 @@ def test_pixels_are_drawn_at_a_whole_multiple(standing, visit):
         # Other parts of the page may still be arriving; the picture follows the room that they leave it.
         person.until("""([selector, native]) => {
             const image = document.querySelector(selector);
-            return image.clientWidth > 0 && image.clientWidth % native === 0 && getComputedStyle(image).imageRendering === 'pixelated';
+            const whole = image.clientWidth > 0 && image.clientWidth % native === 0;
+            return whole && getComputedStyle(image).imageRendering === 'pixelated';
         }""", [selector, native])
 
 

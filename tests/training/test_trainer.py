@@ -191,6 +191,49 @@ def test_samples_are_the_averaged_generators_and_change_nothing():
         wanted = t.G_ema(z) * 255
     assert (t.sample(z).float() - wanted).abs().max() <= 0.51
     assert t.G.training and not t.G_ema.training
+    with torch.no_grad():  # two that no eye confuses
+        for weights in t.G.parameters():
+            weights.mul_(3)
+        wanted = copy.deepcopy(t.G).eval()(z) * 255
+    now = t.sample(z, generator="now")
+    assert (now.float() - wanted).abs().max() <= 0.51 and not torch.equal(now, pictures) and t.G.training
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "course", "relativistic"])
+def test_a_probe_is_what_both_networks_say_of_the_same_64_reals_and_fakes(loss):
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (100, 1, 28, 28), np.uint8))
+    t = Trainer(PRESETS["quick"].replace(loss=loss, batch_size=4, threads=1, precision="fp32", device="cpu"), images)
+    t.step()
+    modes = [network.training for network in (t.G, t.D, t.G_ema)]
+    G, D = copy.deepcopy(t.G).eval(), copy.deepcopy(t.D).eval()
+    order = t.draws.batch(0, 64, 100)
+    with torch.no_grad():
+        real, fake = D(images[order] / 255), D(G(t.draws.normal("samples", 0, 64, 32)))
+    if loss == "relativistic":
+        real, fake = real - fake.mean(), fake - real.mean()
+    sign = -1 if loss == "course" else 1
+    wanted = [torch.sigmoid(sign * logits).mean().item() for logits in (real, fake)]
+    np.testing.assert_allclose(t.probe(), wanted, atol=1e-6)
+    assert [network.training for network in (t.G, t.D, t.G_ema)] == modes
+
+
+@pytest.mark.parametrize("warm", [200, 400, 600])
+def test_the_steps_of_one_player_show_in_the_probe_and_in_the_pictures_of_now(warm):
+    """What the page says of ten single steps: the Counterfeiter's raise the verdict, the Expert's widen the gap."""
+    t = Trainer(PRESETS["quick"].replace(threads=1, precision="fp32", device="cpu"))
+    for _ in range(warm):
+        t.step()
+    (_, before), grids = t.probe(), {name: t.sample(64, generator=name).float() for name in ("now", "average")}
+    for _ in range(10):
+        t.generator_step()
+    real, fake = t.probe()
+    moved = {name: (t.sample(64, generator=name).float() - grid).abs().mean().item() for name, grid in grids.items()}
+    assert fake > before + 0.02
+    assert moved["now"] > 2 * moved["average"]
+    for _ in range(10):
+        t.discriminator_step()
+    after_real, after_fake = t.probe()
+    assert after_real - after_fake > real - fake + 0.02
 
 
 def test_a_state_of_other_networks_is_refused_before_anything_changes():
@@ -269,6 +312,8 @@ def test_every_kind_of_training_moves_one_network_at_a_time_and_resumes_exactly(
         end = whole.step()
     for _ in range(3):
         first.step()
+        first.probe()  # whoever looks changes nothing
+        first.sample(3, generator="now")
     second.load_state_dict({name: t.detach().clone() for name, t in first.state_dict().items()})
     for _ in range(3):
         again = second.step()
@@ -278,8 +323,11 @@ def test_every_kind_of_training_moves_one_network_at_a_time_and_resumes_exactly(
     whole.discriminator_step()
     assert same(before, tensors(whole.G))
     before = tensors(whole.D)
-    whole.generator_step()
+    believed = whole.generator_step()
     assert same(before, tensors(whole.D))
+    # Of a loss that compares without pairs there is nothing to say of fakes alone.
+    assert ("d_fake" in believed) == (changes.get("loss") != "wasserstein")
+    assert ("d_real" in believed) == (changes.get("loss") == "relativistic")
 
 
 def test_rates_fall_along_half_a_cosine():

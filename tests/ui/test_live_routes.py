@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from making import OF_POINTS, make_run
 from PIL import Image
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 
 from gan_core.latent.view import load_live, seed_z
 from gan_core.networks.pair import build_pair
+from gan_core.runs import checkpoint
 from gan_core.ui import live_routes
 from gan_core.ui.hub import QUEUE_SIZE, Hub
 from gan_core.ui.latent_service import LatentService
@@ -48,12 +50,28 @@ def test_a_z_gives_the_generators_picture_and_the_discriminators_verdict(client,
     assert client.post(f"{AT}z?psi=0.7", content=z.tobytes()).content == reply.content, "without a name it is the shown run"
 
 
+def test_the_generator_as_it_is_is_driven_by_name(client, catalogue, tmp_path):
+    run, z = make_run(catalogue.folder), seed_z(7, 20)
+    tensors, metadata = checkpoint.read(run.live_path())
+    for name, tensor in tensors.items():  # two that no eye confuses
+        if name.startswith("now.") and tensor.is_floating_point():
+            tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)).abs() * 0.3)
+    checkpoint.write(run.live_path(), tensors, metadata)
+    average = client.post(f"{AT}z?run={run.id}&psi=0.7&of=average", content=z.tobytes())
+    now = client.post(f"{AT}z?run={run.id}&psi=0.7&of=now", content=z.tobytes())
+    wanted, verdict = view_of(run).of_now.image(z, 0.7)
+    (tmp_path / "now.png").write_bytes(now.content)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "now.png")), wanted) and now.content != average.content
+    assert client.post(f"{AT}z?run={run.id}&psi=0.7", content=z.tobytes()).content == average.content, "which is the default"
+    assert float(now.headers["X-Gan-Verdict"]) == pytest.approx(verdict, abs=1e-4)
+
+
 @pytest.mark.parametrize(("query", "body", "status", "word"), [
     ("", b"", 422, "float32"), ("", b"123", 422, "float32"), ("", b"\0" * 84, 422, "20 numbers"),
     ("", np.full(20, np.nan, "f4").tobytes(), 422, "finite"), ("", np.full(20, np.inf, "f4").tobytes(), 422, "finite"),
     ("&psi=nan", bytes(80), 422, "psi"), ("&psi=x", bytes(80), 422, "psi"), ("&psi=-1", bytes(80), 422, "psi"),
     ("&psi=11", bytes(80), 422, "psi"), ("&label=0", bytes(80), 422, "no classes"), ("&label=1.5", bytes(80), 422, "whole"),
-    ("", bytes(20_000), 422, "larger"), ("&run=nobody", bytes(80), 404, "nobody"),
+    ("&of=both", bytes(80), 422, "now or average"), ("", bytes(20_000), 422, "larger"), ("&run=nobody", bytes(80), 404, "nobody"),
     ("&run=../x", bytes(80), 404, "run")])
 def test_anything_else_is_refused_in_one_sentence(client, catalogue, query, body, status, word):
     make_run(catalogue.folder, steps=1)
@@ -104,6 +122,11 @@ def test_the_history_is_served_picture_by_picture(client, catalogue):
         assert client.get(f"{AT}frame?run={run.id}&seq={frame.seq}").content == frame.path.read_bytes()
     reply = client.get(f"{AT}frame?run={run.id}")
     assert reply.content == frames[-1].path.read_bytes() and reply.headers["cache-control"] == "no-store", "the newest"
+    now = client.get(f"{AT}frame?run={run.id}&seq={frames[-1].seq}&of=now").content
+    assert now == run.now_path(frames[-1]).read_bytes()
+    assert client.get(f"{AT}frame?run={run.id}&seq={frames[-1].seq}&of=x").status_code == 422
+    run.now_path(frames[-1]).unlink()  # as in a run of an older version
+    assert client.get(f"{AT}frame?run={run.id}&seq={frames[-1].seq}&of=now").status_code == 404
     for wrong in ("99", "x", "", "../1"):
         assert client.get(f"{AT}frame?run={run.id}&seq={wrong}").status_code == 404
 

@@ -69,7 +69,8 @@ def test_a_run_of_points_comes_with_their_coordinates(tmp_path):
     assert first["frame"]["points"] == json.loads(newest.path.read_bytes()) and first["frame"]["seq"] == newest.seq
     everything = json.loads(feed.snapshot())
     assert everything["data"] == "points" and everything["real"] == json.loads(run.real_path.read_bytes())
-    assert everything["frame"] == {key: first["frame"][key] for key in ("seq", "step", "points")}
+    assert everything["frame"] == {key: first["frame"][key] for key in ("seq", "step", "points", "now")}
+    assert everything["frame"]["now"] is True
 
 
 def test_what_is_real_comes_with_the_first_frame_of_a_run_that_was_watched_from_its_start(tmp_path):

@@ -146,6 +146,34 @@ def test_grids_are_kept_at_growing_distances_and_the_newest_two_always(made):
     assert all(b > a * 1.04 or b - a <= 2 for a, b in itertools.pairwise(steps[:-1]))
     assert np.asarray(Image.open(kept[-1].path)).shape == (224, 224)
     assert recorder.seq == 150 == kept[-1].seq
+    assert sorted(path.name for path in (run.path / "now").iterdir()) == [frame.path.name for frame in kept]
+
+
+def test_grids_and_live_files_hold_the_generator_as_it_is_beside_its_average(made):
+    run, trainer, recorder = made
+    with torch.no_grad():  # two that no eye confuses
+        for weights in trainer.G.parameters():
+            weights.copy_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)) * 0.2)
+    recorder.write_frame()
+    recorder.write_live()
+    frame, view, z = run.frames()[-1], load_live(run.live_file(1), build_pair), trainer.batches.fixed_z(64)[0]
+    for path, name, shown in ((frame.path, "average", view), (run.now_path(frame), "now", view.of_now)):
+        grid = np.asarray(Image.open(path)).reshape(8, 28, 8, 28).transpose(0, 2, 1, 3).reshape(64, 28, 28)
+        np.testing.assert_array_equal(grid, trainer.sample(64, generator=name).numpy()[:, 0])
+        assert np.abs(shown.image(z[0])[0].astype(int) - grid[0]).max() <= 2, "float16 is near"
+    assert not np.array_equal(trainer.sample(64), trainer.sample(64, generator="now"))
+
+
+@pytest.mark.parametrize("changes", [{}, OF_POINTS])
+def test_without_an_average_nothing_is_written_twice(tmp_path, changes):
+    config = PRESETS["quick"].replace(**{"batch_size": 2, "device": "cpu", **changes, "ema_half_life": 0.0})
+    run, trainer = Run.create(config, tmp_path), Trainer(config, POINTS if changes else IMAGES)
+    recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
+    recorder.write_frame()
+    recorder.write_live()
+    frame, view = run.frames()[-1], load_live(run.live_file(1), build_pair)
+    assert not run.now_path(frame).exists() and view.now is None and view.of_now is view
+    assert not changes or "now" not in read_json(frame.path)
 
 
 @pytest.mark.parametrize(("classes", "columns", "each"), [(0, 8, 0), (1, 8, 8), (2, 8, 4), (3, 9, 3), (5, 10, 2), (10, 10, 1),
@@ -206,6 +234,8 @@ def test_points_leave_frames_of_json_thinned_as_pictures_are(tmp_path):
     assert len(real["points"]) == 1000 and {tuple(np.float32(p).round(2).tolist()) for p in real["points"]} <= known
     shown = read_json(frames[-1].path)
     assert shown["view"] == real["view"] and np.allclose(shown["fake"], trainer.sample(512), atol=0.01)
+    assert np.allclose(shown["now"]["fake"], trainer.sample(512, generator="now"), atol=0.01)
+    assert len(shown["now"]["push"]) == len(shown["push"]) and not (run.path / "now").exists()
     trainer.step_count = 10
     r.Recorder(run, trainer, life=2, seq=recorder.seq, live=0)
     assert max(frame.step for frame in run.frames()) == 10

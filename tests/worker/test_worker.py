@@ -196,8 +196,13 @@ def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_
     worker = start(paused=True)
     worker.until_state("paused")
     before = worker.save()
+    probe = worker.run.stored_status().probe
+    assert probe is not None and probe["steps"] == 0 and probe["before"] is None
     for network, moved, still in (("discriminator", "D", "G"), ("generator", "G", "D")):
         worker.steps(1, network)
+        believed, probe = probe["after"], worker.run.stored_status().probe
+        assert (probe["network"], probe["steps"], probe["before"]) == (network, 1, believed), "one probe begins where one ended"
+        assert (probe["after"]["real"] == believed["real"]) == (network == "generator"), "the Expert is held still"
         after = worker.save()
         assert after.step == before.step + 1
         assert same(before.tensors, after.tensors, f"{still}."), f"the step of {network} moved {still}"

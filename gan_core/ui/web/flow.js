@@ -1,25 +1,49 @@
 // The line noise -> generator -> fake -> discriminator -> verdict.
-import { h, setText } from "./dom.js";
-import { percent } from "./lib/numbers.js";
-import { recentMean } from "./lib/series.js";
+import { h, setAttribute, setText } from "./dom.js";
+import { percent, signed } from "./lib/numbers.js";
+import { recentMean, until } from "./lib/series.js";
 import { on, store } from "./store.js";
-import { t } from "./words.js";
+import { number, t } from "./words.js";
 
 /** @type {import("./mount.js").Part} */
 export function flow(root, signal) {
-  const verdict = h("b", {}, t("flow.verdict_none"));
+  const verdict = h("b", {}, t("flow.verdict_none")), gap = h("span", { class: "gan-gap" });
   const box = (/** @type {string} */ look, /** @type {string} */ name, /** @type {Node | string} */ inner) =>
     h("span", { class: `gan-box ${look}`, title: t(`flow.help_${name}`) }, inner);
   const arrow = (word = "") =>
     h("span", { class: "gan-arrow" }, "\u2192", word ? h("span", { class: "gan-word" }, ` ${word} \u2192`) : null);
-  root.append(h("div", { class: "gan-flow", role: "img", "aria-label": t("flow.label") },
+  const line = h("div", { class: "gan-flow", role: "img", "aria-label": t("flow.label") },
     box("", "noise", t("flow.noise")), arrow(), box("g", "counterfeiter", t("flow.counterfeiter")),
-    arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), box("v", "verdict", verdict)));
+    arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), box("v", "verdict", verdict), gap);
 
   function draw() {
-    const mean = recentMean(store.series.d_fake);
-    setText(verdict, mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
+    const { series, moment, status } = store, probe = moment === null && status?.state === "paused" ? status.probe : null;
+    const past = moment === null ? series.d_fake : until(series, "d_fake", moment);
+    const mean = probe ? probe.after.fake : recentMean(past);
+    setText(verdict, probe?.before ? t("flow.verdict_step", { before: percent(probe.before.fake), n: percent(probe.after.fake) })
+      : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
+    setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
+    setAttribute(gap, "title", probe ? t("flow.help_gap", { fakes: change(probe, "fake"), reals: change(probe, "real") }) : null);
+    line.classList.toggle("probed", Boolean(probe)); // room for two numbers
   }
-  on("snapshot metrics", draw, signal);
+  root.append(line);
+  on("snapshot metrics status moment", draw, signal);
   draw();
 }
+
+/**
+ * How far apart the discriminator keeps the two: with each of its updates its whole level wanders, so only the distance says
+ * what it has learned.
+ * @param {Stream.Probe} probe
+ */
+function distance({ before, after }) {
+  const points = (/** @type {Stream.Beliefs} */ { real, fake }) => {
+    const n = Math.round(100 * (real - fake));
+    return signed(n, String(Math.abs(n))).replace("+", "");
+  };
+  return before ? t("flow.gap_step", { before: points(before), n: points(after) }) : t("flow.gap", { n: points(after) });
+}
+
+/** @param {Stream.Probe} probe @param {"real" | "fake"} kind */
+const change = ({ before, after }, kind) =>
+  (before ? `${percent(before[kind])}% \u2192 ` : "") + `${percent(after[kind])}%`;

@@ -1,5 +1,6 @@
 // The store: the last snapshot with everything that came after it, and who is told when it changes. Only stream.js feeds it.
-// Events: those of the stream, and "connection", "pending", "page" (gradio has changed the page), "colours", "driven".
+// Events: those of the stream, and "connection", "pending", "page" (gradio has changed the page), "colours", "driven",
+// "moment" (another step of the past is looked at, or none), "generator" (pictures are of the other one of the two).
 import { kept } from "./lib/history.js";
 import { append, copied, thinned } from "./lib/series.js";
 
@@ -28,13 +29,14 @@ import { append, copied, thinned } from "./lib/series.js";
  * @property {Stream.Measurement[]} quality
  * @property {Record<string, number> | null} floor
  * @property {Stream.Mark[]} marks
+ * @property {number | null} moment the step of the past that is looked at; null: live
  */
 
 /** @type {State} */
 export const store = {
   connection: "connecting", run: null, kind: "none", origin: "", config: null, dataset_label: {}, status: null, controls: {},
   worker: "none", silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null,
-  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [],
+  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [], moment: null,
 };
 
 /** @type {{ names: string[], listener: (detail?: any) => void }[]} */
@@ -79,7 +81,7 @@ export const reducers = {
       run, kind, origin, config, dataset_label, status, worker, frame, real, latent, active, frame_rule,
       controls: event.controls || {}, silent: event.silent || 0, data: event.data || "images", about: event.about || null,
       series: copied(event.series), history: [...(event.history || [])], quality: [...(event.quality || [])],
-      floor: event.floor || null, marks: [...(event.marks || [])], pending: "",
+      floor: event.floor || null, marks: [...(event.marks || [])], pending: "", moment: null,
     });
   },
   status(event) {

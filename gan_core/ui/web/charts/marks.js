@@ -25,7 +25,8 @@ export function markLines(mark) {
 }
 
 export function marksData() {
-  const marks = store.marks.slice(-MOST_MARKS);
+  // The machine's own changes, of threads, stand under its facts: a mark means that somebody turned a knob.
+  const marks = store.marks.filter(({ kind }) => kind !== "threads").slice(-MOST_MARKS);
   return { step: marks.map(({ step }) => step),
     said: marks.map((mark) => [t("marks.at", { step: number(mark.step) }), ...markLines(mark)].join("\n")) };
 }

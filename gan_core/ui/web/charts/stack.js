@@ -1,16 +1,16 @@
 // Charts one above the other, while there is something to draw and a place to draw it: built when the place is seen, built again
 // when its height or the colours change, drawn at most four times a second.
-import { h, setText } from "../dom.js";
-import { on } from "../store.js";
+import { h, setText, token } from "../dom.js";
+import { on, store } from "../store.js";
 import { t } from "../words.js";
-import { loadBokeh } from "./bokeh.js";
+import { loadBokeh, model } from "./bokeh.js";
 import { addMarks, marksData } from "./marks.js";
 
 const REDRAW_MS = 250; // the machine that draws is often the machine that trains
 const SETTLE_MS = 150; // after the last change of a height
 const LOWEST = 90, UNSEEN = 8; // CSS pixels: of a chart, and a change of height that is not worth building it again
 
-/** @typedef {{ p: any, source: any, marks?: any, [more: string]: any }} Chart the figure `p` with its sources */
+/** @typedef {{ p: any, source: any, marks?: any, moment?: any, [more: string]: any }} Chart the figure `p` with its sources */
 /**
  * @typedef {object} Recipe
  * @property {string} prefix of the words
@@ -49,7 +49,7 @@ export class ChartStack {
     }
     this.#watchHeight();
     on("snapshot colours", () => { this.build(); }, signal);
-    on("marks", () => this.ask(), signal);
+    on("marks moment", () => this.ask(), signal);
     requestAnimationFrame(() => setTimeout(() => { this.#begin(); }, 50)); // the page first
   }
 
@@ -68,7 +68,9 @@ export class ChartStack {
     const made = {};
     for (const kind of this.#kinds) {
       const chart = this.#recipe.make(kind, Math.max(LOWEST, this.#height(kind))), fresh = this.#place(kind);
-      made[kind] = { ...chart, marks: addMarks(chart.p) };
+      const moment = model("Span", { location: null, dimension: "height", line_color: token("--ink"), line_width: 1.5 });
+      chart.p.add_layout(moment);
+      made[kind] = { ...chart, marks: addMarks(chart.p), moment };
       this.#plots[kind].after(fresh); // the old chart stays until the new one stands
       await window.Bokeh.Plotting.show(chart.p, fresh);
       if (mine !== this.#builds) { fresh.remove(); return; }
@@ -100,7 +102,10 @@ export class ChartStack {
       if (this.#loaded) setText(this.#notes[kind], i ? "" : sentence);
     });
     this.#recipe.draw(this.charts);
-    for (const chart of Object.values(this.charts)) chart.marks.data = marksData();
+    for (const chart of Object.values(this.charts)) {
+      chart.marks.data = marksData();
+      chart.moment.location = store.moment;
+    }
   }
 
   /** Heights are the layout's; Bokeh follows the width by itself. */

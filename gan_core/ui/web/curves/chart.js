@@ -6,7 +6,7 @@ import { t } from "../words.js";
 import { CHARTS } from "./columns.js";
 
 /**
- * `lines`: the two Bokeh lines of each name.
+ * `lines`: what Bokeh draws of each name; a triangle at the edge stands for a value far beyond it.
  * @param {string} kind
  * @param {any} source
  * @param {{ log: boolean, hidden: Set<string>, height: number }} options
@@ -22,8 +22,10 @@ export function curveChart(kind, source, { log, hidden, height }) {
   for (const [name, colour] of Object.entries(CHARTS[kind])) {
     const line_color = token(colour);
     lines[name] = [
-      p.line(x, { field: name }, { source, line_color, line_width: 1, line_alpha: 0.28 }),
+      p.line(x, { field: `${name}_drawn` }, { source, line_color, line_width: 1, line_alpha: 0.28 }),
       p.line(x, { field: `${name}_smooth` }, { source, line_color, line_width: 2 }),
+      p.scatter(x, { field: `${name}_beyond` },
+        { source, marker: "triangle", size: 7, fill_color: line_color, line_color: null }),
     ];
     for (const line of lines[name]) line.visible = !hidden.has(name);
   }

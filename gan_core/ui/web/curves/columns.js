@@ -1,4 +1,5 @@
 // The data of the curves: what is drawn of the series.
+import { clipped, usualRange } from "../lib/robust.js";
 import { spread } from "../lib/series.js";
 import { smoothed } from "../lib/smoothing.js";
 import { store } from "../store.js";
@@ -13,7 +14,8 @@ const MOST_POINTS = 1200; // of a line
 const RECENT = 200; // values whose average the legend shows
 
 /**
- * Every line as it is and smoothed. On a logarithmic axis a loss of 0 or less has no place.
+ * Every line as it is and smoothed: `NAME` what was measured, `NAME_drawn` and `NAME_smooth` with rare values far away at the
+ * edge of the others, `NAME_beyond` that edge where there is one. On a logarithmic axis a loss of 0 or less has no place.
  * @param {number} weight of the past
  * @param {boolean} log
  */
@@ -24,8 +26,11 @@ export function curveColumns(weight, log) {
   for (const [chart, lines] of Object.entries(CHARTS)) for (const name of Object.keys(lines)) {
     const noPlace = (/** @type {number} */ value) => log && chart === "losses" && value <= 0;
     const values = (series[name] || []).map((value) => (value === null || noPlace(value) ? NaN : value));
-    data[`${name}_smooth`] = smoothed(values, weight).filter(keep);
+    const { inside, beyond } = clipped(values, log ? null : usualRange(values));
     data[name] = values.filter(keep);
+    data[`${name}_drawn`] = inside.filter(keep);
+    data[`${name}_smooth`] = smoothed(inside, weight).filter(keep);
+    data[`${name}_beyond`] = beyond.filter(keep);
   }
   return data;
 }

@@ -1,10 +1,11 @@
 // The slider bank: z = seed's z + sum of a_k d_k, sent as float32, and the picture and verdict that come back.
 // One request is on its way at a time; when it is back, the newest position is asked for.
 import { h } from "../dom.js";
+import { generatorShown, hasBoth } from "../generator.js";
 import { LatentPoint } from "../lib/latent.js";
 import { playground } from "../playground.js";
 import { emit, isIn, on, store } from "../store.js";
-import { t } from "../words.js";
+import { number, t } from "../words.js";
 import { Bank } from "./bank.js";
 import { DrivenPicture } from "./picture.js";
 import { NotReady, Refused, fetchDirections, fetchPicture, fetchSeed } from "./service.js";
@@ -48,6 +49,8 @@ class Latent {
   #source = null;
   #dragging = false;
   #busy = false;
+  /** @type {{ key: string, step: number, verdict: number, before: number | null } | null} the newest verdict */
+  #judged = null;
   #requestTime = 0; // when the newest position was taken, 0 if it is on its way already
   #timer = 0;
 
@@ -60,6 +63,8 @@ class Latent {
     on("frame", () => this.#settings.renameClasses(), signal);
     on("snapshot latent", () => { this.#refresh(); }, signal);
     on("status", () => this.#describe(), signal);
+    on("moment", () => this.#describe(), signal);
+    on("generator", () => { this.#describe(); this.#ask(); }, signal);
     if (store.connection === "open") this.#refresh();
   }
 
@@ -115,7 +120,11 @@ class Latent {
 
   #describe() {
     const { dim, raw, count } = this.#point, many = t(raw ? "latent.raw" : "latent.directions", { n: count });
-    this.#settings.describe(dim ? `${many} \u00b7 ${t(isIn("running") ? "latent.live" : "latent.still")}` : "");
+    // The sliders have no past: beside a past moment of the samples they say that they are of another one.
+    const when = store.moment !== null ? t("samples.at_step", { step: number(store.status?.step ?? 0) })
+      : t(isIn("running") ? "latent.live" : "latent.still");
+    const of = hasBoth() ? [t(`generator.of_${generatorShown()}`)] : [];
+    this.#settings.describe(dim ? [many, ...of, when].join(" \u00b7 ") : "");
   }
 
   /** @param {number} seed */
@@ -160,8 +169,12 @@ class Latent {
 
   /** @param {string} run @param {Float32Array} z */
   async #drive(run, z) {
-    const reply = await fetchPicture(run, z, this.#settings.options);
-    await this.#picture.show(reply);
+    const options = { ...this.#settings.options, of: generatorShown() }, reply = await fetchPicture(run, z, options);
+    // The same z at another step of a paused run: what the steps between did to this very fake.
+    const key = JSON.stringify([run, options, ...z]), { step, verdict } = reply, old = this.#judged;
+    const before = old?.key !== key || !isIn("paused") ? null : old.step === step ? old.before : old.verdict;
+    this.#judged = { key, step, verdict, before };
+    await this.#picture.show({ ...reply, before });
     emit("driven", reply.point && { run, point: reply.point });
   }
 

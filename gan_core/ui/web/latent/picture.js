@@ -22,8 +22,8 @@ export class DrivenPicture {
     return this.#image.hidden;
   }
 
-  /** @param {{ picture: Blob, verdict: number, point: number[] | null }} reply */
-  async show({ picture, verdict, point }) {
+  /** @param {{ picture: Blob, verdict: number, point: number[] | null, before: number | null }} reply before: its verdict */
+  async show({ picture, verdict, point, before }) {
     const source = URL.createObjectURL(picture), old = this.#image.src;
     this.#image = await swapImage(this.#image, source, t("latent.alt"));
     if (old.startsWith("blob:")) URL.revokeObjectURL(old);
@@ -31,7 +31,8 @@ export class DrivenPicture {
     this.#image.classList.toggle("gan-smooth", point !== null);
     if (!Number.isFinite(verdict)) return;
     const n = percent(verdict);
-    this.#judge(t(`latent.says_${verdictName(verdict)}`), t("latent.verdict", { n }), n);
+    const share = before === null ? t("latent.verdict", { n }) : t("latent.verdict_step", { before: percent(before), n });
+    this.#judge(t(`latent.says_${verdictName(verdict)}`), share, n);
   }
 
   /** A sentence that is read while there is no picture. @param {string} sentence */

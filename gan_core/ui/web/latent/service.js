@@ -36,12 +36,13 @@ export async function fetchDirections(run) {
  * The picture of z and the verdict on it; `point`: where it lies, for points.
  * @param {string} run
  * @param {Float32Array} z
- * @param {{ psi: string, label?: string }} options
+ * @param {{ psi: string, label?: string, of: string }} options
  */
 export async function fetchPicture(run, z, options) {
   const body = new Blob([/** @type {BlobPart} */ (z.buffer)]), headers = { "Content-Type": "application/octet-stream" };
   const reply = await ask(address("z", { run, ...options }), { method: "POST", body, headers });
   const verdict = Number(reply.headers.get("X-Gan-Verdict"));
+  const step = Number(reply.headers.get("X-Gan-Step"));
   const point = (reply.headers.get("X-Gan-Point") || "").split(",").map(Number);
-  return { picture: await reply.blob(), verdict, point: point.length === 2 ? point : null };
+  return { picture: await reply.blob(), verdict, step, point: point.length === 2 ? point : null };
 }

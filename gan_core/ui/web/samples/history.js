@@ -1,6 +1,6 @@
 // The slider over the kept frames of the run, and the button back to the newest.
 import { h, setText } from "../dom.js";
-import { store } from "../store.js";
+import { emit, store } from "../store.js";
 import { number, t } from "../words.js";
 
 export class HistorySlider {
@@ -40,6 +40,8 @@ export class HistorySlider {
   #choose() {
     const place = Number(this.#slider.value);
     this.chosen = place >= store.history.length - 1 ? null : store.history[place];
+    store.moment = this.chosen ? this.chosen.step : null;
+    emit("moment");
     this.#changed();
     const { step } = this.chosen || store.frame || { step: 0 };
     this.#slider.setAttribute("aria-valuetext", t("samples.at_step", { step: number(step) }));

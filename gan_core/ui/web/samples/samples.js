@@ -1,9 +1,10 @@
 // The fakes with their history: a grid of pictures, or points on the plane.
 import { address } from "../address.js";
 import { progressWords } from "../data/progress.js";
-import { h, pixelRatio, setText, stacked, swapImage } from "../dom.js";
+import { h, pixelRatio, segments, setAttribute, setText, stacked, swapImage } from "../dom.js";
 import { zoom } from "../lib/zoom.js";
 import { Stage } from "../plane/stage.js";
+import { chooseGenerator, generatorShown, hasBoth } from "../generator.js";
 import { frameShown } from "../playground.js";
 import { isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
@@ -13,7 +14,11 @@ import { HistorySlider } from "./history.js";
 const NATIVE = 224; // 8 cells of 28 pixels
 const BORDERS = 4, NAMES = 18; // CSS pixels: of the picture, of the line of class names
 
-/** @typedef {Partial<Stream.Frame> & Stream.Kept & { run: string | null, live: boolean }} FrameRequest a frame to be shown */
+/**
+ * A frame to be shown. `of`: by which generator.
+ * @typedef {Partial<Stream.Frame> & Stream.Kept & { run: string | null, live: boolean,
+ *   of: import("../generator.js").GeneratorName }} FrameRequest
+ */
 
 /** @type {import("../mount.js").Part} */
 export function samples(root, signal) {
@@ -27,6 +32,8 @@ class Samples {
   #columns = new ClassColumns();
   #holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element, this.#image, this.#empty);
   #caption = h("span");
+  #switch = segments(t("generator.label"), [["now", t("generator.now")], ["average", t("generator.average")]], "average",
+    (name) => chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)));
   #history = new HistorySlider(() => this.#look());
   #stage;
   /** @type {FrameRequest | null} */
@@ -40,11 +47,15 @@ class Samples {
     this.#root = root;
     this.#stage = new Stage(this.#holder, signal);
     const caption = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
-    root.append(h("div", { class: "gan-stage" }, this.#holder, h("div", { class: "gan-under" }, caption, this.#history.element)));
+    this.#switch.id = "generator-shown";
+    this.#switch.title = t("generator.help");
+    root.append(h("div", { class: "gan-stage" }, this.#holder,
+      h("div", { class: "gan-under" }, caption, this.#switch, this.#history.element)));
     new ResizeObserver(() => this.#resize()).observe(this.#holder);
     on("snapshot", () => this.#restart(), signal);
     on("status connection", () => this.#describe(), signal);
     on("frame", () => this.#update(), signal);
+    on("generator", () => { this.#describe(); this.#look(); }, signal);
     this.#update();
   }
 
@@ -74,14 +85,15 @@ class Samples {
   #showNewest() {
     const { frame, run } = store, current = this.#current;
     if (this.#history.chosen || !frame) return;
-    if (current && current.live && current.seq === frame.seq && current.run === run) return;
-    this.#show({ ...frame, run, live: true });
+    const of = generatorShown();
+    if (current && current.live && current.seq === frame.seq && current.run === run && current.of === of) return;
+    this.#show({ ...frame, run, live: true, of });
   }
 
-  /** Somebody has moved the slider. */
+  /** Another moment, or another generator, is to be shown. */
   #look() {
-    const { chosen } = this.#history, { run } = store;
-    if (chosen) this.#show({ ...chosen, src: address("frame", { run: run ?? "", seq: chosen.seq }), run, live: false });
+    const { chosen } = this.#history, { run } = store, of = generatorShown();
+    if (chosen) this.#show({ ...chosen, run, live: false, of });
     else {
       this.#current = null;
       this.#showNewest();
@@ -95,12 +107,14 @@ class Samples {
     if (this.#busy) return;
     this.#busy = true;
     while (this.#request) {
+      /** @type {FrameRequest} */
       const next = this.#request;
       this.#request = null;
       try {
         await this.#draw(next);
       } catch { // a picture of the history that has been thinned away, or a torn connection: the old one stays
-        if (!next.live) store.history = store.history.filter(({ seq }) => seq !== next.seq);
+        if (!next.live && next.of === "now") this.#request ??= { ...next, of: "average" }; // all that older runs have kept
+        else if (!next.live) store.history = store.history.filter(({ seq }) => seq !== next.seq);
       }
     }
     this.#busy = false;
@@ -108,18 +122,18 @@ class Samples {
 
   /** @param {FrameRequest} request */
   async #draw(request) {
-    const { src = "", step, rows = 8, cols } = request;
-    const points = request.points || (store.data === "points" ? await fetchPoints(src) : null);
+    const { step, rows = 8, cols, of } = request, src = sourceOf(request), points = await pointsOf(request);
     if (request.run !== store.run) return; // another run is shown by now
     if (points) this.#stage.show(points, request);
     else {
-      this.#image = await swapImage(this.#image, src, t("samples.alt", { n: rows * (cols || 8), step: number(step) }));
+      this.#image = await swapImage(this.#image, src, t(`samples.alt_${of}`, { n: rows * (cols || 8), step: number(step) }));
       this.#resize();
       this.#stage.hide();
     }
     this.#image.hidden = Boolean(points);
     this.#nameColumns(points ? 0 : cols || this.#current?.cols || 0);
     this.#current = request;
+    this.#describe();
     this.#empty.hidden = true;
     if (request.live) frameShown();
     this.#history.showStep(step);
@@ -146,11 +160,26 @@ class Samples {
   #describe() {
     const pictures = store.config?.condition === "class" ? "samples.caption_classes" : "samples.caption";
     setText(this.#caption, t(store.data === "points" ? "plane.caption" : pictures));
+    const of = this.#current?.live === false ? this.#current.of : generatorShown();
+    this.#switch.hidden = !hasBoth();
+    for (const button of this.#switch.querySelectorAll("button")) {
+      setAttribute(button, "aria-pressed", String(button.dataset.key === of));
+    }
     const progress = store.status?.state === "starting" && store.status.progress;
     if (progress) setText(this.#empty, progressWords(progress, " \u00b7 "));
     else if (!store.status && store.connection !== "open") setText(this.#empty, t("empty.server"));
     else setText(this.#empty, t(isIn("starting", "running") ? "samples.waiting" : "samples.empty"));
   }
+}
+
+/** Only the newest average comes with the stream. @param {FrameRequest} request */
+const sourceOf = ({ live, of, src, run, seq }) =>
+  (live && of === "average" && src) || address("frame", { run: run ?? "", seq, of });
+
+/** Frames of points hold those of both generators. @param {FrameRequest} request @returns {Promise<Stream.Points | null>} */
+async function pointsOf(request) {
+  const frame = request.points || (store.data === "points" ? await fetchPoints(sourceOf(request)) : null);
+  return frame && request.of === "now" ? { ...frame, ...frame.now } : frame;
 }
 
 /** One frame of points of the history. @param {string} src @returns {Promise<Stream.Points>} */

@@ -1,0 +1,29 @@
+// Ranges that a few wild values do not decide: one spike to 1,200 must not flatten a chart of ones for good.
+
+const TAIL = 0.02, ROOM = 4; // of the values at either end; of the distance between the two quantiles, beyond them
+const FEWEST = 50; // values; of fewer the first ones are no spike yet
+
+/**
+ * Where the values of a curve mostly lie, with generous room; null where they are too few to tell, or nothing lies beyond.
+ * @param {number[]} values NaN where there is none
+ * @returns {[low: number, high: number] | null}
+ */
+export function usualRange(values) {
+  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b), size = sorted.length;
+  if (size < FEWEST) return null;
+  const low = sorted[Math.floor(TAIL * (size - 1))], high = sorted[Math.ceil((1 - TAIL) * (size - 1))];
+  const room = ROOM * (high - low);
+  if (!room || (sorted[0] >= low - room && sorted[size - 1] <= high + room)) return null;
+  return [low - room, high + room];
+}
+
+/**
+ * The values with those beyond the range at its edge, and the edge alone where a value lay beyond it.
+ * @param {number[]} values
+ * @param {[low: number, high: number] | null} range
+ */
+export function clipped(values, range) {
+  const [low, high] = range ?? [-Infinity, Infinity];
+  const inside = values.map((value) => Math.min(high, Math.max(low, value)));
+  return { inside, beyond: values.map((value, i) => (value === inside[i] || Number.isNaN(value) ? NaN : inside[i])) };
+}

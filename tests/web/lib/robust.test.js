@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { clipped, usualRange } from "../../../gan_core/ui/web/lib/robust.js";
+
+const calm = Array.from({ length: 400 }, (_, i) => 1 + 0.2 * Math.sin(i));
+
+test("a spike is at the edge and named, the rest is as it was", () => {
+  const values = [...calm];
+  values[100] = 1200;
+  values[101] = -900;
+  const range = usualRange(values), { inside, beyond } = clipped(values, range);
+  assert.ok(range && range[1] < 5 && range[0] > -5);
+  assert.deepEqual([inside[100], inside[101]], [range[1], range[0]]);
+  assert.deepEqual([beyond[100], beyond[101]], [range[1], range[0]]);
+  values.forEach((value, i) => { if (i !== 100 && i !== 101) assert.ok(inside[i] === value && Number.isNaN(beyond[i])); });
+});
+
+test("nothing is cut of a calm curve, of a short one, of a constant one, of one that grows or changes its level", () => {
+  const curves = [calm, [1, 2, 1200], Array(100).fill(3), calm.map((value, i) => value + i),
+    calm.map((value, i) => value + (i > 200 ? 50 : 0))];
+  for (const curve of curves) {
+    const { inside, beyond } = clipped(curve, usualRange(curve));
+    assert.deepEqual(inside, curve);
+    assert.ok(beyond.every(Number.isNaN));
+  }
+});
+
+test("where there is no value there is none, and no mark", () => {
+  const values = [...calm, NaN, 1200, NaN], { inside, beyond } = clipped(values, usualRange(values));
+  assert.ok(Number.isNaN(inside[400]) && Number.isNaN(beyond[400]) && beyond[401] === inside[401] && inside[401] < 10);
+});

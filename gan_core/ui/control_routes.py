@@ -1,4 +1,4 @@
-"""POST control/NAME: the controls that need no form: tune, stop, restore, keep a drawing, delete an upload.
+"""POST control/NAME: the controls that need no form: step, tune, stop, restore, keep a drawing, delete an upload.
 
 A refusal is one sentence in the language of the request. `controls` defines what each control does.
 """
@@ -34,8 +34,13 @@ class ControlRoutes:
     def __init__(self, controls: Controls, preview_jobs: PreviewJobs) -> None:
         self.controls, self.preview_jobs = controls, preview_jobs
         self.actions: dict[str, Callable[[Body, str], dict[str, Any]]] = {
-            "tune": self.tune, "stop": self.stop, "restore": self.restore, "keep-drawing": self.keep_drawing,
+            "step": self.step, "tune": self.tune, "stop": self.stop, "restore": self.restore, "keep-drawing": self.keep_drawing,
             "delete-data": self.delete_data}
+
+    def step(self, body: Body, lang: str) -> dict[str, Any]:
+        """{"run", "network", "count"} -> {"state"}: single steps of a paused run; "running" while the rest of them is made."""
+        run = self.controls.single_steps(body.get("network", "both"), body.get("count", 1), _run(body), lang)
+        return {"state": run.stored_status().state}
 
     def tune(self, body: Body, lang: str) -> dict[str, Any]:
         """{"run", "changes": {field: value}}: turn knobs; they are in force when this is answered."""

@@ -127,9 +127,12 @@ class Controls:
         if run is None or run.kind != "run":
             run = self.start(config, preset, paused=True, lang=lang)
             self._wait_for_start(run, START_TIMEOUT * config.processes)  # each of them imports torch
-        else:
-            run = self._target(run.id, "step", lang)
-        return self._send(run, "step", lang, network=network, count=count)
+            return self._send(run, "step", lang, network=network, count=count)
+        return self.single_steps(network, count, run.id, lang)
+
+    def single_steps(self, network: str, count: int, run_id: str = "", lang: str = "en") -> Run:
+        """Single steps of a paused run; the worker checks the two arguments."""
+        return self._send(self._target(run_id, "step", lang), "step", lang, network=network, count=count)
 
     def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en") -> Run:
         """End the run, which is saved and kept, and begin a new one."""

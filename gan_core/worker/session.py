@@ -29,6 +29,7 @@ from .status_writer import StatusWriter
 
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
 POLL = 0.02  # seconds between two looks for commands while paused
+BURST = 1.0  # seconds between two presses of which the page speaks as of one
 SPEED_WINDOW = 4.0  # seconds of training over which images per second are measured
 
 
@@ -41,6 +42,7 @@ class Session:
         self.stop_requested = False
         self.pending_steps: tuple[str, int] | None = None
         self._single_steps: tuple[str, int, Beliefs | None] | None = None  # (network, step, probe) where they began
+        self._probed = 0.0  # when the last single steps were over
         self.elapsed = 0.0  # seconds of training, earlier sessions included
         self._trainer: Trainer | None = None
         self._threads = threads
@@ -126,8 +128,12 @@ class Session:
         return 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed
 
     def begin_single_steps(self, network: str) -> None:
-        """Single steps follow, and then a pause, which says what they did."""
-        self._single_steps = (network, self.step_count, self._beliefs())
+        """Single steps follow, and then a pause, which says what they did; those of quick presses are told as one."""
+        last = self.status_writer.status.probe
+        if last is not None and last["network"] == network and time.monotonic() - self._probed < BURST:
+            self._single_steps = (network, self.step_count - last["steps"], last["before"])
+        else:
+            self._single_steps = (network, self.step_count, self._beliefs())
 
     def _probe(self) -> Probe | None:
         """What the single steps before this pause did; None where the networks are not numbers any more."""
@@ -138,6 +144,7 @@ class Session:
         if single is None:
             return Probe(network="", steps=0, before=None, after=after)
         network, step, before = single
+        self._probed = time.monotonic()
         return Probe(network=network, steps=self.step_count - step, before=before, after=after)
 
     def _beliefs(self) -> Beliefs | None:

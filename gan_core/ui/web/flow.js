@@ -3,13 +3,14 @@ import { h, setAttribute, setText } from "./dom.js";
 import { percent, signed } from "./lib/numbers.js";
 import { recentMean, until } from "./lib/series.js";
 import { on, store } from "./store.js";
+import { strideChoice } from "./transport/steps.js";
 import { number, t } from "./words.js";
 
 /** @type {import("./mount.js").Part} */
 export function flow(root, signal) {
   const verdict = h("b", {}, t("flow.verdict_none")), gap = h("span", { class: "gan-gap" });
   const box = (/** @type {string} */ look, /** @type {string} */ name, /** @type {Node | string} */ inner) =>
-    h("span", { class: `gan-box ${look}`, title: t(`flow.help_${name}`) }, inner);
+    h("span", { class: `gan-box ${look}`, "data-box": name, title: t(`flow.help_${name}`) }, inner);
   const arrow = (word = "") =>
     h("span", { class: "gan-arrow" }, "\u2192", word ? h("span", { class: "gan-word" }, ` ${word} \u2192`) : null);
   const line = h("div", { class: "gan-flow", role: "img", "aria-label": t("flow.label") },
@@ -25,7 +26,9 @@ export function flow(root, signal) {
     setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
     setAttribute(gap, "title", probe ? t("flow.help_gap", { fakes: change(probe, "fake"), reals: change(probe, "real") }) : null);
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers
+    strideChoice.hidden = !store.controls.step || store.kind !== "run";
   }
+  line.prepend(strideChoice);
   root.append(line);
   on("snapshot metrics status moment", draw, signal);
   draw();

@@ -10,6 +10,8 @@ import { append, copied, thinned } from "./lib/series.js";
  * @property {string | null} run id of the shown run
  * @property {string} kind "none", "run", "starter", "reading" or "remote"
  * @property {string} origin
+ * @property {string} name of the run
+ * @property {string} preset that the run began with, or ""
  * @property {Record<string, any> | null} config as the run began
  * @property {Record<string, string>} dataset_label what people call the run's data set, by language
  * @property {Stream.Status | null} status
@@ -34,7 +36,8 @@ import { append, copied, thinned } from "./lib/series.js";
 
 /** @type {State} */
 export const store = {
-  connection: "connecting", run: null, kind: "none", origin: "", config: null, dataset_label: {}, status: null, controls: {},
+  connection: "connecting", run: null, kind: "none", origin: "", name: "", preset: "", config: null, dataset_label: {},
+  status: null, controls: {},
   worker: "none", silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null,
   history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [], moment: null,
 };
@@ -76,10 +79,11 @@ export const isIn = (...states) => Boolean(store.status && states.includes(store
  */
 export const reducers = {
   snapshot(event) {
-    const { run, kind, origin, config, dataset_label, status, worker, frame, real, latent, active, frame_rule } = event;
+    const { run, name, preset, kind, origin, config, dataset_label, status, worker, frame, real, latent, active } = event;
     Object.assign(store, {
-      run, kind, origin, config, dataset_label, status, worker, frame, real, latent, active, frame_rule,
-      controls: event.controls || {}, silent: event.silent || 0, data: event.data || "images", about: event.about || null,
+      run, name, preset, kind, origin, config, dataset_label, status, worker, frame, real, latent, active,
+      frame_rule: event.frame_rule, controls: event.controls || {}, silent: event.silent || 0,
+      data: event.data || "images", about: event.about || null,
       series: copied(event.series), history: [...(event.history || [])], quality: [...(event.quality || [])],
       floor: event.floor || null, marks: [...(event.marks || [])], pending: "", moment: null,
     });

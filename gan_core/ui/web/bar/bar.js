@@ -4,20 +4,22 @@ import { h, setText, smallButton } from "../dom.js";
 import { clock } from "../lib/numbers.js";
 import { remember } from "../storage.js";
 import { isIn, on, store } from "../store.js";
-import { language, number, t } from "../words.js";
+import { showRun } from "../stream.js";
+import { known, language, number, t } from "../words.js";
 import { bannerState, noticeKey } from "./banner.js";
 import { machine, machineHelp } from "./machine.js";
 import { pillState } from "./pill.js";
 
 /** @type {import("../mount.js").Part} */
 export function bar(root, signal) {
-  const pill = pillView(), facts = factsView(), notice = noticeView(), colours = coloursButton();
+  const pill = pillView(), shown = shownView(), facts = factsView(), notice = noticeView(), colours = coloursButton();
   root.append(
-    h("div", { class: "gan-bar" }, h("h1", {}, t("bar.title")), pill.element, facts.element, h("span", { class: "gan-space" }),
-      h("div", { class: "gan-row" }, colours.element, languageButton())),
+    h("div", { class: "gan-bar" }, h("h1", {}, t("bar.title")), pill.element, shown.element, facts.element,
+      h("span", { class: "gan-space" }), h("div", { class: "gan-row" }, colours.element, languageButton())),
     notice.element);
   const draw = () => {
     pill.draw();
+    shown.draw();
     facts.draw();
     notice.draw();
   };
@@ -39,6 +41,21 @@ function pillView() {
       element.dataset.look = look;
       document.documentElement.dataset.look = look;
       setText(word, text);
+    },
+  };
+}
+
+/** Which run this is, and the way to the one that trains, where that is another. */
+function shownView() {
+  const name = h("b", { id: "run-name" });
+  const back = smallButton(t("bar.to_active"), () => showRun(null), { id: "btn-to-active", hidden: true });
+  return {
+    element: h("span", { class: "gan-shown" }, name, back),
+    draw() {
+      const { run, preset, active } = store;
+      setText(name, known(`presets.${preset}.name`) ? t(`presets.${preset}.name`) : store.name);
+      name.title = run ? store.name : "";
+      back.hidden = !active || active === run;
     },
   };
 }

@@ -33,8 +33,9 @@ export const model = (name, values = {}) => new (window.Bokeh.Models.get(name))(
  * @param {number} options.height CSS pixels
  * @param {boolean} [options.log] whether y is logarithmic
  * @param {boolean} [options.share] whether the values lie in [0, 1]
+ * @param {number} [options.last] of so many steps only, following the newest; 0: of all
  */
-export function figure({ height, log = false, share = false }) {
+export function figure({ height, log = false, share = false, last = 0 }) {
   const p = window.Bokeh.Plotting.figure({
     height, sizing_mode: "stretch_width", toolbar_location: null, tools: "", y_axis_type: log ? "log" : "linear",
     output_backend: "canvas", background_fill_color: null, border_fill_color: null, outline_line_color: null,
@@ -56,6 +57,7 @@ export function figure({ height, log = false, share = false }) {
     left.ticker = model("FixedTicker", { ticks: [0, 0.5, 1] });
   } else Object.assign(p.y_range, { default_span: log ? 1 : 2, range_padding: 0.08, only_visible: true });
   p.x_range.range_padding = 0.01;
+  if (last) Object.assign(p.x_range, { follow: "end", follow_interval: last });
   return p;
 }
 

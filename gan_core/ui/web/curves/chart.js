@@ -9,10 +9,10 @@ import { CHARTS } from "./columns.js";
  * `lines`: what Bokeh draws of each name; a triangle at the edge stands for a value far beyond it.
  * @param {string} kind
  * @param {any} source
- * @param {{ log: boolean, hidden: Set<string>, height: number }} options
+ * @param {{ log: boolean, hidden: Set<string>, height: number, last: number }} options
  */
-export function curveChart(kind, source, { log, hidden, height }) {
-  const p = figure({ height, log: kind === "losses" && log, share: kind === "beliefs" }), x = { field: "step" };
+export function curveChart(kind, source, { log, hidden, height, last }) {
+  const p = figure({ height, last, log: kind === "losses" && log, share: kind === "beliefs" }), x = { field: "step" };
   if (kind === "beliefs") {
     const look = { line_dash: [3, 4], line_color: token("--mut"), line_width: 1 };
     p.add_layout(model("Span", { location: 0.5, dimension: "width", ...look }));

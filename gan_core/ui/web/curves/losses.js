@@ -1,18 +1,20 @@
 // The losses, and how real the discriminator finds both kinds of pictures.
 import { model } from "../charts/bokeh.js";
 import { ChartStack } from "../charts/stack.js";
-import { h, setText, smallButton } from "../dom.js";
+import { h, segments, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
 import { curveChart } from "./chart.js";
 import { CHARTS, curveColumns, newestSmoothed } from "./columns.js";
 
+const RECENT_STEPS = 100; // ten steps of one network are two pixels of a long run
 const WEIGHT = 0.94; // of the past, in a curve's average, where the browser remembers no other
 
 export class Losses {
   #hidden = new Set();
   #log = recall("gan.log") === "1";
+  #last = 0; // steps that are shown; 0: all
   #weight = rememberedWeight();
   /** @type {Record<string, HTMLElement>} */
   #values = {};
@@ -24,7 +26,7 @@ export class Losses {
       prefix: "curves",
       make: (kind, height) => {
         const source = model("ColumnDataSource", { data: this.#columns() }); // a bokeh model lives in one document only
-        return curveChart(kind, source, { log: this.#log, hidden: this.#hidden, height });
+        return curveChart(kind, source, { log: this.#log, hidden: this.#hidden, height, last: this.#last });
       },
       draw: (charts) => {
         this.#drawNumbers();
@@ -34,7 +36,11 @@ export class Losses {
       empty: () => (store.series.step.length ? "" : t("curves.empty")),
     }, signal);
     this.settings = h("div", { class: "gan-row", "data-of": "losses" },
-      smallButton(t("curves.fit"), () => { this.#stack.build(); }),
+      segments(t("curves.extent"), [["0", t("curves.all")], [String(RECENT_STEPS), t("curves.recent", { n: RECENT_STEPS })]], "0",
+        (last) => { // pressed again it undoes a zoom
+          this.#last = Number(last);
+          this.#stack.build();
+        }),
       h("label", { class: "gan-row" }, t("curves.smooth"), this.#smoothSlider()),
       h("label", { class: "gan-row" }, this.#logBox(), t("curves.log")));
     this.element = h("div", { id: "loss-curves", class: "gan-curves", "data-of": "losses" },

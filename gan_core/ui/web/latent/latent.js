@@ -12,6 +12,7 @@ import { NotReady, Refused, fetchDirections, fetchPicture, fetchSeed } from "./s
 import { BankSettings } from "./settings.js";
 
 const FIRST_SEED = 7;
+const BURST_MS = 1000; // between two steps whose effect is told as one
 const AGAIN_MS = 1500; // after a picture that could not be shown
 
 /** @type {import("../mount.js").Part} */
@@ -49,7 +50,7 @@ class Latent {
   #source = null;
   #dragging = false;
   #busy = false;
-  /** @type {{ key: string, step: number, verdict: number, before: number | null } | null} the newest verdict */
+  /** @type {{ key: string, step: number, verdict: number, before: number | null, at: number } | null} the newest verdict */
   #judged = null;
   #requestTime = 0; // when the newest position was taken, 0 if it is on its way already
   #timer = 0;
@@ -172,8 +173,10 @@ class Latent {
     const options = { ...this.#settings.options, of: generatorShown() }, reply = await fetchPicture(run, z, options);
     // The same z at another step of a paused run: what the steps between did to this very fake.
     const key = JSON.stringify([run, options, ...z]), { step, verdict } = reply, old = this.#judged;
-    const before = old?.key !== key || !isIn("paused") ? null : old.step === step ? old.before : old.verdict;
-    this.#judged = { key, step, verdict, before };
+    const same = old && old.key === key && isIn("paused") ? old : null, at = performance.now();
+    const burst = same !== null && same.before !== null && at - same.at < BURST_MS;
+    const before = same && (same.step === step || burst ? same.before : same.verdict);
+    this.#judged = { key, step, verdict, before, at };
     await this.#picture.show({ ...reply, before });
     emit("driven", reply.point && { run, point: reply.point });
   }

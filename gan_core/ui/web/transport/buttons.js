@@ -6,6 +6,7 @@ import { chooseRun } from "../storage.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { ask } from "./dialog.js";
+import { stepsOf } from "./steps.js";
 
 /** @type {Record<string, string>} button -> the control that enables it */
 const CONTROLS = { "btn-start": "start", "btn-pause": "pause", "btn-resume": "resume", "btn-step": "step", "btn-step-d": "step",
@@ -62,7 +63,7 @@ function pressed(event) {
   const id = button?.closest("[id^=btn-]")?.id;
   if (!button || !id) return;
   if (event.detail > 0) button.blur(); // after the mouse the keys are the page's again; a visitor who came by Tab keeps the focus
-  const question = questions[id]?.();
+  const question = questions[id]?.() ?? stepsOf(id);
   if (question) {
     event.stopImmediatePropagation();
     event.preventDefault();
@@ -71,7 +72,7 @@ function pressed(event) {
 }
 
 /**
- * What is asked instead of the press, by button; null where nothing needs to be asked.
+ * What is done instead of the press, by button: a question; null where nothing needs to be asked.
  * @type {Record<string, () => (() => void) | null>}
  */
 const questions = {

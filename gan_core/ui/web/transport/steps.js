@@ -1,0 +1,55 @@
+// Single steps of a paused run: how many a press makes, and presses that come faster than their answers add up.
+import { control } from "../control.js";
+import { h } from "../dom.js";
+import { isIn, on, store } from "../store.js";
+import { number, t } from "../words.js";
+
+/** @type {Record<string, string>} */
+const NETWORKS = { "btn-step": "both", "btn-step-d": "discriminator", "btn-step-g": "generator" };
+const STRIDES = [1, 10, 100];
+const SEEN_MS = 1000; // until the stream has said that the rest of many steps is being made
+
+const said = t("transport.stride");
+/** The choice of how many; seen while steps can be made. */
+export const strideChoice = h("select", { id: "step-stride", class: "gan-seed", title: said, "aria-label": said },
+  ...STRIDES.map((count) => h("option", { value: count }, `\u00d7${number(count)}`)));
+
+/** @type {{ network: string, count: number }[]} */
+let waiting = [];
+let busy = false;
+
+/** What a press of a step's button means now, or null where it begins a new run, which needs the form. @param {string} id */
+export function stepsOf(id) {
+  if (!(id in NETWORKS) || store.kind !== "run" || !isIn("paused")) return null;
+  return () => {
+    const network = NETWORKS[id], count = Number(strideChoice.value), last = waiting.at(-1);
+    if (last?.network === network) last.count += count; else waiting.push({ network, count });
+    if (!busy) make();
+  };
+}
+
+async function make() {
+  busy = true;
+  while (waiting.length) {
+    const [steps] = waiting.splice(0, 1), answer = await control("step", steps);
+    if (!answer) waiting = [];
+    else if (answer.state === "running") await pausedAgain();
+  }
+  busy = false;
+}
+
+/** Many steps are made as by a running run that then pauses itself. */
+function pausedAgain() {
+  const listening = new AbortController();
+  return /** @type {Promise<void>} */ (new Promise((resolve) => {
+    let seen = isIn("running");
+    const look = () => {
+      seen ||= isIn("running");
+      if (!seen || isIn("running")) return;
+      listening.abort();
+      resolve();
+    };
+    on("status snapshot", look, listening.signal);
+    setTimeout(() => { seen = true; look(); }, SEEN_MS);
+  }));
+}

@@ -23,13 +23,15 @@ VIEWS = {
 
 # What is wrong within `root`, one line each. An ancestor that hides its overflow can be scrolled by a script and by no person.
 WALK = """root => {
-    const faults = [], named = e => e.id || e.getAttribute('aria-label') || e.textContent.trim().slice(0, 30) || e.className || e.tagName;
+    const faults = [];
+    const named = e => e.id || e.getAttribute('aria-label') || e.textContent.trim().slice(0, 30) || e.className || e.tagName;
     const inside = (box, frame, slack) => box.left >= frame.left - slack && box.right <= frame.right + slack
         && box.top >= frame.top - slack && box.bottom <= frame.bottom + slack;
     const controls = 'button, input, select, textarea, a[href], summary, .gan-layer label, [tabindex]:not([tabindex="-1"])';
     for (const control of document.querySelector(root).querySelectorAll(controls)) {
         const shown = { opacityProperty: false, visibilityProperty: true };
-        if (!control.checkVisibility(shown) || control.closest('.visually-hidden, [aria-hidden=true]') || control.type === 'file') continue;
+        if (!control.checkVisibility(shown) || control.type === 'file') continue;
+        if (control.closest('.visually-hidden, [aria-hidden=true]')) continue;
         // A radio button out of sight stands for its label.
         const small = control.offsetWidth <= 1 || getComputedStyle(control).opacity === '0';
         const target = small && control.closest('label') || control;
@@ -44,12 +46,16 @@ WALK = """root => {
         }
         const box = target.getBoundingClientRect();
         if (box.width < 2 || box.height < 2) { fault('has no size'); continue; }
-        const room = { left: 0, top: 0, right: document.documentElement.clientWidth, bottom: document.documentElement.clientHeight };
-        if (!inside(box, room, 1)) { fault(`is not in view: ${[box.x, box.y, box.width, box.height].map(Math.round)}`); continue; }
+        const { clientWidth, clientHeight } = document.documentElement;
+        if (!inside(box, { left: 0, top: 0, right: clientWidth, bottom: clientHeight }, 1)) {
+            fault(`is not in view: ${[box.x, box.y, box.width, box.height].map(Math.round)}`);
+            continue;
+        }
         for (let one = target.parentElement; one && one !== document.body; one = one.parentElement) {
             const { display, overflowX, overflowY } = getComputedStyle(one), frame = one.getBoundingClientRect();
             if (display === 'contents' || (overflowX === 'visible' && overflowY === 'visible')) continue;
-            if (!inside(box, frame, 2) && (box.height <= frame.height || overflowY === 'hidden')) fault(`is cut by ${named(one)}`);
+            const fits = box.height <= frame.height || overflowY === 'hidden';
+            if (fits && !inside(box, frame, 2)) fault(`is cut by ${named(one)}`);
         }
         const hit = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
         const own = hit && (target.contains(hit) || [...(control.labels ?? [])].some(one => one.contains(hit)));
@@ -76,7 +82,8 @@ SPREAD = """() => {
             faults.push(`what stands in ${card.id} is ${card.scrollHeight - card.clientHeight} pixels higher than it`);
         }
     }
-    for (const [inner, outer] of [['#data-preview img', '#data-preview'], ['#sample-grid img', '#sample-grid'], ['.gan-plane', '#sample-grid']]) {
+    const places = { '#data-preview img': '#data-preview', '#sample-grid img': '#sample-grid', '.gan-plane': '#sample-grid' };
+    for (const [inner, outer] of Object.entries(places)) {
         const one = document.querySelector(inner);
         if (!one?.checkVisibility()) continue;
         const a = box(one), b = box(document.querySelector(outer));

@@ -94,5 +94,5 @@ export async function swapImage(old, src, alt) {
 export const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export const pixelRatio = () => window.devicePixelRatio || 1;
-/** Below this width the page is one column and scrolls. */
-export const stacked = matchMedia("(max-width: 1269.9px)");
+/** Below this width the page is one column, as high as its parts. */
+export const stacked = matchMedia("(max-width: 759.9px)");

@@ -123,8 +123,13 @@ class Preview {
   #resize() {
     // Few pictures are no larger than eight in a row are.
     const wide = this.#image.naturalWidth || STRIP, row = Math.max(wide, 8 * (this.#answer?.about.shape[2] || 0));
-    const room = this.#box.clientWidth - BORDERS, times = Math.min(wholeMultiple(room, row, pixelRatio()), room) / row;
+    const room = this.#box.clientWidth - BORDERS, height = this.#box.clientHeight - BORDERS;
+    // The box keeps its height in a card of any width.
+    const times = Math.min(fitted(room, row), fitted(height, this.#image.naturalHeight || height));
     this.#image.style.width = `${Math.min(times * wide, room)}px`;
     this.#image.style.height = "auto";
   }
 }
+
+/** CSS pixels for each pixel: a whole multiple where one fits. @param {number} room @param {number} native */
+const fitted = (room, native) => Math.min(wholeMultiple(room, native, pixelRatio()), room) / native;

@@ -1,6 +1,6 @@
 // How large a picture is shown.
 
-const FILLS = 0.7; // of the room; less than that is a waste of it
+const FILLS = 0.8; // of the room; less than that is a waste of it
 
 /**
  * The largest whole multiple of the picture's pixels, counted in the screen's own pixels, that fits; never below 1.

@@ -16,7 +16,7 @@ import { drawRing } from "./ring.js";
 const GLIDE_MS = 180; // from one frame to the next, which is 250 ms away at least
 const GLIDE_EVERY_MS = 28; // between two drawings on the way
 const CHEAP_MS = 5; // a drawing that takes longer does not glide: the machine that draws is often the machine that trains
-const LEGEND_WIDTH = 178, GAP = 16, BORDERS = 4, SMALLEST = 120; // CSS pixels
+const GAP = 16, BORDERS = 4, SMALLEST = 120; // CSS pixels
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const palette = () =>
@@ -87,9 +87,11 @@ export class Stage {
   }
 
   #resize() {
-    const wide = this.#holder.clientWidth, high = this.#holder.clientHeight;
-    const room = stacked.matches ? Math.min(wide - BORDERS, 0.55 * innerHeight)
-      : Math.min(high - BORDERS, wide - LEGEND_WIDTH - GAP - BORDERS);
+    const wide = this.#holder.clientWidth - BORDERS, { element } = this.#legend;
+    const high = (stacked.matches ? 0.55 * innerHeight : this.#holder.clientHeight) - BORDERS;
+    const below = getComputedStyle(this.element).flexDirection === "column"; // where the switches stand: plane.css
+    const room = below ? Math.min(wide, stacked.matches ? high : high - element.offsetHeight - GAP)
+      : Math.min(high, wide - element.offsetWidth - GAP);
     this.#side = Math.max(SMALLEST, Math.floor(room));
     this.#ask();
   }

@@ -23,10 +23,12 @@ export function presets(root, signal) {
   draw();
 }
 
-/** A preset that came along with the data is scrolled to inside its own list, never by moving the page. */
+/** A preset that came along with the data is scrolled to inside its own list or its card, never by moving the page. */
 export function scrollToChosenPreset() {
-  const list = document.getElementById("preset"), label = document.querySelector("#preset input:checked")?.closest("label");
-  if (!label || !list || list.scrollHeight <= list.clientHeight) return;
-  const box = label.getBoundingClientRect(), frame = list.getBoundingClientRect();
-  if (box.top < frame.top + 24 || box.bottom > frame.bottom) list.scrollTop += box.top - frame.top - 48;
+  const label = document.querySelector("#preset input:checked")?.closest("label");
+  const frames = ["preset", "gan-settings"].map((id) => document.getElementById(id));
+  const frame = frames.find((one) => one && one.scrollHeight > one.clientHeight && getComputedStyle(one).overflowY !== "visible");
+  if (!label || !frame) return;
+  const box = label.getBoundingClientRect(), { top, bottom } = frame.getBoundingClientRect();
+  if (box.top < top + 24 || box.bottom > bottom) frame.scrollTop += box.top - top - 48;
 }

@@ -1,12 +1,14 @@
 """Each preset keeps the promise of its sentence, or fails as announced: with fewer steps than a person waits for."""
 
 import functools
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
 
 from benchmarks import failures
+from benchmarks import presets as on_the_way
 from benchmarks.failures import FAILURES
 from benchmarks.quality import QualityMeter
 from gan_core.config import PRESETS
@@ -131,6 +133,36 @@ def fails_as_announced(name: str) -> None:
     """Two of the ten seeds of benchmarks/failures.py, where the announcement is written out."""
     for seed in (0, 1):
         assert FAILURES[name].failed(failures.run(name, seed)), FAILURES[name].announced
+
+
+# A person watches the way, not only the end: the test fails with the values of benchmarks/presets.py's BEFORE.
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "soon", "steps"), [("ring", 500, 2_000), ("grid", 1_800, 2_500)])
+def test_points_that_have_come_to_their_places_stay_there(name, soon, steps):
+    """All looks after the first at the bar find 85% of the averaged fakes good, and even; most relapses came by these steps."""
+    seen = on_the_way.points_way(PRESETS[name].replace(seed=0), steps)
+    assert seen.first is not None and seen.first.step <= soon
+    assert seen.good >= 0.85 and seen.kl <= 0.05, (seen.good, seen.kl)
+
+
+def look(step: int, good: float, kl: float = 0.0, modes: int = 8) -> on_the_way.Look:
+    measured = {"modes": modes, "good": good, "mode_kl": kl}
+    return on_the_way.Look(step, step / 100, measured, measured)
+
+
+def test_a_way_begins_at_the_bar_and_remembers_its_worst_look():
+    seen = on_the_way.way([look(100, 0.2), look(200, 0.95), look(300, 0.3, 1.5), look(400, 0.97)], modes=8)
+    assert (seen.first.step, seen.good, seen.kl, seen.last.step) == (200, 0.3, 1.5, 400)
+    never = on_the_way.way([look(100, 0.95, modes=7), look(200, 0.95, kl=0.1)], modes=8)
+    assert never.first is None and never.kl == 0.1
+
+
+def test_a_ride_counts_its_turns_across_the_half_turn_and_remembers_its_worst_look():
+    turns = [on_the_way.Turn(100 * k, k, in_view, 0.5 if k < 10 else 0.1, angle, loss)
+             for k, (in_view, angle, loss) in enumerate([(1.0, 3.0, 1.0), (0.2, -3.0, 7.0)] * 5 + [(1.0, 3.0, 1.0)])]
+    seen = on_the_way.ride(turns)
+    assert (seen.in_view, seen.loss, seen.moved_at_end) == (0.2, 7.0, 0.1)
+    assert seen.turns == pytest.approx(10 * (2 * math.pi - 6) / (2 * math.pi))
 
 
 def gradient_norm(trainer: Trainer) -> float:

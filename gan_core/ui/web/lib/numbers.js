@@ -8,7 +8,10 @@ export function formats(language) {
     /** Whole, with separators: 1,234,567. @param {number} value */
     number: (value) => whole.format(value),
     /** With exactly so many decimals. @param {number} value @param {number} digits */
-    decimal: (value, digits) => value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+    decimal: (value, digits) => {
+      const shown = Number(value.toFixed(digits)) || 0; // never a minus before zeros
+      return shown.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    },
     /** At most three significant digits. @param {number} value */
     short: (value) => significant.format(value),
   };

@@ -1,0 +1,90 @@
+"""The lesson of docs/teaching.md, from 3 to 11 minutes: what the page says of single steps is what the steps did."""
+
+import re
+
+import pytest
+
+from gan_core.ui.words import text
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+PIXELS = """async () => {
+    const image = document.querySelector('#sample-grid img'), canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    return [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 0);
+}"""
+SHOWN = "name => document.querySelector(`#generator-shown [data-key=${name}]`).getAttribute('aria-pressed') === 'true'"
+
+
+def settled(person, step):
+    """Everything on the page is of this step: the probe, the pictures, the driven picture."""
+    person.until("""step => ganPlayground.step === step && ganPlayground.store.status.probe
+                 && document.querySelector('.gan-at').textContent.replace(/\\D/g, '') === String(step)""", step)
+
+
+def flow(person):
+    """The numbers of the line from noise to verdict: (fakes before, after), (gap before, after) in percent."""
+    said = person.page.locator(".gan-box.v").inner_text(), person.page.locator(".gan-gap").inner_text().replace("\u2212", "-")
+    return tuple(tuple(int(n) for n in re.findall(r"-?\d+", part)) for part in said)
+
+
+def press(person, name, times):
+    """That many quick presses; all of them count."""
+    step = person.step()
+    for _ in range(times):
+        person.click(name)
+    settled(person, step + times)
+    return step + times
+
+
+def test_the_two_steps_are_seen_apart(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    person.until_step(300)
+    assert page.evaluate(SHOWN, "average"), "while it trains"
+    held = person.pause()
+    settled(person, held)
+    person.until(SHOWN, "now")
+    before = page.evaluate(PIXELS)
+
+    step = press(person, "btn-step-g", 10)
+    (fakes_before, fakes_after), _ = flow(person)
+    assert fakes_after > fakes_before + 1, "the Expert, held still, takes them for more real"
+    moved = page.evaluate(PIXELS)
+    assert sum(abs(a - b) for a, b in zip(before, moved, strict=True)) / len(before) > 1, "the fakes change"
+    probe = page.evaluate("ganPlayground.store.status.probe")
+    assert probe["network"] == "generator" and probe["steps"] == 10 and probe["before"]["real"] == probe["after"]["real"]
+    drawn = page.evaluate("ganPlayground.store.series.d_fake.at(-1)")
+    assert drawn is not None, "the curve of the fakes goes on"
+
+    step = press(person, "btn-step-d", 10)
+    _, (gap_before, gap_after) = flow(person)
+    assert gap_after > gap_before + 1, "the gap widens"
+    assert page.evaluate(PIXELS) == moved, "the fakes stay exactly the same"
+
+    page.locator("#generator-shown [data-key=average]").click()
+    person.until(SHOWN, "average")
+    person.until("""async before => { const pixels = await (%s)(); return pixels.some((value, i) => value !== before[i]); }""" % PIXELS,
+                 moved)
+
+    # Drag the history back: one moment for the pictures, the verdict and the curves.
+    slider = page.locator(".gan-scrub input")
+    slider.focus()
+    page.keyboard.press("Home")
+    person.until("() => ganPlayground.store.moment !== null")
+    moment = page.evaluate("ganPlayground.store.moment")
+    assert page.locator(".gan-gap").inner_text() == text("samples.at_step", step=str(moment))
+    page.get_by_role("button", name=text("samples.live")).click()
+    person.until("() => ganPlayground.store.moment === null")
+
+    page.select_option("#step-stride", "100")
+    person.click("btn-step")
+    person.until_step(step + 100)
+    person.wait_state("paused")
+    assert person.step() == step + 100, "one press, a hundred steps"
+    assert page.locator("#run-name").inner_text() == text("presets.quick.name")
+    person.click("btn-resume")
+    person.wait_state("running")
+    person.until(SHOWN, "average")
+    assert person.errors == []

@@ -57,7 +57,8 @@ def test_an_old_run_is_resumed_by_the_worker_and_goes_on_bit_for_bit(tmp_path):
 
 @pytest.mark.parametrize("preset", list(gan_core.PRESETS))
 def test_every_presets_first_steps_are_computed_as_they_were(preset):
-    agree(recording.first_losses(preset), NUMBERS["presets"][preset])
+    """With the values that the preset had: a preset may be made better, what is computed of the same values may not change."""
+    agree(recording.first_losses(FACES["presets"][preset]), NUMBERS["presets"][preset])
 
 
 def as_before(found: dict, golden: dict) -> dict:
@@ -112,6 +113,7 @@ def test_a_command_line_explains_itself_in_the_same_words(name):
 
 def test_public_names_fields_and_presets_are_the_same():
     found = recording.public_names()
-    for part in ("fields", "presets"):
-        assert found[part] == FACES[part], part
+    assert found["fields"] == FACES["fields"]
+    changed = {name for name, values in FACES["presets"].items() if found["presets"][name] != values}
+    assert changed == {"ring", "grid", "merry-go-round"}, "made steadier on purpose, see benchmarks/presets.py"
     assert set(found["gan_core"]) >= set(FACES["gan_core"]), "a public name may be added, never taken away"

@@ -65,8 +65,7 @@ def test_the_two_steps_are_seen_apart(playground, visit):
 
     page.locator("#generator-shown [data-key=average]").click()
     person.until(SHOWN, "average")
-    person.until("""async before => { const pixels = await (%s)(); return pixels.some((value, i) => value !== before[i]); }""" % PIXELS,
-                 moved)
+    person.until(f"async before => (await ({PIXELS})()).some((value, i) => value !== before[i])", moved)
 
     # Drag the history back: one moment for the pictures, the verdict and the curves.
     slider = page.locator(".gan-scrub input")
@@ -87,4 +86,27 @@ def test_the_two_steps_are_seen_apart(playground, visit):
     person.click("btn-resume")
     person.wait_state("running")
     person.until(SHOWN, "average")
+    assert person.errors == []
+
+
+def test_a_preset_chosen_beside_a_run_has_its_start_at_once(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    assert page.locator("#btn-begin").is_hidden()
+    page.locator("#preset label", has_text=text("presets.ring.name")).click()
+    begin = page.locator("#btn-begin")
+    begin.wait_for()
+    assert begin.inner_text() == text("knobs.begin", name=text("presets.ring.name"))
+    old = page.evaluate("ganPlayground.run")
+    begin.click()
+    page.get_by_role("button", name=text("dialog.reset_go")).click()
+    person.until("old => ganPlayground.run !== old && ganPlayground.step > 0 && ganPlayground.store.preset === 'ring'", old)
+    begin.wait_for(state="hidden")
+    page.wait_for_selector("#sample-grid .gan-points")
+    held = person.pause()
+    settled(person, held)
+    person.until(SHOWN, "now")
+    press(person, "btn-step-g", 1)
+    assert page.locator("#run-name").inner_text() == text("presets.ring.name")
     assert person.errors == []

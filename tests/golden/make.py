@@ -122,7 +122,7 @@ def pack(name: str, run: gan_core.Run) -> None:
 def make_numbers() -> None:
     with tempfile.TemporaryDirectory() as folder:
         resumed = recording.resumed(recording.unpacked("ring", Path(folder)), RESUMED)
-    presets = {name: recording.first_losses(name) for name in gan_core.PRESETS}
+    presets = {name: recording.first_losses(config.to_dict()) for name, config in gan_core.PRESETS.items()}
     write("numbers.json", {"machine": recording.machine(), "resumed": resumed, "presets": presets})
 
 

@@ -86,12 +86,12 @@ def machine() -> str:
     return f"torch {torch.__version__.split('+')[0]}, {torch.backends.cpu.get_cpu_capability()}, {model}"
 
 
-def first_losses(preset: str) -> list[list[float]]:
-    """The four numbers of each of the first steps of a preset, unrounded."""
+def first_losses(values: dict[str, Any]) -> list[list[float]]:
+    """The four numbers of each of the first steps with a config's values, unrounded."""
     import torch
 
     torch.set_num_threads(1)
-    trainer = gan_core.Trainer(gan_core.PRESETS[preset].replace(**SMALL))
+    trainer = gan_core.Trainer(gan_core.TrainConfig.from_dict({**values, **SMALL}))
     return [[float(metrics[name]) for name in ("d_loss", "g_loss", "d_real", "d_fake")]
             for metrics in (trainer.step() for _ in range(STEPS))]
 

@@ -32,6 +32,7 @@ class Samples {
   #columns = new ClassColumns();
   #holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element, this.#image, this.#empty);
   #caption = h("span");
+  #captionLine = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
   #switch = segments(t("generator.label"), [["now", t("generator.now")], ["average", t("generator.average")]], "average",
     (name) => chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)));
   #history = new HistorySlider(() => this.#look());
@@ -46,11 +47,10 @@ class Samples {
   constructor(root, signal) {
     this.#root = root;
     this.#stage = new Stage(this.#holder, signal);
-    const caption = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
     this.#switch.id = "generator-shown";
     this.#switch.title = t("generator.help");
     root.append(h("div", { class: "gan-stage" }, this.#holder,
-      h("div", { class: "gan-under" }, caption, this.#switch, this.#history.element)));
+      h("div", { class: "gan-under" }, this.#captionLine, this.#switch, this.#history.element)));
     new ResizeObserver(() => this.#resize()).observe(this.#holder);
     on("snapshot", () => this.#restart(), signal);
     on("status connection", () => this.#describe(), signal);
@@ -159,7 +159,9 @@ class Samples {
 
   #describe() {
     const pictures = store.config?.condition === "class" ? "samples.caption_classes" : "samples.caption";
-    setText(this.#caption, t(store.data === "points" ? "plane.caption" : pictures));
+    const sentence = t(store.data === "points" ? "plane.caption" : pictures);
+    setText(this.#caption, sentence);
+    setAttribute(this.#captionLine, "title", sentence); // where there is no room for it
     const of = this.#current?.live === false ? this.#current.of : generatorShown();
     this.#switch.hidden = !hasBoth();
     for (const button of this.#switch.querySelectorAll("button")) {

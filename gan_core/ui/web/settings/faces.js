@@ -1,5 +1,5 @@
 // The switch of the settings card: the next run, or the run that trains now.
-import { segments, setText } from "../dom.js";
+import { h, nativeButton, segments, setText } from "../dom.js";
 import { isIn, on, store } from "../store.js";
 import { t } from "../words.js";
 
@@ -15,7 +15,17 @@ export function faces(root, signal) {
   });
   const now = /** @type {HTMLButtonElement} */ (bar.lastElementChild);
   bar.id = "settings-face";
-  root.append(bar);
+  // While a run is at work a preset chosen for the next one has its Start here, which asks first, as Reset does.
+  const begin = h("button", { type: "button", class: "gan-btn gan-primary", id: "btn-begin", hidden: true,
+    onclick: () => nativeButton("btn-reset")?.click() });
+  root.append(bar, begin);
+
+  function offer() {
+    const chosen = /** @type {HTMLInputElement | null} */ (document.querySelector("#preset input:checked"))?.value ?? "";
+    begin.hidden = !chosen || chosen === store.preset || store.kind !== "run" || !store.controls.reset
+      || !isIn("running", "paused");
+    if (!begin.hidden) setText(begin, t("knobs.begin", { name: t(`presets.${chosen}.name`) }));
+  }
 
   /** A visitor who comes while a run is at work sees that run's data and knobs, not a form that nobody has filled in. */
   function arrive() {
@@ -30,6 +40,8 @@ export function faces(root, signal) {
   }
   on("snapshot", arrive, signal);
   on("snapshot status", count, signal);
+  on("page snapshot status", offer, signal);
+  addEventListener("change", offer, { signal });
   arrive();
   count();
 }

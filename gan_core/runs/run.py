@@ -234,7 +234,7 @@ class Run:
 
     def delete_frame(self, frame: Frame) -> None:
         """Delete a frame with its twin by the generator as it is."""
-        for path in (frame.path, self.now_path(frame)):
+        for path in (self.now_path(frame), frame.path):
             path.unlink(missing_ok=True)
 
     def newest_frame(self) -> Frame | None:

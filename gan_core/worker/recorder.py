@@ -14,7 +14,7 @@ import torch
 
 from ..evaluation import plane
 from ..networks.spectral_norm import state_without_spectral_norm
-from ..runs import checkpoint
+from ..runs import checkpoint, layout
 from ..runs.checkpoint_index import BEST
 from ..runs.frames import Frame, kept_frames
 from ..runs.run import Run
@@ -100,6 +100,9 @@ class Recorder:
             if frame.step > start_step:
                 run.delete_frame(frame)
         self._history = self._thinned(run.frames())
+        for path in run.path.glob(f"{layout.NOW_FRAMES}/*.png"):  # a kill between the two files of a frame
+            if not (run.path / layout.FRAMES / path.name).exists():
+                path.unlink(missing_ok=True)
 
     @cached_property
     def _axes(self) -> plane.Axes | None:

@@ -270,6 +270,7 @@ class Session:
         self.status_writer.write(life=life, checkpoint_step=best.step, tuned=tuned_knobs(self.run.config, self.trainer.config))
         self.recorder = Recorder(self.run, self.trainer, life, self.recorder.seq, self.recorder.live_number)
         self._attempt("curves", lambda: self.recorder.mark_restored(changes, self.elapsed))
+        self._single_steps = None  # they were of the state that has been left
         self.pause()
 
 

@@ -46,6 +46,7 @@ def test_the_two_steps_are_seen_apart(playground, visit):
     held = person.pause()
     settled(person, held)
     person.until(SHOWN, "now")
+    visit(playground.url).until(SHOWN, "now")  # also for whoever comes while it is paused
     before = page.evaluate(PIXELS)
 
     step = press(person, "btn-step-g", 10)

@@ -24,12 +24,13 @@ export function flow(root, signal) {
     setText(verdict, probe?.before ? t("flow.verdict_step", { before: percent(probe.before.fake), n: percent(probe.after.fake) })
       : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
     setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
-    setAttribute(gap, "title", probe ? t("flow.help_gap", { fakes: change(probe, "fake"), reals: change(probe, "real") }) : null);
+    const help = probe && t(probe.before ? "flow.help_gap_step" : "flow.help_gap",
+      { fakes: change(probe, "fake"), reals: change(probe, "real") });
+    setAttribute(gap, "title", help ?? null);
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers
     strideChoice.hidden = !store.controls.step || store.kind !== "run";
   }
-  line.prepend(strideChoice);
-  root.append(line);
+  root.append(h("div", { class: "gan-flow-row" }, strideChoice, line));
   on("snapshot metrics status moment", draw, signal);
   draw();
 }

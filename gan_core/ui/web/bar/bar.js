@@ -53,7 +53,8 @@ function shownView() {
     element: h("span", { class: "gan-shown" }, name, back),
     draw() {
       const { run, preset, active } = store;
-      setText(name, known(`presets.${preset}.name`) ? t(`presets.${preset}.name`) : store.name);
+      const given = store.name !== run; // by a person; a run that nobody named is known by its preset
+      setText(name, !given && known(`presets.${preset}.name`) ? t(`presets.${preset}.name`) : store.name);
       name.title = run ? store.name : "";
       back.hidden = !active || active === run;
     },

@@ -26,7 +26,7 @@ export function curveColumns(weight, log) {
   for (const [chart, lines] of Object.entries(CHARTS)) for (const name of Object.keys(lines)) {
     const noPlace = (/** @type {number} */ value) => log && chart === "losses" && value <= 0;
     const values = (series[name] || []).map((value) => (value === null || noPlace(value) ? NaN : value));
-    const { inside, beyond } = clipped(values, log ? null : usualRange(values));
+    const { inside, beyond } = clipped(values, log || chart !== "losses" ? null : usualRange(values));
     data[name] = values.filter(keep);
     data[`${name}_drawn`] = inside.filter(keep);
     data[`${name}_smooth`] = smoothed(inside, weight).filter(keep);

@@ -12,7 +12,6 @@ import { NotReady, Refused, fetchDirections, fetchPicture, fetchSeed } from "./s
 import { BankSettings } from "./settings.js";
 
 const FIRST_SEED = 7;
-const BURST_MS = 1000; // between two steps whose effect is told as one
 const AGAIN_MS = 1500; // after a picture that could not be shown
 
 /** @type {import("../mount.js").Part} */
@@ -50,8 +49,8 @@ class Latent {
   #source = null;
   #dragging = false;
   #busy = false;
-  /** @type {{ key: string, step: number, verdict: number, before: number | null, at: number } | null} the newest verdict */
-  #judged = null;
+  /** @type {{ key: string, verdicts: Map<number, number> }} by step, of the z and the generator that `key` names */
+  #judged = { key: "", verdicts: new Map() };
   #requestTime = 0; // when the newest position was taken, 0 if it is on its way already
   #timer = 0;
 
@@ -124,7 +123,7 @@ class Latent {
     // The sliders have no past: beside a past moment of the samples they say that they are of another one.
     const when = store.moment !== null ? t("samples.at_step", { step: number(store.status?.step ?? 0) })
       : t(isIn("running") ? "latent.live" : "latent.still");
-    const of = hasBoth() ? [t(`generator.of_${generatorShown()}`)] : [];
+    const of = hasBoth() ? [t(`generator.${generatorShown()}`)] : [];
     this.#settings.describe(dim ? [many, ...of, when].join(" \u00b7 ") : "");
   }
 
@@ -172,11 +171,11 @@ class Latent {
   async #drive(run, z) {
     const options = { ...this.#settings.options, of: generatorShown() }, reply = await fetchPicture(run, z, options);
     // The same z at another step of a paused run: what the steps between did to this very fake.
-    const key = JSON.stringify([run, options, ...z]), { step, verdict } = reply, old = this.#judged;
-    const same = old && old.key === key && isIn("paused") ? old : null, at = performance.now();
-    const burst = same !== null && same.before !== null && at - same.at < BURST_MS;
-    const before = same && (same.step === step || burst ? same.before : same.verdict);
-    this.#judged = { key, step, verdict, before, at };
+    const key = JSON.stringify([run, options, ...z]), { step, verdict } = reply;
+    if (this.#judged.key !== key) this.#judged = { key, verdicts: new Map() };
+    this.#judged.verdicts.set(step, verdict);
+    const probe = store.status?.step === step ? store.status.probe : null;
+    const before = probe?.before ? this.#judged.verdicts.get(step - probe.steps) ?? null : null;
     await this.#picture.show({ ...reply, before });
     emit("driven", reply.point && { run, point: reply.point });
   }

@@ -12,6 +12,7 @@ import { ClassColumns } from "./columns.js";
 import { HistorySlider } from "./history.js";
 
 const NATIVE = 224; // 8 cells of 28 pixels
+const AGAIN_MS = 1000; // after a picture that did not come
 const BORDERS = 4, NAMES = 18; // CSS pixels: of the picture, of the line of class names
 
 /**
@@ -27,6 +28,7 @@ export function samples(root, signal) {
 
 class Samples {
   #root;
+  #ready = false; // what the switch says while it is built is nobody's choice
   #image = h("img", { class: "gan-fakes", alt: "", width: NATIVE, height: NATIVE, hidden: true, draggable: "false" });
   #empty = h("p", { class: "gan-empty" }, t("empty.server"));
   #columns = new ClassColumns();
@@ -34,7 +36,7 @@ class Samples {
   #caption = h("span");
   #captionLine = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
   #switch = segments(t("generator.label"), [["now", t("generator.now")], ["average", t("generator.average")]], "average",
-    (name) => chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)));
+    (name) => { if (this.#ready) chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)); });
   #history = new HistorySlider(() => this.#look());
   #stage;
   /** @type {FrameRequest | null} */
@@ -47,6 +49,7 @@ class Samples {
   constructor(root, signal) {
     this.#root = root;
     this.#stage = new Stage(this.#holder, signal);
+    this.#ready = true;
     this.#switch.id = "generator-shown";
     this.#switch.title = t("generator.help");
     root.append(h("div", { class: "gan-stage" }, this.#holder,
@@ -114,7 +117,8 @@ class Samples {
         await this.#draw(next);
       } catch { // a picture of the history that has been thinned away, or a torn connection: the old one stays
         if (!next.live && next.of === "now") this.#request ??= { ...next, of: "average" }; // all that older runs have kept
-        else if (!next.live) store.history = store.history.filter(({ seq }) => seq !== next.seq);
+        else if (next.live) setTimeout(() => this.#showNewest(), AGAIN_MS);
+        else store.history = store.history.filter(({ seq }) => seq !== next.seq);
       }
     }
     this.#busy = false;
@@ -122,17 +126,20 @@ class Samples {
 
   /** @param {FrameRequest} request */
   async #draw(request) {
-    const { step, rows = 8, cols, of } = request, src = sourceOf(request), points = await pointsOf(request);
+    const { step, rows = 8, cols } = request, src = sourceOf(request), frame = await pointsOf(request);
+    // Frames of points hold those of both generators, but for those of older runs.
+    const of = frame && !frame.now ? "average" : request.of, points = frame && of === "now" ? { ...frame, ...frame.now } : frame;
     if (request.run !== store.run) return; // another run is shown by now
     if (points) this.#stage.show(points, request);
     else {
-      this.#image = await swapImage(this.#image, src, t(`samples.alt_${of}`, { n: rows * (cols || 8), step: number(step) }));
+      const said = t(hasBoth() ? `samples.alt_${of}` : "samples.alt", { n: rows * (cols || 8), step: number(step) });
+      this.#image = await swapImage(this.#image, src, said);
       this.#resize();
       this.#stage.hide();
     }
     this.#image.hidden = Boolean(points);
     this.#nameColumns(points ? 0 : cols || this.#current?.cols || 0);
-    this.#current = request;
+    this.#current = { ...request, of };
     this.#describe();
     this.#empty.hidden = true;
     if (request.live) frameShown();
@@ -178,11 +185,8 @@ class Samples {
 const sourceOf = ({ live, of, src, run, seq }) =>
   (live && of === "average" && src) || address("frame", { run: run ?? "", seq, of });
 
-/** Frames of points hold those of both generators. @param {FrameRequest} request @returns {Promise<Stream.Points | null>} */
-async function pointsOf(request) {
-  const frame = request.points || (store.data === "points" ? await fetchPoints(sourceOf(request)) : null);
-  return frame && request.of === "now" ? { ...frame, ...frame.now } : frame;
-}
+/** @param {FrameRequest} request @returns {Promise<Stream.Points | null>} null of pictures */
+const pointsOf = async (request) => request.points || (store.data === "points" ? fetchPoints(sourceOf(request)) : null);
 
 /** One frame of points of the history. @param {string} src @returns {Promise<Stream.Points>} */
 async function fetchPoints(src) {

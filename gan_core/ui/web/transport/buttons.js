@@ -6,7 +6,7 @@ import { chooseRun } from "../storage.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { ask } from "./dialog.js";
-import { stepsOf } from "./steps.js";
+import { forgetSteps, stepsOf } from "./steps.js";
 
 /** @type {Record<string, string>} button -> the control that enables it */
 const CONTROLS = { "btn-start": "start", "btn-pause": "pause", "btn-resume": "resume", "btn-step": "step", "btn-step-d": "step",
@@ -63,7 +63,8 @@ function pressed(event) {
   const id = button?.closest("[id^=btn-]")?.id;
   if (!button || !id) return;
   if (event.detail > 0) button.blur(); // after the mouse the keys are the page's again; a visitor who came by Tab keeps the focus
-  const question = questions[id]?.() ?? stepsOf(id);
+  const steps = stepsOf(id), question = questions[id]?.() ?? steps;
+  if (!steps) forgetSteps();
   if (question) {
     event.stopImmediatePropagation();
     event.preventDefault();

@@ -14,7 +14,14 @@ const said = t("transport.stride");
 export const strideChoice = h("select", { id: "step-stride", class: "gan-seed", title: said, "aria-label": said },
   ...STRIDES.map((count) => h("option", { value: count }, `\u00d7${number(count)}`)));
 
-/** @type {{ network: string, count: number }[]} */
+let pointed = false; // by a mouse or a finger: then the keys are the page's again after the choice
+strideChoice.addEventListener("pointerdown", () => { pointed = true; });
+strideChoice.addEventListener("change", () => {
+  if (pointed) strideChoice.blur();
+  pointed = false;
+});
+
+/** @type {{ run: string | null, network: string, count: number }[]} */
 let waiting = [];
 let busy = false;
 
@@ -22,17 +29,22 @@ let busy = false;
 export function stepsOf(id) {
   if (!(id in NETWORKS) || store.kind !== "run" || !isIn("paused")) return null;
   return () => {
-    const network = NETWORKS[id], count = Number(strideChoice.value), last = waiting.at(-1);
-    if (last?.network === network) last.count += count; else waiting.push({ network, count });
+    const { run } = store, network = NETWORKS[id], count = Number(strideChoice.value), last = waiting.at(-1);
+    if (last?.run === run && last.network === network) last.count += count; else waiting.push({ run, network, count });
     if (!busy) make();
   };
+}
+
+/** Whoever presses another button wants no more of them. */
+export function forgetSteps() {
+  waiting = [];
 }
 
 async function make() {
   busy = true;
   while (waiting.length) {
     const [steps] = waiting.splice(0, 1), answer = await control("step", steps);
-    if (!answer) waiting = [];
+    if (!answer || steps.run !== store.run) forgetSteps();
     else if (answer.state === "running") await pausedAgain();
   }
   busy = false;

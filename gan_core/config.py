@@ -253,7 +253,7 @@ _preset("mode-collapse", "failing", dataset="grid", networks="mlp", latent_dim=2
         betas_d=(0.5, 0.99), betas_g=(0.5, 0.99), ema_half_life=0.0, precision="fp32")
 # Made to fail: a critic without a penalty on its slope and the generator turn round each other without end, as in Dirac-GAN
 # [1801.04406 sec. 2]. Spectral norm bounds the critic and so the losses, and its slope leads whoever has left back to the ring. A
-# slower generator overshoots less: at the critic's own rate 3% were in view at the worst look of 5,000 steps, at three quarters of
-# it 22 - 54% of 4,000, and 93 - 96% on average. At half of it the fakes are at too many places at once (benchmarks/presets.py).
+# slower generator overshoots less: at the critic's own rate 3% were in view at the worst look of 5,000 steps, at three quarters
+# of it 22 - 54% of 4,000, and 93 - 96% on average; at half of it the fakes are at many places at once (benchmarks/presets.py).
 _preset("merry-go-round", "failing", dataset="ring", networks="mlp", loss="wasserstein", latent_dim=2, batch_size=64, lr_d=2e-3,
         lr_g=1.5e-3, betas_d=(0.5, 0.9), betas_g=(0.5, 0.9), spectral_norm=True, ema_half_life=0.0, precision="fp32")

@@ -190,7 +190,7 @@ def test_a_preset_keeps_its_promise(name):
 
 @pytest.mark.slow
 def test_the_merry_go_round_stays_about_the_ring_with_losses_that_can_be_read():
-    """With momentum .9 and no bound on the critic the largest loss was 6,056 within 3,000 steps, and from 4,500 on no fake was seen."""
+    """With momentum .9 and no bound on the critic a loss came to 6,056 in 3,000 steps, and from 4,500 on no fake was seen."""
     looks = on_the_way.train(PRESETS["merry-go-round"], 4000, on_the_way.Spectator())
     ride = on_the_way.ride(looks)
     assert sum(look.in_view for look in looks) / len(looks) > 0.8 and looks[-1].in_view > 0

@@ -36,11 +36,7 @@ export class Losses {
       empty: () => (store.series.step.length ? "" : t("curves.empty")),
     }, signal);
     this.settings = h("div", { class: "gan-row", "data-of": "losses" },
-      segments(t("curves.extent"), [["0", t("curves.all")], [String(RECENT_STEPS), t("curves.recent", { n: RECENT_STEPS })]], "0",
-        (last) => { // pressed again it undoes a zoom
-          this.#last = Number(last);
-          this.#stack.build();
-        }),
+      this.#extent(),
       h("label", { class: "gan-row" }, t("curves.smooth"), this.#smoothSlider()),
       h("label", { class: "gan-row" }, this.#logBox(), t("curves.log")));
     this.element = h("div", { id: "loss-curves", class: "gan-curves", "data-of": "losses" },
@@ -56,6 +52,17 @@ export class Losses {
 
   #columns() {
     return curveColumns(this.#weight, this.#log);
+  }
+
+  /** Which steps are shown; pressed again it undoes a zoom. */
+  #extent() {
+    const said = t("curves.extent", { n: RECENT_STEPS });
+    const choice = segments(said, [["0", t("curves.all")], [String(RECENT_STEPS), t("curves.recent")]], "0", (last) => {
+      this.#last = Number(last);
+      this.#stack.build();
+    });
+    choice.title = said;
+    return choice;
   }
 
   #smoothSlider() {

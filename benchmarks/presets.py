@@ -104,16 +104,10 @@ def train(config: TrainConfig, steps: int, look: Callable[[Trainer, int, float, 
     return looks
 
 
-@torch.no_grad()
-def raw_sample(trainer: Trainer, count: int) -> torch.Tensor:
-    """Points of the generator as it is now, (count, 2), of the same z as those of `trainer.sample(count)`."""
-    return trainer.batches.decode(trainer.G(trainer.batches.fixed_z(count)[0])).cpu()
-
-
 def look_at_modes(trainer: Trainer, step: int, seconds: float, records: list[Metrics]) -> Look:
     name = trainer.config.dataset
     averaged, raw = (assess_modes(points, CENTRES[name], SIGMA[name])
-                     for points in (trainer.sample(NUM_SAMPLES), raw_sample(trainer, NUM_SAMPLES)))
+                     for points in (trainer.sample(NUM_SAMPLES), trainer.sample(NUM_SAMPLES, generator="now")))
     return Look(step, seconds, averaged, raw)
 
 

@@ -7,6 +7,7 @@ Shapes: z (latent_dim,); pictures (C, H, W); n directions.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -130,7 +131,7 @@ def load_live(path: Path | str, build: NetworkBuilder) -> LatentView:
         G, D = build(name, latent_dim, shape, classes)
         networks = {"generator": G, "discriminator": D}
         if any(key.startswith("now.") for key in tensors):  # absent in older files, and where there is no average
-            networks["now"] = build(name, latent_dim, shape, classes)[0]
+            networks["now"] = copy.deepcopy(G)
     except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"{Path(path).name} does not name networks of this version ({error}).") from error
     for part, network in networks.items():

@@ -129,11 +129,11 @@ class Session:
 
     def begin_single_steps(self, network: str) -> None:
         """Single steps follow, and then a pause, which says what they did; those of quick presses are told as one."""
-        last = self.status_writer.status.probe
+        last = self.status_writer.status.probe  # of the networks as they are: nothing has moved since the pause
         if last is not None and last["network"] == network and time.monotonic() - self._probed < BURST:
             self._single_steps = (network, self.step_count - last["steps"], last["before"])
         else:
-            self._single_steps = (network, self.step_count, self._beliefs())
+            self._single_steps = (network, self.step_count, last and last["after"])
 
     def _probe(self) -> Probe | None:
         """What the single steps before this pause did; None where the networks are not numbers any more."""

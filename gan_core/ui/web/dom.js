@@ -55,21 +55,27 @@ export function fillBox(id, text) {
 }
 
 /**
- * A switch between faces of a card: one of a few words is pressed.
+ * A switch: one of a few words is pressed.
  * @param {string} label
  * @param {[key: string, text: string][]} choices
  * @param {string} chosen
- * @param {(key: string) => void} pick called at once and at each change
+ * @param {(key: string) => void} pick called for each press, not for the first choice
  */
 export function segments(label, choices, chosen, pick) {
-  const buttons = choices.map(([key, text]) =>
-    h("button", { type: "button", class: "gan-seg", "data-key": key, onclick: () => set(key) }, text));
-  function set(/** @type {string} */ key) {
-    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.key === key));
-    pick(key);
+  const group = h("div", { class: "gan-segments", role: "group", "aria-label": label }, ...choices.map(([key, text]) =>
+    h("button", { type: "button", class: "gan-seg", "data-key": key, onclick: () => {
+      pressSegment(group, key);
+      pick(key);
+    } }, text)));
+  pressSegment(group, chosen);
+  return group;
+}
+
+/** Which word of a switch is pressed. @param {HTMLElement} group @param {string} chosen */
+export function pressSegment(group, chosen) {
+  for (const button of group.querySelectorAll("button")) {
+    setAttribute(button, "aria-pressed", String(button.dataset.key === chosen));
   }
-  set(chosen);
-  return h("div", { class: "gan-segments", role: "group", "aria-label": label }, ...buttons);
 }
 
 /**

@@ -1,6 +1,6 @@
 // The line noise -> generator -> fake -> discriminator -> verdict.
 import { h, setAttribute, setText } from "./dom.js";
-import { percent, signed } from "./lib/numbers.js";
+import { percent } from "./lib/numbers.js";
 import { recentMean, until } from "./lib/series.js";
 import { on, store } from "./store.js";
 import { strideChoice } from "./transport/steps.js";
@@ -41,10 +41,7 @@ export function flow(root, signal) {
  * @param {Stream.Probe} probe
  */
 function distance({ before, after }) {
-  const points = (/** @type {Stream.Beliefs} */ { real, fake }) => {
-    const n = Math.round(100 * (real - fake));
-    return signed(n, String(Math.abs(n))).replace("+", "");
-  };
+  const points = (/** @type {Stream.Beliefs} */ { real, fake }) => String(Math.round(100 * (real - fake))).replace("-", "\u2212");
   return before ? t("flow.gap_step", { before: points(before), n: points(after) }) : t("flow.gap", { n: points(after) });
 }
 

@@ -11,10 +11,12 @@ export function curves(root, signal) {
   const losses = new Losses(root, signal), quality = new Quality(root, signal);
   const card = h("div", { class: "gan-faces" });
   const first = recall("gan.face") === "quality" ? "quality" : "losses";
-  const faces = segments(t("curves.faces"), [["losses", t("curves.losses")], ["quality", t("quality.title")]], first, (face) => {
+  const show = (/** @type {string} */ face) => {
     card.dataset.face = face;
     remember("gan.face", face);
-  });
+  };
+  const faces = segments(t("curves.faces"), [["losses", t("curves.losses")], ["quality", t("quality.title")]], first, show);
+  show(first);
   faces.id = "curves-face";
   // Pressing it is a matter of transport/, which asks first.
   const restore = smallButton(t("transport.restore"), () => {}, { id: "btn-restore", disabled: true });

@@ -172,7 +172,7 @@ class Latent {
     const options = { ...this.#settings.options, of: generatorShown() }, reply = await fetchPicture(run, z, options);
     // The same z at another step of a paused run: what the steps between did to this very fake.
     const key = JSON.stringify([run, options, ...z]), { step, verdict } = reply;
-    if (this.#judged.key !== key) this.#judged = { key, verdicts: new Map() };
+    if (this.#judged.key !== key || !isIn("paused")) this.#judged = { key, verdicts: new Map() };
     this.#judged.verdicts.set(step, verdict);
     const probe = store.status?.step === step ? store.status.probe : null;
     const before = probe?.before ? this.#judged.verdicts.get(step - probe.steps) ?? null : null;

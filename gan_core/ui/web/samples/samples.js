@@ -1,10 +1,10 @@
 // The fakes with their history: a grid of pictures, or points on the plane.
 import { address } from "../address.js";
 import { progressWords } from "../data/progress.js";
-import { h, pixelRatio, segments, setAttribute, setText, stacked, swapImage } from "../dom.js";
+import { h, pixelRatio, pressSegment, segments, setAttribute, setText, stacked, swapImage } from "../dom.js";
+import { chooseGenerator, generatorShown, hasBoth } from "../generator.js";
 import { zoom } from "../lib/zoom.js";
 import { Stage } from "../plane/stage.js";
-import { chooseGenerator, generatorShown, hasBoth } from "../generator.js";
 import { frameShown } from "../playground.js";
 import { isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
@@ -28,7 +28,6 @@ export function samples(root, signal) {
 
 class Samples {
   #root;
-  #ready = false; // what the switch says while it is built is nobody's choice
   #image = h("img", { class: "gan-fakes", alt: "", width: NATIVE, height: NATIVE, hidden: true, draggable: "false" });
   #empty = h("p", { class: "gan-empty" }, t("empty.server"));
   #columns = new ClassColumns();
@@ -36,7 +35,7 @@ class Samples {
   #caption = h("span");
   #captionLine = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
   #switch = segments(t("generator.label"), [["now", t("generator.now")], ["average", t("generator.average")]], "average",
-    (name) => { if (this.#ready) chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)); });
+    (name) => chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)));
   #history = new HistorySlider(() => this.#look());
   #stage;
   /** @type {FrameRequest | null} */
@@ -49,7 +48,6 @@ class Samples {
   constructor(root, signal) {
     this.#root = root;
     this.#stage = new Stage(this.#holder, signal);
-    this.#ready = true;
     this.#switch.id = "generator-shown";
     this.#switch.title = t("generator.help");
     root.append(h("div", { class: "gan-stage" }, this.#holder,
@@ -169,11 +167,8 @@ class Samples {
     const sentence = t(store.data === "points" ? "plane.caption" : pictures);
     setText(this.#caption, sentence);
     setAttribute(this.#captionLine, "title", sentence); // where there is no room for it
-    const of = this.#current?.live === false ? this.#current.of : generatorShown();
     this.#switch.hidden = !hasBoth();
-    for (const button of this.#switch.querySelectorAll("button")) {
-      setAttribute(button, "aria-pressed", String(button.dataset.key === of));
-    }
+    pressSegment(this.#switch, this.#current?.live === false ? this.#current.of : generatorShown());
     const progress = store.status?.state === "starting" && store.status.progress;
     if (progress) setText(this.#empty, progressWords(progress, " \u00b7 "));
     else if (!store.status && store.connection !== "open") setText(this.#empty, t("empty.server"));

@@ -7,12 +7,14 @@ let arrived = false; // whether the first snapshot has been looked at
 
 /** @type {import("../mount.js").Part} */
 export function faces(root, signal) {
-  const bar = segments(t("knobs.faces"), [["next", t("knobs.next")], ["now", t("knobs.now")]], "next", (face) => {
+  const show = (/** @type {string} */ face) => {
     const card = /** @type {HTMLElement | null} */ (root.closest("#gan-settings"));
     if (!card) return;
     card.dataset.face = face;
     card.scrollTop = 0;
-  });
+  };
+  const bar = segments(t("knobs.faces"), [["next", t("knobs.next")], ["now", t("knobs.now")]], "next", show);
+  show("next");
   const now = /** @type {HTMLButtonElement} */ (bar.lastElementChild);
   bar.id = "settings-face";
   // While a run is at work a preset chosen for the next one has its Start here, which asks first, as Reset does.
@@ -22,8 +24,7 @@ export function faces(root, signal) {
 
   function offer() {
     const chosen = /** @type {HTMLInputElement | null} */ (document.querySelector("#preset input:checked"))?.value ?? "";
-    begin.hidden = !chosen || chosen === store.preset || store.kind !== "run" || !store.controls.reset
-      || !isIn("running", "paused");
+    begin.hidden = !chosen || chosen === store.preset || !store.controls.reset || !isIn("running", "paused");
     if (!begin.hidden) setText(begin, t("knobs.begin", { name: t(`presets.${chosen}.name`) }));
   }
 

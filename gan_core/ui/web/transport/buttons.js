@@ -63,17 +63,17 @@ function pressed(event) {
   const id = button?.closest("[id^=btn-]")?.id;
   if (!button || !id) return;
   if (event.detail > 0) button.blur(); // after the mouse the keys are the page's again; a visitor who came by Tab keeps the focus
-  const steps = stepsOf(id), question = questions[id]?.() ?? steps;
+  const steps = stepsOf(id), instead = questions[id]?.() ?? steps;
   if (!steps) forgetSteps();
-  if (question) {
+  if (instead) {
     event.stopImmediatePropagation();
     event.preventDefault();
-    if (!button.disabled) question();
+    if (!button.disabled) instead();
   } else if (id === "btn-start" && !button.disabled) expectRun();
 }
 
 /**
- * What is done instead of the press, by button: a question; null where nothing needs to be asked.
+ * What is asked instead of the press, by button; null where nothing needs to be asked.
  * @type {Record<string, () => (() => void) | null>}
  */
 const questions = {

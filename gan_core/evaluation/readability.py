@@ -41,6 +41,18 @@ class Readability:
         return self.agreement >= READABLE_AGREEMENT and self.classes >= READABLE_CLASSES
 
 
+class NearestLabels:
+    """A reader without a network: the labels of the nearest real pictures. pictures: `coarse` ones (T, d); labels (T,)."""
+
+    def __init__(self, pictures: Tensor, labels: Tensor) -> None:
+        self.pictures, self.labels = pictures, labels
+
+    def agree(self, pictures: Tensor, labels: Tensor) -> Tensor:
+        """(N,) bool: at least 4 of the 5 pictures nearest to `coarse` ones (N, d) have the label (N,) that is given."""
+        nearest = torch.cdist(pictures, self.pictures).topk(5, largest=False).indices  # (N, 5)
+        return (self.labels[nearest] == labels[:, None]).sum(1) >= 4
+
+
 class ReadabilityScorer:
     """Scores generated digits against real ones; built once, then 0.2 s for 1,000 pictures.
 
@@ -51,15 +63,13 @@ class ReadabilityScorer:
     def __init__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> None:
         fitted, held_out = stratified_split(labels)
         self.classifier = classifier
-        self.labels = labels[fitted]
-        self._fitted_rows = _coarse(images[fitted])  # (T, 196)
+        self._nearest = NearestLabels(coarse(images[fitted]), labels[fitted])
         self._held_out_features = classifier.features(images[held_out])  # (H, 64)
 
     def agreement(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(N,) bool: the classifier and at least 4 of the 5 nearest real pictures name the same digit; and (N,) that digit."""
         digits = self.classifier.probabilities(images).argmax(1)
-        nearest = torch.cdist(_coarse(images), self._fitted_rows).topk(5, largest=False).indices  # (N, 5)
-        return (self.labels[nearest] == digits[:, None]).sum(1) >= 4, digits
+        return self._nearest.agree(coarse(images), digits), digits
 
     def assess(self, images: Tensor) -> Readability:
         """Of generated pictures (N, 1, 28, 28), best 1,000: the noise of agreement is 1.5 points with 1,000, 6 with 64."""
@@ -70,6 +80,6 @@ class ReadabilityScorer:
         return Readability(float(agreed.double().mean()), precision, recall, int((shares >= 0.02).sum()), tuple(shares.tolist()))
 
 
-def _coarse(images: Tensor) -> Tensor:
-    """(N, 196): pixels averaged 3x3 at every second place, so that a stroke moved by one pixel is still near."""
+def coarse(images: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, d): pixels averaged 3x3 at every second place, so that a stroke moved by one pixel is still near."""
     return F.avg_pool2d(to_unit_range(images), 3, 2, 1).flatten(1)

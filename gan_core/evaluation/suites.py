@@ -21,10 +21,13 @@ from torch import Tensor
 from . import feature_free, measures
 from .classifier import Classifier, class_histogram, stratified_split
 from .modes import NUM_SAMPLES, assess_modes
+from .readability import NearestLabels, coarse
 
 SLICE = 0.02  # seconds, the aim for one slice
 COUNT = 1000  # pictures a side, as in the literature's precision and coverage at small scale
 MAX_TRAINING_PICTURES = 10_000  # searched for copies; of a larger set a fixed sample, so copies of the rest go unnoticed
+MAX_READER_PICTURES = 5000  # among which the second reader of "readable" looks for the nearest ones
+READER_PICTURES_A_CLASS = 20  # fewer say little about a class
 CLASS_FOUND = 0.2  # a class counts as found when it has at least this part of a fair share
 
 T = TypeVar("T")
@@ -120,10 +123,13 @@ class _PictureSuite(Suite):
 
 
 class ClassifierSuite(_PictureSuite):
-    """Labelled pictures that a classifier reads: fd, kid, precision, recall, density, coverage, classes, class_kl, nearest.
+    """Labelled pictures that a classifier reads.
+
+    Measures: fd, kid, precision, recall, density, coverage, classes, class_kl, nearest, readable.
 
     The reference is the classifier's held-out part (`stratified_split`), where its features are honest; for the floor it is
-    compared with pictures that the classifier was fitted on. The generator is trained on both parts.
+    compared with pictures that the classifier was fitted on. The generator is trained on both parts. "readable" needs further
+    pictures, on neither side, and is left out where there are too few of them.
     """
 
     headline = "fd"
@@ -133,12 +139,20 @@ class ClassifierSuite(_PictureSuite):
         # Shuffled, because the split is ordered by class: a shorter reference must be as even.
         super().__init__(images, held_out[torch.randperm(len(held_out), generator=_fixed_generator())], fitted)
         self.classifier = classifier.to(images.device)
+        others = fitted[~torch.isin(fitted, self._other_rows)]
+        self._reader_rows = others[torch.randperm(len(others), generator=_fixed_generator())[:MAX_READER_PICTURES]]
+        self._reader_labels = labels.cpu()[self._reader_rows]
+        self._reader: NearestLabels | None = None
 
     def prepare(self) -> Slices[None]:
         features, _ = yield from self._read(self.real)
         self.neighbours = measures.Neighbours(features)
         yield from self.slicer.run("neighbours", len(features), self.neighbours.fit)
         yield from self._prepare_nearest()
+        if len(self._reader_rows) >= READER_PICTURES_A_CLASS * len(self._reader_labels.unique()):
+            rows = self._reader_rows.to(self.images.device)
+            parts = yield from self.slicer.run("coarse", len(rows), lambda a, b: coarse(self.images[rows[a:b]]).cpu())
+            self._reader = NearestLabels(torch.cat(parts), self._reader_labels)
 
     def _read(self, images: Tensor) -> Slices[tuple[Tensor, Tensor]]:
         """(n, C, H, W) -> features (n, d) and probabilities (n, K), on the CPU."""
@@ -164,6 +178,11 @@ class ClassifierSuite(_PictureSuite):
         self.histogram = [round(share, 4) for share in shares.tolist()]
         thumbnails = yield from self._thumbnails(fakes)
         values["nearest"] = yield from self._nearest_ratio(thumbnails)
+        if (reader := self._reader) is not None:
+            read = probabilities.argmax(1)  # (n,)
+            agreed = yield from self.slicer.run("readable", len(fakes),
+                                                lambda a, b: reader.agree(coarse(fakes[a:b]).cpu(), read[a:b]))
+            values["readable"] = float(torch.cat(agreed).double().mean())
         return values
 
 

@@ -51,8 +51,8 @@ def ring_by_name(monkeypatch):
 
 
 @pytest.mark.parametrize(("kind", "suite", "names"), [
-    ("digits", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest"),
-    ("classes", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest"),
+    ("digits", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest readable"),
+    ("classes", ClassifierSuite, "fd kid precision recall density coverage classes class_kl nearest readable"),
     ("unlabelled", FeatureFreeSuite, "patches coverage diversity nearest"),
     ("ring", ModesSuite, "modes good mode_kl"),
     ("cloud", PointCloudSuite, "swd coverage")])

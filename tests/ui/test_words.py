@@ -61,7 +61,7 @@ def test_every_measure_has_a_name_and_one_sentence():
     measures = {key for key in named if not key.endswith(".help")}
     assert named == measures | {f"{key}.help" for key in measures}
     for name in ("fd", "kid", "precision", "recall", "density", "coverage", "classes", "class_kl", "nearest", "modes", "good",
-                 "mode_kl", "swd", "diversity"):
+                 "mode_kl", "swd", "diversity", "readable"):
         assert f"measures.{name}" in measures
     for lang in words.LANGUAGES:
         value = [words.text(f"{key}.help", lang) for key in measures]

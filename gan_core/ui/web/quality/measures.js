@@ -18,6 +18,7 @@ const LOOKS = {
   coverage: { chart: "shares" },
   precision: { chart: "shares", colour: "--ink" },
   recall: { chart: "shares", colour: "--mut", dash: [5, 3] },
+  readable: { chart: "shares", colour: "--dis", dash: [2, 3] },
   good: { chart: "shares" },
 };
 const drawnIn = (/** @type {string} */ chart) => Object.keys(LOOKS).filter((name) => LOOKS[name].chart === chart);
@@ -40,6 +41,20 @@ export function measures() {
 /** The newest value; NaN where there is none. A measure may be taken less often than the others. @param {string} name */
 export function newest(name) {
   return last(store.quality.map((record) => record[name] ?? null)) ?? NaN;
+}
+
+/**
+ * The newest value at or before a step; null where there is none.
+ * @param {string} name
+ * @param {number | null} moment null: the newest of all
+ * @returns {{ value: number, step: number } | null}
+ */
+export function measuredAt(name, moment) {
+  for (const record of [...store.quality].reverse()) {
+    const value = record[name];
+    if (typeof value === "number" && (moment === null || stepOf(record) <= moment)) return { value, step: stepOf(record) };
+  }
+  return null;
 }
 
 /** @param {string} name @param {number} value */

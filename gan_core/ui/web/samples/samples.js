@@ -9,6 +9,7 @@ import { frameShown } from "../playground.js";
 import { isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
 import { ClassColumns } from "./columns.js";
+import { Headline } from "./headline.js";
 import { HistorySlider } from "./history.js";
 
 const NATIVE = 224; // 8 cells of 28 pixels
@@ -34,6 +35,7 @@ class Samples {
   #holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element, this.#image, this.#empty);
   #caption = h("span");
   #captionLine = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
+  #headline;
   #switch = segments(t("generator.label"), [["now", t("generator.now")], ["average", t("generator.average")]], "average",
     (name) => chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)));
   #history = new HistorySlider(() => this.#look());
@@ -48,10 +50,11 @@ class Samples {
   constructor(root, signal) {
     this.#root = root;
     this.#stage = new Stage(this.#holder, signal);
+    this.#headline = new Headline(signal);
     this.#switch.id = "generator-shown";
     this.#switch.title = t("generator.help");
     root.append(h("div", { class: "gan-stage" }, this.#holder,
-      h("div", { class: "gan-under" }, this.#captionLine, this.#switch, this.#history.element)));
+      h("div", { class: "gan-under" }, this.#captionLine, this.#headline.element, this.#switch, this.#history.element)));
     new ResizeObserver(() => this.#resize()).observe(this.#holder);
     on("snapshot", () => this.#restart(), signal);
     on("status connection", () => this.#describe(), signal);

@@ -158,6 +158,13 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     page.locator("#btn-restore:enabled").click()
     dialog = page.locator("dialog[open]")
     assert "deterministic" in dialog.inner_text()
+    # Before and after beside the question, each by both generators, and each says its step.
+    page.wait_for_function("() => [...document.querySelectorAll('dialog img')].filter(({ naturalWidth }) => naturalWidth).length === 4")
+    newest = page.evaluate("ganPlayground.store.frame.step")
+    shown = dialog.locator("figcaption").all_inner_texts()
+    assert [caption.split(" \u00b7 ")[0] for caption in shown] == 2 * [text("generator.average"), text("generator.now")]
+    steps = [int("".join(c for c in caption if c.isdigit())) for caption in shown]
+    assert steps[0] == steps[1] < steps[2] == steps[3] <= newest and abs(steps[0] - best) < newest - best
     page.get_by_role("button", name=text("dialog.cancel")).click()
     assert person.state() == "running"
     best = page.evaluate("ganPlayground.store.status.best.step")

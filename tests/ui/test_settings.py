@@ -94,6 +94,16 @@ def test_a_data_set_brings_a_preset_whose_networks_can_take_it():
     assert settings.preset_for("ring", "grid") == "grid", "points are points"
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("before", ["quick", "ring"])
+def test_a_start_that_comes_before_a_choice_was_answered_trains_what_was_chosen(catalogue, preset, before):
+    controls = Controls(catalogue)
+    old = PRESETS[before].replace(batch_size=7)
+    values = [old.dataset, *[""] * (settings.ARGUMENTS - 1), *[settings.to_widget(n, getattr(old, n)) for n in settings.ADVANCED]]
+    config = settings.form_config(controls, "en", preset, *settings.filled_values(controls, preset, *values))
+    assert config == PRESETS[preset]
+
+
 def test_a_preset_keeps_the_data_it_can_take_and_else_brings_its_own():
     for preset in ("quick", "course", "steady", "conditional", "expert-too-strong"):
         assert settings.keeps_data(preset, "digits") and not settings.keeps_data(preset, "ring")

@@ -118,8 +118,20 @@ def preview_config(controls: Controls, lang: str, values: list[Any]) -> TrainCon
     return controls.config(next(iter(PRESETS)), {name: changes[name] for name in ("dataset", *PICTURES)}, lang, labels=True)
 
 
+def filled_values(controls: Controls, preset: str, *values: Any) -> list[Any]:
+    """The values of the form after a choice of preset; the data set and its own fields stay where `keeps_data`."""
+    config, forms = controls.config(preset, {}), len(PICTURES)
+    fields = [to_widget(name, getattr(config, name)) for name in ADVANCED]
+    if keeps_data(preset, values[0]):
+        return [*values[:ARGUMENTS + forms], *fields[forms:]]
+    return [config.dataset, *values[1:ARGUMENTS], *fields]
+
+
 class Settings:
-    """The form's components. `inputs` are the ones whose values make a config: preset, the data panel's, then ADVANCED."""
+    """The form's components. `inputs` are the ones whose values make a config: preset, the data panel's, then ADVANCED.
+
+    `filled`: the preset that the values are of. It is sent along with a Start, which may come before a choice was answered.
+    """
 
     def __init__(self, t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, lang: gr.Textbox) -> None:
         groups, name = PRESET_GROUPS, next(iter(PRESETS))
@@ -145,11 +157,14 @@ class Settings:
             self.notice = gr.HTML("", elem_id="gan-notice", js_on_load=None, visible=True)
             defaults = gr.Button(t("settings.defaults"), size="sm", elem_id="btn-defaults")
         self.inputs = [self.preset, *self.data.inputs, *self.fields]
+        self.filled = gr.Textbox(name, elem_id="form-filled", elem_classes="hidden", visible="hidden")
         self._wire(controls, lang, defaults)
 
-    def config(self, lang: str, *values: Any) -> TrainConfig:
-        """The config of the form. Raises Refusal where it cannot be trained."""
-        config = check_networks(form_config(self._controls, lang, *values), self._preview_jobs, lang)
+    def config(self, lang: str, filled: str, preset: str, *values: Any) -> TrainConfig:
+        """The config of the form, whose values were filled by the preset `filled`. Raises Refusal where it cannot be trained."""
+        if preset in PRESETS and filled != preset:  # pressed sooner than the choice was answered
+            values = tuple(filled_values(self._controls, preset, *values))
+        config = check_networks(form_config(self._controls, lang, preset, *values), self._preview_jobs, lang)
         refusal = self._preview_jobs.retry(config)  # without this a run would be made only to fail
         if refusal:
             raise Refusal("errors.refused", lang, message=words.fault(refusal["fault"], lang, refusal["sentence"]))
@@ -163,15 +178,15 @@ class Settings:
             config = controls.config(preset, {})
             values = [to_widget(name, getattr(config, name)) for name in ADVANCED]
             if keeps_data(preset, dataset):
-                return [gr.skip()] * (1 + forms) + [*values[forms:], ""]
-            return [config.dataset, *values, ""]
+                return [preset, *[gr.skip()] * (1 + forms), *values[forms:], ""]
+            return [preset, config.dataset, *values, ""]
 
         def follow(dataset: str, preset: str) -> list[Any]:
             """Change the preset too, where its networks cannot take the new data set."""
             chosen = preset_for(dataset, preset)
             if chosen == preset:
-                return [gr.skip()] * (len(ADVANCED) - forms + 2)
-            return [chosen, *fill(chosen, dataset)[1 + forms:]]
+                return [gr.skip()] * (len(ADVANCED) - forms + 3)
+            return [chosen, chosen, *fill(chosen, dataset)[2 + forms:]]
 
         def check(lang: str, preset: str, *values: Any) -> str:
             try:
@@ -184,9 +199,9 @@ class Settings:
         # The last choice counts: by default gradio drops one made while an earlier one is being answered.
         last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
         for event, door in ((self.preset.input, "fill-preset"), (defaults.click, "fill-defaults")):
-            event(fill, [self.preset, kind], [kind, *self.fields, self.notice], api_name=door, **last)
-        kind.input(follow, [kind, self.preset], [self.preset, *self.fields[forms:], self.notice], api_name="follow-dataset",
-                   **last)
+            event(fill, [self.preset, kind], [self.filled, kind, *self.fields, self.notice], api_name=door, **last)
+        kind.input(follow, [kind, self.preset], [self.preset, self.filled, *self.fields[forms:], self.notice],
+                   api_name="follow-dataset", **last)
         for name, component in zip(ADVANCED, self.fields, strict=True):
             component.input(check, [lang, *self.inputs], self.notice, js=containers.WITH_LANGUAGE,
                             api_name=f"check-{name}", **last)

@@ -70,24 +70,24 @@ def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:
 
 def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button], run_box: gr.Textbox,
           lang_box: gr.Textbox) -> None:
-    form = settings.inputs
+    form = [settings.filled, *settings.inputs]
 
-    def start(run_id: str, lang: str, preset: str, *values: Any, force: bool = False) -> None:
-        controls.start(settings.config(lang, preset, *values), preset, force=force, lang=lang)
+    def start(run_id: str, lang: str, filled: str, preset: str, *values: Any, force: bool = False) -> None:
+        controls.start(settings.config(lang, filled, preset, *values), preset, force=force, lang=lang)
 
     def start_force(run_id: str, lang: str, *values: Any) -> None:
         start(run_id, lang, *values, force=True)
 
     def stepper(network: str) -> Callable[..., None]:
-        def step(run_id: str, lang: str, preset: str, *values: Any) -> None:
+        def step(run_id: str, lang: str, filled: str, preset: str, *values: Any) -> None:
             run = controls.catalogue.find_or_default(run_id)  # the form counts only where a new run begins
-            config = settings.config(lang, preset, *values) if run is None or run.kind != "run" else run.config
+            config = settings.config(lang, filled, preset, *values) if run is None or run.kind != "run" else run.config
             controls.step(network, 1, config, preset, run_id, lang)
         return step
 
     def resetter(paused: bool) -> Callable[..., None]:
-        def reset(run_id: str, lang: str, preset: str, *values: Any) -> None:
-            controls.reset(settings.config(lang, preset, *values), preset, paused=paused, run_id=run_id, lang=lang)
+        def reset(run_id: str, lang: str, filled: str, preset: str, *values: Any) -> None:
+            controls.reset(settings.config(lang, filled, preset, *values), preset, paused=paused, run_id=run_id, lang=lang)
         return reset
 
     with_form: dict[str, Callable[..., Any]] = {

@@ -5,6 +5,7 @@ import { nativeButton, setAttribute } from "../dom.js";
 import { chooseRun } from "../storage.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
+import { beforeAfter } from "./before_after.js";
 import { ask } from "./dialog.js";
 import { forgetSteps, stepsOf } from "./steps.js";
 
@@ -105,7 +106,8 @@ async function askToRestore() {
   const best = store.status?.best;
   if (!best) return;
   const step = number(best.step), values = { step, name: t(`measures.${best.name}`), value: short(best.value) };
-  const choice = await ask(t("dialog.restore_title", { step }), t("dialog.restore_text", values), [t("dialog.restore_go")]);
+  const choice = await ask(t("dialog.restore_title", { step }), t("dialog.restore_text", values), [t("dialog.restore_go")],
+    beforeAfter(best));
   if (choice >= 0) control("restore", { step: best.step });
 }
 

@@ -1,0 +1,64 @@
+// What "Back to the best" would change, beside the question: the same z drawn at the best state and at the newest one.
+import { address } from "../address.js";
+import { h, token } from "../dom.js";
+import { hasBoth } from "../generator.js";
+import { projection } from "../lib/plane.js";
+import { sized } from "../plane/canvas.js";
+import { drawFakes } from "../plane/fakes.js";
+import { drawReal } from "../plane/real.js";
+import { measuredAt, writtenValue } from "../quality/measures.js";
+import { store } from "../store.js";
+import { number, t } from "../words.js";
+
+const SIDE = 150; // CSS pixels of a plane
+
+/** Two pictures by the average, and two by the generator as it is where both were kept. @param {Stream.Best} best */
+export function beforeAfter(best) {
+  const newest = store.frame && { seq: store.frame.seq, step: store.frame.step }, then = closest(best.step);
+  if (!newest || !then) return null;
+  const at = (/** @type {number} */ step) => t("samples.at_step", { step: number(step) });
+  const title = (/** @type {string} */ word, /** @type {number} */ step) => {
+    const measured = measuredAt(best.name, step), name = t(`measures.${best.name}`);
+    const value = measured ? `${name} ${writtenValue(best.name, measured.value)}` : ""; // perhaps of some steps before
+    return h("p", {}, h("b", {}, word), ` \u00b7 ${at(step)}`, h("br"),
+      measured && measured.step !== step ? `${value} (${at(measured.step)})` : value);
+  };
+  const shown = (/** @type {Stream.Kept} */ frame, /** @type {string} */ of) => h("figure", {}, picture(frame, of),
+    h("figcaption", {}, hasBoth() ? `${t(`generator.${of}`)} \u00b7 ${at(frame.step)}` : at(frame.step)));
+  const column = (/** @type {Stream.Kept} */ frame, /** @type {HTMLElement} */ head) =>
+    h("div", {}, head, h("div", { class: "gan-pair" },
+      ...(hasBoth() ? ["average", "now"] : ["average"]).map((of) => shown(frame, of))));
+  return h("div", { class: "gan-before-after" }, column(then, title(t("quality.best"), best.step)),
+    column(newest, title(t("dialog.newest"), newest.step)));
+}
+
+/** Of the kept frames the one nearest to a step: older ones stand further apart. @param {number} step */
+function closest(step) {
+  const distance = (/** @type {Stream.Kept} */ frame) => Math.abs(frame.step - step);
+  return [...store.history].sort((a, b) => distance(a) - distance(b)).at(0);
+}
+
+/** @param {Stream.Kept} frame @param {string} of */
+function picture({ seq, step }, of) {
+  const src = address("frame", { run: store.run ?? "", seq, of }), alt = t(`samples.alt_${of}`, { n: 64, step: number(step) });
+  if (store.data !== "points") {
+    const image = h("img", { alt, src });
+    image.onerror = () => image.removeAttribute("src"); // thinned away meanwhile, or older than the second generator
+    return image;
+  }
+  const canvas = h("canvas", { role: "img", "aria-label": t("plane.alt", { step: number(step) }) });
+  drawPlane(canvas, src, of);
+  return canvas;
+}
+
+/** @param {HTMLCanvasElement} canvas @param {string} src @param {string} of */
+async function drawPlane(canvas, src, of) {
+  const reply = await fetch(src).catch(() => null), context = sized(canvas, SIDE);
+  if (!reply?.ok) return;
+  /** @type {Stream.Points} */
+  const frame = await reply.json();
+  const fake = (of === "now" && frame.now ? frame.now : frame).fake, [x, y] = projection(frame.view, SIDE);
+  if (store.real && typeof store.real === "object") drawReal(context, { ...store.real, view: frame.view }, SIDE, token("--real"));
+  const palette = { gen: token("--gen"), card: token("--card") };
+  drawFakes(context, fake.flat(), x, y, 2, /** @type {import("../plane/stage.js").Palette} */ (palette));
+}

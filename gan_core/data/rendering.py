@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 MARGIN = 0.15  # of the points' extent, free around them: fakes may lie outside
 
@@ -21,11 +22,23 @@ def grid(images: np.ndarray, columns: int) -> np.ndarray:
     return picture[..., 0] if c == 1 else picture
 
 
-def png(picture: np.ndarray) -> bytes:
-    """(H, W) or (H, W, 3) uint8 as PNG. Level 1: a third of the time of the default for 5% more bytes."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
+def png(picture: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
+    """(H, W) or (H, W, 3) uint8 as PNG, with ASCII texts by keyword. Level 1: a third of the default's time for 5% more bytes."""
+    buffer, info = io.BytesIO(), PngInfo()
+    for keyword, text in (texts or {}).items():
+        info.add_text(keyword, text)
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1, pnginfo=info)
     return buffer.getvalue()
+
+
+def png_text(data: bytes, keyword: str) -> str | None:
+    """The text of that keyword in a PNG that `png` wrote; None where there is none, or it is no PNG."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            text = image.info.get(keyword)  # texts stand before the picture, which is not decoded
+    except (OSError, ValueError, SyntaxError):
+        return None
+    return text if isinstance(text, str) else None
 
 
 def bounding_square(low: Sequence[float], high: Sequence[float]) -> tuple[float, ...]:

@@ -24,6 +24,7 @@ from ..evaluation import plane
 from ..losses.adversarial import probability_real
 from ..losses.randomness import Draws
 from ..runs import checkpoint
+from ..runs.frames import ROWS, grid_layout
 from ..training.pixel_range import to_uint8
 
 MAX_DIRECTIONS = 16
@@ -182,3 +183,14 @@ def _z_weight(view: LatentView) -> torch.Tensor:
 def seed_z(seed: int, latent_dim: int) -> np.ndarray:
     """z ~ N(0, 1), (latent_dim,) float32; the same for a seed on every machine."""
     return Draws(int(seed)).normal("seed box", 0, latent_dim).numpy()
+
+
+def fake_z(seed: int, index: int, latent_dim: int, classes: int = 0) -> np.ndarray:
+    """z (latent_dim,) float32 of one picture of the sample grids of a run with this seed, counted by rows from 0.
+
+    Raises ValueError.
+    """
+    count = ROWS * grid_layout(classes)[0]
+    if not 0 <= index < count:
+        raise ValueError(f"fake is {index}; this run's grid has pictures 0 to {count - 1}.")
+    return Draws(seed).normal("samples", 0, count, latent_dim)[index].numpy()  # as `Batches.fixed_z` draws them

@@ -1,4 +1,4 @@
-"""Frames, and the rule by which a run keeps some of them. It touches no disk.
+"""Frames, how their pictures stand in rows, and the rule by which a run keeps some of them. It touches no disk.
 
 The worker applies the rule to the files; the page gets its two numbers and applies the same rule to its history.
 """
@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FRAME_RATIO = 1.08  # the smallest ratio of the steps of two consecutive kept frames
+ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `grid_layout`
+MOST_CLASSES = 16  # that have their own columns; of more the grid shows the first 64 in turn
+VERDICTS = "verdicts"  # the text in a grid's PNG: JSON {"fakes": [percent real, of each picture], "reals": [...]}
 NEWEST_FRAMES = 2  # the newest frames, which are always kept
 
 
@@ -29,3 +32,14 @@ def kept_frames(frames: list[Frame]) -> list[Frame]:
         if not kept or frame.step > max(kept[-1].step * FRAME_RATIO, kept[-1].step + 1) or frame in newest:
             kept.append(frame)
     return kept
+
+
+def grid_layout(classes: int) -> tuple[int, int]:
+    """(columns of a sample grid, columns of each class): about eight columns, so that two classes fill a grid as ten do.
+
+    The second is 0 where there are no classes, or too many to stand side by side.
+    """
+    if not 0 < classes <= MOST_CLASSES:
+        return COLUMNS, 0
+    each = max(1, round(COLUMNS / classes))
+    return classes * each, each

@@ -250,6 +250,20 @@ class Trainer:
         d_real, d_fake = mean_realness(self.loss, *self._probe_logits(self.G))
         return float(d_real), float(d_fake)
 
+    @torch.no_grad()
+    def judge(self, samples: torch.Tensor, labels: torch.Tensor | None = None, center: float = 0.0) -> torch.Tensor:
+        """D's P(real) (N,) float32 on the CPU, in evaluation mode, of samples (N, ...) in the data's units; nothing moves.
+
+        labels (N,): their classes, where there are classes. center: the logit at which D is undecided, see `center`.
+        """
+        device, training = self.images.device, self.D.training
+        labels = None if not self.classes or labels is None else labels.to(device)
+        self.D.eval()
+        with self.choices.autocast():
+            logits = forward(self.D, self.batches.encode(samples.to(device)), labels)
+        self.D.train(training)
+        return probability_real(logits.float() - center, self.loss.fake_is_one).cpu()
+
     def _probe_logits(self, generator: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
         """D's logits of PROBE_SIZE fixed real samples, and of fakes of as many fixed z and the same classes."""
         picks = self.draws.batch(0, PROBE_SIZE, len(self.images)).to(self.images.device)

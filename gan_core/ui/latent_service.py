@@ -106,6 +106,13 @@ class LatentService:
 
         return [float(v) for v in seed_z(seed, self._current(run).view.latent_dim)]
 
+    def fake(self, run: Run, index: int) -> list[float]:
+        """The z of one picture of the run's sample grid. Raises ValueError."""
+        from ..latent.view import fake_z
+
+        view = self._current(run).view
+        return [float(v) for v in fake_z(run.config.seed, index, view.latent_dim, view.classes)]
+
     def generate(self, run: Run, seed: int, count: int) -> tuple[list[np.ndarray], list[tuple[float, float]], int]:
         """(pictures uint8, points, step): `count` of one of the two, from consecutive seeds, each class in turn."""
         from ..latent.view import seed_z

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ..data.rendering import png_text
+from ..runs.frames import VERDICTS
 from ..runs.run import Run, RunError
 from .hub import Hub
 from .latent_service import LatentService, NotReady
@@ -66,15 +68,17 @@ class LiveRoutes:
         return Response(directions, media_type="application/json", headers=NO_STORE)
 
     async def seed(self, request: Request) -> Response:
-        """The z of a seed."""
-        number = _integer(request, "seed")
-        return JSONResponse({"z": await self._in_latent_thread(self.latent_service.seed, self._run(request), number)},
-                            headers=NO_STORE)
+        """The z of a seed; with `fake` in its place that of one picture of the run's sample grid, counted from 0."""
+        name = "fake" if "fake" in request.query_params else "seed"
+        service, number = self.latent_service, _integer(request, name)
+        find = service.fake if name == "fake" else service.seed
+        return JSONResponse({"z": await self._in_latent_thread(find, self._run(request), number)}, headers=NO_STORE)
 
     async def frame(self, request: Request) -> Response:
         """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached.
 
-        `of`: by which generator; frames of points hold both.
+        `of`: by which generator; frames of points hold both. `as=verdicts`: instead of a grid what the discriminator of that
+        step says of each of its pictures, and of the real ones: {"fakes": [percent real], "reals": [...]}.
         """
         run, seq, now = self._run(request), request.query_params.get("seq", ""), _is_now(request)
         newest = "seq" not in request.query_params
@@ -86,8 +90,10 @@ class LiveRoutes:
             picture = await asyncio.to_thread(path.read_bytes)
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
-        media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
         headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
+        if "as" in request.query_params:
+            return Response(_verdicts(request.query_params["as"], picture), media_type="application/json", headers=headers)
+        media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
         return Response(picture, media_type=media_type, headers=headers)
 
     async def script(self, request: Request) -> Response:
@@ -142,6 +148,13 @@ def _number(request: Request, name: str, default: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{name} is {text[:40]!r}; give a number.")
     return value
+
+
+def _verdicts(kind: str, picture: bytes) -> bytes:
+    """The verdicts that a grid was kept with; none where it is of an older version, or a plane of points."""
+    if kind != VERDICTS:
+        raise ValueError(f"as is {kind[:40]!r}; give {VERDICTS}.")
+    return (png_text(picture, VERDICTS) or '{"fakes": [], "reals": []}').encode()
 
 
 def _is_now(request: Request) -> bool:

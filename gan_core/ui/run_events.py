@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES
+from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES, ROWS
 from ..runs.metrics import LOSSES, SERIES, MetricsReader, Record
 from ..runs.run import Run, RunError, controls
 from ..runs.status import ACTIVE, Status
@@ -42,7 +42,6 @@ COLUMNS = ("step", *SERIES)
 MAX_POINTS = 2000  # of each series in a snapshot
 MAX_MEASUREMENTS = 500  # measurements in a snapshot
 MAX_MARKS = 200  # marks in a snapshot, the newest
-ROWS = 8  # in a grid of samples
 PNG = "data:image/png;base64,"
 SILENT_AFTER = 3.0  # seconds without a heartbeat before a living worker is called silent
 Event = tuple[str, str]  # name, JSON

@@ -6,6 +6,7 @@ When training stops is not decided here. What is shown may take at most 5% of th
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from functools import cached_property
 from typing import Any, NotRequired, TypedDict
@@ -16,14 +17,12 @@ from ..evaluation import plane
 from ..networks.spectral_norm import state_without_spectral_norm
 from ..runs import checkpoint, layout
 from ..runs.checkpoint_index import BEST
-from ..runs.frames import Frame, kept_frames
+from ..runs.frames import COLUMNS, ROWS, VERDICTS, Frame, grid_layout, kept_frames
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
 from ..training.trainer import GeneratorName, Trainer
 from .metrics_writer import Diverged, MetricsWriter
 
-ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `grid_layout`
-MOST_CLASSES = 16  # that have their own columns; of more the grid shows the first 64 in turn
 REAL = 16  # real pictures beside it
 KEPT_CHECKPOINTS = 2
 # Each is written at most every INTERVAL seconds, and takes at most SHARE of the time; the shares add up to 5%.
@@ -72,17 +71,6 @@ class RateLimit:
         """It was done just now, begun at `started` (monotonic)."""
         now = time.monotonic()
         self._due = now + max(self.interval, (now - started) / self.share)
-
-
-def grid_layout(classes: int) -> tuple[int, int]:
-    """(columns of a sample grid, columns of each class): about eight columns, so that two classes fill a grid as ten do.
-
-    The second is 0 where there are no classes, or too many to stand side by side.
-    """
-    if not 0 < classes <= MOST_CLASSES:
-        return COLUMNS, 0
-    each = max(1, round(COLUMNS / classes))
-    return classes * each, each
 
 
 class Recorder:
@@ -142,31 +130,51 @@ class Recorder:
     def write_real(self) -> None:
         """real.png: 16 of the real pictures, drawn by the seed; real.json: some of the real points."""
         images = self.trainer.images
-        order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))
         if self._axes is not None:
+            order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))
             points = images[order[:plane.NUM_REALS].to(images.device)]
             self.run.write_file(self.run.real_path.with_suffix(".json"), plane.to_json(plane.real_points(points, self._axes)))
             return
-        order = order[:REAL]
-        self.run.write_file(self.run.real_path, png(grid(images[order.to(images.device)].cpu().numpy(), COLUMNS)))
+        self.run.write_file(self.run.real_path, png(grid(images[self._real_rows.to(images.device)].cpu().numpy(), COLUMNS)))
 
     def write_frame(self) -> None:
         """Write the newest grid, or frame of points, and thin the older ones."""
         started, step = time.monotonic(), self.trainer.step_count
         path = self.run.frame_path(self.seq + 1, step, ".png" if self._axes is None else ".json")
         frame = Frame(self.seq + 1, step, path)
-        if self._axes is None and self.trainer.averaged:  # before the frame itself, by which readers find it
-            self.run.now_path(frame).parent.mkdir(exist_ok=True)  # absent in older runs
-            self.run.write_file(self.run.now_path(frame), self._grid("now"))
-        self.run.write_file(path, self._grid("average") if self._axes is None else self._points(self._axes))
+        if self._axes is not None:
+            self.run.write_file(path, self._points(self._axes))
+        else:
+            grids = self._grids()
+            if "now" in grids:  # before the frame itself, by which readers find it
+                self.run.now_path(frame).parent.mkdir(exist_ok=True)  # absent in older runs
+                self.run.write_file(self.run.now_path(frame), grids["now"])
+            self.run.write_file(path, grids["average"])
         self.seq += 1
         self._history = self._thinned([*self._history, frame])
         self.frames.record(started)
 
-    def _grid(self, generator: GeneratorName) -> bytes:
-        columns, each = grid_layout(self.trainer.classes)
-        labels = torch.arange(ROWS * columns) % columns // each if each else None
-        return png(grid(self.trainer.sample(ROWS * columns, labels, generator).numpy(), columns))
+    def _grids(self) -> dict[GeneratorName, bytes]:
+        """A grid by each generator as PNG, with D's verdicts of this very step on its pictures and on the real ones beside it."""
+        trainer, (columns, each), center = self.trainer, grid_layout(self.trainer.classes), self.trainer.center()
+        places = torch.arange(ROWS * columns)
+        labels = places % columns // each if each else places % max(1, trainer.classes)
+        rows = self._real_rows.to(trainer.images.device)
+        real_labels = None if trainer.batches.labels is None else trainer.batches.labels[rows]
+        reals = _percent(trainer.judge(trainer.images[rows], real_labels, center))
+        grids: dict[GeneratorName, bytes] = {}
+        names: tuple[GeneratorName, ...] = ("average", "now") if trainer.averaged else ("average",)
+        for name in names:
+            fakes = trainer.sample(len(labels), labels, name)
+            verdicts = {"fakes": _percent(trainer.judge(fakes, labels, center)), "reals": reals}
+            grids[name] = png(grid(fakes.numpy(), columns), {VERDICTS: json.dumps(verdicts)})
+        return grids
+
+    @cached_property
+    def _real_rows(self) -> torch.Tensor:
+        """Which real pictures are shown, in order, drawn by the seed."""
+        trainer = self.trainer
+        return torch.randperm(len(trainer.images), generator=trainer.draws.generator("real pictures", 0))[:REAL]
 
     def _points(self, axes: plane.Axes) -> bytes:
         trainer, (z, _) = self.trainer, self.trainer.batches.fixed_z(plane.NUM_FAKES)
@@ -233,6 +241,11 @@ class Recorder:
         checkpoint.write_pointer(folder, path.name, sha256, step, BEST, name=name, value=value, rank=rank)
         checkpoint.prune(folder, KEPT_CHECKPOINTS)
         return step if latest is None else max(step, latest["step"])
+
+
+def _percent(probabilities: torch.Tensor) -> list[int]:
+    """(N,) in [0, 1] as whole percentages; 0 where a network has diverged."""
+    return (100 * probabilities.nan_to_num(0.0)).round().int().tolist()
 
 
 def checkpoint_metadata(trainer: Trainer, elapsed: float) -> CheckpointMetadata:

@@ -64,6 +64,20 @@ def test_the_two_steps_are_seen_apart(playground, visit):
     assert gap_after > gap_before + 1, "the gap widens"
     assert page.evaluate(PIXELS) == moved, "the fakes stay exactly the same"
 
+    # The verdict under each picture is of this very picture: its z on the sliders has the same one.
+    page.click("#verdicts-shown")
+    page.wait_for_selector(".gan-holder .judged")
+    assert page.locator(".gan-strip .judged .gan-cell").count() == 16, "under the real ones too"
+    for index in (12, 63):
+        cell = page.locator(".gan-holder .gan-cell").nth(index)
+        n = int(re.search(r"\d+", cell.get_attribute("title"))[0])
+        cell.click()
+        page.wait_for_selector(f"#latent-seed[placeholder='#{index + 1}']")
+        assert page.locator("#latent-seed").input_value() == "", "no seed's"
+        person.until("n => Math.abs(n - Number(document.querySelector('.gan-share').textContent.match(/\\d+/)[0])) <= 2", n)
+    page.click("#verdicts-shown")
+    page.wait_for_selector(".gan-holder .gan-cells:not(.judged)")
+
     page.locator("#generator-shown [data-key=average]").click()
     person.until(SHOWN, "average")
     person.until(f"async before => (await ({PIXELS})()).some((value, i) => value !== before[i])", moved)

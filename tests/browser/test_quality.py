@@ -159,7 +159,7 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     dialog = page.locator("dialog[open]")
     assert "deterministic" in dialog.inner_text()
     # Before and after beside the question, each by both generators, and each says its step.
-    page.wait_for_function("() => [...document.querySelectorAll('dialog img')].filter(({ naturalWidth }) => naturalWidth).length === 4")
+    page.wait_for_function("() => [...document.querySelectorAll('dialog img')].filter(one => one.naturalWidth).length === 4")
     newest = page.evaluate("ganPlayground.store.frame.step")
     shown = dialog.locator("figcaption").all_inner_texts()
     assert [caption.split(" \u00b7 ")[0] for caption in shown] == 2 * [text("generator.average"), text("generator.now")]

@@ -131,6 +131,29 @@ def test_the_history_is_served_picture_by_picture(client, catalogue):
         assert client.get(f"{AT}frame?run={run.id}&seq={wrong}").status_code == 404
 
 
+def test_a_picture_of_the_grid_has_its_verdict_and_its_z(client, catalogue, tmp_path):
+    run = make_run(catalogue.folder)
+    newest = run.frames()[-1]
+    for of, path in (("average", newest.path), ("now", run.now_path(newest))):
+        found = client.get(f"{AT}frame?run={run.id}&seq={newest.seq}&of={of}&as=verdicts").json()
+        assert len(found["fakes"]) == 64 and len(found["reals"]) == 16
+        grid = np.asarray(Image.open(path))
+        for index in (0, 9, 63):
+            z = np.array(client.get(f"{AT}seed?run={run.id}&fake={index}").json()["z"], "f4")
+            reply = client.post(f"{AT}z?run={run.id}&of={of}", content=z.tobytes())
+            (tmp_path / "z.png").write_bytes(reply.content)
+            y, x = 28 * (index // 8), 28 * (index % 8)
+            cell = grid[y:y + 28, x:x + 28].astype(int)
+            assert np.abs(np.asarray(Image.open(tmp_path / "z.png")).astype(int) - cell).max() <= 2, "float16 is near"
+            assert float(reply.headers["X-Gan-Verdict"]) * 100 == pytest.approx(found["fakes"][index], abs=2)
+    for wrong, status in (("seed?fake=64", 422), ("seed?fake=-1", 422), ("seed?fake=x", 422),
+                          (f"frame?seq={newest.seq}&as=text", 422), ("frame?seq=99&as=verdicts", 404)):
+        reply = client.get(f"{AT}{wrong}")
+        assert reply.status_code == status and reply.text.endswith(".") and "\n" not in reply.text
+    Image.open(newest.path).save(newest.path)  # without the text, as older versions wrote it
+    assert client.get(f"{AT}frame?seq={newest.seq}&as=verdicts").json() == {"fakes": [], "reals": []}
+
+
 def test_points_are_driven_on_their_plane_and_their_history_is_json(client, catalogue, tmp_path):
     run = make_run(catalogue.folder, **OF_POINTS)
     z = seed_z(7, 20)

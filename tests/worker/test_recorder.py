@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from PIL import Image
 
 from gan_core import registry
 from gan_core.config import PRESETS
+from gan_core.data.rendering import png_text
 from gan_core.latent.view import load_live
 from gan_core.networks.pair import build_pair
+from gan_core.runs.frames import grid_layout
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
 from gan_core.worker import metrics_writer
@@ -164,6 +167,40 @@ def test_grids_and_live_files_hold_the_generator_as_it_is_beside_its_average(mad
     assert not np.array_equal(trainer.sample(64), trainer.sample(64, generator="now"))
 
 
+@pytest.mark.parametrize(("preset", "changes"), [
+    ("quick", {}), ("quick", {"loss": "course"}), ("quick", {"loss": "relativistic"}), ("conditional", {}),
+    ("quick", {"ema_half_life": 0.0})])
+def test_each_grid_holds_the_verdicts_on_its_own_pictures_and_on_the_real_ones(tmp_path, preset, changes):
+    """Asked of D by hand, about the pixels of the files: the page puts these numbers under these very pictures."""
+    config = PRESETS[preset].replace(**{"batch_size": 2, "latent_dim": 4, "threads": 1, "device": "cpu", **changes})
+    run, trainer = Run.create(config, tmp_path), Trainer(config, IMAGES, torch.arange(20) % 10)
+    for _ in range(3):
+        trainer.step()
+    before = {name: tensor.clone() for name, tensor in trainer.state_dict().items()}
+    recorder = r.Recorder(run, trainer, life=1, seq=0, live=0)
+    recorder.write_real()
+    recorder.write_frame()
+    assert all(torch.equal(before[name], tensor) for name, tensor in trainer.state_dict().items()) and trainer.G.training
+    frame, D, sign = run.frames()[-1], trainer.D.eval(), -1 if config.loss == "course" else 1
+    columns = 10 if trainer.classes else 8
+
+    def by_hand(path, labels):
+        pixels = np.asarray(Image.open(path))
+        cells = pixels.reshape(-1, 28, pixels.shape[1] // 28, 28).transpose(0, 2, 1, 3).reshape(-1, 1, 28, 28)
+        x = torch.from_numpy(cells.copy()).float() / 255
+        with torch.no_grad():
+            logits = D(x, *([labels] if trainer.classes else [])) - trainer.center()
+        return (100 * torch.sigmoid(sign * logits)).numpy()
+
+    for path in [frame.path, run.now_path(frame)][:1 + trainer.averaged]:
+        found = json.loads(png_text(path.read_bytes(), "verdicts"))
+        assert np.abs(by_hand(path, torch.arange(8 * columns) % 10) - found["fakes"]).max() < 0.51
+        order = torch.randperm(20, generator=trainer.draws.generator("real pictures", 0))[:16]
+        assert np.abs(by_hand(run.real_path, order % 10) - found["reals"]).max() < 0.51
+        assert len(found["fakes"]) == 8 * columns and len(found["reals"]) == 16
+    assert trainer.averaged == run.now_path(frame).exists()
+
+
 @pytest.mark.parametrize("changes", [{}, OF_POINTS])
 def test_without_an_average_nothing_is_written_twice(tmp_path, changes):
     config = PRESETS["quick"].replace(**{"batch_size": 2, "device": "cpu", **changes, "ema_half_life": 0.0})
@@ -179,7 +216,7 @@ def test_without_an_average_nothing_is_written_twice(tmp_path, changes):
 @pytest.mark.parametrize(("classes", "columns", "each"), [(0, 8, 0), (1, 8, 8), (2, 8, 4), (3, 9, 3), (5, 10, 2), (10, 10, 1),
                                                           (16, 16, 1), (17, 8, 0), (345, 8, 0)])
 def test_classes_stand_side_by_side_while_there_is_room(classes, columns, each):
-    assert r.grid_layout(classes) == (columns, each)
+    assert grid_layout(classes) == (columns, each)
 
 
 def test_two_classes_fill_a_grid_as_ten_do(tmp_path):

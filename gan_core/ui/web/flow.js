@@ -2,6 +2,7 @@
 import { h, setAttribute, setText } from "./dom.js";
 import { percent } from "./lib/numbers.js";
 import { recentMean, until } from "./lib/series.js";
+import { toggleVerdicts, verdictsShown } from "./samples/verdicts.js";
 import { on, store } from "./store.js";
 import { strideChoice } from "./transport/steps.js";
 import { number, t } from "./words.js";
@@ -11,11 +12,14 @@ export function flow(root, signal) {
   const verdict = h("b", {}, t("flow.verdict_none")), gap = h("span", { class: "gan-gap" });
   const box = (/** @type {string} */ look, /** @type {string} */ name, /** @type {Node | string} */ inner) =>
     h("span", { class: `gan-box ${look}`, "data-box": name, title: t(`flow.help_${name}`) }, inner);
+  // A press shows the verdict on each picture.
+  const verdictBox = h("button", { type: "button", id: "verdicts-shown", class: "gan-box v", "data-box": "verdict",
+    onclick: toggleVerdicts }, verdict);
   const arrow = (word = "") =>
     h("span", { class: "gan-arrow" }, "\u2192", word ? h("span", { class: "gan-word" }, ` ${word} \u2192`) : null);
-  const line = h("div", { class: "gan-flow", role: "img", "aria-label": t("flow.label") },
+  const line = h("div", { class: "gan-flow", role: "group", "aria-label": t("flow.label") },
     box("", "noise", t("flow.noise")), arrow(), box("g", "counterfeiter", t("flow.counterfeiter")),
-    arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), box("v", "verdict", verdict), gap);
+    arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), verdictBox, gap);
 
   function draw() {
     const { series, moment, status } = store, probe = moment === null && status?.state === "paused" ? status.probe : null;
@@ -33,6 +37,12 @@ export function flow(root, signal) {
   root.append(h("div", { class: "gan-flow-row" }, strideChoice, line));
   on("snapshot metrics status moment", draw, signal);
   draw();
+  function drawSwitch() {
+    setAttribute(verdictBox, "aria-pressed", String(verdictsShown()));
+    setAttribute(verdictBox, "title", t("flow.help_verdict") + (store.data === "points" ? "" : ` ${t("verdicts.help")}`));
+  }
+  on("snapshot frame verdicts-shown", drawSwitch, signal);
+  drawSwitch();
 }
 
 /**

@@ -4,6 +4,7 @@ import { h, pixelRatio, setText, swapImage, token } from "./dom.js";
 import { zoom } from "./lib/zoom.js";
 import { drawReal } from "./plane/real.js";
 import { sized } from "./plane/canvas.js";
+import { Cells } from "./samples/cells.js";
 import { on, store } from "./store.js";
 import { language, t } from "./words.js";
 
@@ -23,7 +24,9 @@ export function real(root, signal) {
   let image = h("img", { class: "gan-reals", alt: "", ...NATIVE, hidden: true, draggable: "false" });
   const empty = h("p", { class: "gan-empty" }, t("samples.real_empty"));
   const canvas = h("canvas", { class: "gan-reals points", role: "img", "aria-label": t("plane.real_alt"), hidden: true });
-  const holder = h("div", { class: "gan-strip" }, image, canvas, empty);
+  const cells = new Cells("reals", signal);
+  cells.shape(2, 8);
+  const holder = h("div", { class: "gan-strip" }, h("div", { class: "gan-picture" }, image, cells.element), canvas, empty);
   const caption = h("span");
   root.append(holder, h("p", { class: "gan-caption" }, h("b", { class: "r" }, t("samples.real")), " ", caption));
 

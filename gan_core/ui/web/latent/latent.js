@@ -7,8 +7,9 @@ import { playground } from "../playground.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
 import { Bank } from "./bank.js";
+import { VerdictMemory } from "./memory.js";
 import { DrivenPicture } from "./picture.js";
-import { NotReady, Refused, fetchDirections, fetchPicture, fetchSeed } from "./service.js";
+import { NotReady, Refused, fetchDirections, fetchFake, fetchPicture, fetchSeed } from "./service.js";
 import { BankSettings } from "./settings.js";
 
 const FIRST_SEED = 7;
@@ -49,8 +50,7 @@ class Latent {
   #source = null;
   #dragging = false;
   #busy = false;
-  /** @type {{ key: string, verdicts: Map<number, number> }} by step, of the z and the generator that `key` names */
-  #judged = { key: "", verdicts: new Map() };
+  #memory = new VerdictMemory();
   #requestTime = 0; // when the newest position was taken, 0 if it is on its way already
   #timer = 0;
 
@@ -62,10 +62,25 @@ class Latent {
       h("div", { class: "gan-desk" }, this.#settings.element, this.#bank.element)));
     on("frame", () => this.#settings.renameClasses(), signal);
     on("snapshot latent", () => { this.#refresh(); }, signal);
-    on("status", () => this.#describe(), signal);
-    on("moment", () => this.#describe(), signal);
+    on("status moment", () => this.#describe(), signal);
     on("generator", () => { this.#describe(); this.#ask(); }, signal);
+    on("fake", (fake) => this.#take(fake), signal);
     if (store.connection === "open") this.#refresh();
+  }
+
+  /** A picture of the grid was pressed: the sliders begin at its z. @param {{ index: number, [place: string]: number }} fake */
+  async #take({ index, column, columns }) {
+    const run = this.#run, when = performance.now(), base = run ? await fetchFake(run, index).catch(() => null) : null;
+    if (!base || this.#run !== run) return;
+    this.#settings.showFake(index, column, columns);
+    this.#restart(base, when);
+  }
+
+  /** @param {Float32Array} base @param {number} when */
+  #restart(base, when) {
+    this.#point.restart(base);
+    this.#bank.draw();
+    this.#ask(when);
   }
 
   /** A new generator: a new picture at once, new directions only when no hand is on a slider. */
@@ -86,7 +101,6 @@ class Latent {
     this.#describe();
     this.#ask();
   }
-
   /** @param {string} run @param {Awaited<ReturnType<typeof fetchDirections>>} reply */
   async #adopt(run, { version, latent_dim, classes, directions }) {
     this.#settings.showClasses(classes || 0);
@@ -133,10 +147,7 @@ class Latent {
     this.#seed = seed;
     this.#settings.showSeed(seed);
     const base = run ? await fetchSeed(run, seed).catch(() => null) : null;
-    if (!base || this.#run !== run) return;
-    this.#point.restart(base);
-    this.#bank.draw();
-    this.#ask(when);
+    if (base && this.#run === run) this.#restart(base, when);
   }
 
   /** @param {number} when */
@@ -170,12 +181,7 @@ class Latent {
   /** @param {string} run @param {Float32Array} z */
   async #drive(run, z) {
     const options = { ...this.#settings.options, of: generatorShown() }, reply = await fetchPicture(run, z, options);
-    // The same z at another step of a paused run: what the steps between did to this very fake.
-    const key = JSON.stringify([run, options, ...z]), { step, verdict } = reply;
-    if (this.#judged.key !== key || !isIn("paused")) this.#judged = { key, verdicts: new Map() };
-    this.#judged.verdicts.set(step, verdict);
-    const probe = store.status?.step === step ? store.status.probe : null;
-    const before = probe?.before ? this.#judged.verdicts.get(step - probe.steps) ?? null : null;
+    const before = this.#memory.before(JSON.stringify([run, options, ...z]), reply.step, reply.verdict);
     await this.#picture.show({ ...reply, before });
     emit("driven", reply.point && { run, point: reply.point });
   }

@@ -27,6 +27,11 @@ export async function fetchSeed(run, seed) {
   return Float32Array.from((await (await ask(address("seed", { run, seed }))).json()).z);
 }
 
+/** The z of one picture of the run's grid. @param {string} run @param {number} fake @returns {Promise<Float32Array>} */
+export async function fetchFake(run, fake) {
+  return Float32Array.from((await (await ask(address("seed", { run, fake }))).json()).z);
+}
+
 /** @param {string} run @returns {Promise<{ version: number, latent_dim: number, classes: number, directions: number[][] }>} */
 export async function fetchDirections(run) {
   return (await ask(address("directions", { run }))).json();

@@ -53,6 +53,20 @@ export class BankSettings {
     this.#seed.value = String(seed);
   }
 
+  /**
+   * z is that of a picture of the grid: no seed, the class of its column, and no truncation.
+   * @param {number} index @param {number} column @param {number} columns
+   */
+  showFake(index, column, columns) {
+    const classes = this.#class.options.length;
+    this.#seed.value = "";
+    this.#seed.placeholder = `#${index + 1}`;
+    const label = columns % classes ? index % classes : Math.floor(column * classes / columns); // see `grid_layout`
+    if (!this.#classes.hidden) this.#class.value = String(label);
+    this.#psi.value = "1";
+    setText(this.#psiValue, decimal(1, 2));
+  }
+
   /** @param {string} text */
   describe(text) {
     setText(this.#about, text);

@@ -1,16 +1,17 @@
 // The fakes with their history: a grid of pictures, or points on the plane.
-import { address } from "../address.js";
 import { progressWords } from "../data/progress.js";
 import { h, pixelRatio, pressSegment, segments, setAttribute, setText, stacked, swapImage } from "../dom.js";
 import { chooseGenerator, generatorShown, hasBoth } from "../generator.js";
 import { zoom } from "../lib/zoom.js";
 import { Stage } from "../plane/stage.js";
 import { frameShown } from "../playground.js";
-import { isIn, on, store } from "../store.js";
+import { emit, isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
+import { Cells, fetchVerdicts } from "./cells.js";
 import { ClassColumns } from "./columns.js";
 import { Headline } from "./headline.js";
 import { HistorySlider } from "./history.js";
+import { pointsOf, sourceOf } from "./source.js";
 
 const NATIVE = 224; // 8 cells of 28 pixels
 const AGAIN_MS = 1000; // after a picture that did not come
@@ -32,7 +33,8 @@ class Samples {
   #image = h("img", { class: "gan-fakes", alt: "", width: NATIVE, height: NATIVE, hidden: true, draggable: "false" });
   #empty = h("p", { class: "gan-empty" }, t("empty.server"));
   #columns = new ClassColumns();
-  #holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element, this.#image, this.#empty);
+  #cells;
+  #holder;
   #caption = h("span");
   #captionLine = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
   #headline;
@@ -49,6 +51,9 @@ class Samples {
   /** @param {HTMLElement} root @param {AbortSignal} signal */
   constructor(root, signal) {
     this.#root = root;
+    this.#cells = new Cells("fakes", signal, (index, column) => emit("fake", { index, column, columns: this.#columnCount() }));
+    this.#holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element,
+      h("div", { class: "gan-picture" }, this.#image, this.#cells.element), this.#empty);
     this.#stage = new Stage(this.#holder, signal);
     this.#headline = new Headline(signal);
     this.#switch.id = "generator-shown";
@@ -59,7 +64,7 @@ class Samples {
     on("snapshot", () => this.#restart(), signal);
     on("status connection", () => this.#describe(), signal);
     on("frame", () => this.#update(), signal);
-    on("generator", () => { this.#describe(); this.#look(); }, signal);
+    on("generator verdicts-shown", () => { this.#describe(); this.#look(); }, signal);
     this.#update();
   }
 
@@ -133,8 +138,12 @@ class Samples {
     if (request.run !== store.run) return; // another run is shown by now
     if (points) this.#stage.show(points, request);
     else {
-      const said = t(hasBoth() ? `samples.alt_${of}` : "samples.alt", { n: rows * (cols || 8), step: number(step) });
+      const columns = cols || this.#columnCount(), said = t(hasBoth() ? `samples.alt_${of}` : "samples.alt",
+        { n: rows * columns, step: number(step) });
+      const verdicts = await fetchVerdicts(request); // before the picture: they change together
       this.#image = await swapImage(this.#image, src, said);
+      this.#cells.shape(rows, columns);
+      emit("verdicts", verdicts);
       this.#resize();
       this.#stage.hide();
     }
@@ -145,6 +154,11 @@ class Samples {
     this.#empty.hidden = true;
     if (request.live) frameShown();
     this.#history.showStep(step);
+  }
+
+  /** Of the grid on the page: the entries of the history do not say. */
+  #columnCount() {
+    return this.#current?.cols || 8;
   }
 
   /** @param {number} columns */
@@ -177,18 +191,4 @@ class Samples {
     else if (!store.status && store.connection !== "open") setText(this.#empty, t("empty.server"));
     else setText(this.#empty, t(isIn("starting", "running") ? "samples.waiting" : "samples.empty"));
   }
-}
-
-/** Only the newest average comes with the stream. @param {FrameRequest} request */
-const sourceOf = ({ live, of, src, run, seq }) =>
-  (live && of === "average" && src) || address("frame", { run: run ?? "", seq, of });
-
-/** @param {FrameRequest} request @returns {Promise<Stream.Points | null>} null of pictures */
-const pointsOf = async (request) => request.points || (store.data === "points" ? fetchPoints(sourceOf(request)) : null);
-
-/** One frame of points of the history. @param {string} src @returns {Promise<Stream.Points>} */
-async function fetchPoints(src) {
-  const reply = await fetch(src);
-  if (!reply.ok) throw new Error(src);
-  return reply.json();
 }

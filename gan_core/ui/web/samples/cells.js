@@ -1,0 +1,92 @@
+// The cells of a grid of pictures: the discriminator's verdict under each on demand, and a press that takes a fake's z to the
+// sliders. The verdicts were kept with the very picture, so they are of its step and its generator.
+import { address } from "../address.js";
+import { h, setAttribute } from "../dom.js";
+import { percent } from "../lib/numbers.js";
+import { on } from "../store.js";
+import { t } from "../words.js";
+import { verdictsShown } from "./verdicts.js";
+
+/** @typedef {{ run: string | null, seq: number, of: string }} Picture */
+/** @typedef {{ fakes: number[], reals: number[] }} Verdicts in percent real */
+
+export class Cells {
+  #kind;
+  #pick;
+  /** @type {HTMLElement[]} */
+  #cells = [];
+  #columns = 0;
+  element = h("div", { class: "gan-cells" });
+
+  /**
+   * @param {"fakes" | "reals"} kind
+   * @param {AbortSignal} signal
+   * @param {((index: number, column: number) => void) | null} pick what a press does; null: nothing
+   */
+  constructor(kind, signal, pick = null) {
+    this.#kind = kind;
+    this.#pick = pick;
+    if (pick) {
+      setAttribute(this.element, "role", "group");
+      setAttribute(this.element, "aria-label", t("verdicts.cells"));
+      this.element.addEventListener("keydown", (event) => this.#move(event));
+    }
+    on("verdicts", (verdicts) => this.draw(verdicts), signal);
+  }
+
+  /** @param {number} rows @param {number} columns */
+  shape(rows, columns) {
+    if (this.#cells.length === rows * columns && this.#columns === columns) return;
+    this.#columns = columns;
+    this.#cells = Array.from({ length: rows * columns }, (_, index) => this.#cell(index));
+    this.element.style.setProperty("--columns", String(columns));
+    this.element.replaceChildren(...this.#cells);
+    this.draw(null);
+  }
+
+  /** @param {number} index */
+  #cell(index) {
+    const pick = this.#pick, bar = h("i");
+    if (!pick) return h("span", { class: "gan-cell" }, bar);
+    return h("button", { type: "button", class: "gan-cell", tabindex: index ? -1 : 0,
+      onclick: () => pick(index, index % this.#columns) }, bar);
+  }
+
+  /** One Tab stop for all of them; arrows lead from one to the next. @param {KeyboardEvent} event */
+  #move(event) {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.#columns, ArrowDown: this.#columns };
+    const step = steps[/** @type {keyof typeof steps} */ (event.key)];
+    const from = this.#cells.indexOf(/** @type {HTMLElement} */ (event.target));
+    const next = step && this.#cells[from + step];
+    if (!next) return;
+    event.preventDefault();
+    for (const cell of this.#cells) cell.tabIndex = cell === next ? 0 : -1;
+    next.focus();
+  }
+
+  /** @param {Verdicts | null} verdicts null: of this picture none were kept, or none are wanted */
+  draw(verdicts) {
+    const numbers = verdicts?.[this.#kind] ?? [];
+    this.element.classList.toggle("judged", numbers.length > 0);
+    this.#cells.forEach((cell, index) => {
+      const n = numbers[index];
+      cell.style.setProperty("--share", n === undefined ? "0" : String(n / 100));
+      const said = n === undefined ? "" : t("verdicts.one", { n: percent(n / 100) });
+      const name = this.#pick ? t("verdicts.pick", { index: index + 1 }) : "";
+      setAttribute(cell, "title", [said, name].filter(Boolean).join(" \u00b7 ") || null);
+      const label = [t("verdicts.name", { index: index + 1 }), said].filter(Boolean).join(", ");
+      if (this.#pick) setAttribute(cell, "aria-label", label);
+    });
+  }
+}
+
+/**
+ * The verdicts that a picture was kept with; null where there are none.
+ * @param {Picture} picture
+ * @returns {Promise<Verdicts | null>}
+ */
+export async function fetchVerdicts({ run, seq, of }) {
+  if (!verdictsShown()) return null;
+  const reply = await fetch(address("frame", { run: run ?? "", seq, of, as: "verdicts" })).catch(() => null);
+  return reply?.ok ? reply.json() : null;
+}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from benchmarks import failures
+from benchmarks import arrows, failures
 from benchmarks import presets as on_the_way
 from benchmarks.failures import FAILURES
 from benchmarks.quality import QualityMeter
@@ -133,6 +133,15 @@ def fails_as_announced(name: str) -> None:
     """Two of the ten seeds of benchmarks/failures.py, where the announcement is written out."""
     for seed in (0, 1):
         assert FAILURES[name].failed(failures.run(name, seed)), FAILURES[name].announced
+
+
+@pytest.mark.slow
+def test_after_a_step_of_the_generator_the_fakes_have_followed_their_arrows():
+    """On the ring at each of eight moments; the average's fakes, which used to be drawn, follow nothing."""
+    seen = arrows.follows("ring", seed=0)
+    assert [one.step for one in seen] == list(arrows.MOMENTS)
+    assert all(one.cosine["now"] > 0.2 for one in seen), [one.cosine for one in seen]
+    assert sum(one.cosine["average"] < 0.2 for one in seen) > 2 and seen[-1].slope < 0.5 * seen[0].slope, "calmer at the end"
 
 
 # A person watches the way, not only the end: the test fails with the values of benchmarks/presets.py's BEFORE.

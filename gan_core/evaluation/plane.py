@@ -26,6 +26,9 @@ NUM_FAKES, NUM_ARROWS, NUM_REALS = 512, 64, 1000  # points of a frame: fakes, fa
 HEAT_SIZE, LATTICE_SIZE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST_ARROW = 1 / 8  # of the view's side
+# The slope of D's logit, across the view's side, that an arrow of that length means: along it the logit rises by 1. It is one scale
+# for all frames, so that an equilibrium looks calm: on the ring the steepest slopes are 10 at first, 1 when it has settled.
+FULL_ARROW = 8.0
 SIDE = 280  # pixels of the small picture, shown at half that size for high-density screens
 HEAT_OPACITY, HEAT_EXPONENT = 0.45, 3  # as the page draws D's opinion, see ui/web/lib/heat.js
 BLUE, ORANGE = (0, 103, 177), (219, 104, 24)  # D's colour and G's, between those of the light and of the dark page
@@ -60,6 +63,7 @@ class PlaneFrame(GeneratedPoints):
 
     heat: HeatMap
     view: list[float]  # x0, x1, y0, y1
+    full_arrow: float  # FULL_ARROW; in older frames, whose arrows had a scale of their own, it is absent
     now: NotRequired[GeneratedPoints]  # by the generator as it is
 
 
@@ -130,7 +134,7 @@ def make_frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, now: 
     with _evaluation_mode(G, D, *([now] if now is not None else [])):
         values = heat_map(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
         frame: PlaneFrame = {
-            **_generated_points(G, D, z, axes, fake_is_one), "view": list(axes.view),
+            **_generated_points(G, D, z, axes, fake_is_one), "view": list(axes.view), "full_arrow": FULL_ARROW,
             "heat": {"size": HEAT_SIZE, "values": base64.b64encode(values.tobytes()).decode()}}
         if now is not None:
             frame["now"] = _generated_points(now, D, z, axes, fake_is_one)
@@ -154,17 +158,17 @@ def latent_lattice(latent_dim: int) -> torch.Tensor:
 
 
 def push_vectors(D: nn.Module, fake: torch.Tensor, side: float, fake_is_one: bool = False) -> torch.Tensor:
-    """The direction in which each fake (N, 2) would look more real to D: the gradient of its realness by x, (N, 2).
+    """Where each fake (N, 2) would look more real to D: arrows (N, 2) along the gradient of its realness by x, in x's units.
 
-    All have one scale, so that the longest is an eighth of `side`, the view's side in the networks' units. Where D is flat
-    everywhere, or no longer a number, all are 0.
+    side: the view's, in the networks' units. An arrow of LONGEST_ARROW of it means a slope of FULL_ARROW across the side; shorter
+    ones are in proportion, and none is longer. Where D is flat, or no longer a number, an arrow is 0.
     """
     with torch.enable_grad():
         x = fake.detach().float().requires_grad_(True)
         (slope,) = torch.autograd.grad(D(x).sum(), x)
-    slope = slope.nan_to_num(0.0, 0.0, 0.0)
-    longest = slope.norm(dim=1).max()
-    return (-slope if fake_is_one else slope) * (LONGEST_ARROW * side / longest if longest > 0 else 0.0)
+    slope = slope.nan_to_num(0.0, 0.0, 0.0) * (side / FULL_ARROW)  # (N, 2), in full arrows
+    slope = slope / slope.norm(dim=1, keepdim=True).clamp_min(1.0)
+    return (-slope if fake_is_one else slope) * (LONGEST_ARROW * side)
 
 
 @torch.no_grad()

@@ -73,6 +73,7 @@ class Points(GeneratedPoints):
 
     view: list[float]
     heat: Heat
+    full_arrow: NotRequired[float]
     now: NotRequired[GeneratedPoints]
 
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { FINER, opacities, softened } from "../../../gan_core/ui/web/lib/heat.js";
-import { blend, projection } from "../../../gan_core/ui/web/lib/plane.js";
+import { blend, outside, projection } from "../../../gan_core/ui/web/lib/plane.js";
 import { sliderScale } from "../../../gan_core/ui/web/lib/scale.js";
 import { along } from "../../../gan_core/ui/web/lib/strokes.js";
 import { wholeMultiple, zoom } from "../../../gan_core/ui/web/lib/zoom.js";
@@ -74,4 +74,10 @@ test("the lowest row of the map is drawn at the bottom", () => {
   cells.fill(255, 0, 4);
   const fine = 4 * FINER, drawn = opacities(cells, 4);
   assert.ok(drawn[(fine - 1) * fine] > 0.4 * 255 && drawn[0] === 0);
+});
+
+test("points outside are counted once each, at the side over which they are furthest away", () => {
+  const view = [-1, 1, 0, 4];
+  assert.deepEqual(outside([0, 2, 1, 4, -1, 0], view), { left: 0, right: 0, top: 0, bottom: 0 });
+  assert.deepEqual(outside([-2, 2, -5, 4.5, 9, 2, 0, 4.1, 0, -3, 3, -9], view), { left: 2, right: 1, top: 1, bottom: 2 });
 });

@@ -16,3 +16,19 @@ export const projection = ([x0, x1, y0, y1], side) =>
  */
 export const blend = (from, to, share) => (share >= 1 || !from || from.length !== to.length ? to
   : to.map((value, i) => from[i] + (value - from[i]) * share));
+
+/**
+ * How many points lie outside the view, by the side over which they are furthest away.
+ * @param {number[]} points x, y, x, y ...
+ * @param {number[]} view x from, x to, y from, y to
+ */
+export function outside(points, [x0, x1, y0, y1]) {
+  const counts = { left: 0, right: 0, top: 0, bottom: 0 };
+  for (let i = 0; i < points.length; i += 2) {
+    const beyond = { left: x0 - points[i], right: points[i] - x1, bottom: y0 - points[i + 1], top: points[i + 1] - y1 };
+    const names = /** @type {(keyof typeof beyond)[]} */ (Object.keys(beyond));
+    const furthest = names.reduce((a, b) => (beyond[b] > beyond[a] ? b : a));
+    if (beyond[furthest] > 0) counts[furthest] += 1;
+  }
+  return counts;
+}

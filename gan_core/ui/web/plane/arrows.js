@@ -1,6 +1,9 @@
-// Layer: arrows, where the discriminator pushes each fake.
+// Layer: arrows, where the discriminator pushes each fake, and in a corner what the length of one means.
+import { t } from "../words.js";
 
 const HEAD = 4, SHORTEST = 2; // CSS pixels
+const FULL = 1 / 8; // of the side: the longest arrow; see FULL_ARROW in gan_core/evaluation/plane.py
+const CORNER = 9, TEXT = 12; // CSS pixels
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -14,16 +17,42 @@ const HEAD = 4, SHORTEST = 2; // CSS pixels
 export function drawArrows(context, fake, push, x, y, scale, { dis, card }) {
   context.beginPath();
   for (let i = 0; i < push.length; i += 2) {
-    const dx = push[i] * scale, dy = -push[i + 1] * scale, length = Math.hypot(dx, dy);
-    if (length < SHORTEST) continue;
-    const px = x(fake[i]), py = y(fake[i + 1]), tipX = px + dx, tipY = py + dy, ux = dx / length, uy = dy / length;
-    const barb = Math.min(HEAD, length / 2);
-    context.moveTo(px, py);
-    context.lineTo(tipX, tipY);
-    context.moveTo(tipX - barb * (ux + 0.6 * uy), tipY - barb * (uy - 0.6 * ux));
-    context.lineTo(tipX, tipY);
-    context.lineTo(tipX - barb * (ux - 0.6 * uy), tipY - barb * (uy + 0.6 * ux));
+    const dx = push[i] * scale, dy = -push[i + 1] * scale;
+    if (Math.hypot(dx, dy) >= SHORTEST) trace(context, x(fake[i]), y(fake[i + 1]), dx, dy);
   }
+  ink(context, dis, card);
+}
+
+/**
+ * One arrow of full length with its meaning: along it the logit rises by 1, or by more where arrows would be longer.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} side
+ * @param {import("./stage.js").Palette} palette
+ */
+export function drawArrowKey(context, side, { dis, card, ink: colour }) {
+  const length = FULL * side, y = side - CORNER, text = t("plane.arrow_key"), textX = CORNER + length + 5;
+  context.beginPath();
+  trace(context, CORNER, y, length, 0);
+  ink(context, dis, card);
+  Object.assign(context, { font: `${TEXT}px ${getComputedStyle(document.body).fontFamily}`, textBaseline: "middle",
+    textAlign: "left", lineJoin: "round", lineWidth: 3, strokeStyle: card, fillStyle: colour });
+  context.strokeText(text, textX, y);
+  context.fillText(text, textX, y);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {number} px @param {number} py @param {number} dx @param {number} dy */
+function trace(context, px, py, dx, dy) {
+  const length = Math.hypot(dx, dy), tipX = px + dx, tipY = py + dy, ux = dx / length, uy = dy / length;
+  const barb = Math.min(HEAD, length / 2);
+  context.moveTo(px, py);
+  context.lineTo(tipX, tipY);
+  context.moveTo(tipX - barb * (ux + 0.6 * uy), tipY - barb * (uy - 0.6 * ux));
+  context.lineTo(tipX, tipY);
+  context.lineTo(tipX - barb * (ux - 0.6 * uy), tipY - barb * (uy + 0.6 * ux));
+}
+
+/** @param {CanvasRenderingContext2D} context @param {string} dis @param {string} card */
+function ink(context, dis, card) {
   Object.assign(context, { lineWidth: 2.8, strokeStyle: card, lineJoin: "round", lineCap: "round", globalAlpha: 0.7 });
   context.stroke();
   Object.assign(context, { lineWidth: 1.2, strokeStyle: dis, globalAlpha: 1 });

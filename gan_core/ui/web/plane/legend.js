@@ -21,7 +21,9 @@ export function layerLegend(changed) {
         remember(`gan.layer.${name}`, box.checked ? "1" : "0");
         changed();
       });
-      return h("div", { class: "gan-layer" }, box, h("i", { class: `gan-mark ${name}`, "aria-hidden": "true" }),
+      const title = name === "arrows" ? t("plane.arrow_scale") : null;
+      const mark = { class: `gan-mark ${name}`, "aria-hidden": "true" };
+      return h("div", { class: "gan-layer", title }, box, h("i", mark),
         h("label", { for: box.id }, t(`plane.${name}`)),
         h("span", { id: `about-${name}`, class: "gan-about" }, t(`plane.${name}.help`)));
     }));

@@ -1,15 +1,16 @@
 // The plane inside a holder: layers one over the other, gliding from frame to frame.
 // Which frame that is, the newest or a past one, is decided in samples/.
 import { h, pixelRatio, stacked, token } from "../dom.js";
-import { blend, projection } from "../lib/plane.js";
+import { blend, outside, projection } from "../lib/plane.js";
 import { on, store } from "../store.js";
 import { number, t } from "../words.js";
-import { drawArrows } from "./arrows.js";
+import { drawArrowKey, drawArrows } from "./arrows.js";
 import { sized } from "./canvas.js";
 import { drawFakes } from "./fakes.js";
 import { drawGrid } from "./grid.js";
 import { layerLegend } from "./legend.js";
 import { drawOpinion, paintOpinion } from "./opinion.js";
+import { drawOutside } from "./outside.js";
 import { drawReal } from "./real.js";
 import { drawRing } from "./ring.js";
 
@@ -74,7 +75,9 @@ export class Stage {
     this.#origin = origin;
     this.#to = { fake: points.fake.flat(), push: points.push.flat(), warp: points.warp.flat(2) };
     paintOpinion(this.#map, points.heat, this.#palette.dis);
-    this.#canvas.setAttribute("aria-label", t("plane.alt", { step: number(origin.step) }));
+    const away = Object.values(outside(this.#to.fake, points.view)).reduce((sum, count) => sum + count, 0);
+    const said = [t("plane.alt", { step: number(origin.step) }), away ? t("plane.outside", { n: number(away) }) : ""];
+    this.#canvas.setAttribute("aria-label", said.filter(Boolean).join(". "));
     const first = this.element.hidden;
     this.element.hidden = false;
     if (first) this.#resize(); else this.#ask();
@@ -124,6 +127,8 @@ export class Stage {
     if (shown.real && real && typeof real === "object") context.drawImage(this.#realLayer(real), 0, 0, side, side);
     if (shown.arrows) drawArrows(context, at.fake, at.push, x, y, side / (frame.view[1] - frame.view[0]), colours);
     if (shown.fakes) drawFakes(context, at.fake, x, y, Math.max(1.8, side / 190), colours);
+    if (shown.arrows && frame.full_arrow) drawArrowKey(context, side, colours);
+    if (shown.fakes) drawOutside(context, this.#to.fake, frame.view, side, colours);
     if (!driven || !origin.live || driven.run !== origin.run) return;
     drawRing(context, x(driven.point[0]), y(driven.point[1]), colours);
   }

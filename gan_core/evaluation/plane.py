@@ -26,8 +26,8 @@ NUM_FAKES, NUM_ARROWS, NUM_REALS = 512, 64, 1000  # points of a frame: fakes, fa
 HEAT_SIZE, LATTICE_SIZE = 48, 17  # places a side
 REACH = 2.0  # the lattice of z spans [-2, 2]: 95% of each normal coordinate
 LONGEST_ARROW = 1 / 8  # of the view's side
-# The slope of D's logit, across the view's side, that an arrow of that length means: along it the logit rises by 1. It is one scale
-# for all frames, so that an equilibrium looks calm: on the ring the steepest slopes are 10 at first, 1 when it has settled.
+# An arrow of that length means this slope of D's logit across the view's side: along the arrow the logit rises by 1. All frames
+# have this one scale, so that an equilibrium looks calm: on the ring the steepest slopes are 10 at first, 1 when it has settled.
 FULL_ARROW = 8.0
 SIDE = 280  # pixels of the small picture, shown at half that size for high-density screens
 HEAT_OPACITY, HEAT_EXPONENT = 0.45, 3  # as the page draws D's opinion, see ui/web/lib/heat.js

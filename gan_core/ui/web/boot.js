@@ -16,9 +16,9 @@
   Object.defineProperty(navigator, "languages", { get: () => [language], configurable: true });
 
   // Colours: the button's choice, else gradio's query parameter, else the system's.
-  const system = matchMedia("(prefers-color-scheme: dark)"), query = new URLSearchParams(location.search).get("__theme");
+  const system = matchMedia("(prefers-color-scheme: dark)"), query = new URLSearchParams(location.search);
   function isDark() {
-    const choice = recall("gan.theme") || (query === "dark" || query === "light" ? query : "");
+    const choice = recall("gan.theme") || ["dark", "light"].find((one) => one === query.get("__theme"));
     return choice ? choice === "dark" : system.matches;
   }
   function paint() {
@@ -27,6 +27,9 @@
     if (document.body && document.body.classList.contains("dark") !== dark) document.body.classList.toggle("dark", dark);
   }
   system.addEventListener("change", paint);
+
+  // A presentation has its own styles from the first paint on; present.js turns it on and off later.
+  if (query.get("show") === "present") root.dataset.show = "present";
 
   // Gradio writes its own language and colours while it boots; ours are put back at once.
   let watched = false;

@@ -2,6 +2,7 @@
 import { control } from "../control.js";
 import { h, setText, smallButton } from "../dom.js";
 import { clock } from "../lib/numbers.js";
+import { presentButton } from "../present.js";
 import { remember } from "../storage.js";
 import { isIn, on, store } from "../store.js";
 import { showRun } from "../stream.js";
@@ -15,7 +16,8 @@ export function bar(root, signal) {
   const pill = pillView(), shown = shownView(), facts = factsView(), notice = noticeView(), colours = coloursButton();
   root.append(
     h("div", { class: "gan-bar" }, h("h1", {}, t("bar.title")), pill.element, shown.element, facts.element,
-      h("span", { class: "gan-space" }), h("div", { class: "gan-row" }, colours.element, languageButton())),
+      h("span", { class: "gan-space" }),
+      h("div", { class: "gan-row" }, presentButton(signal), colours.element, languageButton())),
     notice.element);
   const draw = () => {
     pill.draw();

@@ -28,23 +28,29 @@ function script(name) {
 /** A Bokeh model by its name. @param {string} name @param {Record<string, any>} [values] */
 export const model = (name, values = {}) => new (window.Bokeh.Models.get(name))(values);
 
+const LETTERS = 11; // CSS pixels, where lines and borders have the widths below
+
+/** How much wider lines and borders are. @param {import("./stack.js").Size} size */
+export const widened = ({ letters }) => letters / LETTERS;
+
 /**
  * @param {object} options
- * @param {number} options.height CSS pixels
+ * @param {import("./stack.js").Size} options.size
  * @param {boolean} [options.log] whether y is logarithmic
  * @param {boolean} [options.share] whether the values lie in [0, 1]
  * @param {number} [options.last] of so many steps only, following the newest; 0: of all
  */
-export function figure({ height, log = false, share = false, last = 0 }) {
+export function figure({ size, log = false, share = false, last = 0 }) {
+  const { height, letters } = size, wide = widened(size);
   const p = window.Bokeh.Plotting.figure({
     height, sizing_mode: "stretch_width", toolbar_location: null, tools: "", y_axis_type: log ? "log" : "linear",
     output_backend: "canvas", background_fill_color: null, border_fill_color: null, outline_line_color: null,
-    min_border_left: 42, min_border_right: 8, min_border_top: 6, min_border_bottom: 22,
+    min_border_left: 42 * wide, min_border_right: 8 * wide, min_border_top: 6 * wide, min_border_bottom: 22 * wide,
   });
   const [below] = p.below, [left] = p.left;
   for (const axis of [below, left]) {
     Object.assign(axis, { axis_line_color: null, major_tick_line_color: null, minor_tick_line_color: null,
-      major_label_text_color: token("--mut"), major_label_text_font_size: "11px",
+      major_label_text_color: token("--mut"), major_label_text_font_size: `${letters}px`,
       major_label_text_font: "system-ui, sans-serif" });
   }
   for (const grid of p.center) grid.grid_line_color = grid.dimension === 1 ? token("--line") : null;

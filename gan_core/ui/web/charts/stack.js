@@ -1,5 +1,5 @@
 // Charts one above the other, while there is something to draw and a place to draw it: built when the place is seen, built again
-// when its height or the colours change, drawn at most four times a second.
+// when its height, its letters or the colours change, drawn at most four times a second.
 import { h, setText, token } from "../dom.js";
 import { on, store } from "../store.js";
 import { t } from "../words.js";
@@ -10,11 +10,15 @@ const REDRAW_MS = 250; // the machine that draws is often the machine that train
 const SETTLE_MS = 150; // after the last change of a height
 const LOWEST = 90, UNSEEN = 8; // CSS pixels: of a chart, and a change of height that is not worth building it again
 
-/** @typedef {{ p: any, source: any, marks?: any, moment?: any, [more: string]: any }} Chart the figure `p` with its sources */
+/** @typedef {{ height: number, letters: number }} Size of a chart and of its letters, in CSS pixels */
+/**
+ * The figure `p` with its sources; `size` and `version` of the stack when it was built.
+ * @typedef {{ p: any, source: any, marks?: any, moment?: any, size?: Size, version?: number, [more: string]: any }} Chart
+ */
 /**
  * @typedef {object} Recipe
  * @property {string} prefix of the words
- * @property {(kind: string, height: number) => Chart} make
+ * @property {(kind: string, size: Size) => Chart} make
  * @property {(charts: Record<string, Chart>) => void} draw puts the data in
  * @property {() => string} empty the sentence in place of the charts, or ""
  */
@@ -32,7 +36,7 @@ export class ChartStack {
   /** @type {Record<string, HTMLElement>} */
   #notes = {};
   #loaded = false;
-  #stale = false; // to be built as soon as the place is seen
+  #version = 0; // older charts show what no longer holds
   #builds = 0;
   #due = 0;
   #drawnAt = 0;
@@ -45,9 +49,9 @@ export class ChartStack {
     for (const kind of kinds) {
       this.#notes[kind] = h("p", { class: "gan-empty" }, t("curves.loading"));
       this.#plots[kind] = this.#place(kind);
-      this.boxes[kind] = h("div", { class: "gan-plotbox" }, this.#plots[kind], this.#notes[kind]);
+      this.boxes[kind] = h("div", { class: "gan-plotbox", "data-chart": kind }, this.#plots[kind], this.#notes[kind]);
     }
-    this.#watchHeight();
+    this.#watchSizes();
     on("snapshot colours", () => { this.build(); }, signal);
     on("marks moment", () => this.ask(), signal);
     requestAnimationFrame(() => setTimeout(() => { this.#begin(); }, 50)); // the page first
@@ -60,25 +64,36 @@ export class ChartStack {
     this.#due = setTimeout(() => requestAnimationFrame(() => this.#draw()), wait);
   }
 
+  /** All of them again; those that are not seen as soon as they are. */
   async build() {
-    this.#stale = this.#loaded && !this.#height(this.#kinds[0]); // behind another face of the card
-    if (!this.#loaded || this.#stale) { this.ask(); return; }
-    const mine = ++this.#builds;
-    /** @type {Record<string, Chart>} */
-    const made = {};
-    for (const kind of this.#kinds) {
-      const chart = this.#recipe.make(kind, Math.max(LOWEST, this.#height(kind))), fresh = this.#place(kind);
+    this.#version += 1;
+    await this.#renew();
+  }
+
+  /** Those that are seen and are not as they should be. */
+  async #renew() {
+    const mine = ++this.#builds, outdated = this.#loaded ? this.#kinds.filter((kind) => this.#isOutdated(kind)) : [];
+    if (!outdated.length) { this.ask(); return; }
+    for (const kind of outdated) {
+      const size = this.#sizeOf(kind), made = this.#recipe.make(kind, size), version = this.#version, fresh = this.#place(kind);
       const moment = model("Span", { location: null, dimension: "height", line_color: token("--ink"), line_width: 1.5 });
-      chart.p.add_layout(moment);
-      made[kind] = { ...chart, marks: addMarks(chart.p), moment };
+      made.p.add_layout(moment);
+      const chart = { ...made, marks: addMarks(made.p), moment, size, version };
       this.#plots[kind].after(fresh); // the old chart stays until the new one stands
       await window.Bokeh.Plotting.show(chart.p, fresh);
       if (mine !== this.#builds) { fresh.remove(); return; }
       this.#plots[kind].remove();
       this.#plots[kind] = fresh;
+      this.charts[kind] = chart;
     }
-    this.charts = made;
     this.#draw();
+  }
+
+  /** @param {string} kind */
+  #isOutdated(kind) {
+    const { height, letters } = this.#sizeOf(kind), { version, size } = this.charts[kind] ?? {};
+    if (!this.boxes[kind].clientHeight) return false; // behind another face of the card
+    return version !== this.#version || size?.letters !== letters || Math.abs(height - size.height) > UNSEEN;
   }
 
   async #begin() {
@@ -96,11 +111,11 @@ export class ChartStack {
     this.#due = 0;
     if (!this.#root.isConnected) return;
     this.#drawnAt = performance.now();
-    const sentence = this.#recipe.empty();
-    this.#kinds.forEach((kind, i) => {
+    const sentence = this.#recipe.empty(), first = this.#kinds.find((kind) => this.boxes[kind].clientHeight);
+    for (const kind of this.#kinds) {
       this.#notes[kind].hidden = this.#loaded && !sentence;
-      if (this.#loaded) setText(this.#notes[kind], i ? "" : sentence);
-    });
+      if (this.#loaded) setText(this.#notes[kind], kind === first ? sentence : "");
+    }
     this.#recipe.draw(this.charts);
     for (const chart of Object.values(this.charts)) {
       chart.marks.data = marksData();
@@ -109,21 +124,19 @@ export class ChartStack {
   }
 
   /** Heights are the layout's; Bokeh follows the width by itself. */
-  #watchHeight() {
-    const [first] = this.#kinds;
+  #watchSizes() {
     let timer = 0;
-    new ResizeObserver(() => {
+    const observer = new ResizeObserver(() => {
       clearTimeout(timer);
-      timer = setTimeout(() => {
-        const height = this.#height(first), standing = this.charts[first]?.p.height ?? 0;
-        if (height && (this.#stale || Math.abs(Math.max(LOWEST, height) - standing) > UNSEEN)) this.build();
-      }, SETTLE_MS);
-    }).observe(this.boxes[first]);
+      timer = setTimeout(() => { this.#renew(); }, SETTLE_MS);
+    });
+    for (const box of Object.values(this.boxes)) observer.observe(box);
   }
 
-  /** @param {string} kind */
-  #height(kind) {
-    return Math.floor(this.boxes[kind].clientHeight);
+  /** @param {string} kind @returns {Size} */
+  #sizeOf(kind) {
+    const box = this.boxes[kind];
+    return { height: Math.max(LOWEST, Math.floor(box.clientHeight)), letters: parseFloat(getComputedStyle(box).fontSize) };
   }
 
   /** @param {string} kind */

@@ -1,5 +1,5 @@
 // One chart of the curves: each line pale as it is and strong as smoothed.
-import { figure, model } from "../charts/bokeh.js";
+import { figure, model, widened } from "../charts/bokeh.js";
 import { addHover } from "../charts/hover.js";
 import { token } from "../dom.js";
 import { t } from "../words.js";
@@ -9,12 +9,13 @@ import { CHARTS } from "./columns.js";
  * `lines`: what Bokeh draws of each name; a triangle at the edge stands for a value far beyond it.
  * @param {string} kind
  * @param {any} source
- * @param {{ log: boolean, hidden: Set<string>, height: number, last: number }} options
+ * @param {{ log: boolean, hidden: Set<string>, size: import("../charts/stack.js").Size, last: number }} options
  */
-export function curveChart(kind, source, { log, hidden, height, last }) {
-  const p = figure({ height, last, log: kind === "losses" && log, share: kind === "beliefs" }), x = { field: "step" };
+export function curveChart(kind, source, { log, hidden, size, last }) {
+  const p = figure({ size, last, log: kind === "losses" && log, share: kind === "beliefs" }), x = { field: "step" };
+  const wide = widened(size);
   if (kind === "beliefs") {
-    const look = { line_dash: [3, 4], line_color: token("--mut"), line_width: 1 };
+    const look = { line_dash: [3, 4], line_color: token("--mut"), line_width: wide };
     p.add_layout(model("Span", { location: 0.5, dimension: "width", ...look }));
   }
   /** @type {Record<string, any[]>} */
@@ -22,10 +23,10 @@ export function curveChart(kind, source, { log, hidden, height, last }) {
   for (const [name, colour] of Object.entries(CHARTS[kind])) {
     const line_color = token(colour);
     lines[name] = [
-      p.line(x, { field: `${name}_drawn` }, { source, line_color, line_width: 1, line_alpha: 0.28 }),
-      p.line(x, { field: `${name}_smooth` }, { source, line_color, line_width: 2 }),
+      p.line(x, { field: `${name}_drawn` }, { source, line_color, line_width: wide, line_alpha: 0.28 }),
+      p.line(x, { field: `${name}_smooth` }, { source, line_color, line_width: 2 * wide }),
       p.scatter(x, { field: `${name}_beyond` },
-        { source, marker: "triangle", size: 7, fill_color: line_color, line_color: null }),
+        { source, marker: "triangle", size: 7 * wide, fill_color: line_color, line_color: null }),
     ];
     for (const line of lines[name]) line.visible = !hidden.has(name);
   }

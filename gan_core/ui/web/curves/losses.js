@@ -24,9 +24,9 @@ export class Losses {
   constructor(root, signal) {
     this.#stack = new ChartStack(root, Object.keys(CHARTS), {
       prefix: "curves",
-      make: (kind, height) => {
+      make: (kind, size) => {
         const source = model("ColumnDataSource", { data: this.#columns() }); // a bokeh model lives in one document only
-        return curveChart(kind, source, { log: this.#log, hidden: this.#hidden, height, last: this.#last });
+        return curveChart(kind, source, { log: this.#log, hidden: this.#hidden, size, last: this.#last });
       },
       draw: (charts) => {
         this.#drawNumbers();
@@ -41,7 +41,7 @@ export class Losses {
       h("label", { class: "gan-row" }, this.#logBox(), t("curves.log")));
     this.element = h("div", { id: "loss-curves", class: "gan-curves", "data-of": "losses" },
       this.#legend("losses"), this.#stack.boxes.losses,
-      h("h2", {}, t("curves.beliefs")), this.#legend("beliefs"), this.#stack.boxes.beliefs);
+      h("h2", { "data-chart": "beliefs" }, t("curves.beliefs")), this.#legend("beliefs"), this.#stack.boxes.beliefs);
     this.#drawNumbers();
   }
 
@@ -103,7 +103,7 @@ export class Losses {
       return key;
     });
     const guess = kind === "beliefs" ? h("span", { class: "gan-guess" }, h("i"), t("curves.guessing")) : null;
-    return h("div", { class: "gan-legend" }, ...keys, guess);
+    return h("div", { class: "gan-legend", "data-chart": kind }, ...keys, guess);
   }
 
   #drawNumbers() {

@@ -1,5 +1,5 @@
 // One chart of the measures: the headline with its floor and its best, or the shares.
-import { figure, model } from "../charts/bokeh.js";
+import { figure, model, widened } from "../charts/bokeh.js";
 import { addHover } from "../charts/hover.js";
 import { token } from "../dom.js";
 import { t } from "../words.js";
@@ -8,22 +8,23 @@ import { SHARES, bestColumns, floorColumns, lookOf, measures, qualityColumns } f
 /**
  * `source`, `floor` and `best` are its sources of data.
  * @param {string} kind "head" or "shares"
- * @param {number} height
+ * @param {import("../charts/stack.js").Size} size
  */
-export function qualityChart(kind, height) {
+export function qualityChart(kind, size) {
   const head = kind === "head", { first, shares } = measures(), x = { field: "step" }, value = { field: "value" };
-  const p = figure({ height, log: head, share: !head });
+  const wide = widened(size), p = figure({ size, log: head, share: !head });
   const [source, floor, best] = [qualityColumns(), floorColumns(), bestColumns()]
     .map((data) => model("ColumnDataSource", { data }));
   const line = (/** @type {string} */ field, name = field) => {
     const { colour, dash } = lookOf(name), line_color = token(colour);
-    p.line(x, { field }, { source, line_color, line_width: 2, line_dash: { value: dash } });
-    p.scatter(x, { field }, { source, size: 5, fill_color: line_color, line_color: null });
+    p.line(x, { field }, { source, line_color, line_width: 2 * wide, line_dash: { value: dash } });
+    p.scatter(x, { field }, { source, size: 5 * wide, fill_color: line_color, line_color: null });
   };
   if (head) {
-    p.line(x, value, { source: floor, line_color: token("--real"), line_width: 1.5, line_dash: { value: [5, 4] } });
+    p.line(x, value, { source: floor, line_color: token("--real"), line_width: 1.5 * wide, line_dash: { value: [5, 4] } });
     line("head", first);
-    p.scatter(x, value, { source: best, size: 10, fill_color: token("--card"), line_color: token("--ink"), line_width: 2 });
+    const ring = { fill_color: token("--card"), line_color: token("--ink"), line_width: 2 * wide };
+    p.scatter(x, value, { source: best, size: 10 * wide, ...ring });
   } else {
     p.line(x, value, { source: floor, line_alpha: 0 }); // both charts over the same steps
     for (const name of SHARES) line(name);

@@ -19,9 +19,9 @@ export class Quality {
   #floorKey = h("span", { class: "gan-guess gan-floor" }, h("i"), t("quality.floor"), " ", this.#floor);
   #bestKey = h("span", { class: "gan-bestkey" }, h("i"), t("quality.best"), " ", this.#best);
   #headLegend = h("div", { class: "gan-legend" });
-  #shareLegend = h("div", { class: "gan-legend" });
+  #shareLegend = h("div", { class: "gan-legend", "data-chart": "shares" });
   #rest = h("div", { class: "gan-legend gan-rest" });
-  #shareTitle = h("h2", {}, t("quality.shares"));
+  #shareTitle = h("h2", { "data-chart": "shares" }, t("quality.shares"));
   #shape = ""; // which measures there are
   #stack;
 

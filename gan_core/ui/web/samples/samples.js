@@ -15,7 +15,7 @@ import { pointsOf, sourceOf } from "./source.js";
 
 const NATIVE = 224; // 8 cells of 28 pixels
 const AGAIN_MS = 1000; // after a picture that did not come
-const BORDERS = 4, NAMES = 18; // CSS pixels: of the picture, of the line of class names
+const BORDERS = 4, GAP = 2; // CSS pixels: of the picture, below the line of class names
 
 /**
  * A frame to be shown. `of`: by which generator.
@@ -170,8 +170,9 @@ class Samples {
 
   #resize() {
     const holder = this.#holder, wide = this.#image.naturalWidth || NATIVE, high = this.#image.naturalHeight || NATIVE;
+    const names = this.#columns.element.offsetHeight; // 0 without them
     // Where the page is stacked it scrolls, and only the width is given.
-    const room = (stacked.matches ? 0.55 * innerHeight : holder.clientHeight) - (this.#columns.element.hidden ? 0 : NAMES);
+    const room = (stacked.matches ? 0.55 * innerHeight : holder.clientHeight) - (names && names + GAP);
     const ratio = pixelRatio();
     const times = Math.min(zoom(holder.clientWidth - BORDERS, wide, ratio), zoom(room - BORDERS, high, ratio));
     this.#root.style.setProperty("--wide", `${times * wide}px`);

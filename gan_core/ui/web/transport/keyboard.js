@@ -1,4 +1,4 @@
-// The keyboard: space, S, R, where nothing else on the page wants the key.
+// The keyboard: space, S, R, P, where nothing else on the page wants the key.
 import { nativeButton } from "../dom.js";
 import { placedButtons } from "./buttons.js";
 import { isDialogOpen } from "./dialog.js";
@@ -6,7 +6,8 @@ import { isDialogOpen } from "./dialog.js";
 const TAKEN = "input, textarea, select, button, a, summary, dialog, [contenteditable], "
   + "[role=slider], [role=tab], [role=listbox], [role=option], [role=button]";
 /** @type {Record<string, () => string>} key -> id of its button */
-const KEYS = { " ": () => placedButtons()[0], s: () => "btn-step", r: () => "btn-reset" };
+const KEYS = { " ": () => placedButtons()[0], s: () => "btn-step", r: () => "btn-reset",
+  p: () => "gan-present" };
 
 export function watchKeyboard() {
   addEventListener("keydown", (event) => {

@@ -4,6 +4,7 @@ import { curves } from "./curves/curves.js";
 import { pad } from "./data/pad.js";
 import { preview } from "./data/preview.js";
 import { flow } from "./flow.js";
+import { watchFocus } from "./focus.js";
 import { latent } from "./latent/latent.js";
 import { mountParts, watchPage } from "./mount.js";
 import { answerGradio } from "./page.js";
@@ -23,6 +24,7 @@ mountParts({ bar, flow, grid: samples, real, curves, latent, faces, presets, kno
 watchComboboxes();
 watchButtons();
 watchKeyboard();
+watchFocus();
 watchPage();
 answerGradio();
 startStream();

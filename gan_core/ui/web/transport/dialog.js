@@ -1,6 +1,9 @@
-// The dialogs before what cannot be undone.
+// The dialogs: before what cannot be undone, and the list of keys. The safe button has the focus.
 import { h } from "../dom.js";
 import { t } from "../words.js";
+
+/** @type {Record<string, number>} */
+const MOVES = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 /**
  * Asks, one question at a time.
@@ -9,24 +12,44 @@ import { t } from "../words.js";
  * @param {string[]} labels of the choices, the first is the primary button
  * @returns {Promise<number>} which one was chosen, -1 for none of them
  */
-export function ask(title, sentence, labels) {
-  return isDialogOpen() ? Promise.resolve(-1) : new Promise((resolve) => open(title, sentence, labels, resolve));
+export const ask = (title, sentence, labels) => openDialog(title, [h("p", {}, sentence)], t("dialog.cancel"), labels);
+
+/**
+ * @param {string} title
+ * @param {HTMLElement[]} content
+ * @param {string} safe label of the button that only closes: a key that was meant for the page does nothing but that
+ * @param {string[]} labels of the choices
+ * @returns {Promise<number>} which one was chosen, -1 for none of them
+ */
+export function openDialog(title, content, safe, labels = []) {
+  return isDialogOpen() ? Promise.resolve(-1) : new Promise((resolve) => open(title, content, safe, labels, resolve));
 }
 
-/** @param {string} title @param {string} sentence @param {string[]} labels @param {(choice: number) => void} answer */
-function open(title, sentence, labels, answer) {
+/**
+ * @param {string} title @param {HTMLElement[]} content @param {string} safe @param {string[]} labels
+ * @param {(choice: number) => void} answer
+ */
+function open(title, content, safe, labels, answer) {
   const box = h("dialog", { class: "gan-dialog", "aria-labelledby": "gan-dialog-title" });
   const close = (choice = -1) => {
-    box.close();
+    box.close(); // gives the focus back to what had it before
     box.remove();
     answer(choice);
   };
-  const buttons = labels.map((label, i) =>
-    h("button", { type: "button", class: i ? "gan-btn" : "gan-btn gan-primary", onclick: () => close(i) }, label));
-  box.append(h("h2", { id: "gan-dialog-title" }, title), h("p", {}, sentence),
-    h("div", { class: "gan-row" }, ...buttons,
-      h("button", { type: "button", class: "gan-btn", onclick: () => close() }, t("dialog.cancel"))));
-  box.addEventListener("cancel", () => close());
+  const buttons = [safe, ...labels].map((label, i) => h("button", { type: "button",
+    class: i === 1 ? "gan-btn gan-primary" : "gan-btn", onclick: () => close(i - 1) }, label));
+  const row = h("div", { class: "gan-row" }, ...buttons);
+  row.addEventListener("keydown", (event) => {
+    const move = MOVES[event.key], place = buttons.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+    if (!move || place < 0) return;
+    event.preventDefault();
+    buttons[(place + move + buttons.length) % buttons.length].focus();
+  });
+  box.append(h("h2", { id: "gan-dialog-title" }, title), ...content, row);
+  box.addEventListener("cancel", (event) => {
+    event.preventDefault(); // `close` closes it
+    close();
+  });
   box.addEventListener("click", (event) => { if (event.target === box) close(); });
   (document.querySelector(".gradio-container") || document.body).append(box);
   box.showModal();

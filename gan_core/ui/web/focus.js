@@ -86,6 +86,13 @@ function went({ target, relatedTarget }) {
   });
 }
 
+/** The focus goes to the first control of a place, or to the place itself where it has none. @param {HTMLElement} place */
+export function focusOn(place) {
+  const controls = /** @type {HTMLElement[]} */ ([...place.querySelectorAll(FOCUSABLE)]), first = controls.find(canBeUsed);
+  if (!first) place.tabIndex = -1;
+  (first ?? place).focus();
+}
+
 export function watchFocus() {
   addEventListener("pointerdown", () => { byKeys = false; }, true);
   addEventListener("keydown", ({ key }) => { byKeys ||= MOVES.test(key); }, true);

@@ -11,7 +11,7 @@ import { answerGradio } from "./page.js";
 import { playground } from "./playground.js";
 import { real } from "./real.js";
 import { samples } from "./samples/samples.js";
-import { watchComboboxes } from "./settings/combobox.js";
+import { watchChoices } from "./settings/choices.js";
 import { faces } from "./settings/faces.js";
 import { knobs } from "./settings/knobs.js";
 import { presets } from "./settings/presets.js";
@@ -21,7 +21,7 @@ import { watchKeyboard } from "./transport/keyboard.js";
 
 window.ganPlayground = playground;
 mountParts({ bar, flow, grid: samples, real, curves, latent, faces, presets, knobs, look: preview, pad });
-watchComboboxes();
+watchChoices();
 watchButtons();
 watchKeyboard();
 watchFocus();

@@ -3,7 +3,7 @@
 import { h, setText, token } from "../dom.js";
 import { on, store } from "../store.js";
 import { t } from "../words.js";
-import { loadBokeh, model } from "./bokeh.js";
+import { draw, loadBokeh, model } from "./bokeh.js";
 import { addMarks, marksData } from "./marks.js";
 
 const REDRAW_MS = 250; // the machine that draws is often the machine that trains
@@ -72,7 +72,7 @@ export class ChartStack {
       chart.p.add_layout(moment);
       made[kind] = { ...chart, marks: addMarks(chart.p), moment };
       this.#plots[kind].after(fresh); // the old chart stays until the new one stands
-      await window.Bokeh.Plotting.show(chart.p, fresh);
+      await draw(chart.p, fresh);
       if (mine !== this.#builds) { fresh.remove(); return; }
       this.#plots[kind].remove();
       this.#plots[kind] = fresh;

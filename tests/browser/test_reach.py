@@ -31,7 +31,7 @@ WALK = """root => {
     for (const control of document.querySelector(root).querySelectorAll(controls)) {
         const shown = { opacityProperty: false, visibilityProperty: true };
         if (!control.checkVisibility(shown) || control.type === 'file') continue;
-        if (control.closest('.visually-hidden, [aria-hidden=true]')) continue;
+        if (control.closest('.visually-hidden, [aria-hidden=true], .gan-skips')) continue;
         // A radio button out of sight stands for its label.
         const small = control.offsetWidth <= 1 || getComputedStyle(control).opacity === '0';
         const target = small && control.closest('label') || control;

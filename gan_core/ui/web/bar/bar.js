@@ -6,18 +6,21 @@ import { presentButton } from "../present.js";
 import { remember } from "../storage.js";
 import { isIn, on, store } from "../store.js";
 import { showRun } from "../stream.js";
+import { keysButton } from "../transport/keys_list.js";
 import { known, language, number, t } from "../words.js";
 import { bannerState, noticeKey } from "./banner.js";
 import { machine, machineHelp } from "./machine.js";
 import { pillState } from "./pill.js";
+import { skipLinks } from "./skip.js";
 
 /** @type {import("../mount.js").Part} */
 export function bar(root, signal) {
   const pill = pillView(), shown = shownView(), facts = factsView(), notice = noticeView(), colours = coloursButton();
   root.append(
+    skipLinks(),
     h("div", { class: "gan-bar" }, h("h1", {}, t("bar.title")), pill.element, shown.element, facts.element,
       h("span", { class: "gan-space" }),
-      h("div", { class: "gan-row" }, presentButton(signal), colours.element, languageButton())),
+      h("div", { class: "gan-row" }, presentButton(signal), keysButton(), colours.element, languageButton())),
     notice.element);
   const draw = () => {
     pill.draw();

@@ -25,6 +25,15 @@ function script(name) {
   });
 }
 
+/**
+ * Draws a figure into its place. Bokeh makes each a stop of the tab key, where no key does anything: it is none here.
+ * @param {any} p @param {HTMLElement} place
+ */
+export async function draw(p, place) {
+  const { canvas } = await window.Bokeh.Plotting.show(p, place);
+  canvas.events_el.tabIndex = -1;
+}
+
 /** A Bokeh model by its name. @param {string} name @param {Record<string, any>} [values] */
 export const model = (name, values = {}) => new (window.Bokeh.Models.get(name))(values);
 

@@ -3,7 +3,7 @@
 import { h, setText, token } from "../dom.js";
 import { on, store } from "../store.js";
 import { t } from "../words.js";
-import { loadBokeh, model } from "./bokeh.js";
+import { draw, loadBokeh, model } from "./bokeh.js";
 import { addMarks, marksData } from "./marks.js";
 
 const REDRAW_MS = 250; // the machine that draws is often the machine that trains
@@ -80,7 +80,7 @@ export class ChartStack {
       made.p.add_layout(moment);
       const chart = { ...made, marks: addMarks(made.p), moment, size, version };
       this.#plots[kind].after(fresh); // the old chart stays until the new one stands
-      await window.Bokeh.Plotting.show(chart.p, fresh);
+      await draw(chart.p, fresh);
       if (mine !== this.#builds) { fresh.remove(); return; }
       this.#plots[kind].remove();
       this.#plots[kind] = fresh;

@@ -38,10 +38,12 @@ export class Bank {
 
   /** @param {string | null} run whose names the directions carry @param {number} count @param {boolean} raw */
   build(run, count, raw) {
+    const held = this.#rows.findIndex(({ input }) => input === document.activeElement);
     this.#rows = Array.from({ length: count }, (_, k) => this.#row(k, run, raw));
     this.element.replaceChildren(...this.#rows.map(({ element }) => element));
     this.element.classList.toggle("raw", raw);
     this.element.scrollTop = 0;
+    if (held >= 0) this.#rows[Math.min(held, count - 1)]?.input.focus(); // the keys stay with the slider
     this.draw();
   }
 
@@ -62,13 +64,18 @@ export class Bank {
     const number = h("b", { class: "w4" });
     const label = h("span", { class: "gan-name", title: raw ? null : t("latent.rename") }, name);
     const input = h("input", { type: "range", min: -reach, max: reach, step: 0.05, title: t("latent.reset_one"),
-      "aria-label": t(raw ? "latent.coordinate" : "latent.slider", { n: name }) });
+      "aria-label": t(raw ? "latent.coordinate" : "latent.slider", { n: name }),
+      "aria-keyshortcuts": raw ? "Delete" : "Delete F2" });
     const set = (/** @type {number} */ value, /** @type {Event} */ event) => {
       this.#values.set(k, value, event.timeStamp);
       this.#put(k);
     };
     input.addEventListener("input", (event) => set(Number(input.value), event));
     input.addEventListener("dblclick", (event) => set(0, event));
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Delete") set(0, event);
+      else if (event.key === "F2" && !raw) rename(run, k, label, input);
+    });
     if (!raw) label.addEventListener("dblclick", () => rename(run, k, label, input));
     return { input, number, element: h("div", { class: "gan-slider" }, label, input, number) };
   }
@@ -80,8 +87,10 @@ const nameOf = (run, k) => recall(`gan.name.${run}.${k}`) || String(k + 1);
 /** @param {string | null} run @param {number} k @param {HTMLElement} label @param {HTMLElement} slider */
 function rename(run, k, label, slider) {
   const box = h("input", { type: "text", maxlength: 24, "aria-label": t("latent.rename_ask") });
+  let ended = false; // taking the box away is a blur as well
   const done = (/** @type {boolean} */ keep) => {
-    if (!box.isConnected) return;
+    if (ended) return;
+    ended = true;
     if (keep) remember(`gan.name.${run}.${k}`, box.value.trim() || null);
     box.replaceWith(label);
     setText(label, nameOf(run, k));
@@ -89,7 +98,11 @@ function rename(run, k, label, slider) {
   };
   box.value = nameOf(run, k);
   box.addEventListener("blur", () => done(true));
-  box.addEventListener("keydown", ({ key }) => { if (key === "Enter" || key === "Escape") done(key === "Enter"); });
+  box.addEventListener("keydown", ({ key }) => {
+    if (key !== "Enter" && key !== "Escape") return;
+    done(key === "Enter");
+    slider.focus();
+  });
   label.replaceWith(box);
   box.select();
 }

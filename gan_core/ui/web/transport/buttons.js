@@ -2,11 +2,13 @@
 // The server refuses illegal moves anyway; this only keeps a person from trying them.
 import { control } from "../control.js";
 import { nativeButton, setAttribute } from "../dom.js";
+import { passOn } from "../focus.js";
 import { chooseRun } from "../storage.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { beforeAfter } from "./before_after.js";
 import { ask } from "./dialog.js";
+import { keyOf, written } from "./keys.js";
 import { forgetSteps, stepsOf } from "./steps.js";
 
 /** @type {Record<string, string>} button -> the control that enables it */
@@ -23,21 +25,30 @@ export function placedButtons() {
 }
 
 function draw() {
-  const placed = placedButtons(), reachable = store.connection === "open";
+  const placed = placedButtons(), reachable = store.connection === "open", row = document.getElementById("gan-transport");
+  if (row) setAttribute(row, "role", "group");
+  if (row) setAttribute(row, "aria-label", t("transport.label"));
   for (const [id, means] of Object.entries(CONTROLS)) {
     const button = nativeButton(id);
     if (!button) continue;
     const enabled = reachable && Boolean(store.controls[means]) && !(store.pending === "start" && means === "start");
     if (button.disabled === enabled) button.disabled = !enabled;
     setAttribute(button, "aria-disabled", String(!enabled));
-    setAttribute(button, "title", t(`transport.hint_${id.slice(4).replace("-", "_")}`));
     if (PLACED.includes(means)) {
       const place = placed.indexOf(id);
       setAttribute(button, "data-place", place < 0 ? "none" : place ? "second" : "first");
     }
+    hint(button, id);
     if (id === "btn-start") setAttribute(button, "data-note", store.worker === "warming" && enabled ? t("states.warming") : null);
     watch(button);
   }
+}
+
+/** What a press does, and which key does the same. @param {HTMLButtonElement} button @param {string} id */
+function hint(button, id) {
+  const sentence = t(`transport.hint_${id.slice(4).replace("-", "_")}`), key = button.dataset.place === "second" ? "" : keyOf(id);
+  setAttribute(button, "title", key ? t("keys.hint", { sentence, key: written(key) }) : sentence);
+  setAttribute(button, "aria-keyshortcuts", key ? key === " " ? "Space" : key.toUpperCase() : null);
 }
 
 /** @type {WeakSet<HTMLButtonElement>} */
@@ -111,8 +122,16 @@ async function askToRestore() {
   if (choice >= 0) control("restore", { step: best.step });
 }
 
+/** Who takes the place of the button that was pressed; nobody yet while the answer is on its way. */
+const awaited = () => (store.pending ? [] : placedButtons());
+
 export function watchButtons() {
   document.documentElement.style.setProperty("--not-done", JSON.stringify(t("errors.title"))); // over a refusal, by gradio.css
   addEventListener("click", pressed, true);
-  on("snapshot status connection page", draw);
+  on("snapshot status connection page keys", draw);
+  // The button that takes another's place takes its focus too; a button that is only disabled for a while gets it again.
+  for (const [id, means] of Object.entries(CONTROLS)) {
+    passOn(id, () => (PLACED.includes(means) ? awaited() : [id]).map(nativeButton));
+  }
+  passOn("btn-begin", () => awaited().map(nativeButton));
 }

@@ -1,6 +1,9 @@
-// The dialogs before what cannot be undone.
+// The dialogs: before what cannot be undone, and the list of keys. The safe button has the focus.
 import { h } from "../dom.js";
 import { t } from "../words.js";
+
+/** @type {Record<string, number>} */
+const MOVES = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 /**
  * Asks, one question at a time.
@@ -10,24 +13,45 @@ import { t } from "../words.js";
  * @param {HTMLElement | null} [content] shown between the sentence and the buttons
  * @returns {Promise<number>} which one was chosen, -1 for none of them
  */
-export function ask(title, sentence, labels, content = null) {
-  return isDialogOpen() ? Promise.resolve(-1) : new Promise((resolve) => open([title, sentence, content], labels, resolve));
+export const ask = (title, sentence, labels, content = null) =>
+  openDialog(title, [h("p", {}, sentence), ...(content ? [content] : [])], t("dialog.cancel"), labels);
+
+/**
+ * @param {string} title
+ * @param {HTMLElement[]} content
+ * @param {string} safe label of the button that only closes: a key that was meant for the page does nothing but that
+ * @param {string[]} labels of the choices
+ * @returns {Promise<number>} which one was chosen, -1 for none of them
+ */
+export function openDialog(title, content, safe, labels = []) {
+  return isDialogOpen() ? Promise.resolve(-1) : new Promise((resolve) => open(title, content, safe, labels, resolve));
 }
 
-/** @param {[string, string, HTMLElement | null]} text @param {string[]} labels @param {(choice: number) => void} answer */
-function open([title, sentence, content], labels, answer) {
+/**
+ * @param {string} title @param {HTMLElement[]} content @param {string} safe @param {string[]} labels
+ * @param {(choice: number) => void} answer
+ */
+function open(title, content, safe, labels, answer) {
   const box = h("dialog", { class: "gan-dialog", "aria-labelledby": "gan-dialog-title" });
   const close = (choice = -1) => {
-    box.close();
+    box.close(); // gives the focus back to what had it before
     box.remove();
     answer(choice);
   };
-  const buttons = labels.map((label, i) =>
-    h("button", { type: "button", class: i ? "gan-btn" : "gan-btn gan-primary", onclick: () => close(i) }, label));
-  box.append(h("h2", { id: "gan-dialog-title" }, title), h("p", {}, sentence), content ?? "",
-    h("div", { class: "gan-row" }, ...buttons,
-      h("button", { type: "button", class: "gan-btn", onclick: () => close() }, t("dialog.cancel"))));
-  box.addEventListener("cancel", () => close());
+  const buttons = [safe, ...labels].map((label, i) => h("button", { type: "button",
+    class: i === 1 ? "gan-btn gan-primary" : "gan-btn", onclick: () => close(i - 1) }, label));
+  const row = h("div", { class: "gan-row" }, ...buttons);
+  row.addEventListener("keydown", (event) => {
+    const move = MOVES[event.key], place = buttons.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+    if (!move || place < 0) return;
+    event.preventDefault();
+    buttons[(place + move + buttons.length) % buttons.length].focus();
+  });
+  box.append(h("h2", { id: "gan-dialog-title" }, title), ...content, row);
+  box.addEventListener("cancel", (event) => {
+    event.preventDefault(); // `close` closes it
+    close();
+  });
   box.addEventListener("click", (event) => { if (event.target === box) close(); });
   (document.querySelector(".gradio-container") || document.body).append(box);
   box.showModal();

@@ -17,7 +17,7 @@ from gan_core.config import PRESETS
 from gan_core.evaluation.plane import FULL_ARROW, LONGEST_ARROW, NUM_ARROWS, Axes, push_vectors
 from gan_core.training.trainer import GeneratorName, Trainer
 
-MOMENTS = (10, 30, 60, 100, 150, 200, 250, 300)  # steps; the ring stands at its bar after about 300
+MOMENTS = (10, 25, 50, 75, 100, 125, 150, 200)  # steps; the ring stands at its bar after about 300
 NAMES: tuple[GeneratorName, ...] = ("now", "average")
 
 

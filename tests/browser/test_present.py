@@ -56,7 +56,7 @@ def look_at(person, run):
     """Everything of this run is on the page."""
     person.page.evaluate("run => ganPlayground.showRun(run)", run)
     person.until("run => ganPlayground.run === run && ganPlayground.store.frame", run)
-    person.page.wait_for_selector("#sample-grid > :is(img[src], .gan-plane):not([hidden])")
+    person.page.wait_for_selector("#sample-grid :is(img[src], .gan-plane):not([hidden])")
 
 
 def letters(person, kind):

@@ -36,7 +36,7 @@ def test_french_is_french():
                     "errors.refused", "presets.group_points", "settings.group_machine", "marks.change", "measures.kid",
                     "measures.classes", "measures.modes", "fields.condition", "fields.max_minutes", "choices.image_size.28",
                     "choices.image_size.32", "choices.image_size.64", "data.pad_points", "data.facts_points",
-                    "data.some_pictures", "terms.discriminator"}
+                    "data.some_pictures", "terms.discriminator", "keys.tab_key", "keys.rename_key", "keys.hint"}
 
 
 def test_every_preset_and_every_field_has_its_words():

@@ -2,23 +2,29 @@
 import { t } from "../words.js";
 
 const HEAD = 4, SHORTEST = 2; // CSS pixels
-const FULL = 1 / 8; // of the side: the longest arrow; see FULL_ARROW in gan_core/evaluation/plane.py
+export const FULL = 1 / 8; // of the side: the longest arrow; see FULL_ARROW in gan_core/evaluation/plane.py
 const CORNER = 9, TEXT = 12; // CSS pixels
 
 /**
+ * `full`: CSS pixels of the longest arrow, Infinity where each frame has a scale of its own.
  * @param {CanvasRenderingContext2D} context
  * @param {number[]} fake x, y, x, y ...
  * @param {number[]} push dx, dy of each
  * @param {(x: number) => number} x
  * @param {(y: number) => number} y
  * @param {number} scale CSS pixels for each unit
+ * @param {number} full
  * @param {import("./stage.js").Palette} palette
  */
-export function drawArrows(context, fake, push, x, y, scale, { dis, card }) {
+export function drawArrows(context, fake, push, x, y, scale, full, { dis, card }) {
   context.beginPath();
   for (let i = 0; i < push.length; i += 2) {
     const dx = push[i] * scale, dy = -push[i + 1] * scale;
-    if (Math.hypot(dx, dy) >= SHORTEST) trace(context, x(fake[i]), y(fake[i + 1]), dx, dy);
+    const length = Math.hypot(dx, dy), px = x(fake[i]), py = y(fake[i + 1]);
+    if (length < SHORTEST) continue;
+    trace(context, px, py, dx, dy);
+    // As long as any may be: a second head says that it would be longer.
+    if (length >= 0.995 * full) trace(context, px, py, dx * (1 - 3 / length), dy * (1 - 3 / length));
   }
   ink(context, dis, card);
 }

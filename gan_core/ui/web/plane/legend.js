@@ -1,5 +1,5 @@
 // The list beside the plane: what each layer is, and a switch for it.
-import { h } from "../dom.js";
+import { h, setAttribute } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { t } from "../words.js";
 
@@ -21,11 +21,15 @@ export function layerLegend(changed) {
         remember(`gan.layer.${name}`, box.checked ? "1" : "0");
         changed();
       });
-      const title = name === "arrows" ? t("plane.arrow_scale") : null;
       const mark = { class: `gan-mark ${name}`, "aria-hidden": "true" };
-      return h("div", { class: "gan-layer", title }, box, h("i", mark),
+      return h("div", { class: "gan-layer", "data-layer": name }, box, h("i", mark),
         h("label", { for: box.id }, t(`plane.${name}`)),
         h("span", { id: `about-${name}`, class: "gan-about" }, t(`plane.${name}.help`)));
     }));
-  return { element, shown };
+  /** Older frames have arrows with a scale of their own. @param {boolean} known */
+  const explainArrows = (known) => {
+    const line = element.querySelector("[data-layer=arrows]");
+    if (line) setAttribute(line, "title", known ? t("plane.arrow_scale") : null);
+  };
+  return { element, shown, explainArrows };
 }

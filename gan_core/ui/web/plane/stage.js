@@ -4,7 +4,7 @@ import { h, pixelRatio, stacked, token } from "../dom.js";
 import { blend, outside, projection } from "../lib/plane.js";
 import { on, store } from "../store.js";
 import { number, t } from "../words.js";
-import { drawArrowKey, drawArrows } from "./arrows.js";
+import { FULL, drawArrowKey, drawArrows } from "./arrows.js";
 import { sized } from "./canvas.js";
 import { drawFakes } from "./fakes.js";
 import { drawGrid } from "./grid.js";
@@ -75,9 +75,11 @@ export class Stage {
     this.#origin = origin;
     this.#to = { fake: points.fake.flat(), push: points.push.flat(), warp: points.warp.flat(2) };
     paintOpinion(this.#map, points.heat, this.#palette.dis);
-    const away = Object.values(outside(this.#to.fake, points.view)).reduce((sum, count) => sum + count, 0);
-    const said = [t("plane.alt", { step: number(origin.step) }), away ? t("plane.outside", { n: number(away) }) : ""];
-    this.#canvas.setAttribute("aria-label", said.filter(Boolean).join(". "));
+    const away = Object.entries(outside(this.#to.fake, points.view)).filter(([, count]) => count);
+    const said = [t("plane.alt", { step: number(origin.step) }), ...(away.length ? [t("plane.outside", {
+      places: away.map(([place, count]) => `${t(`plane.${place}`)} ${number(count)}`).join(", ") })] : [])];
+    this.#canvas.setAttribute("aria-label", said.join(". "));
+    this.#legend.explainArrows(Boolean(points.full_arrow));
     const first = this.element.hidden;
     this.element.hidden = false;
     if (first) this.#resize(); else this.#ask();
@@ -125,7 +127,8 @@ export class Stage {
     if (shown.opinion) drawOpinion(context, this.#map, side);
     if (shown.grid) drawGrid(context, at.warp, frame.warp.length, x, y, colours.gen);
     if (shown.real && real && typeof real === "object") context.drawImage(this.#realLayer(real), 0, 0, side, side);
-    if (shown.arrows) drawArrows(context, at.fake, at.push, x, y, side / (frame.view[1] - frame.view[0]), colours);
+    const scale = side / (frame.view[1] - frame.view[0]), full = frame.full_arrow ? FULL * side : Infinity;
+    if (shown.arrows) drawArrows(context, at.fake, at.push, x, y, scale, full, colours);
     if (shown.fakes) drawFakes(context, at.fake, x, y, Math.max(1.8, side / 190), colours);
     if (shown.arrows && frame.full_arrow) drawArrowKey(context, side, colours);
     if (shown.fakes) drawOutside(context, this.#to.fake, frame.view, side, colours);

@@ -28,7 +28,7 @@ STYLE = "styles.css"  # all styles in one piece: the first paint waits for them,
 # In the order of the cascade: the tokens first, then gradio's components, then ours.
 STYLES = tuple(f"styles/{name}.css" for name in (
     "tokens", "gradio", "layout", "transport", "forms", "runs", "parts", "bar", "flow", "samples", "plane", "real", "charts",
-    "latent", "dialog", "toast", "settings", "knobs", "quality", "data", "pad", "present"))
+    "latent", "dialog", "toast", "settings", "knobs", "quality", "data", "pad", "present", "forced"))
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 CACHED = {"Cache-Control": "public, max-age=31536000, immutable"}
 

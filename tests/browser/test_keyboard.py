@@ -224,3 +224,43 @@ def test_single_keys_can_be_switched_off_where_they_are_listed(standing, visit):
     press("Space")
     person.wait_state("paused")
     assert person.errors == []
+
+
+# Of one control, or one part of it: what the eye tells apart.
+LOOK = """selector => {
+    const style = getComputedStyle(document.querySelector(selector));
+    return [style.backgroundColor, style.color, style.borderTopColor, style.borderTopStyle, style.borderTopWidth].join();
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_forced_colours_leave_what_is_chosen_pressed_or_off_to_be_seen(standing, visit, scheme):
+    other = {"dark": "light", "light": "dark"}[scheme]
+    person = visit(standing.url, forced_colors="active", color_scheme=scheme)
+    page = person.page
+    page.evaluate("theme => localStorage.setItem('gan.theme', theme)", other)
+    page.reload()
+    page.wait_for_selector("#latent-sliders input")
+    page.click("#settings-face [data-key=next]")
+    page.locator(".gan-key").first.click()
+    canvas = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+
+    assert page.evaluate("document.documentElement.dataset.colours") == scheme, "charts are drawn for the system's colours"
+    assert page.locator(".gan-icon:has(.gan-half)").is_hidden(), "no button that does nothing"
+    apart = {"a switch": ("#curves-face [aria-pressed=true]", "#curves-face [aria-pressed=false]"),
+             "tabs": ("[role=tab][aria-selected=true]", "[role=tab][aria-selected=false]"),
+             "presets": ("#preset label:has(input:checked)", "#preset label:not(:has(input:checked))"),
+             "buttons that are off": ("#gan-transport button[data-place=first]", "#gan-transport button:disabled")}
+    looks = {name: [page.evaluate(LOOK, one) for one in pair] for name, pair in apart.items()}
+    assert {name: look for name, look in looks.items() if look[0] == look[1]} == {}
+    # What has its meaning by its background alone.
+    marks = [("#loss-curves .gan-key i", ""), ("#loss-curves .gan-key + .gan-key i", ""), (".gan-meter i", ""),
+             ("#btn-step-d", "::before"), ("#btn-step-g", "::before"), (".gan-caption .g", "::before")]
+    background = [page.evaluate("([one, part]) => getComputedStyle(document.querySelector(one), part || null).backgroundColor",
+                                list(mark)) for mark in marks]
+    assert canvas not in background and "rgba(0, 0, 0, 0)" not in background, list(zip(marks, background, strict=True))
+    assert background[0] == background[3] != background[4] == background[1] == background[5], "one colour for each player"
+    hidden, shown = (page.locator(".gan-key").nth(i).evaluate("key => getComputedStyle(key).textDecorationLine") for i in (0, 1))
+    assert (hidden, shown) == ("line-through", "none")
+    assert page.locator(".gan-meter").evaluate("meter => getComputedStyle(meter).borderTopStyle") == "solid"
+    assert person.errors == []

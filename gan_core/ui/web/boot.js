@@ -15,9 +15,11 @@
   Object.defineProperty(navigator, "language", { get: () => language, configurable: true });
   Object.defineProperty(navigator, "languages", { get: () => [language], configurable: true });
 
-  // Colours: the button's choice, else gradio's query parameter, else the system's.
-  const system = matchMedia("(prefers-color-scheme: dark)"), query = new URLSearchParams(location.search);
+  // Colours: the button's choice, else gradio's query parameter, else the system's. Where it forces its own, those only.
+  const system = matchMedia("(prefers-color-scheme: dark)"), forced = matchMedia("(forced-colors: active)");
+  const query = new URLSearchParams(location.search);
   function isDark() {
+    if (forced.matches) return system.matches;
     const choice = recall("gan.theme") || ["dark", "light"].find((one) => one === query.get("__theme"));
     return choice ? choice === "dark" : system.matches;
   }
@@ -26,7 +28,7 @@
     if (root.dataset.colours !== colours) root.dataset.colours = colours;
     if (document.body && document.body.classList.contains("dark") !== dark) document.body.classList.toggle("dark", dark);
   }
-  system.addEventListener("change", paint);
+  for (const one of [system, forced]) one.addEventListener("change", paint);
 
   // A presentation has its own styles from the first paint on; present.js turns it on and off later.
   if (query.get("show") === "present") root.dataset.show = "present";

@@ -33,10 +33,13 @@ CUT = """() => [...document.querySelectorAll('#gan-bar *, #gan-train, #gan-train
         || (overflowY !== 'visible' && one.scrollHeight > one.clientHeight + 1);
     return clipped || box.right > innerWidth + 1 || box.bottom > innerHeight + 1 || box.left < -1 || box.top < -1;
 }).map(one => `${one.tagName} ${one.id} ${one.className}`)"""
+# The steps of both networks and of each are one block.
+STEPS = """() => new Set(['btn-step', 'btn-step-d', 'btn-step-g'].map(id => document.getElementById(id).offsetTop)).size === 1"""
 # The charts that are seen: how large, and with what letters.
 CHARTS = """() => [...document.querySelectorAll('.gan-plotbox')].filter(box => box.checkVisibility()).map(box => {
     const plot = box.querySelector('.gan-plot').getBoundingClientRect(), { height } = box.getBoundingClientRect();
-    const figures = Bokeh.documents.flatMap(one => one.roots()).filter(one => Math.abs(one.height - Math.floor(height)) < 9);
+    const figures = (window.Bokeh?.documents ?? []).flatMap(one => one.roots())
+        .filter(one => Math.abs(one.height - Math.floor(height)) < 9);
     return { kind: box.dataset.chart, height: Math.round(height), wide: Math.round(plot.width),
              letters: figures.map(one => parseFloat(one.below[0].major_label_text_font_size)) };
 })"""
@@ -139,6 +142,7 @@ def test_it_fits_the_window_and_shows_nothing_else(school, visit, locale, scheme
         walker = Walker(page, [size])
         walker.walk("presented")
         assert walker.found == [], "\n" + "\n".join(walker.found)
+        assert page.evaluate(STEPS), size
         if size in ONE_SCREEN:
             person.until(f"() => ({CUT})().length === 0")
             assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [*size]
@@ -212,6 +216,12 @@ def test_a_run_is_driven_from_the_presentation(playground, visit):
     for width, height in ONE_SCREEN:
         page.set_viewport_size({"width": width, "height": height})
         person.until(f"() => ({CUT})().length === 0")
+    page.evaluate("""sentence => {
+        Object.assign(ganPlayground.store.status.error, { kind: 'crashed', said: null, message: sentence });
+        ganPlayground.emit('status');
+    }""", "A sentence as long as no refusal of ours is yet. " * 9)
+    for width, height in ONE_SCREEN:
+        page.set_viewport_size({"width": width, "height": height})
         banner, bar = page.locator(".gan-banner").bounding_box(), page.locator("#gan-bar").bounding_box()
         assert banner["y"] + banner["height"] <= bar["y"] + bar["height"] + 1, "it covers nothing and moves nothing"
     assert page.locator("#btn-resume").is_enabled()

@@ -45,7 +45,7 @@ def test_links_at_the_start_lead_over_everything_to_what_one_came_for(standing, 
     person = visit(standing.url, locale={"en": "en-US", "fr": "fr-FR"}[lang])
     page = person.page
     page.wait_for_selector("#latent-sliders input")
-    places = {"controls": "#gan-transport button", "fakes": "#sample-grid", "sliders": "#latent-sliders input",
+    places = {"controls": "#gan-transport button", "fakes": "#sample-grid button.gan-cell", "sliders": "#latent-sliders input",
               "charts": "#curves-face button"}
     for i, (name, place) in enumerate(places.items()):
         page.evaluate("document.querySelector('.gan-skips a').focus()")

@@ -145,7 +145,7 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     page = person.page
     person.start()
     page.click("#curves-face [data-key=quality]")
-    assert text("quality.empty", n="").split("  ")[0] in page.locator("#quality-curves .gan-empty").first.inner_text()
+    page.locator("#quality-curves .gan-empty", has_text=text("quality.empty", n="").split("  ")[0]).first.wait_for()
     page.click("#settings-face [data-key=now]")
     page.click("details.gan-fold:has(#knob-measure_share) > summary")
     page.fill("#knob-measure_share", "0.5")  # ten times as often: nobody waits for what this test is not about

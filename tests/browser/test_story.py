@@ -160,7 +160,10 @@ def test_keyboard_works_except_where_keys_are_typed(playground, visit):
     for key in ("Space", "s", "r"):
         page.keyboard.press(key)
     assert page.locator("dialog[open]").count() == 0 and person.state() == "paused" and person.step() == held + 1
-    page.evaluate("document.activeElement.blur()")
+    page.evaluate("""() => new Promise((done) => {
+        document.activeElement.blur();
+        requestAnimationFrame(() => requestAnimationFrame(done)); // no hand is faster than a frame
+    })""")
     page.keyboard.press("r")
     page.wait_for_selector("dialog[open]")
     page.keyboard.press("s")  # not through a dialog

@@ -20,7 +20,7 @@ export function bar(root, signal) {
     skipLinks(),
     h("div", { class: "gan-bar" }, h("h1", {}, t("bar.title")), pill.element, shown.element, facts.element,
       h("span", { class: "gan-space" }),
-      h("div", { class: "gan-row" }, presentButton(signal), keysButton(), colours.element, languageButton())),
+      h("div", { class: "gan-row" }, presentButton(signal), colours.element, keysButton(), languageButton())),
     notice.element);
   const draw = () => {
     pill.draw();

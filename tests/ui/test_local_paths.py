@@ -179,9 +179,10 @@ def test_the_form_and_its_preview_refuse_a_path_in_the_page_s_language(public, o
     for kind, path in (("folder", outside / "mine"), ("zip", outside / "mine.zip")):
         assert preview(public, f"{kind}:{path}", lang) == {"state": "open", "sentence": sentence}
     for button in ("start", "start-force", "step", "step-d", "step-g", "reset-confirm", "reset-paused"):
-        message, failed = event(public, f"button-{button}", "", lang, *form(f"folder:{outside / 'mine'}"))
-        assert failed and message == sentence, button
-        message, failed = event(public, f"button-{button}", "", lang, *form(f"zip:{outside / 'mine.zip'}"))
+        for filled in ("quick", "course"):  # also where the form has not been filled by the chosen preset yet
+            message, failed = event(public, f"button-{button}", "", lang, filled, *form(f"folder:{outside / 'mine'}"))
+            assert failed and message == sentence, button
+        message, failed = event(public, f"button-{button}", "", lang, "quick", *form(f"zip:{outside / 'mine.zip'}"))
         assert failed, "gradio itself takes no upload that is not in its list"
     assert list_runs(public.catalogue.folder) == []
 

@@ -24,7 +24,7 @@ from ..evaluation import plane
 from ..losses.adversarial import probability_real
 from ..losses.randomness import Draws
 from ..runs import checkpoint
-from ..runs.frames import ROWS, grid_layout
+from ..runs.frames import grid_labels
 from ..training.pixel_range import to_uint8
 
 MAX_DIRECTIONS = 16
@@ -185,12 +185,13 @@ def seed_z(seed: int, latent_dim: int) -> np.ndarray:
     return Draws(int(seed)).normal("seed box", 0, latent_dim).numpy()
 
 
-def fake_z(seed: int, index: int, latent_dim: int, classes: int = 0) -> np.ndarray:
-    """z (latent_dim,) float32 of one picture of the sample grids of a run with this seed, counted by rows from 0.
+def fake_z(seed: int, index: int, latent_dim: int, classes: int = 0) -> tuple[np.ndarray, int]:
+    """z (latent_dim,) float32 and class of one picture of the sample grids of a run with this seed, counted by rows from 0.
 
     Raises ValueError.
     """
-    count = ROWS * grid_layout(classes)[0]
-    if not 0 <= index < count:
-        raise ValueError(f"fake is {index}; this run's grid has pictures 0 to {count - 1}.")
-    return Draws(seed).normal("samples", 0, count, latent_dim)[index].numpy()  # as `Batches.fixed_z` draws them
+    labels = grid_labels(classes)
+    if not 0 <= index < len(labels):
+        raise ValueError(f"fake is {index}; this run's grid has pictures 0 to {len(labels) - 1}.")
+    z = Draws(seed).normal("samples", 0, len(labels), latent_dim)[index].numpy()  # as `Batches.fixed_z` draws them
+    return z, labels[index]

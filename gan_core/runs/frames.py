@@ -43,3 +43,9 @@ def grid_layout(classes: int) -> tuple[int, int]:
         return COLUMNS, 0
     each = max(1, round(COLUMNS / classes))
     return classes * each, each
+
+
+def grid_labels(classes: int) -> list[int]:
+    """The class of each picture of a sample grid, by rows: its column's, or each in turn; of as many 0 where there are none."""
+    columns, each = grid_layout(classes)
+    return [place % columns // each if each else place % max(1, classes) for place in range(ROWS * columns)]

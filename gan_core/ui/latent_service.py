@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..runs.run import Run
 
@@ -100,18 +100,19 @@ class LatentService:
         return json.dumps({"version": generator.version, "step": view.step, "latent_dim": view.latent_dim,
                            "classes": view.classes, "directions": rows}).encode()
 
-    def seed(self, run: Run, seed: int) -> list[float]:
-        """The z of a seed."""
+    def seed(self, run: Run, seed: int) -> dict[str, Any]:
+        """{"z"} of a seed."""
         from ..latent.view import seed_z
 
-        return [float(v) for v in seed_z(seed, self._current(run).view.latent_dim)]
+        return {"z": seed_z(seed, self._current(run).view.latent_dim).tolist()}
 
-    def fake(self, run: Run, index: int) -> list[float]:
-        """The z of one picture of the run's sample grid. Raises ValueError."""
+    def fake(self, run: Run, index: int) -> dict[str, Any]:
+        """{"z", "label"} of one picture of the run's sample grid, label 0 where there are no classes. Raises ValueError."""
         from ..latent.view import fake_z
 
         view = self._current(run).view
-        return [float(v) for v in fake_z(run.config.seed, index, view.latent_dim, view.classes)]
+        z, label = fake_z(run.config.seed, index, view.latent_dim, view.classes)
+        return {"z": z.tolist(), "label": label}
 
     def generate(self, run: Run, seed: int, count: int) -> tuple[list[np.ndarray], list[tuple[float, float]], int]:
         """(pictures uint8, points, step): `count` of one of the two, from consecutive seeds, each class in turn."""

@@ -68,11 +68,11 @@ class LiveRoutes:
         return Response(directions, media_type="application/json", headers=NO_STORE)
 
     async def seed(self, request: Request) -> Response:
-        """The z of a seed; with `fake` in its place that of one picture of the run's sample grid, counted from 0."""
+        """The z of a seed; with `fake` in its place z and class of one picture of the run's sample grid, counted from 0."""
         name = "fake" if "fake" in request.query_params else "seed"
         service, number = self.latent_service, _integer(request, name)
         find = service.fake if name == "fake" else service.seed
-        return JSONResponse({"z": await self._in_latent_thread(find, self._run(request), number)}, headers=NO_STORE)
+        return JSONResponse(await self._in_latent_thread(find, self._run(request), number), headers=NO_STORE)
 
     async def frame(self, request: Request) -> Response:
         """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached.

@@ -17,7 +17,7 @@ from ..evaluation import plane
 from ..networks.spectral_norm import state_without_spectral_norm
 from ..runs import checkpoint, layout
 from ..runs.checkpoint_index import BEST
-from ..runs.frames import COLUMNS, ROWS, VERDICTS, Frame, grid_layout, kept_frames
+from ..runs.frames import COLUMNS, VERDICTS, Frame, grid_labels, grid_layout, kept_frames
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
 from ..training.trainer import GeneratorName, Trainer
@@ -131,11 +131,10 @@ class Recorder:
         """real.png: 16 of the real pictures, drawn by the seed; real.json: some of the real points."""
         images = self.trainer.images
         if self._axes is not None:
-            order = torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0))
-            points = images[order[:plane.NUM_REALS].to(images.device)]
+            points = images[self._real_order[:plane.NUM_REALS]]
             self.run.write_file(self.run.real_path.with_suffix(".json"), plane.to_json(plane.real_points(points, self._axes)))
             return
-        self.run.write_file(self.run.real_path, png(grid(images[self._real_rows.to(images.device)].cpu().numpy(), COLUMNS)))
+        self.run.write_file(self.run.real_path, png(grid(images[self._real_order[:REAL]].cpu().numpy(), COLUMNS)))
 
     def write_frame(self) -> None:
         """Write the newest grid, or frame of points, and thin the older ones."""
@@ -156,10 +155,8 @@ class Recorder:
 
     def _grids(self) -> dict[GeneratorName, bytes]:
         """A grid by each generator as PNG, with D's verdicts of this very step on its pictures and on the real ones beside it."""
-        trainer, (columns, each), center = self.trainer, grid_layout(self.trainer.classes), self.trainer.center()
-        places = torch.arange(ROWS * columns)
-        labels = places % columns // each if each else places % max(1, trainer.classes)
-        rows = self._real_rows.to(trainer.images.device)
+        trainer, (columns, _), center = self.trainer, grid_layout(self.trainer.classes), self.trainer.center()
+        labels, rows = torch.tensor(grid_labels(trainer.classes)), self._real_order[:REAL]
         real_labels = None if trainer.batches.labels is None else trainer.batches.labels[rows]
         reals = _percent(trainer.judge(trainer.images[rows], real_labels, center))
         grids: dict[GeneratorName, bytes] = {}
@@ -171,10 +168,10 @@ class Recorder:
         return grids
 
     @cached_property
-    def _real_rows(self) -> torch.Tensor:
-        """Which real pictures are shown, in order, drawn by the seed."""
-        trainer = self.trainer
-        return torch.randperm(len(trainer.images), generator=trainer.draws.generator("real pictures", 0))[:REAL]
+    def _real_order(self) -> torch.Tensor:
+        """Row numbers of the real ones, drawn by the seed: the first of them are shown."""
+        images = self.trainer.images
+        return torch.randperm(len(images), generator=self.trainer.draws.generator("real pictures", 0)).to(images.device)
 
     def _points(self, axes: plane.Axes) -> bytes:
         trainer, (z, _) = self.trainer, self.trainer.batches.fixed_z(plane.NUM_FAKES)

@@ -139,7 +139,9 @@ def test_a_picture_of_the_grid_has_its_verdict_and_its_z(client, catalogue, tmp_
         assert len(found["fakes"]) == 64 and len(found["reals"]) == 16
         grid = np.asarray(Image.open(path))
         for index in (0, 9, 63):
-            z = np.array(client.get(f"{AT}seed?run={run.id}&fake={index}").json()["z"], "f4")
+            fake = client.get(f"{AT}seed?run={run.id}&fake={index}").json()
+            z = np.array(fake["z"], "f4")
+            assert fake["label"] == 0, "no classes"
             reply = client.post(f"{AT}z?run={run.id}&of={of}", content=z.tobytes())
             (tmp_path / "z.png").write_bytes(reply.content)
             y, x = 28 * (index // 8), 28 * (index % 8)

@@ -16,7 +16,7 @@ from gan_core.config import PRESETS
 from gan_core.data.rendering import png_text
 from gan_core.latent.view import load_live
 from gan_core.networks.pair import build_pair
-from gan_core.runs.frames import grid_layout
+from gan_core.runs.frames import grid_labels, grid_layout
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
 from gan_core.worker import metrics_writer
@@ -217,6 +217,10 @@ def test_without_an_average_nothing_is_written_twice(tmp_path, changes):
                                                           (16, 16, 1), (17, 8, 0), (345, 8, 0)])
 def test_classes_stand_side_by_side_while_there_is_room(classes, columns, each):
     assert grid_layout(classes) == (columns, each)
+    labels = grid_labels(classes)
+    assert len(labels) == 8 * columns and set(labels) == set(range(min(max(1, classes), len(labels))))
+    if each:
+        assert all(label == place % columns // each for place, label in enumerate(labels)), "one class for each column"
 
 
 def test_two_classes_fill_a_grid_as_ten_do(tmp_path):

@@ -174,12 +174,9 @@ class Settings:
         kind, forms = self.data.kind, len(PICTURES)
 
         def fill(preset: str, dataset: str) -> list[Any]:
-            """All values of the preset; the data set and its form stay where `keeps_data`."""
-            config = controls.config(preset, {})
-            values = [to_widget(name, getattr(config, name)) for name in ADVANCED]
-            if keeps_data(preset, dataset):
-                return [preset, *[gr.skip()] * (1 + forms), *values[forms:], ""]
-            return [preset, config.dataset, *values, ""]
+            """The preset, and of `filled_values` what changes by it."""
+            kind, *values = filled_values(controls, preset, dataset, *[gr.skip()] * (ARGUMENTS - 1 + forms))
+            return [preset, gr.skip() if kind == dataset else kind, *values[ARGUMENTS - 1:], ""]
 
         def follow(dataset: str, preset: str) -> list[Any]:
             """Change the preset too, where its networks cannot take the new data set."""

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { emit, on } from "./store.js";
 import { isDialogOpen } from "./transport/dialog.js";
+import { keyOf, withKey } from "./transport/keys.js";
 import { t } from "./words.js";
 
 const NAME = "show", VALUE = "present"; // in the address, and the attribute of the root that boot.js sets first
@@ -41,10 +42,10 @@ export function presentButton(signal) {
   const button = h("button", { type: "button", id: "gan-present", class: "gan-btn", onclick: press },
     h("i", { "aria-hidden": "true" }));
   const draw = () => {
-    button.title = t(isPresenting() ? "bar.present_leave" : "bar.present");
+    button.title = isPresenting() ? t("bar.present_leave") : withKey(t("bar.present"), keyOf(button.id));
     button.setAttribute("aria-label", button.title);
   };
-  on("present", draw, signal);
+  on("present keys", draw, signal);
   draw();
   return button;
 }

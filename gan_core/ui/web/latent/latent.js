@@ -64,16 +64,16 @@ class Latent {
     on("snapshot latent", () => { this.#refresh(); }, signal);
     on("status moment", () => this.#describe(), signal);
     on("generator", () => { this.#describe(); this.#ask(); }, signal);
-    on("fake", (fake) => this.#take(fake), signal);
+    on("fake", (index) => this.#take(index), signal);
     if (store.connection === "open") this.#refresh();
   }
 
-  /** A picture of the grid was pressed: the sliders begin at its z. @param {{ index: number, [place: string]: number }} fake */
-  async #take({ index, column, columns }) {
-    const run = this.#run, when = performance.now(), base = run ? await fetchFake(run, index).catch(() => null) : null;
-    if (!base || this.#run !== run) return;
-    this.#settings.showFake(index, column, columns);
-    this.#restart(base, when);
+  /** A picture of the grid was pressed: the sliders begin at its z. @param {number} index */
+  async #take(index) {
+    const run = this.#run, when = performance.now(), fake = run ? await fetchFake(run, index).catch(() => null) : null;
+    if (!fake || this.#run !== run) return;
+    this.#settings.showFake(index, fake.label);
+    this.#restart(fake.z, when);
   }
 
   /** @param {Float32Array} base @param {number} when */

@@ -27,9 +27,15 @@ export async function fetchSeed(run, seed) {
   return Float32Array.from((await (await ask(address("seed", { run, seed }))).json()).z);
 }
 
-/** The z of one picture of the run's grid. @param {string} run @param {number} fake @returns {Promise<Float32Array>} */
+/**
+ * z and class of one picture of the run's grid.
+ * @param {string} run
+ * @param {number} fake
+ * @returns {Promise<{ z: Float32Array, label: number }>}
+ */
 export async function fetchFake(run, fake) {
-  return Float32Array.from((await (await ask(address("seed", { run, fake }))).json()).z);
+  const { z, label } = await (await ask(address("seed", { run, fake }))).json();
+  return { z: Float32Array.from(z), label };
 }
 
 /** @param {string} run @returns {Promise<{ version: number, latent_dim: number, classes: number, directions: number[][] }>} */

@@ -54,14 +54,12 @@ export class BankSettings {
   }
 
   /**
-   * z is that of a picture of the grid: no seed, the class of its column, and no truncation.
-   * @param {number} index @param {number} column @param {number} columns
+   * z is that of a picture of the grid: no seed, its class, and no truncation.
+   * @param {number} index @param {number} label
    */
-  showFake(index, column, columns) {
-    const classes = this.#class.options.length;
+  showFake(index, label) {
     this.#seed.value = "";
     this.#seed.placeholder = `#${index + 1}`;
-    const label = columns % classes ? index % classes : Math.floor(column * classes / columns); // see `grid_layout`
     if (!this.#classes.hidden) this.#class.value = String(label);
     this.#psi.value = "1";
     setText(this.#psiValue, decimal(1, 2));

@@ -1,5 +1,6 @@
 // Layer: arrows, where the discriminator pushes each fake, and in a corner what the length of one means.
 import { t } from "../words.js";
+import { write } from "./canvas.js";
 
 const HEAD = 4, SHORTEST = 2; // CSS pixels
 export const FULL = 1 / 8; // of the side: the longest arrow; see FULL_ARROW in gan_core/evaluation/plane.py
@@ -35,15 +36,12 @@ export function drawArrows(context, fake, push, x, y, scale, full, { dis, card }
  * @param {number} side
  * @param {import("./stage.js").Palette} palette
  */
-export function drawArrowKey(context, side, { dis, card, ink: colour }) {
-  const length = FULL * side, y = side - CORNER, text = t("plane.arrow_key"), textX = CORNER + length + 5;
+export function drawArrowKey(context, side, { dis, card, ink: colour, font }) {
+  const length = FULL * side, y = side - CORNER;
   context.beginPath();
   trace(context, CORNER, y, length, 0);
   ink(context, dis, card);
-  Object.assign(context, { font: `${TEXT}px ${getComputedStyle(document.body).fontFamily}`, textBaseline: "middle",
-    textAlign: "left", lineJoin: "round", lineWidth: 3, strokeStyle: card, fillStyle: colour });
-  context.strokeText(text, textX, y);
-  context.fillText(text, textX, y);
+  write(context, t("plane.arrow_key"), CORNER + length + 5, y, { font: `${TEXT}px ${font}`, halo: card, colour, align: "left" });
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} px @param {number} py @param {number} dx @param {number} dy */

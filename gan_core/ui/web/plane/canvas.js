@@ -22,3 +22,17 @@ export function contextOf(canvas) {
   if (!context) throw new Error("This browser draws no canvas.");
   return context;
 }
+
+/**
+ * Words that can be read on anything: with a halo in the card's colour.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} x @param {number} y the middle of its height
+ * @param {{ font: string, halo: string, colour: string, align: CanvasTextAlign }} look
+ */
+export function write(context, text, x, y, { font, halo, colour, align }) {
+  Object.assign(context, { font, textBaseline: "middle", textAlign: align, lineJoin: "round", lineWidth: 3, strokeStyle: halo,
+    fillStyle: colour });
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
+}

@@ -21,7 +21,8 @@ const GAP = 16, BORDERS = 4, SMALLEST = 120; // CSS pixels
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const palette = () =>
-  ({ real: token("--real"), gen: token("--gen"), dis: token("--dis"), card: token("--card"), ink: token("--ink") });
+  ({ real: token("--real"), gen: token("--gen"), dis: token("--dis"), card: token("--card"), ink: token("--ink"),
+    font: getComputedStyle(document.body).fontFamily });
 /** @typedef {ReturnType<typeof palette>} Palette */
 /** @typedef {{ fake: number[], push: number[], warp: number[] }} Coordinates of a frame, flat */
 /** @typedef {{ step: number, run: string | null, live: boolean }} Origin of a frame */
@@ -45,6 +46,7 @@ export class Stage {
   #to = { fake: [], push: [], warp: [] };
   /** @type {Coordinates | null} */
   #current = null;
+  #outside = outside([], [0, 1, 0, 1]);
   /** @type {{ run: string, point: number[] } | null} what the slider bank drives */
   #driven = null;
   #due = 0;
@@ -75,7 +77,8 @@ export class Stage {
     this.#origin = origin;
     this.#to = { fake: points.fake.flat(), push: points.push.flat(), warp: points.warp.flat(2) };
     paintOpinion(this.#map, points.heat, this.#palette.dis);
-    const away = Object.entries(outside(this.#to.fake, points.view)).filter(([, count]) => count);
+    this.#outside = outside(this.#to.fake, points.view);
+    const away = Object.entries(this.#outside).filter(([, count]) => count);
     const said = [t("plane.alt", { step: number(origin.step) }), ...(away.length ? [t("plane.outside", {
       places: away.map(([place, count]) => `${t(`plane.${place}`)} ${number(count)}`).join(", ") })] : [])];
     this.#canvas.setAttribute("aria-label", said.join(". "));
@@ -131,7 +134,7 @@ export class Stage {
     if (shown.arrows) drawArrows(context, at.fake, at.push, x, y, scale, full, colours);
     if (shown.fakes) drawFakes(context, at.fake, x, y, Math.max(1.8, side / 190), colours);
     if (shown.arrows && frame.full_arrow) drawArrowKey(context, side, colours);
-    if (shown.fakes) drawOutside(context, this.#to.fake, frame.view, side, colours);
+    if (shown.fakes) drawOutside(context, this.#outside, side, colours);
     if (!driven || !origin.live || driven.run !== origin.run) return;
     drawRing(context, x(driven.point[0]), y(driven.point[1]), colours);
   }

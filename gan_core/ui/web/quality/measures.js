@@ -1,5 +1,4 @@
 // What is known of the measures: which names there are, which one leads, what its values are. It computes no measure.
-import { last } from "../lib/series.js";
 import { store } from "../store.js";
 import { decimal, known, short } from "../words.js";
 
@@ -38,24 +37,19 @@ export function measures() {
   return { first, shares: SHARES.filter((name) => names.has(name)), names };
 }
 
-/** The newest value; NaN where there is none. A measure may be taken less often than the others. @param {string} name */
-export function newest(name) {
-  return last(store.quality.map((record) => record[name] ?? null)) ?? NaN;
-}
-
 /**
- * The newest value at or before a step; null where there is none.
+ * The newest value at or before a step; null where there is none. A measure may be taken less often than the others.
  * @param {string} name
  * @param {number | null} moment null: the newest of all
  * @returns {{ value: number, step: number } | null}
  */
 export function measuredAt(name, moment) {
-  for (const record of [...store.quality].reverse()) {
-    const value = record[name];
-    if (typeof value === "number" && (moment === null || stepOf(record) <= moment)) return { value, step: stepOf(record) };
-  }
-  return null;
+  const record = store.quality.findLast((one) => typeof one[name] === "number" && (moment === null || stepOf(one) <= moment));
+  return record ? { value: Number(record[name]), step: stepOf(record) } : null;
 }
+
+/** The newest value; NaN where there is none. @param {string} name */
+export const newest = (name) => measuredAt(name, null)?.value ?? NaN;
 
 /** @param {string} name @param {number} value */
 export function writtenValue(name, value) {

@@ -1,13 +1,12 @@
 // The cells of a grid of pictures: the discriminator's verdict under each on demand, and a press that takes a fake's z to the
 // sliders. The verdicts were kept with the very picture, so they are of its step and its generator.
-import { address } from "../address.js";
 import { h, setAttribute } from "../dom.js";
 import { percent } from "../lib/numbers.js";
 import { on } from "../store.js";
 import { t } from "../words.js";
+import { frameAddress } from "./source.js";
 import { verdictsShown } from "./verdicts.js";
 
-/** @typedef {{ run: string | null, seq: number, of: string }} Picture */
 /** @typedef {{ fakes: number[], reals: number[] }} Verdicts in percent real */
 
 export class Cells {
@@ -21,7 +20,7 @@ export class Cells {
   /**
    * @param {"fakes" | "reals"} kind
    * @param {AbortSignal} signal
-   * @param {((index: number, column: number) => void) | null} pick what a press does; null: nothing
+   * @param {((index: number) => void) | null} pick what a press does; null: nothing
    */
   constructor(kind, signal, pick = null) {
     this.#kind = kind;
@@ -48,8 +47,7 @@ export class Cells {
   #cell(index) {
     const pick = this.#pick, bar = h("i");
     if (!pick) return h("span", { class: "gan-cell" }, bar);
-    return h("button", { type: "button", class: "gan-cell", tabindex: index ? -1 : 0,
-      onclick: () => pick(index, index % this.#columns) }, bar);
+    return h("button", { type: "button", class: "gan-cell", tabindex: index ? -1 : 0, onclick: () => pick(index) }, bar);
   }
 
   /** One Tab stop for all of them; arrows lead from one to the next. @param {KeyboardEvent} event */
@@ -82,11 +80,11 @@ export class Cells {
 
 /**
  * The verdicts that a picture was kept with; null where there are none.
- * @param {Picture} picture
+ * @param {import("./samples.js").FrameRequest} picture
  * @returns {Promise<Verdicts | null>}
  */
-export async function fetchVerdicts({ run, seq, of }) {
+export async function fetchVerdicts(picture) {
   if (!verdictsShown()) return null;
-  const reply = await fetch(address("frame", { run: run ?? "", seq, of, as: "verdicts" })).catch(() => null);
+  const reply = await fetch(frameAddress(picture, { as: "verdicts" })).catch(() => null);
   return reply?.ok ? reply.json() : null;
 }

@@ -13,7 +13,7 @@ export class Headline {
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
-    on("snapshot quality moment generator status", () => this.#draw(), signal);
+    on("snapshot quality moment generator", () => this.#draw(), signal);
     this.#draw();
   }
 
@@ -36,6 +36,6 @@ function said(name, value) {
 function explained(name, { value, step }) {
   const floor = floorOf(name), help = t(`measures.${name}.help`);
   return [t("quality.told", { name: t(`measures.${name}`), value: writtenValue(name, value), help }),
-    t("headline.of", { step: number(step) }),
+    t(hasBoth() ? "headline.of" : "headline.at", { step: number(step) }),
     ...(floor === null ? [] : [t("headline.floor", { floor: writtenValue(name, floor) })])].join(" ");
 }

@@ -6,12 +6,12 @@ import { zoom } from "../lib/zoom.js";
 import { Stage } from "../plane/stage.js";
 import { frameShown } from "../playground.js";
 import { emit, isIn, on, store } from "../store.js";
-import { number, t } from "../words.js";
+import { t } from "../words.js";
 import { Cells, fetchVerdicts } from "./cells.js";
 import { ClassColumns } from "./columns.js";
 import { Headline } from "./headline.js";
 import { HistorySlider } from "./history.js";
-import { pointsOf, sourceOf } from "./source.js";
+import { gridInWords, pointsOf, sourceOf } from "./source.js";
 
 const NATIVE = 224; // 8 cells of 28 pixels
 const AGAIN_MS = 1000; // after a picture that did not come
@@ -51,7 +51,7 @@ class Samples {
   /** @param {HTMLElement} root @param {AbortSignal} signal */
   constructor(root, signal) {
     this.#root = root;
-    this.#cells = new Cells("fakes", signal, (index, column) => emit("fake", { index, column, columns: this.#columnCount() }));
+    this.#cells = new Cells("fakes", signal, (index) => emit("fake", index));
     this.#holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element,
       h("div", { class: "gan-picture" }, this.#image, this.#cells.element), this.#empty);
     this.#stage = new Stage(this.#holder, signal);
@@ -138,10 +138,8 @@ class Samples {
     if (request.run !== store.run) return; // another run is shown by now
     if (points) this.#stage.show(points, request);
     else {
-      const columns = cols || this.#columnCount(), said = t(hasBoth() ? `samples.alt_${of}` : "samples.alt",
-        { n: rows * columns, step: number(step) });
-      const verdicts = await fetchVerdicts(request); // before the picture: they change together
-      this.#image = await swapImage(this.#image, src, said);
+      const columns = cols || this.#columnCount(), verdicts = await fetchVerdicts(request); // they change with the picture
+      this.#image = await swapImage(this.#image, src, gridInWords(rows * columns, of, step));
       this.#cells.shape(rows, columns);
       emit("verdicts", verdicts);
       this.#resize();

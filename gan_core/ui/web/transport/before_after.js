@@ -1,5 +1,4 @@
 // What "Back to the best" would change, beside the question: the same z drawn at the best state and at the newest one.
-import { address } from "../address.js";
 import { h, token } from "../dom.js";
 import { hasBoth } from "../generator.js";
 import { projection } from "../lib/plane.js";
@@ -7,6 +6,7 @@ import { sized } from "../plane/canvas.js";
 import { drawFakes } from "../plane/fakes.js";
 import { drawReal } from "../plane/real.js";
 import { measuredAt, writtenValue } from "../quality/measures.js";
+import { fetchPoints, frameAddress, gridInWords } from "../samples/source.js";
 import { store } from "../store.js";
 import { number, t } from "../words.js";
 
@@ -40,9 +40,9 @@ function closest(step) {
 
 /** @param {Stream.Kept} frame @param {string} of */
 function picture({ seq, step }, of) {
-  const src = address("frame", { run: store.run ?? "", seq, of }), alt = t(`samples.alt_${of}`, { n: 64, step: number(step) });
+  const src = frameAddress({ run: store.run, seq, of });
   if (store.data !== "points") {
-    const image = h("img", { alt, src });
+    const { rows = 8, cols = 8 } = store.frame ?? {}, image = h("img", { alt: gridInWords(rows * cols, of, step), src });
     image.onerror = () => image.removeAttribute("src"); // thinned away meanwhile, or older than the second generator
     return image;
   }
@@ -53,10 +53,8 @@ function picture({ seq, step }, of) {
 
 /** @param {HTMLCanvasElement} canvas @param {string} src @param {string} of */
 async function drawPlane(canvas, src, of) {
-  const reply = await fetch(src).catch(() => null), context = sized(canvas, SIDE);
-  if (!reply?.ok) return;
-  /** @type {Stream.Points} */
-  const frame = await reply.json();
+  const frame = await fetchPoints(src).catch(() => null), context = sized(canvas, SIDE);
+  if (!frame) return; // thinned away meanwhile
   const fake = (of === "now" && frame.now ? frame.now : frame).fake, [x, y] = projection(frame.view, SIDE);
   if (store.real && typeof store.real === "object") drawReal(context, { ...store.real, view: frame.view }, SIDE, token("--real"));
   const palette = { gen: token("--gen"), card: token("--card") };

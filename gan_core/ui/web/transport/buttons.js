@@ -8,7 +8,7 @@ import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { beforeAfter } from "./before_after.js";
 import { ask } from "./dialog.js";
-import { keyOf, written } from "./keys.js";
+import { keyOf, withKey } from "./keys.js";
 import { forgetSteps, stepsOf } from "./steps.js";
 
 /** @type {Record<string, string>} button -> the control that enables it */
@@ -47,7 +47,7 @@ function draw() {
 /** What a press does, and which key does the same. @param {HTMLButtonElement} button @param {string} id */
 function hint(button, id) {
   const sentence = t(`transport.hint_${id.slice(4).replace("-", "_")}`), key = button.dataset.place === "second" ? "" : keyOf(id);
-  setAttribute(button, "title", key ? t("keys.hint", { sentence, key: written(key) }) : sentence);
+  setAttribute(button, "title", withKey(sentence, key));
   setAttribute(button, "aria-keyshortcuts", key ? key === " " ? "Space" : key.toUpperCase() : null);
 }
 

@@ -37,3 +37,6 @@ export const written = (key) => (key === " " ? t("keys.space") : key.toUpperCase
 
 /** The key that presses a button now, or "". @param {string} id */
 export const keyOf = (id) => (inUse && KEYS.find(({ buttons }) => buttons.includes(id))?.key) || "";
+
+/** What a button does, with its key where that is in use. @param {string} sentence @param {string} key or "" */
+export const withKey = (sentence, key) => (key ? t("keys.hint", { sentence, key: written(key) }) : sentence);

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from gan_core.config import PRESETS
 from gan_core.evaluation.plane import FULL_ARROW, LONGEST_ARROW, NUM_ARROWS, Axes, push_vectors
+from gan_core.registry import NETWORKS
 from gan_core.training.trainer import GeneratorName, Trainer
 
 MOMENTS = (10, 25, 50, 75, 100, 125, 150, 200)  # steps; the ring stands at its bar after about 300
@@ -63,7 +64,7 @@ def follows(preset: str, seed: int, moments: tuple[int, ...] = MOMENTS) -> list[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    points = [name for name, config in PRESETS.items() if config.networks == "mlp"]
+    points = [name for name, config in PRESETS.items() if NETWORKS[config.networks].points]
     parser.add_argument("--preset", default="ring", choices=points)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--moments", type=int, nargs="+", default=list(MOMENTS))

@@ -36,8 +36,9 @@ _POINTS: dict[str, Any] = {"lr_d": 3e-3, "lr_g": 3e-3, "betas_d": (0.0, 0.99), "
                            "r1": 0.1, "r2": 0.1, "penalty_final": 0.01, "lr_final": 0.02, "ema_half_life": 500.0}
 BEFORE: dict[str, dict[str, Any]] = {
     "ring": {**_POINTS, "decay_steps": 6_000}, "grid": {**_POINTS, "decay_steps": 9_000},
-    "merry-go-round": {"loss": "wasserstein", "batch_size": 64, "lr_d": 2e-3, "lr_g": 2e-3, "betas_d": (0.9, 0.99),
-                       "betas_g": (0.9, 0.99), "r1": 0.01, "r2": 0.0, "spectral_norm": False, "gradient_penalty": 0.0}}
+    "merry-go-round": {"networks": "mlp", "loss": "wasserstein", "batch_size": 64, "lr_d": 2e-3, "lr_g": 2e-3,
+                       "betas_d": (0.9, 0.99), "betas_g": (0.9, 0.99), "r1": 0.01, "r2": 0.0, "spectral_norm": False,
+                       "gradient_penalty": 0.0}}
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ NETWORKS: dict[str, Networks] = {
     "resnet": Networks("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
     "mlp": Networks("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane", points=True,
                     conditional=False, z_layer="hidden1"),
+    "mlp-bounded": Networks("gan_core.networks.mlp:build_bounded", "the same, but fakes stay near the data", points=True,
+                            conditional=False, z_layer="hidden1"),
 }
 
 # A losses entry is a gan_core.losses.adversarial.Loss: the two players' functions on logits, and which side of zero means "real".

@@ -198,10 +198,10 @@ def test_a_preset_keeps_its_promise(name):
 
 
 @pytest.mark.slow
-def test_the_merry_go_round_stays_about_the_ring_with_losses_that_can_be_read():
-    """With momentum .9 and no bound on the critic a loss came to 6,056 in 3,000 steps, and from 4,500 on no fake was seen."""
+def test_the_merry_go_round_stays_in_view_with_losses_that_can_be_read():
+    """Without bounds on both, a loss came to 6,056 in 3,000 steps, and from 4,500 on no fake was seen."""
     looks = on_the_way.train(PRESETS["merry-go-round"], 4000, on_the_way.Spectator())
     ride = on_the_way.ride(looks)
-    assert sum(look.in_view for look in looks) / len(looks) > 0.8 and looks[-1].in_view > 0
+    assert ride.in_view == 1, "every fake, at every look"
     assert ride.loss < 50
     assert ride.moved > 0.2 and ride.moved_at_end > 0.1, "it never settles"

@@ -17,6 +17,7 @@ from ..losses.precision import upcast
 
 WIDTH, SLOPE = 128, 0.2
 GOLDEN = (math.sqrt(5) - 1) / 2
+BOUND = 1.8  # of each coordinate, in standard deviations of the data; ring and grid reach 1.5
 NUM_WAVES, FREQUENCY_STD = 32, 2.0  # Fourier features, and the standard deviation of their angular frequencies
 
 
@@ -37,6 +38,15 @@ class Generator(nn.Module):
         for layer in (self.hidden1, self.hidden2, self.hidden3, self.hidden4):
             x = torch.tanh(layer(x))  # (N, 128)
         return upcast(self.head(x))  # (N, 2)
+
+
+class BoundedGenerator(Generator):
+    """z (N, latent_dim) -> points (N, 2) float32 in the open square (-BOUND, BOUND)^2, as sigmoid and tanh bound the pixels of a
+    picture's generator: a game that never settles still stays in view.
+    """
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return BOUND * torch.tanh(super().forward(z) / BOUND)
 
 
 class Discriminator(nn.Module):
@@ -102,3 +112,8 @@ def he_(network: nn.Module) -> nn.Module:
 def build(latent_dim: int = 2, shape: tuple[int, ...] = (2,), classes: int = 0) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator), for points without classes; `networks.pair` refuses the rest."""
     return he_(Generator(latent_dim)), he_(Discriminator())
+
+
+def build_bounded(latent_dim: int = 2, shape: tuple[int, ...] = (2,), classes: int = 0) -> tuple[nn.Module, nn.Module]:
+    """The same with a bounded generator."""
+    return he_(BoundedGenerator(latent_dim)), he_(Discriminator())

@@ -68,7 +68,7 @@ def config_of(case: str) -> TrainConfig:
 
 def trainer_of(config: TrainConfig, team: Team = ALONE) -> Trainer:
     """In float64, weights, inputs and all."""
-    points = config.networks == "mlp"
+    points = registry.NETWORKS[config.networks].points
     data, labels = (POINTS, None) if points else (IMAGES, LABELS)
     classes = 4 if config.condition == "class" else 0
     networks = setup.build_networks(config, tuple(data.shape[1:]), classes)

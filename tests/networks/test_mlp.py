@@ -7,7 +7,7 @@ import torch
 from gan_core import registry
 from gan_core.config import TrainConfig
 from gan_core.losses.regularizers import squared_gradients
-from gan_core.networks.mlp import FREQUENCY_STD, Discriminator, build
+from gan_core.networks.mlp import BOUND, FREQUENCY_STD, Discriminator, build, build_bounded
 from gan_core.networks.pair import build_pair
 from gan_core.training.trainer import Trainer
 
@@ -37,6 +37,18 @@ def test_they_are_their_formulas(latent_dim):
     logits = D(fake)
     assert logits.shape == (7,) and logits.dtype == torch.float32
     np.testing.assert_allclose(logits.detach(), (x @ w["head.weight"].T + w["head.bias"])[:, 0], atol=1e-4)
+
+
+def test_a_bounded_generator_is_the_same_bent_into_a_square():
+    torch.manual_seed(0)
+    G, _ = build_bounded()
+    free, _ = build()
+    torch.nn.init.normal_(G.head.weight, std=3.0)
+    free.load_state_dict(G.state_dict())
+    z = torch.randn(1000, 2)
+    far, fake = free(z), G(z)
+    assert far.abs().max() > 2 * BOUND and fake.abs().max() <= BOUND
+    torch.testing.assert_close(fake, BOUND * (far / BOUND).tanh())
 
 
 def test_all_but_the_waves_is_learnt_and_the_waves_are_kept():

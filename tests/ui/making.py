@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from gan_core.config import PRESETS
+from gan_core.registry import NETWORKS
 from gan_core.runs.run import Run
 from gan_core.training.trainer import Trainer
 from gan_core.worker.recorder import Recorder
@@ -19,7 +20,7 @@ def make_run(folder: Path, kind: str = "run", steps: int = 3, state: str = "fini
     small = {"batch_size": 2, "latent_dim": 20, "threads": 1, "device": "cpu", **config}
     run = Run.create(PRESETS["quick"].replace(**small), folder, preset="quick", kind=kind,
                      name="starter-x" if kind == "starter" else "")
-    trainer = Trainer(run.config, POINTS if run.config.networks == "mlp" else IMAGES)
+    trainer = Trainer(run.config, POINTS if NETWORKS[run.config.networks].points else IMAGES)
     recorder = Recorder(run, trainer, life=1, seq=0, live=0)
     recorder.write_real()
     recorder.write_frame()

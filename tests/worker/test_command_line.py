@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from gan_core.config import PRESETS
-from gan_core.registry import DATASETS
+from gan_core.registry import DATASETS, NETWORKS
 from gan_core.runs.run import Run, list_runs
 from gan_core.runs.status import Status
 from gan_core.worker import cli, main, new_run, progress, summary
@@ -44,7 +44,7 @@ def test_the_command_line_becomes_a_config() -> None:
 def test_without_a_preset_one_is_taken_that_fits_the_data() -> None:
     for name, entry in DATASETS.items():
         config, _ = config_of("--dataset", f"{name}:x" if entry.argument and not entry.default else name)
-        assert (config.networks == "mlp") == entry.points, name
+        assert NETWORKS[config.networks].points == entry.points, name
 
 
 @pytest.mark.parametrize(("argv", "sentence"), [

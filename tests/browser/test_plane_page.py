@@ -68,6 +68,22 @@ def held(person) -> None:
     person.page.wait_for_timeout(1000)  # points glide to their places, the slider bank's answer comes
 
 
+def early(person) -> None:
+    """Back to a moment whose arrows can be seen: those of a settled ring are hardly longer than their heads are wide."""
+    page = person.page
+    layer(page, "arrows", True)
+    page.locator(".gan-scrub input").focus()
+    key = "Home"
+    for _ in range(20):
+        at = page.locator(".gan-at").inner_text()
+        page.keyboard.press(key)
+        person.until("at => document.querySelector('.gan-at').textContent !== at", at)
+        if drawn(page)["dis"] > 200:
+            break
+        key = "ArrowRight"
+    layer(page, "arrows", False)
+
+
 def test_the_plane_is_live_its_history_is_kept_and_nothing_is_reported_in_the_console(look):
     person = look()
     page = person.page
@@ -107,6 +123,7 @@ def test_every_layer_has_a_switch_that_the_keyboard_reaches_and_the_browser_reme
         layer(page, name, False)
     page.evaluate("ganPlayground.emit('driven', null)")  # the ring of the slider bank is no layer
     assert set(drawn(page).values()) == {0}
+    early(person)
     # What each layer alone puts on the plane: its own colour, and no other.
     for name, colour in (("real", "real"), ("fakes", "gen"), ("arrows", "dis"), ("opinion", "map")):
         layer(page, name, True)

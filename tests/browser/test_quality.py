@@ -1,6 +1,7 @@
 """Steering a run while it trains, and judging it: knobs and their marks, the face for quality, presets in groups."""
 
 import json
+import re
 
 import pytest
 
@@ -153,18 +154,20 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     person.until("() => { const { status, quality, floor } = ganPlayground.store; "
                  "return status.best && quality.length > 0 && floor; }", seconds=120)
     person.until("() => document.querySelector('#quality-curves .gan-empty').hidden")
-    best = page.evaluate("ganPlayground.store.status.best.step")
-    person.until_step(best + 30)
+    person.until("() => { const { history, status } = ganPlayground.store; "
+                 "return history.filter((frame) => frame.step > status.best.step).length > 1; }")
     page.locator("#btn-restore:enabled").click()
     dialog = page.locator("dialog[open]")
     assert "deterministic" in dialog.inner_text()
     # Before and after beside the question, each by both generators, and each says its step.
     page.wait_for_function("() => [...document.querySelectorAll('dialog img')].filter(one => one.naturalWidth).length === 4")
     newest = page.evaluate("ganPlayground.store.frame.step")
+    titles = dialog.locator(".gan-before-after p").all_inner_texts()
+    best = int(re.search(r"step ([\d,]+)", titles[0])[1].replace(",", ""))
     shown = dialog.locator("figcaption").all_inner_texts()
     assert [caption.split(" \u00b7 ")[0] for caption in shown] == 2 * [text("generator.average"), text("generator.now")]
     steps = [int("".join(c for c in caption if c.isdigit())) for caption in shown]
-    assert steps[0] == steps[1] < steps[2] == steps[3] <= newest and abs(steps[0] - best) < newest - best
+    assert steps[0] == steps[1] < steps[2] == steps[3] <= newest and abs(steps[0] - best) <= steps[2] - best
     page.get_by_role("button", name=text("dialog.cancel")).click()
     assert person.state() == "running"
     best = page.evaluate("ganPlayground.store.status.best.step")

@@ -15,7 +15,7 @@ const SIDE = 150; // CSS pixels of a plane
 /** Two pictures by the average, and two by the generator as it is where both were kept. @param {Stream.Best} best */
 export function beforeAfter(best) {
   const newest = store.frame && { seq: store.frame.seq, step: store.frame.step }, then = closest(best.step);
-  if (!newest || !then) return null;
+  if (!newest || !then || then.seq === newest.seq) return null; // nothing has been kept since the best
   const at = (/** @type {number} */ step) => t("samples.at_step", { step: number(step) });
   const title = (/** @type {string} */ word, /** @type {number} */ step) => {
     const measured = measuredAt(best.name, step), name = t(`measures.${best.name}`);

@@ -28,6 +28,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 # Seconds without a heartbeat before a worker of another host counts as dead; shared disks show changes late.
 HEARTBEAT_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 5.0  # seconds for an ended worker to close its files
+PREPARED = 60.0  # seconds that a spare stays beside an active run: somebody is about to begin another
 
 
 class WorkerBusy(RuntimeError):
@@ -47,6 +48,7 @@ class Supervisor:
         self._lock = threading.RLock()
         self._spare: subprocess.Popen[str] | None = None
         self._spare_ready = False
+        self._prepared = 0.0  # when `prepare` was last called, of time.monotonic()
         self._current: tuple[Run, subprocess.Popen[str]] | None = None
         self._closed = False
         self._heartbeats: dict[Path, tuple[int, float]] = {}  # run on another host -> (heartbeat, when it last changed)
@@ -68,6 +70,20 @@ class Supervisor:
                 return
             self._spare, self._spare_ready = self._spawn("--idle", stdin=subprocess.PIPE, stdout=subprocess.PIPE), False
             threading.Thread(target=self._await_ready, args=(self._spare,), daemon=True).start()
+
+    def prepare(self) -> None:
+        """Start a spare although a run is active, because another may soon take its place; without one it ends after a minute."""
+        with self._lock:
+            self.warm()
+            self._prepared = time.monotonic()
+        timer = threading.Timer(PREPARED, self._end_unused_spare)
+        timer.daemon = True
+        timer.start()
+
+    def _end_unused_spare(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._prepared >= PREPARED and self.active() is not None:
+                self._end_spare(0.0)
 
     def _await_ready(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -160,10 +176,11 @@ class Supervisor:
         return self._spawn(str(run.path.resolve()), *(["--paused"] if paused else []), processes=processes)
 
     def _await_end(self, process: subprocess.Popen[str]) -> None:
-        """Warm the next spare once a run has ended, and not before: it takes 800 MB and a core."""
+        """Warm the next spare once no run is active, and not before: it takes 800 MB and a core."""
         process.wait()
-        if not self._closed:
-            self.warm()
+        with self._lock:
+            if self.active() is None:  # else another run has taken this one's place
+                self.warm()
 
     def _reap_current(self) -> None:
         """Wait for a worker whose run has ended, which may still be closing its files."""

@@ -1,4 +1,4 @@
-"""POST control/NAME: the controls that need no form: step, tune, stop, restore, keep a drawing, delete an upload.
+"""POST control/NAME: the controls that need no form: step, tune, stop, restore, prepare, and two for data.
 
 A refusal is one sentence in the language of the request. `controls` defines what each control does.
 """
@@ -35,7 +35,7 @@ class ControlRoutes:
         self.controls, self.preview_jobs = controls, preview_jobs
         self.actions: dict[str, Callable[[Body, str], dict[str, Any]]] = {
             "step": self.step, "tune": self.tune, "stop": self.stop, "restore": self.restore, "keep-drawing": self.keep_drawing,
-            "delete-data": self.delete_data}
+            "delete-data": self.delete_data, "prepare": self.prepare}
 
     def step(self, body: Body, lang: str) -> dict[str, Any]:
         """{"run", "network", "count"} -> {"state"}: single steps of a paused run; "running" while the rest of them is made."""
@@ -68,6 +68,11 @@ class ControlRoutes:
         """{"name"} -> {"uploads": [[label, name], ...]}: delete an upload; the others, newest first."""
         data_panel.delete(self.controls, self.preview_jobs, str(body.get("name", "")), lang)
         return {"uploads": data_panel.kept(lang)}
+
+    def prepare(self, body: Body, lang: str) -> dict[str, Any]:
+        """{}: warm a worker up, because the caller is about to begin a run in place of the active one."""
+        self.controls.supervisor.prepare()
+        return {}
 
     def handler(self, name: str) -> Callable[[Request], Any]:
         """The route's function for one action: {"ok": true, ...}, or status 4xx with {"message", "title"}."""

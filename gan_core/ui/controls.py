@@ -88,6 +88,7 @@ class Controls:
         except RunError as error:  # a full disk: nothing is ended for a run that cannot begin
             raise Refusal("errors.refused", lang, message=str(error)) from error
         if active is not None:
+            self.supervisor.prepare()  # it imports torch while the old one saves
             self.supervisor.stop()
         self._start_worker(run, paused, lang, new=True)
         return run

@@ -76,7 +76,7 @@ UPLOAD_BODY = MAX_UPLOAD + (1 << 20)  # and the form around it
 _LOOK, _STREAM = Door(Role.WATCHER), Door(Role.WATCHER, stream=True)
 _EVENT = Door(Role.WATCHER, body=EVENT_BODY)  # `page` checks the event itself
 CONTROLS = {"step": Role.DRIVER, "tune": Role.DRIVER, "stop": Role.DRIVER, "restore": Role.DRIVER, "keep-drawing": Role.DRIVER,
-            "delete-data": Role.OPERATOR}  # by the last part of the path
+            "prepare": Role.DRIVER, "delete-data": Role.OPERATOR}  # by the last part of the path
 
 # The open routes: (method, path in the router's notation).
 PATHS: dict[tuple[str, str], Door] = {

@@ -70,6 +70,30 @@ def test_a_warm_spare_takes_the_run_and_is_replaced_only_after_it_ends(superviso
     until(lambda: supervisor.spare != "none", "the next spare")
 
 
+@pytest.mark.slow
+def test_a_spare_prepared_beside_a_run_takes_the_next_one_and_ends_where_nobody_begins_one(
+        supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make(tmp_path)
+    supervisor.start(first, paused=True)
+    until(lambda: first.status().state == "paused", "the run")
+    supervisor.prepare()
+    spare = supervisor._spare
+    supervisor.prepare()
+    assert supervisor._spare is spare, "one is enough"
+    supervisor.stop()
+    second = make(tmp_path)
+    supervisor.start(second, paused=True)
+    until(lambda: second.status().state == "paused", "the next run")
+    assert second.status().pid == spare.pid
+    assert supervisor.spare == "none", "the end of the first run warms nothing: another has taken its place"
+    monkeypatch.setattr("gan_core.runs.supervisor.PREPARED", 0.3)
+    supervisor.prepare()
+    unused = supervisor._spare
+    assert unused is not None
+    until(lambda: supervisor.spare == "none" and unused.poll() is not None, "the end of a spare that nobody needs")
+    assert second.status().state == "paused"
+
+
 def test_twenty_people_press_start_at_once_and_one_wins(supervisor: Supervisor, tmp_path: Path) -> None:
     runs = [make(tmp_path) for _ in range(20)]
     barrier, outcomes = threading.Barrier(20), []

@@ -7,7 +7,7 @@ const LONGEST_MS = 30_000; // for an answer
 
 /**
  * The answer, or null where it was refused or none came; then the refusal is shown already.
- * @param {"step" | "tune" | "stop" | "restore" | "keep-drawing" | "delete-data"} name
+ * @param {"step" | "tune" | "stop" | "restore" | "keep-drawing" | "delete-data" | "prepare"} name
  * @param {Record<string, any>} [body] the shown run is added
  * @returns {Promise<Record<string, any> | null>}
  */

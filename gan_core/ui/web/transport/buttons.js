@@ -95,12 +95,14 @@ const questions = {
 };
 
 async function askToReset() {
+  control("prepare"); // while somebody reads the question
   const labels = [t("dialog.reset_go"), t("dialog.reset_paused")];
   const choice = await ask(t("dialog.reset_title"), t("dialog.reset_text"), labels);
   if (choice >= 0) beginRun(["btn-reset-confirm", "btn-reset-paused"][choice]);
 }
 
 async function askToTakeOver() {
+  control("prepare");
   const choice = await ask(t("dialog.busy_title"), t("dialog.busy_text"), [t("dialog.busy_go")]);
   if (choice >= 0) beginRun("btn-start-force");
 }

@@ -1,12 +1,13 @@
 // The losses, and how real the discriminator finds both kinds of pictures.
 import { model } from "../charts/bokeh.js";
+import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
 import { h, segments, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
 import { curveChart } from "./chart.js";
-import { CHARTS, curveColumns, newestSmoothed } from "./columns.js";
+import { CHARTS, curveColumns, givenUpColumns, newestSmoothed } from "./columns.js";
 
 const RECENT_STEPS = 100; // ten steps of one network are two pixels of a long run
 const WEIGHT = 0.94; // of the past, in a curve's average, where the browser remembers no other
@@ -18,6 +19,8 @@ export class Losses {
   #weight = rememberedWeight();
   /** @type {Record<string, HTMLElement>} */
   #values = {};
+  /** @type {ReturnType<typeof givenUpKey>[]} */
+  #pastKeys = [];
   #stack;
 
   /** @param {HTMLElement} root @param {AbortSignal} signal */
@@ -25,13 +28,17 @@ export class Losses {
     this.#stack = new ChartStack(root, Object.keys(CHARTS), {
       prefix: "curves",
       make: (kind, size) => {
-        const source = model("ColumnDataSource", { data: this.#columns() }); // a bokeh model lives in one document only
-        return curveChart(kind, source, { log: this.#log, hidden: this.#hidden, size, last: this.#last });
+        const [source, past] = [curveColumns, givenUpColumns] // a bokeh model lives in one document only
+          .map((columns) => model("ColumnDataSource", { data: this.#columns(columns) }));
+        return curveChart(kind, source, past, { log: this.#log, hidden: this.#hidden, size, last: this.#last });
       },
       draw: (charts) => {
         this.#drawNumbers();
-        const data = Object.keys(charts).length ? this.#columns() : null;
+        const data = Object.keys(charts).length ? this.#columns(curveColumns) : null;
         for (const { source } of Object.values(charts)) source.data = data;
+        if (!store.given_up) return; // a chart is built again when something is given up
+        const past = this.#columns(givenUpColumns);
+        for (const chart of Object.values(charts)) chart.past.data = past;
       },
       empty: () => (store.series.step.length ? "" : t("curves.empty")),
     }, signal);
@@ -50,8 +57,9 @@ export class Losses {
     this.#stack.ask();
   }
 
-  #columns() {
-    return curveColumns(this.#weight, this.#log);
+  /** @param {typeof curveColumns} columns */
+  #columns(columns) {
+    return columns(this.#weight, this.#log);
   }
 
   /** Which steps are shown; pressed again it undoes a zoom. */
@@ -103,7 +111,9 @@ export class Losses {
       return key;
     });
     const guess = kind === "beliefs" ? h("span", { class: "gan-guess" }, h("i"), t("curves.guessing")) : null;
-    return h("div", { class: "gan-legend", "data-chart": kind }, ...keys, guess);
+    const past = givenUpKey();
+    this.#pastKeys.push(past);
+    return h("div", { class: "gan-legend", "data-chart": kind }, ...keys, guess, past.key);
   }
 
   #drawNumbers() {
@@ -111,6 +121,7 @@ export class Losses {
       const value = newestSmoothed(name, this.#weight);
       setText(element, value === undefined ? "" : decimal(value, 2));
     }
+    for (const key of this.#pastKeys) key.draw();
   }
 }
 

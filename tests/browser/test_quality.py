@@ -196,6 +196,20 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     assert person.errors == []
 
 
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+def test_a_loss_below_zero_is_explained_for_those_losses_that_can_be_there(standing, visit, measured, locale):
+    person = visit(standing.url, locale=locale)
+    sentence = person.page.locator("#loss-below-zero")
+    for loss, reasons in (("wasserstein", ("distance", "score")), ("hinge", ("score",)), ("saturating", ("logarithm",))):
+        show(person, measured_run(standing.folder, loss=loss), "losses")
+        sentence.wait_for(state="visible")
+        said = [text(f"curves.below_zero_{reason}", locale[:2]) for reason in reasons]
+        assert sentence.inner_text() == said[0] and sentence.get_attribute("title") == " ".join(said)
+    show(person, measured, "losses")
+    sentence.wait_for(state="hidden")
+    assert person.errors == []
+
+
 def test_every_preset_is_in_sight_under_its_heading_and_brings_its_data_set(standing, visit):
     person = visit(standing.url)
     page = person.page

@@ -2,7 +2,7 @@
 import { model } from "../charts/bokeh.js";
 import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
-import { h, segments, setText } from "../dom.js";
+import { h, segments, setAttribute, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
@@ -22,9 +22,16 @@ export class Losses {
   /** @type {ReturnType<typeof givenUpKey>[]} */
   #pastKeys = [];
   #stack;
+  #belowZero;
+  #why = h("p", { class: "gan-told", id: "loss-below-zero" });
 
-  /** @param {HTMLElement} root @param {AbortSignal} signal */
-  constructor(root, signal) {
+  /**
+   * @param {HTMLElement} root
+   * @param {Record<string, Record<string, string>>} belowZero by a loss's name: what each that can be negative is
+   * @param {AbortSignal} signal
+   */
+  constructor(root, belowZero, signal) {
+    this.#belowZero = belowZero;
     this.#stack = new ChartStack(root, Object.keys(CHARTS), {
       prefix: "curves",
       make: (kind, size) => {
@@ -47,7 +54,7 @@ export class Losses {
       h("label", { class: "gan-row" }, t("curves.smooth"), this.#smoothSlider()),
       h("label", { class: "gan-row" }, this.#logBox(), t("curves.log")));
     this.element = h("div", { id: "loss-curves", class: "gan-curves", "data-of": "losses" },
-      this.#legend("losses"), this.#stack.boxes.losses,
+      this.#legend("losses"), this.#stack.boxes.losses, this.#why,
       h("h2", { "data-chart": "beliefs" }, t("curves.beliefs")), this.#legend("beliefs"), this.#stack.boxes.beliefs);
     this.#drawNumbers();
   }
@@ -122,6 +129,10 @@ export class Losses {
       setText(element, value === undefined ? "" : decimal(value, 2));
     }
     for (const key of this.#pastKeys) key.draw();
+    const said = Object.values(this.#belowZero[store.config?.loss] ?? {}).map((reason) => t(`curves.below_zero_${reason}`));
+    this.#why.hidden = !said.length;
+    setText(this.#why, said[0] ?? ""); // one line: a chart is worth more room
+    setAttribute(this.#why, "title", said.join(" "));
   }
 }
 

@@ -74,6 +74,7 @@ class Points(GeneratedPoints):
     view: list[float]
     heat: Heat
     full_arrow: NotRequired[float]
+    longest_arrow: NotRequired[float]
     now: NotRequired[GeneratedPoints]
 
 

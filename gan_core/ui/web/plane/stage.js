@@ -4,7 +4,7 @@ import { h, pixelRatio, stacked, token } from "../dom.js";
 import { blend, outside, projection } from "../lib/plane.js";
 import { on, store } from "../store.js";
 import { number, t } from "../words.js";
-import { FULL, drawArrowKey, drawArrows } from "./arrows.js";
+import { drawArrowKey, drawArrows } from "./arrows.js";
 import { sized } from "./canvas.js";
 import { drawFakes } from "./fakes.js";
 import { drawGrid } from "./grid.js";
@@ -82,7 +82,7 @@ export class Stage {
     const said = [t("plane.alt", { step: number(origin.step) }), ...(away.length ? [t("plane.outside", {
       places: away.map(([place, count]) => `${t(`plane.${place}`)} ${number(count)}`).join(", ") })] : [])];
     this.#canvas.setAttribute("aria-label", said.join(". "));
-    this.#legend.explainArrows(Boolean(points.full_arrow));
+    this.#legend.explainArrows(Boolean(points.longest_arrow));
     const first = this.element.hidden;
     this.element.hidden = false;
     if (first) this.#resize(); else this.#ask();
@@ -130,10 +130,10 @@ export class Stage {
     if (shown.opinion) drawOpinion(context, this.#map, side);
     if (shown.grid) drawGrid(context, at.warp, frame.warp.length, x, y, colours.gen);
     if (shown.real && real && typeof real === "object") context.drawImage(this.#realLayer(real), 0, 0, side, side);
-    const scale = side / (frame.view[1] - frame.view[0]), full = frame.full_arrow ? FULL * side : Infinity;
-    if (shown.arrows) drawArrows(context, at.fake, at.push, x, y, scale, full, colours);
+    const scale = side / (frame.view[1] - frame.view[0]), longest = side * (frame.longest_arrow ?? Infinity);
+    if (shown.arrows) drawArrows(context, at.fake, at.push, { x, y, scale, side, longest }, colours);
     if (shown.fakes) drawFakes(context, at.fake, x, y, Math.max(1.8, side / 190), colours);
-    if (shown.arrows && frame.full_arrow) drawArrowKey(context, side, colours);
+    if (shown.arrows) drawArrowKey(context, frame, side, colours);
     if (shown.fakes) drawOutside(context, this.#outside, side, colours);
     if (!driven || !origin.live || driven.run !== origin.run) return;
     drawRing(context, x(driven.point[0]), y(driven.point[1]), colours);

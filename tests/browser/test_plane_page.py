@@ -96,10 +96,15 @@ def test_the_key_to_the_arrows_and_the_counts_of_fakes_outside_are_of_the_frame_
 
     layer(page, "arrows", True)
     layer(page, "fakes", True)
+    box = page.locator("[data-box=verdict]")
+    assert box.evaluate("box => box.tagName") == "SPAN" and box.is_visible(), "the plane has no pictures to write verdicts under"
     page.locator(".gan-scrub input").focus()
     page.keyboard.press("Home")  # an older frame, whose arrows have a scale of their own
     person.until("() => window.written.join() === '1'")
     assert text("plane.outside", places=f"{places['right']} 1") in canvas.get_attribute("aria-label")
+    page.evaluate("ganPlayground.showRun('starter-digits')")
+    person.until("() => ganPlayground.store.data === 'images'")
+    assert box.evaluate("box => box.tagName") == "BUTTON" and box.inner_text()
     assert person.errors == []
 
 
@@ -268,7 +273,8 @@ def test_the_plane_and_its_legend_fit_one_screen(look, locale):
             box = page.locator(part).bounding_box()
             assert box["x"] >= stage["x"] - 1 and box["x"] + box["width"] <= stage["x"] + stage["width"] + 1, (width, part)
             assert box["y"] >= stage["y"] - 1 and box["y"] + box["height"] <= stage["y"] + stage["height"] + 1, (width, part)
-        assert page.locator("#sample-grid canvas").bounding_box()["width"] > 250
+        assert page.locator("#sample-grid canvas").bounding_box()["width"] > (420 if width == 1440 else 250)
+        assert page.locator(".gan-layer label").evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

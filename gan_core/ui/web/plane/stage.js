@@ -17,7 +17,8 @@ import { drawRing } from "./ring.js";
 const GLIDE_MS = 180; // from one frame to the next, which is 250 ms away at least
 const GLIDE_EVERY_MS = 28; // between two drawings on the way
 const CHEAP_MS = 5; // a drawing that takes longer does not glide: the machine that draws is often the machine that trains
-const GAP = 16, BORDERS = 4, SMALLEST = 120; // CSS pixels
+const GAP = 12, BORDERS = 4, SMALLEST = 120; // CSS pixels
+const NARROWEST = 142, WIDEST = 178; // CSS pixels, of the switches beside the plane
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const palette = () =>
@@ -98,8 +99,10 @@ export class Stage {
     const wide = this.#holder.clientWidth - BORDERS, { element } = this.#legend;
     const high = (stacked.matches ? 0.55 * innerHeight : this.#holder.clientHeight) - BORDERS;
     const below = getComputedStyle(this.element).flexDirection === "column"; // where the switches stand: plane.css
+    const beside = Math.max(NARROWEST, Math.min(WIDEST, wide - high - GAP)); // the plane gets what it can use
+    element.style.setProperty("--beside", `${beside}px`);
     const room = below ? Math.min(wide, stacked.matches ? high : high - element.offsetHeight - GAP)
-      : Math.min(high, wide - element.offsetWidth - GAP);
+      : Math.min(high, wide - beside - GAP);
     this.#side = Math.max(SMALLEST, Math.floor(room));
     this.#ask();
   }

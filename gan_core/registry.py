@@ -7,7 +7,7 @@ This file knows no torch, so that the page can list every choice before torch is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -56,21 +56,31 @@ NETWORKS: dict[str, Networks] = {
                             conditional=False, z_layer="hidden1"),
 }
 
-# A losses entry is a gan_core.losses.adversarial.Loss: the two players' functions on logits, and which side of zero means "real".
-LOSSES: dict[str, Entry] = {
-    "non-saturating": Entry("gan_core.losses.adversarial:NON_SATURATING",
+@dataclass(frozen=True)
+class Losses(Entry):
+    """A pair of losses: `where` is a gan_core.losses.adversarial.Loss, the two players' functions on logits.
+
+    `below_zero`: which of d_loss and g_loss can be negative, and what it is then, a key of the page's words
+    `curves.below_zero_NAME`: minus a "distance", minus a "score", or the "logarithm" of a probability.
+    """
+
+    below_zero: Mapping[str, str] = field(default_factory=dict)
+
+
+LOSSES: dict[str, Losses] = {
+    "non-saturating": Losses("gan_core.losses.adversarial:NON_SATURATING",
         "softplus(-D(x)) + softplus(D(g)) against softplus(-D(g))"),
-    "saturating": Entry("gan_core.losses.adversarial:SATURATING",
-        "the original minimax, -softplus(D(g)): see why nobody uses it"),
-    "relativistic": Entry("gan_core.losses.adversarial:RELATIVISTIC",
+    "saturating": Losses("gan_core.losses.adversarial:SATURATING",
+        "the original minimax, -softplus(D(g)): see why nobody uses it", below_zero={"g_loss": "logarithm"}),
+    "relativistic": Losses("gan_core.losses.adversarial:RELATIVISTIC",
         "softplus(-(D(x) - D(g))) and its mirror: each real beside a fake"),
-    "hinge": Entry("gan_core.losses.adversarial:HINGE",
-        "relu(1 - D(x)) + relu(1 + D(g)) against -D(g)"),
-    "least-squares": Entry("gan_core.losses.adversarial:LEAST_SQUARES",
+    "hinge": Losses("gan_core.losses.adversarial:HINGE",
+        "relu(1 - D(x)) + relu(1 + D(g)) against -D(g)", below_zero={"g_loss": "score"}),
+    "least-squares": Losses("gan_core.losses.adversarial:LEAST_SQUARES",
         "squared distance of the logits to +1 and -1"),
-    "wasserstein": Entry("gan_core.losses.adversarial:WASSERSTEIN",
-        "D(g) - D(x) against -D(g): wants a gradient penalty"),
-    "course": Entry("gan_core.losses.adversarial:COURSE",
+    "wasserstein": Losses("gan_core.losses.adversarial:WASSERSTEIN",
+        "D(g) - D(x) against -D(g): wants a gradient penalty", below_zero={"d_loss": "distance", "g_loss": "score"}),
+    "course": Losses("gan_core.losses.adversarial:COURSE",
         "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }
 

@@ -64,6 +64,7 @@ class PlaneFrame(GeneratedPoints):
     heat: HeatMap
     view: list[float]  # x0, x1, y0, y1
     full_arrow: float  # FULL_ARROW; in older frames, whose arrows had a scale of their own, it is absent
+    longest_arrow: float  # LONGEST_ARROW; absent in older frames
     now: NotRequired[GeneratedPoints]  # by the generator as it is
 
 
@@ -135,6 +136,7 @@ def make_frame(G: nn.Module, D: nn.Module, z: torch.Tensor, axes: Axes, *, now: 
         values = heat_map(D, axes, fake_is_one=fake_is_one, center=center, device=z.device)
         frame: PlaneFrame = {
             **_generated_points(G, D, z, axes, fake_is_one), "view": list(axes.view), "full_arrow": FULL_ARROW,
+            "longest_arrow": LONGEST_ARROW,
             "heat": {"size": HEAT_SIZE, "values": base64.b64encode(values.tobytes()).decode()}}
         if now is not None:
             frame["now"] = _generated_points(now, D, z, axes, fake_is_one)

@@ -6,6 +6,7 @@ docs/run-folder.md defines the records; layout.py defines the file names.
 # Without `from __future__ import annotations`, which would hide Required from the TypedDict at run time.
 import contextlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Required, TypedDict, cast
@@ -52,6 +53,14 @@ LOSSES: tuple[SeriesName, ...] = ("d_loss", "g_loss")
 SERIES: tuple[SeriesName, ...] = (*LOSSES, "d_real", "d_fake")
 
 
+@dataclass(frozen=True)
+class GivenUp:
+    """What a run had done after `step`, to which it was then taken back. A resume that repeats lost steps gives nothing up."""
+
+    step: int
+    records: tuple[Record, ...]
+
+
 _TYPES = type_hints(Record) | type_hints(SegmentStart)
 
 
@@ -64,10 +73,15 @@ class MetricsReader:
         self._segment: Path | None = None
         self._offset = 0
         self._records: list[Record] = []
+        self._dropped: tuple[Record, ...] = ()  # by the start of the newest life, while it has trained nothing yet
+        self.given_up: GivenUp | None = None  # at the last return that gave something up
         self.start_steps: dict[int, int] = {}  # life -> the step from which it went on
 
     def read_new(self) -> tuple[list[Record], bool]:
-        """(records since the last call, False), or (all records, True) where a new life dropped some of the earlier ones."""
+        """(records since the last call, False), or (all records, True) where a new life dropped some of the earlier ones.
+
+        The second form also where a return makes those that were dropped before given up.
+        """
         fresh: list[Record] = []
         rewound = False
         for segment in sorted(self._folder.glob("*.jsonl")):
@@ -80,12 +94,16 @@ class MetricsReader:
                     start = cast(SegmentStart, line)["start_step"]
                     self.start_steps[int(segment.stem)] = start
                     remaining = [record for record in self._records if record["step"] <= start]
-                    rewound = rewound or len(remaining) < len(self._records)
-                    self._records = remaining
+                    if len(remaining) < len(self._records):
+                        self._dropped = tuple(record for record in self._records if record["step"] > start)
+                        self._records, rewound = remaining, True
                 elif "step" in line:
                     record = cast(Record, line)
                     self._records.append(record)
                     fresh.append(record)
+                    if self._dropped and record.get("mark", {}).get("kind") == "restore":
+                        self.given_up, rewound = GivenUp(record["step"], self._dropped), True
+                    self._dropped = ()
         return (list(self._records), True) if rewound else (fresh, False)
 
     def _read_lines(self, segment: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from .. import registry
 from .theme import theme
 from .web_files import web_files
 
@@ -108,8 +109,11 @@ def knobs(tables: str) -> gr.HTML:
 
 
 def curves() -> gr.HTML:
-    """Both losses, the mean verdicts on real and generated images, and the measures of quality."""
-    return part("curves")
+    """Both losses, the mean verdicts on real and generated images, and the measures of quality.
+
+    It comes with what a loss below 0 is, by the loss's name and the player's.
+    """
+    return part("curves", json.dumps({name: dict(entry.below_zero) for name, entry in registry.LOSSES.items()}))
 
 
 def latent() -> gr.HTML:

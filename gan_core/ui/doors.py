@@ -43,7 +43,8 @@ EVENTS: dict[str, Role] = {
                                                         "reset-paused") for end in ("", "-accepted", "-failed")), Role.DRIVER),
     **dict.fromkeys((f"button-{name}" for name in ("pause", "resume", "save")), Role.DRIVER),
     # The form; these change only the form itself.
-    **dict.fromkeys(("fill-preset", "fill-defaults", "follow-dataset"), Role.WATCHER),
+    **dict.fromkeys((*(f"fill-{what}{end}" for what in ("preset", "defaults") for end in ("", "-filled")), "follow-dataset"),
+                    Role.WATCHER),
     **dict.fromkeys((f"check-{name}" for name in FIELDS if name != "dataset"), Role.WATCHER),
     # The choice of data.
     **dict.fromkeys((f"wish-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",

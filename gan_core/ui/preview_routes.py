@@ -45,7 +45,7 @@ class PreviewRoutes:
         return JSONResponse(result, headers=NO_STORE)
 
     def _status(self, client: str, lang: str, values: list[Any]) -> dict[str, Any]:
-        return {**_localized(self.preview_jobs.status(client), lang), "misfit": self._misfit(lang, values)}
+        return {**_localized(self.preview_jobs.status(client), lang), **self._form(lang, values)}
 
     def _request(self, client: str, lang: str, values: list[Any]) -> dict[str, Any]:
         try:
@@ -53,20 +53,23 @@ class PreviewRoutes:
         except Refusal as refusal:  # something is not chosen yet, or a number is out of range
             self.preview_jobs.release(client)
             return {"state": "open", "sentence": str(refusal)}
-        result = _localized(self.preview_jobs.request(client, config), lang)
-        return {**result, "misfit": self._misfit(lang, values)}
+        return {**_localized(self.preview_jobs.request(client, config), lang), **self._form(lang, values)}
 
-    def _misfit(self, lang: str, values: list[Any]) -> str:
-        """Why the chosen networks cannot take the data, or ""; other faults of the form are shown elsewhere."""
+    def _form(self, lang: str, values: list[Any]) -> dict[str, Any]:
+        """{"misfit": why the chosen networks cannot take the data, or "", "config": the values that were chosen, or None}.
+
+        Other faults of the form are shown elsewhere.
+        """
+        misfit = ""
         try:
             config = settings.form_config(self.controls, lang, *values)
         except Refusal:
-            return ""
+            return {"misfit": misfit, "config": None}
         try:
             data_panel.check_networks(config, self.preview_jobs, lang)
         except Refusal as refusal:
-            return str(refusal)
-        return ""
+            misfit = str(refusal)
+        return {"misfit": misfit, "config": settings.chosen_values(self.controls, config, values[0])}
 
     async def datasets(self, request: Request) -> Response:
         """Which data sets are downloaded already, and which will be."""

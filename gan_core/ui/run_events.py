@@ -25,6 +25,7 @@ from .stream_types import (
     Columns,
     Frame,
     FrameEvent,
+    GivenUp,
     Latent,
     Mark,
     MarksEvent,
@@ -42,6 +43,7 @@ COLUMNS = ("step", *SERIES)
 MAX_POINTS = 2000  # of each series in a snapshot
 MAX_MEASUREMENTS = 500  # measurements in a snapshot
 MAX_MARKS = 200  # marks in a snapshot, the newest
+MAX_GIVEN_UP = 600  # points of each series, and a quarter as many measurements, of what was given up at a return
 PNG = "data:image/png;base64,"
 SILENT_AFTER = 3.0  # seconds without a heartbeat before a living worker is called silent
 Event = tuple[str, str]  # name, JSON
@@ -99,7 +101,7 @@ class RunEvents:
         moved = before is None or self._status is None or (before.seq, before.live) != (self._status.seq, self._status.live)
         picture = moved and self._read_frame()
         live = moved and before is not None and self._status is not None and before.live != self._status.live
-        if status_event != self._status_event or new.any or picture or live:
+        if rewound or status_event != self._status_event or new.any or picture or live:
             self._snapshot = ""
         if rewound:
             self._status_event = status_event
@@ -139,12 +141,21 @@ class RunEvents:
                 "status": self._public_status(), "controls": self._controls(), "silent": self._seconds_silent(),
                 **self.surroundings, "series": _columns(_thin(self._rows)), "quality": _subsample(self._quality),
                 "floor": self._floor,
-                "marks": self._marks[-MAX_MARKS:], "data": "points" if points else "images", "frame": self._frame, "real": real,
+                "marks": self._marks[-MAX_MARKS:], "given_up": self._given_up(),
+                "data": "points" if points else "images", "frame": self._frame, "real": real,
                 "about": self._read_about(), "latent": self._latent(),
                 "history": [{"seq": frame.seq, "step": frame.step} for frame in (run.frames() if run is not None else [])],
                 "frame_rule": {"ratio": FRAME_RATIO, "newest": NEWEST_FRAMES}}
             self._snapshot = json.dumps(snapshot)
         return self._snapshot
+
+    def _given_up(self) -> GivenUp | None:
+        past = self._reader.given_up if self._reader is not None else None
+        if past is None:
+            return None
+        lost = NewRecords([*past.records])
+        return {"step": past.step, "series": _columns(_thin(lost.rows, MAX_GIVEN_UP)),
+                "quality": _subsample(lost.quality, MAX_GIVEN_UP // 4), "marks": lost.marks[-MAX_MARKS:]}
 
     def _public_status(self) -> PublicStatus | None:
         """The status without the fields that change all the time: otherwise every heartbeat would be an event."""

@@ -74,6 +74,7 @@ class Points(GeneratedPoints):
     view: list[float]
     heat: Heat
     full_arrow: NotRequired[float]
+    longest_arrow: NotRequired[float]
     now: NotRequired[GeneratedPoints]
 
 
@@ -144,6 +145,15 @@ class Mark(TypedDict):
 Measurement = dict[str, float | None]  # "step", "t" (None in old runs), and measure -> value
 
 
+class GivenUp(TypedDict):
+    """What the run had done after `step`, when it was taken back to it for the last time."""
+
+    step: int
+    series: Columns
+    quality: list[Measurement]
+    marks: list[Mark]
+
+
 class Surroundings(TypedDict):
     """The same for every run. `worker`: "none", "warming", "ready" or "busy"; `active`: the id of the active run."""
 
@@ -192,6 +202,7 @@ class RunSnapshot(StatusEvent):
     quality: list[Measurement]
     floor: dict[str, float] | None
     marks: list[Mark]
+    given_up: GivenUp | None
     data: Literal["images", "points"]
     frame: Frame | None
     real: str | RealPoints | None

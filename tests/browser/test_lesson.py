@@ -104,6 +104,41 @@ def test_the_two_steps_are_seen_apart(playground, visit):
     assert person.errors == []
 
 
+def test_whatever_differs_in_the_form_has_its_start_beside_a_run(playground, visit):
+    person = visit(playground.url)
+    page, begin = person.page, person.page.locator("#btn-begin")
+    compared = "ganPlayground.store.config && document.querySelector('#data-preview')?.dataset.state === 'ready'"
+
+    person.start()
+    for _ in range(2):
+        page.click("#settings-face [data-key=next]")
+        person.until(f"() => {compared}")
+        assert begin.is_hidden(), "the form holds the run's own settings"
+        page.reload()
+        person.wait_state("running")
+    page.click("#settings-face [data-key=next]")
+    person.until(f"() => {compared}")
+    page.click("#gan-advanced > button")
+    page.click("#gan-group-learned > button")
+    page.fill("#field-seed input", "41")
+    begin.wait_for(state="visible")
+    assert begin.inner_text() == text("knobs.begin_these")
+    page.fill("#field-seed input", "0")
+    begin.wait_for(state="hidden")
+    page.fill("#field-seed input", "41")
+    begin.wait_for(state="visible")
+    page.click("#btn-defaults")
+    begin.wait_for(state="hidden")
+    page.fill("#field-seed input", "41")
+    begin.wait_for(state="visible")
+    old = page.evaluate("ganPlayground.run")
+    begin.click()
+    page.get_by_role("button", name=text("dialog.reset_go")).click()
+    person.until("old => ganPlayground.run !== old && ganPlayground.store.config.seed === 41 && ganPlayground.step > 0", old)
+    begin.wait_for(state="hidden")
+    assert person.errors == []
+
+
 def test_a_preset_chosen_beside_a_run_has_its_start_at_once(playground, visit):
     person = visit(playground.url)
     page = person.page

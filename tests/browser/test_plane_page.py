@@ -1,9 +1,14 @@
 """A run on 2-D points in the real page: its layers and their switches, its history, the driven point, and how it looks."""
 
+import base64
+
 import pytest
 from conftest import Server
 from test_look import OVERFLOW
 
+from gan_core.config import PRESETS
+from gan_core.evaluation.plane import to_json
+from gan_core.runs.run import Run
 from gan_core.ui.words import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -23,6 +28,84 @@ SEEN = """() => {
     }
     return found;
 }"""
+
+
+# What the plane writes, and in how wide a part of it the discriminator's colour is seen, in shares of its side.
+WRITTEN = """() => {
+    const fill = CanvasRenderingContext2D.prototype.fillText, clear = CanvasRenderingContext2D.prototype.clearRect;
+    window.written = [];
+    CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+        if (this.canvas.className === 'gan-points') window.written = [];
+        return clear.apply(this, area);
+    };
+    CanvasRenderingContext2D.prototype.fillText = function (words, ...place) {
+        if (this.canvas.className === 'gan-points') window.written.push(words);
+        return fill.call(this, words, ...place);
+    };
+}"""
+BLUE_WIDTH = """() => {
+    const canvas = document.querySelector('#sample-grid canvas'), { width, height } = canvas, columns = [];
+    const wanted = getComputedStyle(document.documentElement).getPropertyValue('--dis').match(/[0-9a-f]{2}/gi)
+        .map((two) => parseInt(two, 16));
+    const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+    for (let i = 0; i < data.length; i += 4) {
+        if (data[i + 3] > 130 && wanted.every((value, k) => Math.abs(value - data[i + k]) < 24)) columns.push((i / 4) % width);
+    }
+    return columns.length ? (Math.max(...columns) - Math.min(...columns)) / width : 0;
+}"""
+
+
+def points_run(folder, older, newest):
+    """A stopped run of points with two frames, whose fakes are given: (fakes, fields that the frame has beside)."""
+    run = Run.create(PRESETS["ring"], folder, preset="ring")
+    view = {"view": [-1.0, 1.0, -1.0, 1.0]}
+    heat = {"size": 48, "values": base64.b64encode(bytes(48 * 48)).decode()}
+    for seq, (fakes, more) in enumerate((older, newest), start=1):
+        warp = [[[0.0, 0.0]] * 17] * 17
+        frame = {"fake": fakes, "push": [[0.0, 0.0]] * len(fakes), "heat": heat, "warp": warp, **view, **more}
+        run.write_file(run.frame_path(seq, 10 * seq, ".json"), to_json(frame))
+    run.write_file(run.real_path.with_suffix(".json"), to_json({"points": [[0.0, 0.5]], **view}))
+    status = run.stored_status()
+    status.state, status.step, status.seq = "stopped", 20, 2
+    run.write_status(status)
+    return run
+
+
+def test_the_key_to_the_arrows_and_the_counts_of_fakes_outside_are_of_the_frame_that_is_shown(standing, visit):
+    scale = {"full_arrow": 8.0, "longest_arrow": 0.125}
+    run = points_run(standing.folder, ([[5.0, 0.0], [0.0, 0.0]], {}),
+                     ([[-2.0, 0.0], [-3.0, 0.5], [0.1, 9.0], [0.2, 0.2]], scale))
+    person = visit(standing.url)
+    page, canvas = person.page, person.page.locator("#sample-grid canvas")
+    page.evaluate(WRITTEN)
+    page.evaluate("run => ganPlayground.showRun(run)", run.id)
+    page.wait_for_selector(PLANE)
+    key = text("plane.arrow_key", n=73)
+    places = {side: text(f"plane.{side}") for side in ("left", "right", "top")}
+    person.until("key => window.written.includes(key)", key)
+    assert sorted(page.evaluate("written")) == sorted([key, "2", "1"])
+    assert text("plane.outside", places=f"{places['left']} 2, {places['top']} 1") in canvas.get_attribute("aria-label")
+    for name in LAYERS:
+        layer(page, name, name == "arrows")
+    drawn(page)
+    assert page.evaluate("written") == [key]
+    assert page.evaluate(BLUE_WIDTH) == pytest.approx(0.125, abs=0.01), "as long as the longest arrow"
+    layer(page, "arrows", False)
+    drawn(page)
+    assert page.evaluate("written") == [] and page.evaluate(BLUE_WIDTH) == 0
+
+    layer(page, "arrows", True)
+    layer(page, "fakes", True)
+    box = page.locator("[data-box=verdict]")
+    assert box.evaluate("box => box.tagName") == "SPAN" and box.is_visible(), "the plane has no pictures to write verdicts under"
+    page.locator(".gan-scrub input").focus()
+    page.keyboard.press("Home")  # an older frame, whose arrows have a scale of their own
+    person.until("() => window.written.join() === '1'")
+    assert text("plane.outside", places=f"{places['right']} 1") in canvas.get_attribute("aria-label")
+    page.evaluate("ganPlayground.showRun('starter-digits')")
+    person.until("() => ganPlayground.store.data === 'images'")
+    assert box.evaluate("box => box.tagName") == "BUTTON" and box.inner_text()
+    assert person.errors == []
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +290,8 @@ def test_the_plane_and_its_legend_fit_one_screen(look, locale):
             box = page.locator(part).bounding_box()
             assert box["x"] >= stage["x"] - 1 and box["x"] + box["width"] <= stage["x"] + stage["width"] + 1, (width, part)
             assert box["y"] >= stage["y"] - 1 and box["y"] + box["height"] <= stage["y"] + stage["height"] + 1, (width, part)
-        assert page.locator("#sample-grid canvas").bounding_box()["width"] > 250
+        assert page.locator("#sample-grid canvas").bounding_box()["width"] > (420 if width == 1440 else 250)
+        assert page.locator(".gan-layer label").evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

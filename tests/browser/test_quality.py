@@ -10,6 +10,9 @@ from gan_core.runs.run import Run
 from gan_core.ui.words import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+# A line of a chart that ends at a step, seen on its axis.
+GHOST_DRAWN = """to => [...Bokeh.index].some(({ model: p }) => p.type === "Figure" && p.x_range.end >= to
+  && p.renderers.some(({ data_source, visible }) => visible && data_source?.data.step?.at(-1) === to))"""
 FITS = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
 
 
@@ -175,8 +178,35 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     page.get_by_role("button", name=text("dialog.restore_go"), exact=True).click()
     person.wait_state("paused")
     person.until("() => ganPlayground.store.marks.some(mark => mark.kind === 'restore')")
+    # What came after the best is given up, not hidden: it stays on the curves, for whoever opens the page later too.
+    back = person.step()
+    for _ in range(2):
+        past = page.evaluate("ganPlayground.store.given_up")
+        assert past["step"] == back < past["series"]["step"][-1] and past["series"]["step"] == sorted(past["series"]["step"])
+        page.click("#curves-face [data-key=quality]")
+        key = text("curves.given_up", "en", **{"from": f"{back:,}", "to": f"{past['series']['step'][-1]:,}"})
+        page.locator("#quality-curves .gan-legend").get_by_text(key).first.wait_for()
+        page.click("#curves-face [data-key=losses]")
+        page.locator("#loss-curves .gan-legend").get_by_text(key).first.wait_for()
+        page.wait_for_function(GHOST_DRAWN, arg=past["series"]["step"][-1])
+        page.reload()
+        person.wait_state("paused")
     assert best <= person.step() and page.evaluate("Math.max(...ganPlayground.store.series.step)") <= person.step()
     assert page.evaluate("ganPlayground.store.status.best.step") == person.step()
+    assert person.errors == []
+
+
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+def test_a_loss_below_zero_is_explained_for_those_losses_that_can_be_there(standing, visit, measured, locale):
+    person = visit(standing.url, locale=locale)
+    sentence = person.page.locator("#loss-below-zero")
+    for loss, reasons in (("wasserstein", ("distance", "score")), ("hinge", ("score",)), ("saturating", ("logarithm",))):
+        show(person, measured_run(standing.folder, loss=loss), "losses")
+        sentence.wait_for(state="visible")
+        said = [text(f"curves.below_zero_{reason}", locale[:2]) for reason in reasons]
+        assert sentence.inner_text() == said[0] and sentence.get_attribute("title") == " ".join(said)
+    show(person, measured, "losses")
+    sentence.wait_for(state="hidden")
     assert person.errors == []
 
 

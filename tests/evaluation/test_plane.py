@@ -111,7 +111,7 @@ def test_a_frame_is_what_the_networks_make_of_the_same_z_in_the_datas_own_units(
                     place[0, axis] = -2 + k / 4
             assert np.allclose(found["warp"][row][column], G(place)[0] * 0.5 + unit, atol=1e-3), "columns along z1, rows along z2"
     wanted = plane.push_vectors(D, (torch.tensor(found["fake"][:64]) - unit) / 0.5, 16.0) * 0.5
-    assert np.allclose(found["push"], wanted, atol=5e-3) and found["full_arrow"] == 8
+    assert np.allclose(found["push"], wanted, atol=5e-3) and (found["full_arrow"], found["longest_arrow"]) == (8, 1 / 8)
     heat = np.frombuffer(base64.b64decode(found["heat"]["values"]), np.uint8).reshape(48, 48)
     assert found["heat"]["size"] == 48 and np.array_equal(heat, plane.heat_map(D, AXES)) and found["view"] == list(AXES.view)
     assert len(plane.to_json(found)) < 20_000

@@ -175,3 +175,21 @@ def test_only_paired_losses_of_the_generator_look_at_reals():
         made = loss.g_loss(fake, real)
         used = torch.autograd.grad(made + 0 * real.sum(), real)[0].abs().sum() > 0
         assert bool(used) == loss.paired, name
+
+
+@pytest.mark.parametrize("name", registry.LOSSES)
+def test_a_loss_can_be_negative_where_its_row_says_so_and_nowhere_else(name):
+    loss, below = registry.resolve(registry.LOSSES, name), registry.LOSSES[name].below_zero
+    generator = torch.Generator().manual_seed(0)
+    pairs = [3 * torch.randn(2, 8, generator=generator) + torch.tensor([[move], [-move]])
+             for move in (-9, 0, 9) for _ in range(20)]
+    lowest = {"d_loss": min(loss.d_loss(real, fake).item() for real, fake in pairs),
+              "g_loss": min(loss.g_loss(fake, real).item() for real, fake in pairs)}
+    assert {key for key, value in lowest.items() if value < 0} == set(below)
+    if below.get("g_loss") == "logarithm":
+        assert max(loss.g_loss(fake, real).item() for real, fake in pairs) <= 0
+    for real, fake in pairs:  # what the page says of it
+        if below.get("d_loss") == "distance":
+            assert (loss.d_loss(real, fake) < 0) == (real.mean() > fake.mean())
+        if below.get("g_loss") == "score":
+            assert (loss.g_loss(fake, real) < 0) == (fake.mean() > 0)

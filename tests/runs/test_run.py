@@ -272,6 +272,38 @@ def test_a_follower_is_told_to_forget_when_the_run_was_set_back(tmp_path: Path) 
     assert reader.read_new() == ([{"step": 14, "d_loss": 3}], False)
 
 
+def go_on(run: Run, life: int, start: int, *records: dict) -> None:
+    lines = [{"life": life, "start_step": start}, *records]
+    run.metrics_path(life).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_what_was_given_up_at_the_last_return_is_remembered_and_what_a_resume_repeats_is_not(tmp_path: Path) -> None:
+    run, back = make(tmp_path), {"mark": {"kind": "restore", "changes": {}}}
+    reader = MetricsReader(run.path)
+
+    def given_up() -> tuple[int, list[int]] | None:
+        for one in (reader, MetricsReader(run.path)):
+            one.read_new()
+        assert one.given_up == reader.given_up, "who follows and who comes later read the same"
+        past = reader.given_up
+        return past and (past.step, [record["step"] for record in past.records])
+
+    segment(run, 1, 0, range(1, 11))
+    go_on(run, 2, 8, *({"step": step, "d_loss": 2} for step in range(9, 13)))
+    assert given_up() is None, "a resume after a crash"
+    go_on(run, 3, 12, {"step": 12, **back}, {"step": 13, "d_loss": 3})
+    assert given_up() is None, "nothing came after the best"
+    go_on(run, 4, 5)
+    assert reader.read_new()[1] and given_up() is None
+    go_on(run, 5, 5, {"step": 5, **back})  # the one before was killed at once
+    records, rewound = reader.read_new()
+    assert rewound and [record["step"] for record in records] == [*range(1, 6), 5] and given_up() == (5, [*range(6, 13), 12, 13])
+    go_on(run, 6, 5, {"step": 5, **back}, {"step": 6, "d_loss": 6}, {"step": 7, "d_loss": 6})
+    assert given_up() == (5, [*range(6, 13), 12, 13]), "a second return at once gives nothing more up"
+    go_on(run, 7, 6, {"step": 6, **back})
+    assert given_up() == (6, [7]), "of several returns the last"
+
+
 def test_half_a_line_waits_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:
     run = make(tmp_path)
     reader = MetricsReader(run.path)

@@ -114,6 +114,20 @@ def test_a_wish_is_answered_and_a_misfit_is_said_beside_it(page):
     assert ask(page, leave=True) == {"state": "cancelled"} and ask(page, values=values(), look=True)["state"] == "none"
 
 
+MACHINE = {"device", "precision", "memory_format", "rewrites", "threads", "processes", "measure_share"}
+
+
+def test_the_answer_says_what_the_form_holds_but_not_what_the_machine_decides(page):
+    quick = PRESETS["quick"].to_dict()
+    chosen = {name: value for name, value in quick.items() if name not in MACHINE}
+    assert ask(page, values=values())["config"] == chosen
+    assert ask(page, values=values(seed=7, threads=2), look=True)["config"] == {**chosen, "seed": 7, "threads": 2}
+    assert ask(page, values=values(betas_d="0.1, 0.9"))["config"] == {**chosen, "betas_d": [0.1, 0.9]}
+    assert ask(page, values=values("ring", "ring"))["config"]["dataset"] == "ring"
+    assert ask(page, values=values(lr_d=7))["config"] is None, "it cannot be trained"
+    assert "config" not in ask(page, values=values(kind="zip")), "nor this"
+
+
 @pytest.mark.parametrize(("sentence", "state"), [
     ({"values": values(kind="zip")}, words.text("data.empty_zip")),
     ({"values": values(max_images=-1)}, "At most is -1"), ({"values": values(kind="moon")}, "choose one of: digits")])

@@ -122,6 +122,22 @@ def test_a_rewound_curve_comes_as_a_whole_snapshot(run):
     assert events["snapshot"]["series"]["step"] == [1, 2] and events["snapshot"]["series"]["d_loss"][1] == 9.0
 
 
+def test_what_was_given_up_at_a_return_comes_with_every_snapshot(run):
+    feed = RunEvents(run)
+    look(feed)
+    assert json.loads(feed.snapshot())["given_up"] is None
+    append(run, MARK, MEASURED, *({"step": step, "d_loss": 1.0} for step in range(4, 3004)))
+    look(feed)
+    run.metrics_path(2).write_text('{"life": 2, "start_step": 1}\n')
+    assert look(feed)["snapshot"]["given_up"] is None, "it may be a resume that repeats them"
+    append(run, {"step": 1, "mark": {"kind": "restore", "changes": {}}}, life=2)
+    past = look(feed)["snapshot"]["given_up"]
+    assert past["step"] == 1 and [mark["step"] for mark in past["marks"]] == [3] and past["quality"][0]["fd"] == 12.5
+    assert past["series"]["step"][0] == 2 and past["series"]["step"][-1] == 3003 and len(past["series"]["d_loss"]) <= 600
+    append(run, {"step": 2, "d_loss": 4.0}, life=2)
+    assert list(look(feed)) == ["metrics"] and json.loads(feed.snapshot())["given_up"] == past
+
+
 def append(run, *lines, life=1):
     with open(run.metrics_path(life), "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)

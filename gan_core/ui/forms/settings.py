@@ -15,10 +15,12 @@ from ...config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
 from .. import containers, words
 from ..controls import FIELDS, Controls, Refusal
 from ..preview_jobs import PreviewJobs
-from .data_panel import ARGUMENTS, PICTURES, DataPanel, alert, check_networks, dataset_name, example_name, misfit
+from .data_panel import ARGUMENTS, FORM_CHANGED, PICTURES, DataPanel, alert, check_networks, dataset_name, example_name, misfit
 
 ALL = "max_images"  # a number whose 0 means all: shown as an empty box that says so
 MADE_FOR = {config.dataset for config in PRESETS.values()}  # data sets that a preset was made for
+# An event's `js=` that sets its first input to the page's language, and tells the page's script what the form holds now.
+WITH_FORM = "(lang, ...form) => { ganPage.call('formChanged', ...form); return [ganPage.language, ...form]; }"
 LIVE_MARK = "●"  # before the help of a field that may also change while a run trains
 ADVANCED = tuple(name for names in FIELD_GROUPS.values() for name in names)
 INPUTS = 1 + ARGUMENTS + len(ADVANCED)  # values of the form: the preset, what names the data set, and every field
@@ -112,6 +114,13 @@ def form_config(controls: Controls, lang: str, preset: str, *values: Any) -> Tra
     return controls.config(preset, overrides(dataset, *values[ARGUMENTS:]), lang, labels=True)
 
 
+def chosen_values(controls: Controls, config: TrainConfig, preset: str) -> dict[str, Any]:
+    """The config's values without those of the machine that stand as the preset has them: nobody chose these, and a run that was
+    begun elsewhere may have others."""
+    values, filled = config.to_dict(), controls.config(preset, {}).to_dict()
+    return {name: value for name, value in values.items() if name not in FIELD_GROUPS["machine"] or value != filled[name]}
+
+
 def preview_config(controls: Controls, lang: str, values: list[Any]) -> TrainConfig:
     """A config with the data of the form; everything else is as in the default preset. Raises Refusal."""
     changes = overrides(dataset_name(*values[1:ARGUMENTS + 1], lang=lang), *values[ARGUMENTS + 1:])
@@ -196,11 +205,12 @@ class Settings:
         # The last choice counts: by default gradio drops one made while an earlier one is being answered.
         last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
         for event, door in ((self.preset.input, "fill-preset"), (defaults.click, "fill-defaults")):
-            event(fill, [self.preset, kind], [self.filled, kind, *self.fields, self.notice], api_name=door, **last)
+            event(fill, [self.preset, kind], [self.filled, kind, *self.fields, self.notice], api_name=door, **last).success(
+                None, self.inputs, None, js=FORM_CHANGED, api_name=f"{door}-filled", queue=False, api_visibility="private")
         kind.input(follow, [kind, self.preset], [self.preset, self.filled, *self.fields[forms:], self.notice],
                    api_name="follow-dataset", **last)
         for name, component in zip(ADVANCED, self.fields, strict=True):
-            component.input(check, [lang, *self.inputs], self.notice, js=containers.WITH_LANGUAGE,
+            component.input(check, [lang, *self.inputs], self.notice, js=WITH_FORM,
                             api_name=f"check-{name}", **last)
         place = {name: self.fields[ADVANCED.index(name)] for name in ("networks", "condition")}
         self.data.wire(lang, self.inputs, [self.preset, *place.values()], controls, self._preview_jobs)

@@ -12,7 +12,8 @@ export function flow(root, signal) {
   const verdict = h("b", {}, t("flow.verdict_none")), gap = h("span", { class: "gan-gap" });
   const box = (/** @type {string} */ look, /** @type {string} */ name, /** @type {Node | string} */ inner) =>
     h("span", { class: `gan-box ${look}`, "data-box": name, title: t(`flow.help_${name}`) }, inner);
-  // A press shows the verdict on each picture.
+  // A press shows the verdict on each picture; of points the plane shows it everywhere, and there is nothing to press.
+  const plainBox = box("v", "verdict", "");
   const verdictBox = h("button", { type: "button", id: "verdicts-shown", class: "gan-box v", "data-box": "verdict",
     onclick: toggleVerdicts }, verdict);
   const arrow = (word = "") =>
@@ -38,8 +39,11 @@ export function flow(root, signal) {
   on("snapshot metrics status moment", draw, signal);
   draw();
   function drawSwitch() {
+    const [standing, other] = store.data === "points" ? [plainBox, verdictBox] : [verdictBox, plainBox];
+    if (verdict.parentNode !== standing) standing.append(verdict);
+    other.replaceWith(standing);
     setAttribute(verdictBox, "aria-pressed", String(verdictsShown()));
-    setAttribute(verdictBox, "title", t("flow.help_verdict") + (store.data === "points" ? "" : ` ${t("verdicts.help")}`));
+    setAttribute(verdictBox, "title", `${t("flow.help_verdict")} ${t("verdicts.help")}`);
   }
   on("snapshot frame verdicts-shown", drawSwitch, signal);
   drawSwitch();

@@ -32,6 +32,7 @@ import { append, copied, thinned } from "./lib/series.js";
  * @property {Stream.Measurement[]} quality
  * @property {Record<string, number> | null} floor
  * @property {Stream.Mark[]} marks
+ * @property {Stream.GivenUp | null} given_up what the run had done after the step to which it was last taken back
  * @property {number | null} moment the step of the past that is looked at; null: live
  */
 
@@ -40,7 +41,8 @@ export const store = {
   connection: "connecting", run: null, kind: "none", origin: "", name: "", preset: "", config: null, dataset_label: {},
   status: null, controls: {},
   worker: "none", silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null,
-  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [], moment: null,
+  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, pending: "", quality: [], floor: null, marks: [],
+  given_up: null, moment: null,
 };
 
 /** @type {{ names: string[], listener: (detail?: any) => void }[]} */
@@ -86,7 +88,7 @@ export const reducers = {
       frame_rule: event.frame_rule, controls: event.controls || {}, silent: event.silent || 0,
       data: event.data || "images", about: event.about || null,
       series: copied(event.series), history: [...(event.history || [])], quality: [...(event.quality || [])],
-      floor: event.floor || null, marks: [...(event.marks || [])], pending: "", moment: null,
+      floor: event.floor || null, marks: [...(event.marks || [])], given_up: event.given_up || null, pending: "", moment: null,
     });
   },
   status(event) {

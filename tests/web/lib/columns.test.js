@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { curveColumns } from "../../../gan_core/ui/web/curves/columns.js";
+import { curveColumns, givenUpColumns } from "../../../gan_core/ui/web/curves/columns.js";
 import { store } from "../../../gan_core/ui/web/store.js";
 
 const step = Array.from({ length: 400 }, (_, i) => i + 1);
@@ -19,4 +19,19 @@ test("a loss far away is drawn at the edge, a belief never: its axis is fixed", 
 test("on a logarithmic axis nothing is cut", () => {
   store.series = { step, d_loss: spiky(1, 1200), g_loss: spiky(1, 1), d_real: spiky(0.5, 0.5), d_fake: spiky(0.5, 0.5) };
   assert.equal(curveColumns(0.9, true).d_loss_drawn[0], 1200);
+});
+
+test("what was given up leaves today's line where the run went back, however wild it became", () => {
+  const past = { step: [201, 202, 203], d_loss: [1, 1200, NaN], g_loss: [2, 2, 2], d_real: [0.5, 1, 0.5], d_fake: [0.5, 0, 0] };
+  store.series = { step, d_loss: spiky(1, 1), g_loss: spiky(1, 1), d_real: spiky(0.5, 0.5), d_fake: spiky(0.5, 0.5) };
+  assert.deepEqual(givenUpColumns(0, false).step, []);
+  store.given_up = { step: 200, series: past, quality: [], marks: [] };
+  const now = curveColumns(0, false), { step: steps, d_loss_smooth: wild, d_real_smooth: belief } = givenUpColumns(0, false);
+  assert.deepEqual(steps, [200, 201, 202, 203]);
+  assert.equal(wild[0], now.d_loss_smooth[199]);
+  assert.ok(Number(wild[2]) > 1 && Number(wild[2]) < 2 && Number.isNaN(wild[3]));
+  assert.deepEqual(belief.slice(1), past.d_real);
+  store.given_up = { step: 0, series: past, quality: [], marks: [] };
+  assert.deepEqual(givenUpColumns(0, false).step, [201, 202, 203], "back to the very beginning");
+  store.given_up = null;
 });

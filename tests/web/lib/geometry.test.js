@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { FINER, opacities, softened } from "../../../gan_core/ui/web/lib/heat.js";
-import { blend, outside, projection } from "../../../gan_core/ui/web/lib/plane.js";
+import { blend, outside, projection, shareInside } from "../../../gan_core/ui/web/lib/plane.js";
 import { sliderScale } from "../../../gan_core/ui/web/lib/scale.js";
 import { along } from "../../../gan_core/ui/web/lib/strokes.js";
 import { wholeMultiple, zoom } from "../../../gan_core/ui/web/lib/zoom.js";
@@ -80,4 +80,11 @@ test("points outside are counted once each, at the side over which they are furt
   const view = [-1, 1, 0, 4];
   assert.deepEqual(outside([0, 2, 1, 4, -1, 0], view), { left: 0, right: 0, top: 0, bottom: 0 });
   assert.deepEqual(outside([-2, 2, -5, 4.5, 9, 2, 0, 4.1, 0, -3, 3, -9], view), { left: 2, right: 1, top: 1, bottom: 2 });
+});
+
+test("an arrow is cut where it would leave the square, and one from outside is none", () => {
+  for (const [x, y, dx, dy, share] of [[50, 50, 10, -10, 1], [90, 50, 20, 0, 0.5], [90, 50, -20, 0, 1], [50, 5, 0, -10, 0.5],
+    [95, 98, 10, 8, 0.25], [100, 50, 5, 0, 0], [0, 50, 5, 5, 1], [101, 50, -10, 0, 0], [50, -1, 0, 10, 0], [50, 50, 0, 0, 1]]) {
+    assert.equal(shareInside(x, y, dx, dy, 100), share, `${[x, y, dx, dy]}`);
+  }
 });

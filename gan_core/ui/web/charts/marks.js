@@ -3,8 +3,10 @@ import { token } from "../dom.js";
 import { store } from "../store.js";
 import { known, number, short, t } from "../words.js";
 import { model } from "./bokeh.js";
+import { givenUpSentence } from "./given_up.js";
 
 const MOST_MARKS = 200; // the newest ones
+const STRONG = 0.75, FAINT = 0.4; // the second: of what was given up at a return
 
 /** A knob's value as people read it. @param {any} value @returns {string} */
 export function shownValue(value) {
@@ -20,22 +22,31 @@ export function markLines(mark) {
     (known(`choices.${name}.${one}`) ? t(`choices.${name}.${one}`) : shownValue(one));
   const lines = Object.entries(mark.changes || {}).map(([name, [from, to]]) =>
     t("marks.change", { name: t(`fields.${name}`), from: value(name, from), to: value(name, to) }));
-  if (mark.kind === "restore") return [t("marks.restore"), ...lines];
+  if (mark.kind === "restore") {
+    const past = mark.step === store.given_up?.step ? [givenUpSentence()] : [];
+    return [t("marks.restore"), ...past, ...lines];
+  }
   return lines.length ? lines : [t("marks.other")];
 }
 
 export function marksData() {
   // The machine's own changes, of threads, stand under its facts: a mark means that somebody turned a knob.
-  const marks = store.marks.filter(({ kind }) => kind !== "threads").slice(-MOST_MARKS);
-  return { step: marks.map(({ step }) => step),
-    said: marks.map((mark) => [t("marks.at", { step: number(mark.step) }), ...markLines(mark)].join("\n")) };
+  const byHand = (/** @type {Stream.Mark[]} */ marks) => marks.filter(({ kind }) => kind !== "threads").slice(-MOST_MARKS);
+  const today = byHand(store.marks);
+  const past = byHand(store.given_up?.marks ?? []), marks = [...past, ...today];
+  return { step: marks.map(({ step }) => step), strength: marks.map((mark) => (past.includes(mark) ? FAINT : STRONG)),
+    said: marks.map((mark) => {
+      const when = past.includes(mark) ? [t("marks.given_up")] : [];
+      return [t("marks.at", { step: number(mark.step) }), ...when, ...markLines(mark)].join("\n");
+    }) };
 }
 
 /** Lines over the whole height; a wider, unseen one beneath makes them easy to point at. @param {any} p the figure */
 export function addMarks(p) {
   const source = model("ColumnDataSource", { data: marksData() }), x = { field: "step" };
   const wide = p.vspan(x, { source, line_width: 11, line_alpha: 0 });
-  p.vspan(x, { source, line_width: 1, line_alpha: 0.75, line_color: token("--mut"), line_dash: { value: [2, 2] } });
+  const dashed = { line_alpha: { field: "strength" }, line_dash: { value: [2, 2] } };
+  p.vspan(x, { source, line_width: 1, line_color: token("--mut"), ...dashed });
   p.add_tools(model("HoverTool", { renderers: [wide], attachment: "above",
     tooltips: '<div style="white-space:pre-line;max-width:260px">@said</div>' }));
   return source;

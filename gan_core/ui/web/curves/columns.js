@@ -23,9 +23,8 @@ export function curveColumns(weight, log) {
   const { series } = store, keep = spread(series.step.length, MOST_POINTS);
   /** @type {Record<string, (number | null)[]>} */
   const data = { step: series.step.filter(keep) };
-  for (const [chart, lines] of Object.entries(CHARTS)) for (const name of Object.keys(lines)) {
-    const noPlace = (/** @type {number} */ value) => log && chart === "losses" && value <= 0;
-    const values = (series[name] || []).map((value) => (value === null || noPlace(value) ? NaN : value));
+  for (const [chart, name] of allLines()) {
+    const values = placed(series, name, log && chart === "losses");
     const { inside, beyond } = clipped(values, log || chart !== "losses" ? null : usualRange(values));
     data[name] = values.filter(keep);
     data[`${name}_drawn`] = inside.filter(keep);
@@ -34,6 +33,39 @@ export function curveColumns(weight, log) {
   }
   return data;
 }
+
+/**
+ * The smoothed lines of what was given up at the last return, each from the point where it left today's line; in the range of
+ * today's values, however wild it became.
+ * @param {number} weight of the past
+ * @param {boolean} log
+ */
+export function givenUpColumns(weight, log) {
+  const past = store.given_up;
+  /** @type {Record<string, (number | null)[]>} */
+  const data = { step: [] };
+  for (const [chart, name] of allLines()) {
+    if (!past) { data[`${name}_smooth`] = []; continue; }
+    const noPlace = log && chart === "losses", now = placed(store.series, name, noPlace);
+    const shared = now.filter((_, i) => Number(store.series.step[i]) <= past.step), first = Math.max(0, shared.length - 1);
+    const way = [...shared, ...placed(past.series, name, noPlace)];
+    const { inside } = clipped(way, log || chart !== "losses" ? null : usualRange(now, way));
+    data[`${name}_smooth`] = smoothed(inside, weight).slice(first);
+    data.step = [...store.series.step.slice(0, shared.length), ...past.series.step].slice(first);
+  }
+  return data;
+}
+
+const allLines = () => Object.entries(CHARTS).flatMap(([chart, lines]) => Object.keys(lines).map((name) => [chart, name]));
+
+/**
+ * A series' values, NaN where there is none or where it has no place on the axis.
+ * @param {import("../lib/series.js").Columns} columns
+ * @param {string} name
+ * @param {boolean} aboveZero whether only values above 0 have a place
+ */
+const placed = (columns, name, aboveZero) =>
+  (columns[name] || []).map((value) => (value === null || (aboveZero && value <= 0) ? NaN : value));
 
 /** The newest smoothed value, undefined before the first. @param {string} name @param {number} weight */
 export function newestSmoothed(name, weight) {

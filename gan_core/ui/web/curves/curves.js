@@ -8,7 +8,7 @@ import { Losses } from "./losses.js";
 
 /** @type {import("../mount.js").Part} */
 export function curves(root, signal) {
-  const losses = new Losses(root, signal), quality = new Quality(root, signal);
+  const losses = new Losses(root, JSON.parse(root.dataset.curves ?? "{}"), signal), quality = new Quality(root, signal);
   const card = h("div", { class: "gan-faces" });
   card.dataset.single = recall("gan.single") === "beliefs" ? "beliefs" : "losses";
   const show = (/** @type {string} */ face) => {

@@ -1,12 +1,13 @@
 // The losses, and how real the discriminator finds both kinds of pictures.
 import { model } from "../charts/bokeh.js";
+import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
-import { h, segments, setText } from "../dom.js";
+import { h, segments, setAttribute, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
 import { curveChart } from "./chart.js";
-import { CHARTS, curveColumns, newestSmoothed } from "./columns.js";
+import { CHARTS, curveColumns, givenUpColumns, newestSmoothed } from "./columns.js";
 
 const RECENT_STEPS = 100; // ten steps of one network are two pixels of a long run
 const WEIGHT = 0.94; // of the past, in a curve's average, where the browser remembers no other
@@ -18,20 +19,33 @@ export class Losses {
   #weight = rememberedWeight();
   /** @type {Record<string, HTMLElement>} */
   #values = {};
+  /** @type {ReturnType<typeof givenUpKey>[]} */
+  #pastKeys = [];
   #stack;
+  #belowZero;
+  #why = h("p", { class: "gan-told", id: "loss-below-zero" });
 
-  /** @param {HTMLElement} root @param {AbortSignal} signal */
-  constructor(root, signal) {
+  /**
+   * @param {HTMLElement} root
+   * @param {Record<string, Record<string, string>>} belowZero by a loss's name: what each that can be negative is
+   * @param {AbortSignal} signal
+   */
+  constructor(root, belowZero, signal) {
+    this.#belowZero = belowZero;
     this.#stack = new ChartStack(root, Object.keys(CHARTS), {
       prefix: "curves",
       make: (kind, size) => {
-        const source = model("ColumnDataSource", { data: this.#columns() }); // a bokeh model lives in one document only
-        return curveChart(kind, source, { log: this.#log, hidden: this.#hidden, size, last: this.#last });
+        const [source, past] = [curveColumns, givenUpColumns] // a bokeh model lives in one document only
+          .map((columns) => model("ColumnDataSource", { data: this.#columns(columns) }));
+        return curveChart(kind, source, past, { log: this.#log, hidden: this.#hidden, size, last: this.#last });
       },
       draw: (charts) => {
         this.#drawNumbers();
-        const data = Object.keys(charts).length ? this.#columns() : null;
+        const data = Object.keys(charts).length ? this.#columns(curveColumns) : null;
         for (const { source } of Object.values(charts)) source.data = data;
+        if (!store.given_up) return; // a chart is built again when something is given up
+        const past = this.#columns(givenUpColumns);
+        for (const chart of Object.values(charts)) chart.past.data = past;
       },
       empty: () => (store.series.step.length ? "" : t("curves.empty")),
     }, signal);
@@ -40,7 +54,7 @@ export class Losses {
       h("label", { class: "gan-row" }, t("curves.smooth"), this.#smoothSlider()),
       h("label", { class: "gan-row" }, this.#logBox(), t("curves.log")));
     this.element = h("div", { id: "loss-curves", class: "gan-curves", "data-of": "losses" },
-      this.#legend("losses"), this.#stack.boxes.losses,
+      this.#legend("losses"), this.#stack.boxes.losses, this.#why,
       h("h2", { "data-chart": "beliefs" }, t("curves.beliefs")), this.#legend("beliefs"), this.#stack.boxes.beliefs);
     this.#drawNumbers();
   }
@@ -50,8 +64,9 @@ export class Losses {
     this.#stack.ask();
   }
 
-  #columns() {
-    return curveColumns(this.#weight, this.#log);
+  /** @param {typeof curveColumns} columns */
+  #columns(columns) {
+    return columns(this.#weight, this.#log);
   }
 
   /** Which steps are shown; pressed again it undoes a zoom. */
@@ -103,7 +118,9 @@ export class Losses {
       return key;
     });
     const guess = kind === "beliefs" ? h("span", { class: "gan-guess" }, h("i"), t("curves.guessing")) : null;
-    return h("div", { class: "gan-legend", "data-chart": kind }, ...keys, guess);
+    const past = givenUpKey();
+    this.#pastKeys.push(past);
+    return h("div", { class: "gan-legend", "data-chart": kind }, ...keys, guess, past.key);
   }
 
   #drawNumbers() {
@@ -111,6 +128,11 @@ export class Losses {
       const value = newestSmoothed(name, this.#weight);
       setText(element, value === undefined ? "" : decimal(value, 2));
     }
+    for (const key of this.#pastKeys) key.draw();
+    const said = Object.values(this.#belowZero[store.config?.loss] ?? {}).map((reason) => t(`curves.below_zero_${reason}`));
+    this.#why.hidden = !said.length;
+    setText(this.#why, said[0] ?? ""); // one line: a chart is worth more room
+    setAttribute(this.#why, "title", said.join(" "));
   }
 }
 

@@ -12,6 +12,7 @@ const BUSY = ["waiting", "working"];
  * @property {string} state "away" where the server does not answer, else as it says
  * @property {string} [sentence]
  * @property {string} [misfit]
+ * @property {Record<string, any> | null} [config] the chosen values, null where the form holds none that can be trained
  * @property {Stream.Progress | null} [progress]
  * @property {Stream.About} [about]
  * @property {string | Stream.RealPoints} [preview]
@@ -21,6 +22,8 @@ const BUSY = ["waiting", "working"];
 let form = null;
 /** @type {Answer} */
 let answer = { state: "none" };
+/** @type {Record<string, any> | null} */
+let config = null;
 let round = 0, timer = 0;
 const browser = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -30,6 +33,9 @@ export const isBusy = ({ state }) => BUSY.includes(state);
 export const hasForm = () => form !== null;
 /** What the form names, each "" before gradio has filled it. @returns {{ preset: string, kind: string, upload: string }} */
 export const formValues = () => ({ preset: form?.[0] ?? "", kind: form?.[1] ?? "", upload: form?.[4] ?? "" });
+
+/** The values that were chosen for the next run, null where they are not known or cannot be trained. */
+export const formConfig = () => config;
 
 /** @param {...any} values what the form holds now */
 export function formChanged(...values) {
@@ -47,6 +53,7 @@ export async function send(look = false) {
     const reply = await post({ values: form, look });
     if (mine !== round) return;
     answer = reply;
+    config = reply.config ?? null;
     if (reply.state === "none") timer = setTimeout(() => { send(); }, ASK_MS); // the server has begun anew
     else if (isBusy(reply)) timer = setTimeout(() => { send(true); }, ASK_MS);
   } catch {

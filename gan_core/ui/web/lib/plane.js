@@ -18,6 +18,18 @@ export const blend = (from, to, share) => (share >= 1 || !from || from.length !=
   : to.map((value, i) => from[i] + (value - from[i]) * share));
 
 /**
+ * Which share of an arrow that begins in a square lies in it, 1 where all of it does; 0 where it begins outside.
+ * @param {number} x @param {number} y where it begins
+ * @param {number} dx @param {number} dy
+ * @param {number} side
+ */
+export function shareInside(x, y, dx, dy, side) {
+  if (Math.min(x, y) < 0 || Math.max(x, y) > side) return 0;
+  const room = (/** @type {number} */ from, /** @type {number} */ way) => (way > 0 ? side - from : from);
+  return Math.min(1, ...[[x, dx], [y, dy]].filter(([, way]) => way).map(([from, way]) => room(from, way) / Math.abs(way)));
+}
+
+/**
  * How many points lie outside the view, by the side over which they are furthest away.
  * @param {number[]} points x, y, x, y ...
  * @param {number[]} view x from, x to, y from, y to

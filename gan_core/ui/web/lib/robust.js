@@ -6,15 +6,15 @@ const FEWEST = 50; // values; of fewer the first ones are no spike yet
 /**
  * Where the values of a curve mostly lie, with generous room; null where they are too few to tell, or nothing lies beyond.
  * @param {number[]} values NaN where there is none
+ * @param {number[]} [guests] values that do not decide the range and may lie beyond it
  * @returns {[low: number, high: number] | null}
  */
-export function usualRange(values) {
+export function usualRange(values, guests = []) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b), size = sorted.length;
   if (size < FEWEST) return null;
   const low = sorted[Math.floor(TAIL * (size - 1))], high = sorted[Math.ceil((1 - TAIL) * (size - 1))];
-  const room = ROOM * (high - low);
-  if (!room || (sorted[0] >= low - room && sorted[size - 1] <= high + room)) return null;
-  return [low - room, high + room];
+  const room = ROOM * (high - low), isBeyond = (/** @type {number} */ value) => value < low - room || value > high + room;
+  return room && [sorted[0], sorted[size - 1], ...guests].some(isBeyond) ? [low - room, high + room] : null;
 }
 
 /**

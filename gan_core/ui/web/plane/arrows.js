@@ -1,47 +1,51 @@
 // Layer: arrows, where the discriminator pushes each fake, and in a corner what the length of one means.
+import { percent } from "../lib/numbers.js";
+import { shareInside } from "../lib/plane.js";
 import { t } from "../words.js";
 import { write } from "./canvas.js";
 
 const HEAD = 4, SHORTEST = 2; // CSS pixels
-export const FULL = 1 / 8; // of the side: the longest arrow; see FULL_ARROW in gan_core/evaluation/plane.py
 const CORNER = 9, TEXT = 12; // CSS pixels
 
 /**
- * `full`: CSS pixels of the longest arrow, Infinity where each frame has a scale of its own.
+ * `longest`: CSS pixels of the longest arrow, Infinity where each frame has a scale of its own.
  * @param {CanvasRenderingContext2D} context
  * @param {number[]} fake x, y, x, y ...
  * @param {number[]} push dx, dy of each
- * @param {(x: number) => number} x
- * @param {(y: number) => number} y
- * @param {number} scale CSS pixels for each unit
- * @param {number} full
+ * @param {{ x: (x: number) => number, y: (y: number) => number, scale: number, side: number, longest: number }} place
+ *   `scale`: CSS pixels for each unit
  * @param {import("./stage.js").Palette} palette
  */
-export function drawArrows(context, fake, push, x, y, scale, full, { dis, card }) {
+export function drawArrows(context, fake, push, { x, y, scale, side, longest }, { dis, card }) {
   context.beginPath();
   for (let i = 0; i < push.length; i += 2) {
-    const dx = push[i] * scale, dy = -push[i + 1] * scale;
-    const length = Math.hypot(dx, dy), px = x(fake[i]), py = y(fake[i + 1]);
+    const px = x(fake[i]), py = y(fake[i + 1]), whole = [push[i] * scale, -push[i + 1] * scale];
+    const share = shareInside(px, py, whole[0], whole[1], side), [dx, dy] = whole.map((one) => one * share);
+    const length = Math.hypot(dx, dy);
     if (length < SHORTEST) continue;
     trace(context, px, py, dx, dy);
-    // As long as any may be: a second head says that it would be longer.
-    if (length >= 0.995 * full) trace(context, px, py, dx * (1 - 3 / length), dy * (1 - 3 / length));
+    // As long as any may be, or cut by the edge: a second head says that it would be longer.
+    if (share < 1 || length >= 0.995 * longest) trace(context, px, py, dx * (1 - 3 / length), dy * (1 - 3 / length));
   }
   ink(context, dis, card);
 }
 
 /**
- * One arrow of full length with its meaning: along it the logit rises by 1, or by more where arrows would be longer.
+ * One arrow of full length with its meaning: how far the verdict rises along it, or more where arrows would be longer.
  * @param {CanvasRenderingContext2D} context
+ * @param {Stream.Points} frame
  * @param {number} side
  * @param {import("./stage.js").Palette} palette
  */
-export function drawArrowKey(context, side, { dis, card, ink: colour, font }) {
-  const length = FULL * side, y = side - CORNER;
+export function drawArrowKey(context, { full_arrow, longest_arrow }, side, { dis, card, ink: colour, font }) {
+  if (!full_arrow || !longest_arrow) return; // an older frame
+  const length = longest_arrow * side, y = side - CORNER - 0.5; // a thin line is sharp in the middle of a pixel
+  const end = percent(1 / (1 + Math.exp(-full_arrow * longest_arrow)));
   context.beginPath();
   trace(context, CORNER, y, length, 0);
   ink(context, dis, card);
-  write(context, t("plane.arrow_key"), CORNER + length + 5, y, { font: `${TEXT}px ${font}`, halo: card, colour, align: "left" });
+  const look = { font: `${TEXT}px ${font}`, halo: card, colour, align: /** @type {const} */ ("left") };
+  write(context, t("plane.arrow_key", { n: end }), CORNER + length + 5, y, look);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} px @param {number} py @param {number} dx @param {number} dy */

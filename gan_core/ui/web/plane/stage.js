@@ -4,7 +4,7 @@ import { h, pixelRatio, stacked, token } from "../dom.js";
 import { blend, outside, projection } from "../lib/plane.js";
 import { on, store } from "../store.js";
 import { number, t } from "../words.js";
-import { FULL, drawArrowKey, drawArrows } from "./arrows.js";
+import { drawArrowKey, drawArrows } from "./arrows.js";
 import { sized } from "./canvas.js";
 import { drawFakes } from "./fakes.js";
 import { drawGrid } from "./grid.js";
@@ -17,7 +17,8 @@ import { drawRing } from "./ring.js";
 const GLIDE_MS = 180; // from one frame to the next, which is 250 ms away at least
 const GLIDE_EVERY_MS = 28; // between two drawings on the way
 const CHEAP_MS = 5; // a drawing that takes longer does not glide: the machine that draws is often the machine that trains
-const GAP = 16, BORDERS = 4, SMALLEST = 120; // CSS pixels
+const GAP = 12, BORDERS = 4, SMALLEST = 120; // CSS pixels
+const NARROWEST = 142, WIDEST = 178; // CSS pixels, of the switches beside the plane
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const palette = () =>
@@ -82,7 +83,7 @@ export class Stage {
     const said = [t("plane.alt", { step: number(origin.step) }), ...(away.length ? [t("plane.outside", {
       places: away.map(([place, count]) => `${t(`plane.${place}`)} ${number(count)}`).join(", ") })] : [])];
     this.#canvas.setAttribute("aria-label", said.join(". "));
-    this.#legend.explainArrows(Boolean(points.full_arrow));
+    this.#legend.explainArrows(Boolean(points.longest_arrow));
     const first = this.element.hidden;
     this.element.hidden = false;
     if (first) this.#resize(); else this.#ask();
@@ -98,8 +99,10 @@ export class Stage {
     const wide = this.#holder.clientWidth - BORDERS, { element } = this.#legend;
     const high = (stacked.matches ? 0.55 * innerHeight : this.#holder.clientHeight) - BORDERS;
     const below = getComputedStyle(this.element).flexDirection === "column"; // where the switches stand: plane.css
+    const beside = Math.max(NARROWEST, Math.min(WIDEST, wide - high - GAP)); // the plane gets what it can use
+    element.style.setProperty("--beside", `${beside}px`);
     const room = below ? Math.min(wide, stacked.matches ? high : high - element.offsetHeight - GAP)
-      : Math.min(high, wide - element.offsetWidth - GAP);
+      : Math.min(high, wide - beside - GAP);
     this.#side = Math.max(SMALLEST, Math.floor(room));
     this.#ask();
   }
@@ -130,10 +133,10 @@ export class Stage {
     if (shown.opinion) drawOpinion(context, this.#map, side);
     if (shown.grid) drawGrid(context, at.warp, frame.warp.length, x, y, colours.gen);
     if (shown.real && real && typeof real === "object") context.drawImage(this.#realLayer(real), 0, 0, side, side);
-    const scale = side / (frame.view[1] - frame.view[0]), full = frame.full_arrow ? FULL * side : Infinity;
-    if (shown.arrows) drawArrows(context, at.fake, at.push, x, y, scale, full, colours);
+    const scale = side / (frame.view[1] - frame.view[0]), longest = side * (frame.longest_arrow ?? Infinity);
+    if (shown.arrows) drawArrows(context, at.fake, at.push, { x, y, scale, side, longest }, colours);
     if (shown.fakes) drawFakes(context, at.fake, x, y, Math.max(1.8, side / 190), colours);
-    if (shown.arrows && frame.full_arrow) drawArrowKey(context, side, colours);
+    if (shown.arrows) drawArrowKey(context, frame, side, colours);
     if (shown.fakes) drawOutside(context, this.#outside, side, colours);
     if (!driven || !origin.live || driven.run !== origin.run) return;
     drawRing(context, x(driven.point[0]), y(driven.point[1]), colours);

@@ -1,24 +1,26 @@
 // One chart of the measures: the headline with its floor and its best, or the shares.
 import { figure, model, widened } from "../charts/bokeh.js";
+import { GIVEN_UP } from "../charts/given_up.js";
 import { addHover } from "../charts/hover.js";
 import { token } from "../dom.js";
 import { t } from "../words.js";
 import { SHARES, bestColumns, floorColumns, lookOf, measures, qualityColumns } from "./measures.js";
 
 /**
- * `source`, `floor` and `best` are its sources of data.
+ * `source`, `floor`, `best` and `past` are its sources of data.
  * @param {string} kind "head" or "shares"
  * @param {import("../charts/stack.js").Size} size
  */
 export function qualityChart(kind, size) {
   const head = kind === "head", { first, shares } = measures(), x = { field: "step" }, value = { field: "value" };
   const wide = widened(size), p = figure({ size, log: head, share: !head });
-  const [source, floor, best] = [qualityColumns(), floorColumns(), bestColumns()]
+  const [source, floor, best, past] = [qualityColumns(), floorColumns(), bestColumns(), qualityColumns(true)]
     .map((data) => model("ColumnDataSource", { data }));
   const line = (/** @type {string} */ field, name = field) => {
     const { colour, dash } = lookOf(name), line_color = token(colour);
     p.line(x, { field }, { source, line_color, line_width: 2 * wide, line_dash: { value: dash } });
     p.scatter(x, { field }, { source, size: 5 * wide, fill_color: line_color, line_color: null });
+    p.line(x, { field }, { source: past, line_color, line_width: 1.5 * wide, ...GIVEN_UP });
   };
   if (head) {
     p.line(x, value, { source: floor, line_color: token("--real"), line_width: 1.5 * wide, line_dash: { value: [5, 4] } });
@@ -34,5 +36,5 @@ export function qualityChart(kind, size) {
   const rows = head ? [[first ? t(`measures.${first}`) : "", "@head{0.0000}"]]
     : shares.map((name) => [t(`measures.${name}`), `@${name}{0.000}`]);
   addHover(p, anchor, [[t("curves.step"), "@step{0,0}"], ...rows]);
-  return { p, source, floor, best };
+  return { p, source, floor, best, past };
 }

@@ -1,4 +1,5 @@
 // What is known of the measures: which names there are, which one leads, what its values are. It computes no measure.
+import { lastGivenUp } from "../charts/given_up.js";
 import { store } from "../store.js";
 import { decimal, known, short } from "../words.js";
 
@@ -67,8 +68,9 @@ export function floorOf(name = "") {
 /** @param {Stream.Measurement} record */
 const stepOf = ({ step }) => step ?? 0;
 
-export function qualityColumns() {
-  const records = store.quality, { first = "", names } = measures();
+/** The measurements, or those that were given up at the last return, which begin at the last shared one. */
+export function qualityColumns(past = false) {
+  const records = past ? givenUp() : store.quality, { first = "", names } = measures();
   /** @type {Record<string, number[]>} */
   const data = { step: records.map(stepOf) };
   for (const name of [...SHARES, ...names]) data[name] = records.map((record) => record[name] ?? NaN);
@@ -76,11 +78,17 @@ export function qualityColumns() {
   return data;
 }
 
+function givenUp() {
+  const past = store.given_up, shared = store.quality.filter((one) => stepOf(one) <= (past?.step ?? 0));
+  return past ? [...shared.slice(-1), ...past.quality] : [];
+}
+
 /** The floor as a line over all steps so far. */
 export function floorColumns() {
   const records = store.quality, value = floorOf(measures().first) ?? NaN;
   if (!records.length) return { step: [], value: [] };
-  return { step: [0, Math.max(store.status?.step ?? 0, stepOf(records[records.length - 1]))], value: [value, value] };
+  const past = store.given_up ? lastGivenUp(store.given_up) : 0;
+  return { step: [0, Math.max(store.status?.step ?? 0, stepOf(records[records.length - 1]), past)], value: [value, value] };
 }
 
 /** The best measurement so far as a point. */

@@ -1,4 +1,5 @@
 // The measures of the averaged generator over the steps: the headline, the shares below it, and the newest numbers in words.
+import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
 import { h, setText } from "../dom.js";
 import { inForce, isIn, store } from "../store.js";
@@ -18,6 +19,7 @@ export class Quality {
   #best = h("b");
   #floorKey = h("span", { class: "gan-guess gan-floor" }, h("i"), t("quality.floor"), " ", this.#floor);
   #bestKey = h("span", { class: "gan-bestkey" }, h("i"), t("quality.best"), " ", this.#best);
+  #pastKey = givenUpKey();
   #headLegend = h("div", { class: "gan-legend" });
   #shareLegend = h("div", { class: "gan-legend", "data-chart": "shares" });
   #rest = h("div", { class: "gan-legend gan-rest" });
@@ -47,9 +49,11 @@ export class Quality {
   /** @param {Record<string, import("../charts/stack.js").Chart>} charts */
   #draw(charts) {
     this.#drawNumbers();
-    const data = Object.keys(charts).length ? qualityColumns() : null;
-    for (const { source, floor, best } of Object.values(charts)) {
+    if (!Object.keys(charts).length) return;
+    const data = qualityColumns(), givenUp = qualityColumns(true);
+    for (const { source, floor, best, past } of Object.values(charts)) {
       source.data = data;
+      past.data = givenUp;
       floor.data = floorColumns();
       best.data = bestColumns();
     }
@@ -59,6 +63,7 @@ export class Quality {
     this.#drawKeys();
     for (const [name, { value }] of Object.entries(this.#keys)) setText(value, writtenValue(name, newest(name)));
     const floor = floorOf(measures().first), { step: [step], value: [value] } = bestColumns();
+    this.#pastKey.draw();
     this.#floorKey.hidden = floor === null;
     this.#bestKey.hidden = step === undefined;
     setText(this.#floor, floor === null ? "" : short(floor));
@@ -74,7 +79,7 @@ export class Quality {
     if (shape === this.#shape) return;
     if (this.#shape) this.#stack.build();
     this.#shape = shape;
-    this.#headLegend.replaceChildren(...(first ? [this.#key(first), this.#floorKey, this.#bestKey] : []));
+    this.#headLegend.replaceChildren(...(first ? [this.#key(first), this.#floorKey, this.#bestKey, this.#pastKey.key] : []));
     this.#shareLegend.replaceChildren(...shares.map((name) => this.#key(name)));
     this.#rest.replaceChildren(...others.map((name) => this.#key(name)));
   }

@@ -1,5 +1,7 @@
 // The switch of the settings card: the next run, or the run that trains now.
+import { formConfig } from "../data/wish.js";
 import { h, nativeButton, segments, setText } from "../dom.js";
+import { differs } from "../lib/config.js";
 import { isIn, on, store } from "../store.js";
 import { t } from "../words.js";
 
@@ -17,15 +19,16 @@ export function faces(root, signal) {
   show("next");
   const now = /** @type {HTMLButtonElement} */ (bar.lastElementChild);
   bar.id = "settings-face";
-  // While a run is at work a preset chosen for the next one has its Start here, which asks first, as Reset does.
+  // While a run is at work, a form that holds other settings has its Start here, which asks first, as Reset does.
   const begin = h("button", { type: "button", class: "gan-btn gan-primary", id: "btn-begin", hidden: true,
     onclick: () => nativeButton("btn-reset")?.click() });
   root.append(bar, begin);
 
   function offer() {
     const chosen = /** @type {HTMLInputElement | null} */ (document.querySelector("#preset input:checked"))?.value ?? "";
-    begin.hidden = !chosen || chosen === store.preset || !store.controls.reset || !isIn("running", "paused");
-    if (!begin.hidden) setText(begin, t("knobs.begin", { name: t(`presets.${chosen}.name`) }));
+    const other = Boolean(chosen) && chosen !== store.preset;
+    begin.hidden = !(other || differs(formConfig(), store.config)) || !store.controls.reset || !isIn("running", "paused");
+    setText(begin, other ? t("knobs.begin", { name: t(`presets.${chosen}.name`) }) : t("knobs.begin_these"));
   }
 
   /** A visitor who comes while a run is at work sees that run's data and knobs, not a form that nobody has filled in. */
@@ -41,7 +44,7 @@ export function faces(root, signal) {
   }
   on("snapshot", arrive, signal);
   on("snapshot status", count, signal);
-  on("page snapshot status", offer, signal);
+  on("page snapshot status preview", offer, signal);
   addEventListener("change", offer, { signal });
   arrive();
   count();

@@ -78,7 +78,7 @@ class Controls:
         room = capacity_limit(config.processes, config.device)
         if room is not None:
             raise Refusal(f"errors.processes_{room[0]}", lang, n=config.processes, most=room[1])
-        if config.batch_size % config.processes:
+        if not config.is_batch_shared_by(config.processes):
             raise Refusal("errors.processes_batch", lang, n=config.processes, batch=config.batch_size)
         active = self.supervisor.active()
         if active is not None and not force:

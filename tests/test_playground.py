@@ -28,8 +28,8 @@ def test_absent_flags_leave_gradios_own_variables_in_force():
 def test_a_wrong_flag_is_refused_with_what_is_allowed(wrong, capsys):
     with pytest.raises(SystemExit) as caught:
         playground.arguments(wrong)
-    told = capsys.readouterr().err
-    assert caught.value.code == 2 and wrong[0].lstrip("-") in told and told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert caught.value.code == 2 and wrong[0].lstrip("-") in output and output.count("\n") == 1
 
 
 def test_a_wrong_port_in_gradios_variable_is_refused_like_a_flag(monkeypatch, capsys):

@@ -510,11 +510,11 @@ def test_a_run_whose_config_cannot_be_read_is_refused_in_one_sentence_and_in_its
     run.write_status(Status(step=7, checkpoint_step=7))
     (run.path / "config.json").write_bytes(content)
     assert entry.main([str(run.path)]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and f"{run.path} is not a run folder: " in told
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and f"{run.path} is not a run folder: " in output
     status = run.stored_status()  # by what is still there of it
     assert (status.state, status.step, status.checkpoint_step) == ("failed", 7, 7)
-    assert status.error is not None and status.error["kind"] == "refused" and status.error["message"] == told.strip()
+    assert status.error is not None and status.error["kind"] == "refused" and status.error["message"] == output.strip()
 
 
 def test_the_status_of_another_version_or_beside_a_worker_is_left_alone(tmp_path: Path, capsys) -> None:
@@ -534,8 +534,8 @@ def test_an_idle_worker_refuses_a_line_that_names_no_run(line: str, monkeypatch,
     monkeypatch.setattr(entry, "warm_up", lambda threads: None)
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{line}\n"))
     assert entry.main(["--idle"]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and told.startswith("The line on stdin is ") and '{"run": PATH' in told
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and output.startswith("The line on stdin is ") and '{"run": PATH' in output
 
 
 def test_an_idle_worker_ends_when_its_server_is_gone(tmp_path: Path) -> None:

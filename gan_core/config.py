@@ -143,6 +143,10 @@ class TrainConfig:
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
 
+    def is_batch_shared_by(self, processes: int) -> bool:
+        """Whether so many processes can take equal parts of each batch."""
+        return self.batch_size % processes == 0
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; `TrainConfig.from_dict` reads it back."""
         return json.loads(json.dumps(asdict(self)))

@@ -70,7 +70,7 @@ class DCGAN:
         where the last call ended. Callbacks are not called. Raises ValueError, in a sentence, for other images or numbers.
         """
         data = as_images(x)
-        if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 1:
+        if not _is_whole(epochs) or epochs < 1:
             raise ValueError(f"epochs is {epochs!r}; give a whole number from 1.")
         if callbacks:
             warnings.warn("callbacks are not called here; read the returned history, or use Trainer.step().", stacklevel=2)
@@ -97,11 +97,17 @@ class DCGAN:
 
         z: how many to draw, z ~ N(0, 1) from `seed`; or the z themselves, (N, latent_dim), `seed` then unused.
         """
-        if isinstance(z, int | np.integer) and not isinstance(z, bool):
+        if _is_whole(z):
             if z < 1:
                 raise ValueError(f"the number of images is {z}; give a whole number from 1.")
-            z = torch.randn(int(z), self.latent_dim, generator=torch.Generator().manual_seed(seed))
-        z = torch.as_tensor(z, dtype=torch.float32)
+            if not _is_whole(seed) or not -2**63 <= seed < 2**63:
+                raise ValueError(f"seed is {seed!r}; give a whole number of at most 64 bits.")
+            z = torch.randn(int(z), self.latent_dim, generator=torch.Generator().manual_seed(int(seed)))
+        try:
+            z = torch.as_tensor(z, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"z cannot be read from {type(z).__name__}; give numbers of the shape (N, {self.latent_dim}), "
+                             "or a number of images.") from error
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise ValueError(f"z has the shape {tuple(z.shape)}; give (N, {self.latent_dim}), or a number of images.")
         if not z.isfinite().all():
@@ -118,7 +124,12 @@ class DCGAN:
         """Write both networks, the settings and the history to one safetensors file, atomically."""
         tensors = {f"generator.{name}": t for name, t in self.generator.state_dict().items()}
         tensors |= {f"discriminator.{name}": t for name, t in self.discriminator.state_dict().items()}
-        checkpoint.write(path, tensors, {"kind": "DCGAN", "config": self.config.to_dict(), "history": self.history})
+        try:
+            checkpoint.write(path, tensors, {"kind": "DCGAN", "config": self.config.to_dict(), "history": self.history})
+        except OSError as error:  # its own message would name a temporary file
+            reason = error.strerror or str(error)
+            raise type(error)(error.errno, f"{reason}; give a file in a folder that is there and can be written to", str(path)) \
+                from error
 
     @classmethod
     def load(cls, path: str | Path, discriminator: nn.Module | None = None, generator: nn.Module | None = None) -> DCGAN:
@@ -173,10 +184,16 @@ def as_images(x: Any) -> torch.Tensor:
         return x.contiguous()
     if not x.is_floating_point():
         raise ValueError(f"images have the type {x.dtype}; give floats in [0, 1], or uint8.")
+    if not x.isfinite().all():
+        raise ValueError("images hold a NaN or an infinite number; give floats in [0, 1], or uint8.")
     low, high = (v.item() for v in x.float().aminmax())
-    if not (low >= 0 and high <= 1):  # also true for NaN
+    if low < 0 or high > 1:
         raise ValueError(f"images lie between {low:g} and {high:g}; give floats in [0, 1] (0..255 as uint8, or divided by 255).")
     return pixel_range.to_uint8(x).contiguous()
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _epoch(trainer: Trainer, steps: int, bar: tqdm) -> dict[str, float]:
@@ -197,21 +214,28 @@ def _check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: 
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, nn.Module):
             raise ValueError(f"{name} is a {type(network).__name__}; give a torch.nn.Module, such as course_{name}().")
+        if next(network.parameters(), None) is None:
+            raise ValueError(f"the {name} has no weights to train; give a torch.nn.Module with some, such as course_{name}().")
     training = [(m, m.training) for m in (generator, discriminator)]
     try:
         with torch.no_grad():
             pictures = generator.eval()(torch.zeros(2, latent_dim, device=next(generator.parameters()).device))
-            if pictures.shape != (2, 1, 28, 28):
-                raise ValueError(f"the generator makes {tuple(pictures.shape)} of two z; it must make (2, 1, 28, 28).")
+            if _shape(pictures) != (2, 1, 28, 28):
+                raise ValueError(f"the generator makes {_shape(pictures)} of two z; it must make (2, 1, 28, 28).")
             logits = discriminator.eval()(pictures)
-            if logits.shape != (2,):
-                raise ValueError(f"the discriminator makes {tuple(logits.shape)} of two images; it must make logits (2,).")
+            if _shape(logits) != (2,):
+                raise ValueError(f"the discriminator makes {_shape(logits)} of two images; it must make logits (2,).")
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"the networks do not fit each other or latent_dim {latent_dim}: {reason}.") from error
     finally:
         for network, was in training:
             network.train(was)
+
+
+def _shape(output: Any) -> Any:
+    """The shape of what a network makes; where that is no tensor, its type."""
+    return tuple(output.shape) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
 
 
 def _adam(optimizer: Any, config: TrainConfig, side: str) -> tuple[float, tuple[float, float]]:

@@ -43,6 +43,17 @@ class Networks(Entry):
         known = {side for side in sides if side is not None}
         return channels in (None, *self.channels) and len(known) < 2 and known <= set(self.sides)
 
+    def misfit(self, shape: Sequence[int | None], classes: bool) -> str:
+        """Why data of this shape cannot be made, with `classes` by class; "" where they can, as far as the shape is known.
+
+        "points" or "pictures": they are that, and the networks make the other; "shape": of another size or colour; "classes".
+        """
+        if (len(shape) == 1) != self.points:
+            return "points" if len(shape) == 1 else "pictures"
+        if not self.accepts(shape):
+            return "shape"
+        return "classes" if classes and not self.conditional else ""
+
 
 NETWORKS: dict[str, Networks] = {
     "course": Networks("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters",

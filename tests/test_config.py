@@ -142,3 +142,18 @@ def test_any_data_set_is_taken_or_refused_in_one_sentence(value: object) -> None
     name, argument = registry.split_dataset(taken)
     assert name in registry.DATASETS and argument == argument.strip()
     assert TrainConfig(dataset=taken).dataset == taken, "a name that was taken is taken again as it is"
+
+
+@pytest.mark.parametrize(("networks", "shape", "classes", "reason"), [
+    ("course", (1, 28, 28), False, ""), ("course", (1, None, None), False, ""), ("course", (None, 28, 28), False, ""),
+    ("course", (3, 28, 28), False, "shape"), ("course", (1, 32, 32), False, "shape"), ("course", (1, 28, 28), True, "classes"),
+    ("course", (3, 28, 28), True, "shape"), ("course", (2,), True, "points"), ("quick", (3, 64, 64), True, ""),
+    ("quick", (3, 28, 32), False, "shape"), ("mlp", (2,), False, ""), ("mlp", (3,), False, "shape"),
+    ("mlp", (None, None, None), False, "pictures"), ("mlp", (2,), True, "classes")])
+def test_networks_say_why_they_cannot_make_data(networks, shape, classes, reason):
+    assert registry.NETWORKS[networks].misfit(shape, classes) == reason
+
+
+def test_a_batch_is_shared_by_what_divides_it():
+    config = TrainConfig(batch_size=12)
+    assert [n for n in range(1, 14) if config.is_batch_shared_by(n)] == [1, 2, 3, 4, 6, 12]

@@ -99,8 +99,8 @@ def test_fewer_images_than_a_batch_still_make_a_step():
 @pytest.mark.parametrize(("images", "word"), [
     (np.zeros((4, 28, 28)), "shape"), (np.zeros((4, 3, 28, 28)), "shape"), (np.zeros((4, 32, 32, 1)), "shape"),
     (np.zeros((0, 28, 28, 1)), "at least 1"), (np.zeros(784), "shape"), (np.full((2, 28, 28, 1), 1.01), "between"),
-    (np.full((2, 28, 28, 1), -0.1), "between"), (np.full((2, 28, 28, 1), np.nan), "between"),
-    (np.full((2, 28, 28, 1), 255.0), "divided by 255"), (np.full((2, 28, 28, 1), np.inf), "between"),
+    (np.full((2, 28, 28, 1), -0.1), "between"), (np.full((2, 28, 28, 1), np.nan), "hold a NaN"),
+    (np.full((2, 28, 28, 1), 255.0), "divided by 255"), (np.full((2, 28, 28, 1), np.inf), "infinite"),
     (np.zeros((2, 28, 28, 1), np.int64), "uint8"), (np.zeros((2, 28, 28, 1), bool), "uint8"),
     (np.zeros((2, 28, 28, 1), complex), "uint8"), ("pictures", "cannot be read"),
     (None, "cannot be read"), ([[1], [2, 3]], "cannot be read"),
@@ -151,10 +151,24 @@ def test_generate_takes_ones_own_z_in_any_form():
     np.testing.assert_allclose(gan.generate(z[7:8].tolist())[0], whole[7], atol=1e-6)
 
 
-@pytest.mark.parametrize("z", [0, -1, np.zeros((3, 4)), np.zeros(5), np.zeros((0, 5)), np.full((1, 5), np.nan)])
+@pytest.mark.parametrize("z", [0, -1, np.zeros((3, 4)), np.zeros(5), np.zeros((0, 5)), np.full((1, 5), np.nan),
+                               "a", None, [["a"] * 5], True])
 def test_generate_refuses_what_is_no_z(z):
     with pytest.raises(ValueError, match="give"):
         DCGAN(**small(), latent_dim=5).generate(z)
+
+
+@pytest.mark.parametrize("seed", ["a", None, 1.5, 2**70])
+def test_generate_refuses_what_is_no_seed(seed):
+    with pytest.raises(ValueError, match=r"seed is .*; give"):
+        DCGAN(**small(), latent_dim=5).generate(2, seed=seed)
+
+
+def test_a_place_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"give a file in a folder that is there.*nowhere/sheep\.safetensors'$"):
+        DCGAN(**small(), latent_dim=5).save(tmp_path / "nowhere" / "sheep.safetensors")
+    with pytest.raises(IsADirectoryError, match=f"give a file.*'{tmp_path}'$"):
+        DCGAN(**small(), latent_dim=5).save(tmp_path)
 
 
 def test_saved_and_loaded_it_is_the_same_gan(tmp_path):
@@ -234,7 +248,8 @@ def test_compile_refuses_what_the_trainer_does_not_do(wrong):
     ({"latent_dim": 6}, "latent_dim"), ({"generator": "G"}, "torch.nn.Module"),
     ({"generator": nn.Linear(5, 3)}, r"must make \(2, 1, 28, 28\)"),
     ({"discriminator": nn.Sequential(nn.Flatten(), nn.Linear(784, 1))}, r"must make logits \(2,\)"),
-    ({"discriminator": nn.Linear(3, 1)}, "do not fit")])
+    ({"discriminator": nn.Linear(3, 1)}, "do not fit"), ({"generator": nn.Identity()}, "no weights"),
+    ({"generator": nn.LSTM(5, 28)}, r"makes a tuple of two z; it must make")])
 def test_networks_that_do_not_fit_are_refused_at_once(change, word):
     with pytest.raises(ValueError, match=word):
         DCGAN(**{**small(), "latent_dim": 5, **change})

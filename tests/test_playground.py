@@ -23,11 +23,40 @@ def test_absent_flags_leave_gradios_own_variables_in_force():
 
 
 @pytest.mark.parametrize("wrong", [["--port", "0"], ["--port", "70000"], ["--threads", "-1"], ["--seed", "-1"], ["--seed", "x"],
+                                   ["--port", "abc"], ["--threads", "1.5"],
                                    ["--device", "moon"], ["--wings"]])
 def test_a_wrong_flag_is_refused_with_what_is_allowed(wrong, capsys):
     with pytest.raises(SystemExit) as caught:
         playground.arguments(wrong)
-    assert caught.value.code == 2 and wrong[0].lstrip("-") in capsys.readouterr().err
+    output = capsys.readouterr().err
+    assert caught.value.code == 2 and wrong[0].lstrip("-") in output and output.count("\n") == 1
+
+
+def test_a_wrong_port_in_gradios_variable_is_refused_like_a_flag(monkeypatch, capsys):
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "abc")
+    with pytest.raises(SystemExit):
+        playground.arguments([])
+    assert capsys.readouterr().err.startswith("GRADIO_SERVER_PORT is abc; give a whole number from 1 to 65535")
+    assert playground.arguments(["--port", "7999"]).port == 7999, "the flag is the one that counts"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::1", "sheep.invalid", "x" * 70])
+def test_a_host_that_is_not_this_machines_is_blamed_and_not_the_port(host):
+    found = subprocess.run([sys.executable, "playground.py", "--host", host, "--port", "7999"], cwd=ROOT, capture_output=True,
+                           text=True, timeout=60)
+    assert found.returncode == 1 and found.stderr.count("\n") == 1 and "port" not in found.stderr.lower()
+    assert found.stderr.startswith(f"--host is {host}, which is no address of this machine; give 127.0.0.1")
+
+
+def test_a_port_that_is_taken_is_blamed_and_a_free_one_is_not():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        fault = playground.listening_fault("127.0.0.1", port)
+        assert fault.startswith(f"--port is {port}, which another program uses at 127.0.0.1; give another one")
+        assert playground.listening_fault("127.0.0.1", None) == ""
+    assert [playground.listening_fault(host, port) for host in ("127.0.0.1", "localhost", "0.0.0.0")] == ["", "", ""]
 
 
 def test_help_documents_every_flag(capsys):

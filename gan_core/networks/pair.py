@@ -15,11 +15,12 @@ def build_pair(name: str, latent_dim: int, shape: tuple[int, ...], classes: int 
     """
     build = registry.resolve(registry.NETWORKS, name)
     row = registry.NETWORKS[name]
-    if not row.accepts(shape):
-        if row.points:
-            raise Misfit("misfit_points", networks={"networks": name}, shape=str(tuple(shape)))
+    reason = row.misfit(shape, bool(classes))
+    if reason == "classes":
+        raise Misfit("misfit_classes", networks={"networks": name}, field={"field": "condition"}, none={"condition": "none"})
+    if reason and row.points:
+        raise Misfit("misfit_points", networks={"networks": name}, shape=str(tuple(shape)))
+    if reason:
         raise Misfit("misfit_size", networks={"networks": name}, sides=list(row.sides), channels=list(row.channels),
                      shape=str(tuple(shape)))
-    if classes and not row.conditional:
-        raise Misfit("misfit_classes", networks={"networks": name}, field={"field": "condition"}, none={"condition": "none"})
     return build(latent_dim, shape, classes)

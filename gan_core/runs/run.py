@@ -100,9 +100,14 @@ class Run:
     @classmethod
     def open(cls, path: Path | str) -> Self:
         """An existing run folder. Raises RunError where there is none."""
-        path = Path(path)
+        try:
+            path = Path(path)
+        except TypeError as error:
+            raise RunError(f"{str(path)[:40]} is not a run folder; give its path, such as checkpoints/NAME.") from error
         try:
             info = read_json(path / layout.CONFIG)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise RunError(f"{path} is not a run folder: it has no {layout.CONFIG}; give the folder of one run.") from error
         except (OSError, ValueError) as error:
             raise RunError(f"{path} is not a run folder: its config.json cannot be read ({error}).") from error
         if info.get("schema") != SCHEMA:

@@ -78,7 +78,7 @@ class frozen_statistics:  # noqa: N801, a context manager reads as a verb
 
 def check_config(config: TrainConfig, loss: Loss, points: bool, processes: int = 1) -> None:
     """Checks fields against each other, where each alone is in range. Raises ValueError, one sentence."""
-    if config.batch_size % processes:
+    if not config.is_batch_shared_by(processes):
         raise Misfit("misfit_batch", field={"field": "batch_size"}, batch=config.batch_size, n=processes)
     for name in ("label_noise", "label_smoothing"):
         if getattr(config, name) and not loss.takes_noise:

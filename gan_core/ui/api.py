@@ -20,6 +20,7 @@ from .controls import Controls, Refusal
 from .latent_service import LatentService, NotReady
 
 MAX_PICTURES = 256
+EXAMPLE = 'give one such as {"seed": 7}'
 
 
 def build(controls: Controls, latent_service: LatentService) -> None:
@@ -117,9 +118,9 @@ def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text or "{}")
     except (ValueError, TypeError, RecursionError) as error:
-        raise Refusal("errors.refused", message=f"overrides are not JSON ({str(error)[:100]}).") from error
+        raise Refusal("errors.refused", message=f"overrides are not JSON ({str(error)[:100]}); {EXAMPLE}.") from error
     if not isinstance(value, dict):
-        raise Refusal("errors.refused", message="overrides must be a JSON object of field names and values.")
+        raise Refusal("errors.refused", message=f"overrides must be a JSON object of field names and values; {EXAMPLE}.")
     return value
 
 

@@ -78,11 +78,11 @@ class Controls:
         room = capacity_limit(config.processes, config.device)
         if room is not None:
             raise Refusal(f"errors.processes_{room[0]}", lang, n=config.processes, most=room[1])
-        if config.batch_size % config.processes:
+        if not config.is_batch_shared_by(config.processes):
             raise Refusal("errors.processes_batch", lang, n=config.processes, batch=config.batch_size)
         active = self.supervisor.active()
         if active is not None and not force:
-            raise Refusal("errors.busy", lang, name=active.name)
+            raise _busy(active, lang)
         try:
             run = Run.create(config, self.catalogue.folder, preset=preset)
         except RunError as error:  # a full disk: nothing is ended for a run that cannot begin
@@ -100,7 +100,7 @@ class Controls:
         except WorkerBusy as busy:
             if new:
                 shutil.rmtree(run.path, ignore_errors=True)  # another start came first: the run was never used
-            raise Refusal("errors.busy", lang, name=busy.run.name) from busy
+            raise _busy(busy.run, lang) from busy
         except (OSError, RunError) as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         self._wait_for_start(run, ANSWER_TIMEOUT)
@@ -189,7 +189,7 @@ class Controls:
             return self._send(run, "restore", lang)
         active = self.supervisor.active()
         if active is not None:
-            raise Refusal("errors.busy", lang, name=active.name)
+            raise _busy(active, lang)
         self._refuse_local_life(run, lang)  # before its next checkpoint is chosen
         try:
             run.restore_best()
@@ -279,6 +279,14 @@ class Controls:
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         return run
+
+
+def _busy(active: Run, lang: str) -> Refusal:
+    """Another run is active; a paused one is too, which its name alone would not explain."""
+    state = "running"
+    with contextlib.suppress(RunError):
+        state = active.status().state
+    return Refusal("errors.busy", lang, name=active.name, state=words.text(f"states.{state}", lang).lower())
 
 
 def _not_now(run: Run, state: str, lang: str) -> Refusal:

@@ -26,7 +26,7 @@ from ..training.trainer import Trainer
 
 STRETCH = 0.1  # seconds of steps that one order asks for, about: a pause waits for so long
 MOST_STEPS = 256  # that one order asks for
-KEEP_ALIVE = 0.2  # seconds between two orders to processes that have nothing to do
+KEEP_ALIVE = 0.2  # seconds between two messages to processes that have nothing to do
 # What a single step may move -> the trainer's method for it.
 NETWORKS = {"discriminator": "discriminator_step", "generator": "generator_step", "both": "step"}
 
@@ -114,7 +114,7 @@ class Coordinator:
 
 
 def follow(team: Team, stop_requested: Callable[[], bool]) -> int:
-    """What every process but the first does: follow orders until the end; returns the exit status.
+    """What every process but the first does: follow rank 0 until the end; returns the exit status.
 
     stop_requested: whether this process was asked to end, which it reports to rank 0. Raises TeamBroken if another has ended.
     """

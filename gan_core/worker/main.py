@@ -24,7 +24,7 @@ from ..training.trial import trainer_builder
 from . import cli
 from .cli import Options
 from .new_run import OptionError, new_run_path
-from .process import train_run
+from .process import open_run, train_run
 from .progress import ProgressDisplay, open_streams, say
 from .shutdown import Shutdown
 from .summary import conclude
@@ -57,7 +57,7 @@ def train(options: Options, team: Team = ALONE) -> int:
         path = _run_path(options, team)
         if team.rank:
             return train_run(path, options, shutdown, team)
-        run = Run.open(path)
+        run = open_run(path)
         if not _has_readable_config(run):
             return train_run(run.path, options, shutdown, team)  # it fails, and writes the reason into the run's status
         if run.config.processes > 1 and team.size == 1 and "RANK" not in os.environ and os.name == "posix":
@@ -108,9 +108,12 @@ def wait_for_run(options: Options) -> int:
     line = sys.stdin.readline()
     if not line.strip():
         return 0
-    request = json.loads(line)
-    options = dataclasses.replace(options, idle=False, run=Path(request["run"]), paused=bool(request.get("paused")))
-    return train_run(Path(request["run"]), options, Shutdown())
+    try:
+        request = json.loads(line)
+        path, paused = Path(request["run"]), bool(request.get("paused"))
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        raise RunError(f'The line on stdin is {line.strip()[:40]!r}; write {{"run": PATH, "paused": false}}.') from None
+    return train_run(path, dataclasses.replace(options, idle=False, run=path, paused=paused), Shutdown())
 
 
 def warm_up(threads: int) -> None:

@@ -107,10 +107,10 @@ def config_from(options: Options) -> tuple[TrainConfig, str]:
         raise OptionError(f"There is no preset {preset!r}; choose one of: {', '.join(PRESETS)}.")
     config = PRESETS[preset].replace(**changes)
     points = registry.DATASETS[registry.split_dataset(config.dataset)[0]].points
-    if points != registry.NETWORKS[config.networks].points:
-        kind, choice = (("points", "--set networks=mlp or --preset ring") if points
-                        else ("pictures", "other networks or another preset"))
-        raise OptionError(f"{config.dataset} is {kind}, which the networks {config.networks!r} do not make; choose {choice}.")
+    reason = registry.NETWORKS[config.networks].misfit((2,) if points else (None, None, None), classes=False)
+    if reason:
+        choice = "--set networks=mlp or --preset ring" if points else "other networks or another preset"
+        raise OptionError(f"{config.dataset} is {reason}, which the networks {config.networks!r} do not make; choose {choice}.")
     return config, preset
 
 
@@ -149,7 +149,7 @@ def _value(name: str, text: str) -> Any:
 
 def _check_processes(config: TrainConfig, running: int) -> None:
     """Raises OptionError where the processes cannot share the batch or, if only one is `running` yet, do not fit this machine."""
-    if config.batch_size % config.processes:
+    if not config.is_batch_shared_by(config.processes):
         raise OptionError(f"{config.processes} processes cannot share batch_size {config.batch_size} evenly; "
                           "choose a batch size that their number divides.")
     room = capacity_limit(config.processes, config.device) if running == 1 else None

@@ -11,6 +11,7 @@ import platform
 import sys
 import traceback
 from pathlib import Path
+from typing import cast
 
 import filelock
 import psutil
@@ -21,8 +22,8 @@ from ..compute.processes import SERVER_VARIABLE, is_launcher
 from ..integrations.processes import FollowerProcesses
 from ..messages import Fault
 from ..runs import layout
-from ..runs.run import Run
-from ..runs.status import ACTIVE, ENDED, Status
+from ..runs.run import Run, RunError, RunInfo, read_json
+from ..runs.status import ACTIVE, ENDED, SCHEMA, Failure, Status
 from ..runs.worker_note import WorkerNote, read_worker_note, write_worker_note
 from .cli import Options
 from .coordinator import Coordinator, follow
@@ -40,11 +41,36 @@ def train_run(path: Path, options: Options, shutdown: Shutdown, team: Team = ALO
         return _follow(path, team, shutdown)
     coordinator, status = Coordinator(team), 1
     try:
-        status = _lead(Run.open(path), options, coordinator, shutdown)
+        status = _lead(open_run(path), options, coordinator, shutdown)
     finally:
         with contextlib.suppress(TeamBroken):
             coordinator.end(status)
     return status
+
+
+def open_run(path: Path) -> Run:
+    """The run in this folder. Where it cannot be opened its status says why, for all who wait for it, and RunError is raised."""
+    try:
+        return Run.open(path)
+    except RunError as error:
+        _record_refusal(path, str(error))
+        raise
+
+
+def _record_refusal(path: Path, sentence: str) -> None:
+    """Write into the status of a run folder that it was refused, unless a worker trains in its folder of runs."""
+    if not (path / layout.CONFIG).exists():
+        return  # no run folder: nobody waits for its status
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if read_json(path / layout.CONFIG).get("schema") != SCHEMA:
+            return  # of another version, which may have written more into the status than this one knows
+    run, lock = Run(path, cast(RunInfo, {})), filelock.FileLock(path.parent / layout.WORKER_LOCK)
+    with contextlib.suppress(OSError, filelock.Timeout), lock.acquire(timeout=0):
+        status = Status()
+        with contextlib.suppress(RunError):
+            status = run.stored_status()
+        status.state, status.error = "failed", Failure(kind="refused", message=sentence, step=status.step)
+        run.write_status(status)
 
 
 def _follow(path: Path, team: Team, shutdown: Shutdown) -> int:

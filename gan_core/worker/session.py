@@ -128,7 +128,7 @@ class Session:
         return 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed
 
     def begin_single_steps(self, network: str) -> None:
-        """Single steps follow, and then a pause, which says what they did; those of quick presses are told as one."""
+        """Single steps follow, and then a pause, which says what they did; those of quick presses are reported as one."""
         last = self.status_writer.status.probe  # of the networks as they are: nothing has moved since the pause
         if last is not None and last["network"] == network and time.monotonic() - self._probed < BURST:
             self._single_steps = (network, self.step_count - last["steps"], last["before"])

@@ -82,7 +82,7 @@ def test_who_trains_without_a_page_is_named_when_somebody_presses_start(playgrou
         from gradio_client import Client
         from gradio_client.exceptions import AppError
 
-        with pytest.raises(AppError, match="A run is training already: Dolly"):
+        with pytest.raises(AppError, match="Only one run can be active at a time, and Dolly is active"):
             Client(playground.url, verbose=False).predict("quick", "{}", api_name="/start")
         person.pause()
         assert process.poll() is None

@@ -90,6 +90,13 @@ def test_a_folder_that_is_no_run_is_refused_in_words_and_left_out_of_the_list(tm
     assert [run.id for run in list_runs(tmp_path)] == [good.id]
 
 
+@pytest.mark.parametrize("path", ["", "/nowhere", None, 3, "\0", __file__])
+def test_what_is_no_folder_is_refused_in_a_sentence(path: object) -> None:
+    with pytest.raises(RunError, match=r"is not a run folder[:;]") as caught:
+        Run.open(path)  # type: ignore[arg-type]
+    assert "Errno" not in str(caught.value)
+
+
 def test_a_config_from_another_version_is_refused_by_its_field(tmp_path: Path) -> None:
     run = make(tmp_path)
     info = json.loads((run.path / "config.json").read_text())

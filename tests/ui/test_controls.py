@@ -1,12 +1,14 @@
 """What knobs and the way back mean to the server: who may be asked, what is refused in whose words, what reaches the worker."""
 
 import os
+import platform
 
 import psutil
 import pytest
 from making import make_run
 
 from gan_core.runs.run import Run, RunError
+from gan_core.runs.worker_note import write_worker_note
 from gan_core.ui import words
 from gan_core.ui.controls import WATCHED, Controls, Refusal
 
@@ -111,7 +113,7 @@ def test_nobody_is_taken_back_while_another_trains(catalogue, run, monkeypatch):
     best_of(run, "stopped")
     monkeypatch.setattr(Run, "restore_best", lambda self: pytest.fail("its checkpoints were touched"))
     monkeypatch.setattr(catalogue.supervisor, "active", lambda: make_run(catalogue.folder, steps=1))
-    with pytest.raises(Refusal, match="training already"):
+    with pytest.raises(Refusal, match="Only one run can be active"):
         Controls(catalogue).restore(run.id)
 
 
@@ -166,3 +168,23 @@ def test_nothing_is_ended_for_a_run_that_cannot_be_made(catalogue, run, monkeypa
 def test_what_is_no_preset_is_a_sentence(catalogue, preset):
     with pytest.raises(Refusal, match="There is no preset called"):
         Controls(catalogue).config(preset, {})
+
+
+@pytest.mark.parametrize(("lang", "sentence"), [
+    ("en", r"^Only one run can be active at a time, and {name} is active \(paused\)\. Stop it first; "),
+    ("fr", r"^Un seul essai peut être actif à la fois, et {name} l’est déjà \(en pause\)\. ")])
+def test_resume_beside_a_paused_run_says_that_it_is_paused_and_changes_neither(catalogue, run, lang, sentence):
+    write_worker_note(catalogue.folder, {"run": run.id, "pid": os.getpid(), "pid_started": psutil.Process().create_time(),
+                                         "host": platform.node(), "server": ""})
+    other = make_run(catalogue.folder, steps=1)
+    status = other.stored_status()
+    status.state, status.checkpoint_step = "stopped", 1
+    other.write_status(status)
+
+    def contents():
+        return {path: path.read_bytes() for path in catalogue.folder.rglob("*") if path.is_file()}
+
+    before = contents()
+    with pytest.raises(Refusal, match=sentence.format(name=run.name)):
+        Controls(catalogue).resume(other.id, lang)
+    assert contents() == before

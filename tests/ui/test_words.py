@@ -119,3 +119,8 @@ def test_what_is_no_fault_or_of_another_version_is_said_as_it_was(result):
 
 def test_the_page_carries_no_templates_of_faults():
     assert not [key for key in words.page_table("fr") if key.startswith("fault.")] and len(words.page_table("fr")) > 300
+
+
+def test_what_has_no_label_keeps_its_bare_name():
+    assert words.label("presets.quick.name", "fr", "x") == words.text("presets.quick.name", "fr")
+    assert words.label("presets.of another version.name", "fr", "its name") == "its name"

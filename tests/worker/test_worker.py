@@ -1,5 +1,6 @@
 """The training process as it is: started, commanded, killed, resumed. Every test waits for a condition, never for a time."""
 
+import io
 import json
 import random
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import filelock
 import forked
 import numpy as np
 import psutil
@@ -21,9 +23,10 @@ from gan_core.compute.choices import cpu_has_bf16
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.latent.view import load_live
 from gan_core.networks.pair import build_pair
-from gan_core.runs import checkpoint, checkpoint_index
+from gan_core.runs import checkpoint, checkpoint_index, layout
 from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ACTIVE, Status
+from gan_core.worker import main as entry
 from gan_core.worker import process as working
 from gan_core.worker.cli import Options
 
@@ -499,6 +502,40 @@ def test_a_run_this_version_cannot_train_is_refused_in_words(start, tmp_path: Pa
 
 
 # One worker a folder; no orphans.
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"schema": 1, "id": "x", "config": 3}'])
+def test_a_run_whose_config_cannot_be_read_is_refused_in_one_sentence_and_in_its_status(tmp_path: Path, capsys, content) -> None:
+    run = Run.create(TrainConfig(**SMALL), tmp_path)
+    run.write_status(Status(step=7, checkpoint_step=7))
+    (run.path / "config.json").write_bytes(content)
+    assert entry.main([str(run.path)]) == 2
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and f"{run.path} is not a run folder: " in output
+    status = run.stored_status()  # by what is still there of it
+    assert (status.state, status.step, status.checkpoint_step) == ("failed", 7, 7)
+    assert status.error is not None and status.error["kind"] == "refused" and status.error["message"] == output.strip()
+
+
+def test_the_status_of_another_version_or_beside_a_worker_is_left_alone(tmp_path: Path, capsys) -> None:
+    run = Run.create(TrainConfig(**SMALL), tmp_path)
+    before = (run.path / "status.json").read_bytes()
+    (run.path / "config.json").write_bytes(b'{"schema": 2}')
+    assert entry.main([str(run.path)]) == 2 and "schema" in capsys.readouterr().err
+    (run.path / "config.json").write_bytes(b"{")
+    with filelock.FileLock(tmp_path / layout.WORKER_LOCK):
+        assert entry.main([str(run.path)]) == 2
+    assert (run.path / "status.json").read_bytes() == before
+    assert entry.main([str(tmp_path)]) == 2 and not (tmp_path / "status.json").exists()
+
+
+@pytest.mark.parametrize("line", ["nonsense", "{}", "[]", '{"run": 3}', "[" * 100_000])
+def test_an_idle_worker_refuses_a_line_that_names_no_run(line: str, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(entry, "warm_up", lambda threads: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{line}\n"))
+    assert entry.main(["--idle"]) == 2
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and output.startswith("The line on stdin is ") and '{"run": PATH' in output
 
 
 def test_an_idle_worker_ends_when_its_server_is_gone(tmp_path: Path) -> None:

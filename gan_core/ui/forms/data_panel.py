@@ -77,14 +77,11 @@ def misfit(config: TrainConfig, about: dict[str, Any] | None = None) -> str:
     about: the `DataSummary`, once the data have been read.
     """
     shape, labelled = (about["shape"], about["labelled"]) if about else expected_shape(config)
-    networks = registry.NETWORKS[config.networks]
-    if (len(shape) == 1) != networks.points:
-        return "data.misfit_points" if len(shape) == 1 else "data.misfit_pictures"
-    if not networks.accepts(shape):
-        return "data.misfit_shape"
-    if config.condition == "class" and not networks.conditional:
-        return "data.misfit_classes"
-    return "data.misfit_unlabelled" if config.condition == "class" and labelled is False else ""
+    by_class = config.condition == "class"
+    reason = registry.NETWORKS[config.networks].misfit(shape, by_class)
+    if not reason and by_class and labelled is False:
+        reason = "unlabelled"
+    return f"data.misfit_{reason}" if reason else ""
 
 
 def downloads() -> dict[str, Any]:

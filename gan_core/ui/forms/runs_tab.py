@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio as gr
 
-from ...config import PRESETS
 from ...runs import status as run_status
 from ...runs.run import Run, RunError
 from .. import containers, words
@@ -29,7 +28,7 @@ def card(run: Run, lang: str) -> str:
     """Two lines about a run: its name; state, step, data set, preset and the day it was made."""
     status = run.status()
     state = "starter" if run.kind == "starter" else status.state
-    preset = words.text(f"presets.{run.preset}.name", lang) if run.preset in PRESETS else ""
+    preset = words.label(f"presets.{run.preset}.name", lang, "")
     config = run.info.get("config")
     data = words.dataset(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
     made = ""

@@ -1,7 +1,7 @@
 // window.ganPage: the one object that gradio's event snippets use. boot.js puts it up, so that a snippet that runs before the
 // modules are there can use it too: values are plain fields, and `call` waits for the functions that `answerGradio` hands in.
 import { askToDelete } from "./data/uploads.js";
-import { formChanged } from "./data/wish.js";
+import { formChanged } from "./data/request.js";
 import { emit, on, store } from "./store.js";
 import { followChoice, showRun } from "./stream.js";
 

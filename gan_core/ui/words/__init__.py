@@ -72,15 +72,20 @@ def number(value: float, lang: str = "en") -> str:
     return "".join(marks.get(letter, letter) for letter in f"{value:,.10g}")
 
 
+def label(key: str, lang: str, otherwise: str) -> str:
+    """The words behind a key, else `otherwise`: the bare name of what has no label, such as a preset of another version."""
+    return table(lang).get(key, otherwise)
+
+
 def dataset(name: str, lang: str = "en") -> str:
     """The label of a data set, at most 60 characters: of "digits" its text, of an upload its file name."""
     kind = name.partition(":")[0]
-    return " ".join((registry.label(name) or table(lang).get(f"settings.dataset.{kind}", kind)).split())[:60]
+    return " ".join((registry.label(name) or label(f"settings.dataset.{kind}", lang, kind)).split())[:60]
 
 
 def choice(field: str, value: str, lang: str = "en") -> str:
     """What a choice of a field is called; the value itself where it is a term that is the same in every language."""
-    return table(lang).get(f"choices.{field}.{value}", value)
+    return label(f"choices.{field}.{value}", lang, value)
 
 
 def text(key: str, lang: str = "en", **values: object) -> str:
@@ -98,7 +103,7 @@ def fault(message: Any, lang: str = "en", otherwise: str = "") -> str:
     def name(kind: str, value: str) -> str:
         group = {"field": "fields", "dataset": "settings.dataset"}.get(kind, f"choices.{kind}")
         base, _, more = value.partition(":") if kind == "dataset" else (value, "", "")
-        return text("data.called_with" if more else "data.called", lang, name=templates.get(f"{group}.{base}", base), more=more)
+        return text("data.called_with" if more else "data.called", lang, name=label(f"{group}.{base}", lang, base), more=more)
 
     language = messages.Language(lambda key: templates[f"fault.{key}"], lambda value: number(value, lang), name)
     try:

@@ -172,10 +172,10 @@ def tried(limit=0):
     before, start = peak(), time.monotonic()
     try:
         loaded = archive.read_archive(path, DataRequest("zip", limit=limit))
-        told = [len(loaded.data), loaded.skipped]
+        outcome = [len(loaded.data), loaded.skipped]
     except DataError as error:
-        told = str(error)
-    return [told, peak() - before, time.monotonic() - start]
+        outcome = str(error)
+    return [outcome, peak() - before, time.monotonic() - start]
 """
 
 

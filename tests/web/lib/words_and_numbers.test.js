@@ -6,10 +6,11 @@ import { clock, formats, percent, signed } from "../../../gan_core/ui/web/lib/nu
 import { parsedPair } from "../../../gan_core/ui/web/lib/pair.js";
 
 test("placeholders are filled, also with 0 and twice, and unknown ones stay", () => {
-  const { t, known } = translator({ "a.b": "{n} of {n}, {other}" });
+  const { t, known, label } = translator({ "a.b": "{n} of {n}, {other}" });
   assert.equal(t("a.b", { n: 0 }), "0 of 0, {other}");
   assert.equal(t("no.such"), "no.such");
   assert.deepEqual([known("a.b"), known("no.such")], [true, false]);
+  assert.deepEqual([label("a.b", "name"), label("no.such", "name")], ["{n} of {n}, {other}", "name"]);
 });
 
 test("a value that holds braces is not read again", () => {

@@ -7,7 +7,7 @@ import { remember } from "../storage.js";
 import { isIn, on, store } from "../store.js";
 import { showRun } from "../stream.js";
 import { keysButton } from "../transport/keys_list.js";
-import { known, language, number, t } from "../words.js";
+import { label, language, number, t } from "../words.js";
 import { bannerState, noticeKey } from "./banner.js";
 import { machine, machineHelp } from "./machine.js";
 import { pillState } from "./pill.js";
@@ -63,7 +63,7 @@ function shownView() {
     draw() {
       const { run, preset, active } = store;
       const given = store.name !== run; // by a person; a run that nobody named is known by its preset
-      setText(name, !given && known(`presets.${preset}.name`) ? t(`presets.${preset}.name`) : store.name);
+      setText(name, given ? store.name : label(`presets.${preset}.name`, store.name));
       name.title = run ? store.name : "";
       back.hidden = !active || active === run;
     },

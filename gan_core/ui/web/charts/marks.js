@@ -1,7 +1,7 @@
 // Marks: thin lines across a chart where the course of the run was changed, and what they say.
 import { token } from "../dom.js";
 import { store } from "../store.js";
-import { known, number, short, t } from "../words.js";
+import { label, number, short, t } from "../words.js";
 import { model } from "./bokeh.js";
 import { givenUpSentence } from "./given_up.js";
 
@@ -18,8 +18,7 @@ export function shownValue(value) {
 
 /** What a mark says, one line a change. Going back also turns the knobs back to where they stood. @param {Stream.Mark} mark */
 export function markLines(mark) {
-  const value = (/** @type {string} */ name, /** @type {any} */ one) =>
-    (known(`choices.${name}.${one}`) ? t(`choices.${name}.${one}`) : shownValue(one));
+  const value = (/** @type {string} */ name, /** @type {any} */ one) => label(`choices.${name}.${one}`, shownValue(one));
   const lines = Object.entries(mark.changes || {}).map(([name, [from, to]]) =>
     t("marks.change", { name: t(`fields.${name}`), from: value(name, from), to: value(name, to) }));
   if (mark.kind === "restore") {

@@ -2,7 +2,7 @@
 import { h, setText } from "../dom.js";
 import { scrollToChosenPreset } from "../settings/presets.js";
 import { t } from "../words.js";
-import { formValues, hasForm } from "./wish.js";
+import { formValues, hasForm } from "./request.js";
 
 const GRADIO_MS = 300; // gradio draws a choice a little later
 

@@ -7,7 +7,7 @@ import { t } from "../words.js";
 import { classesOf, leftOutOf, sizeOf } from "./facts.js";
 import { drawList, isReady, loadSets } from "./list.js";
 import { Panel } from "./panel.js";
-import { currentAnswer, formValues, isBusy, send } from "./wish.js";
+import { currentAnswer, formValues, isBusy, send } from "./request.js";
 import { Work } from "./work.js";
 
 const HOLD_MS = 350; // so long the old picture stays: what is quicker shows no progress at all
@@ -15,7 +15,7 @@ const STRIP = 224, PLANE = 108, BORDERS = 4; // CSS pixels
 const MOST_NAMES = 8; // of classes in the sentence; all of them are in its title
 const SENTENCES = /** @type {Record<string, string>} */ ({ cancelled: "data.cancelled", away: "data.away" });
 
-/** @typedef {import("./wish.js").Answer} Answer */
+/** @typedef {import("./request.js").Answer} Answer */
 /** @typedef {Answer & { about: Stream.About, preview: string | Stream.RealPoints }} ReadyAnswer */
 
 /** @type {import("../mount.js").Part} */
@@ -101,7 +101,7 @@ class Preview {
       this.#only(this.#canvas);
     } else {
       this.#image = await swapImage(this.#image, source, t("data.alt"));
-      if (this.#answer !== answer || currentAnswer() !== answer) return; // something else is wished for by now
+      if (this.#answer !== answer || currentAnswer() !== answer) return; // something else is asked for by now
       this.#only(this.#image);
       this.#resize();
     }

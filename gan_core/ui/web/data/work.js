@@ -3,7 +3,7 @@ import { h, setText, smallButton } from "../dom.js";
 import { percent } from "../lib/numbers.js";
 import { t } from "../words.js";
 import { progressCount, progressShare } from "./progress.js";
-import { cancel } from "./wish.js";
+import { cancel } from "./request.js";
 
 export class Work {
   #sentence = h("b");
@@ -15,7 +15,7 @@ export class Work {
     h("div", { class: "gan-row" }, this.#sentence, h("span", { class: "gan-space" }), smallButton(t("data.cancel"), cancel)),
     this.#bar, this.#count);
 
-  /** @param {import("./wish.js").Answer} answer one that is waiting or working */
+  /** @param {import("./request.js").Answer} answer one that is waiting or working */
   draw({ state, progress }) {
     setText(this.#sentence, progress ? progressShare(progress) : t(state === "waiting" ? "data.waiting" : "data.begins"));
     setText(this.#count, progress ? progressCount(progress) : "");

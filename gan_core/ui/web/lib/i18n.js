@@ -15,5 +15,7 @@ export function translator(words) {
     },
     /** @param {string} key */
     known: (key) => key in words,
+    /** The sentence behind a key, else the bare name of what has none. @param {string} key @param {string} otherwise */
+    label: (key, otherwise) => words[key] ?? otherwise,
   };
 }

@@ -64,7 +64,7 @@ export async function send(look = false) {
   emit("preview");
 }
 
-/** Nothing is wished for any more. */
+/** Nothing is asked for any more. */
 export async function cancel() {
   round += 1;
   clearTimeout(timer);

@@ -1,5 +1,5 @@
 // The switch of the settings card: the next run, or the run that trains now.
-import { formConfig } from "../data/wish.js";
+import { formConfig } from "../data/request.js";
 import { h, nativeButton, segments, setText } from "../dom.js";
 import { differs } from "../lib/config.js";
 import { isIn, on, store } from "../store.js";

@@ -1,83 +1,17 @@
-"""The GAN playground: `python playground.py` serves the page. Command line, launch and shutdown."""
+"""The GAN playground: `python playground.py` serves the page. Launch and shutdown."""
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import signal
-import socket
 import sys
 import time
-from pathlib import Path
-from typing import NoReturn
+
+from gan_core.ui.command_line import arguments, listening_fault
 
 NEEDED = ("gradio", "torch", "torchvision", "numpy", "matplotlib", "safetensors", "sse_starlette", "bokeh", "scipy", "mlxtend",
           "PIL", "psutil", "platformdirs", "tqdm", "filelock", "fsspec", "httpx")
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse whose error message is one sentence, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{message[:1].upper()}{message[1:].rstrip('.')}. See --help.\n")
-
-
-def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; without a flag, gradio's environment variable applies."""
-    parser = Parser(description="Watch, steer and understand a GAN while it learns.")
-    parser.add_argument("--host", help="address to listen on; 0.0.0.0 lets others in (default: this machine only)")
-    parser.add_argument("--port", help="port (default: GRADIO_SERVER_PORT, else the first free one from 7860)")
-    parser.add_argument("--share", action="store_true", default=None, help="make a public link; whoever has it controls the page")
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")
-    parser.add_argument("--attach", action="append", metavar="PATH", help="a run elsewhere, or a folder of runs; may be repeated")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where new runs train (default: auto)")
-    parser.add_argument("--threads", default=0, help="processor threads of the training; 0 measures")
-    parser.add_argument("--seed", help="the seed of new runs (default: 0)")
-    args = parser.parse_args(argv)
-    for name, low, high in (("port", 1, 65535), ("threads", 0, 256), ("seed", 0, 2**31 - 1)):
-        text = getattr(args, name)
-        if text is not None:
-            setattr(args, name, _whole(parser, f"--{name}", str(text), low, high))
-    if args.port is None and "GRADIO_SERVER_PORT" in os.environ:  # gradio itself reads it, and would fail with a traceback
-        _whole(parser, "GRADIO_SERVER_PORT", os.environ["GRADIO_SERVER_PORT"], 1, 65535)
-    return args
-
-
-def _whole(parser: argparse.ArgumentParser, name: str, text: str, low: int, high: int) -> int:
-    """The number, or the end of the process with one sentence."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        parser.error(f"{name} is {text[:40]}; give a whole number from {low} to {high}")
-    return number
-
-
-def listening_fault(host: str, port: int | None, source: str = "--host") -> str:
-    """Why a server cannot listen at this address, in one sentence; "" where it can.
-
-    port: None lets gradio look for a free one. source: where the host was given.
-    """
-    hint = "give 127.0.0.1 for this machine only, 0.0.0.0 for everybody who can reach it, or one of its own addresses."
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host.strip("[]") or "0.0.0.0", 0, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.bind(address)
-    except (OSError, UnicodeError):  # a name that is too long for DNS is a UnicodeError
-        return f"{source} is {host}, which is no address of this machine; {hint}"
-    if port is not None:
-        try:
-            with socket.socket(family) as probe:
-                if os.name == "posix":  # as the server does: a connection that was just closed is no program
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((address[0], port, *address[2:]))
-        except OSError as error:
-            reason = "only an administrator may use" if isinstance(error, PermissionError) else "another program uses"
-            return f"--port is {port}, which {reason} at {host}; give another one, or leave it out to take the first free one."
-    return ""
 
 
 def main() -> None:

@@ -17,14 +17,16 @@ export function faces(root, signal) {
   show("next");
   const now = /** @type {HTMLButtonElement} */ (bar.lastElementChild);
   bar.id = "settings-face";
-  // While a run is at work a preset chosen for the next one has its Start here, which asks first, as Reset does.
+  // While a run is at work what is chosen for the next one, preset or data, has its Start here, which asks first, as Reset does.
   const begin = h("button", { type: "button", class: "gan-btn gan-primary", id: "btn-begin", hidden: true,
     onclick: () => nativeButton("btn-reset")?.click() });
   root.append(bar, begin);
 
   function offer() {
     const chosen = /** @type {HTMLInputElement | null} */ (document.querySelector("#preset input:checked"))?.value ?? "";
-    begin.hidden = !chosen || chosen === store.preset || !store.controls.reset || !isIn("running", "paused");
+    const data = document.getElementById("gan-data")?.dataset.kind, dataset = String(store.config?.dataset ?? "");
+    const same = chosen === store.preset && (!data || data === dataset.split(":")[0]);
+    begin.hidden = !chosen || same || !store.controls.reset || !isIn("running", "paused");
     if (!begin.hidden) setText(begin, t("knobs.begin", { name: t(`presets.${chosen}.name`) }));
   }
 

@@ -1,4 +1,4 @@
-"""What `python playground.py` takes on its command line, and whether a server can listen where it says. It imports nothing heavy."""
+"""The options of `python playground.py`, and whether a server can listen where they say. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lesson of docs/teaching.md, from 3 to 11 minutes: what the page says of single steps is what the steps did."""
+"""The lesson of docs/teaching.md, from 0 to 11 minutes: the line, and that the page says what single steps did."""
 
 import re
 
@@ -13,6 +13,10 @@ PIXELS = """async () => {
     canvas.getContext('2d').drawImage(image, 0, 0);
     return [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 0);
 }"""
+# What stands on the line from noise to verdict, from left to right.
+LINE = """() => [...document.querySelectorAll('.gan-flow .gan-box, .gan-flow .gan-word')].filter(one => one.checkVisibility())
+    .sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left)
+    .map(one => one.dataset.box ?? one.textContent.replace(/\\W/g, ''))"""
 SHOWN = "name => document.querySelector(`#generator-shown [data-key=${name}]`).getAttribute('aria-pressed') === 'true'"
 
 
@@ -40,6 +44,7 @@ def press(person, name, times):
 def test_the_two_steps_are_seen_apart(playground, visit):
     person = visit(playground.url)
     page = person.page
+    assert page.evaluate(LINE) == ["noise", "counterfeiter", "fake", "expert", "verdict"], "the story, before Start is pressed"
     person.start()
     person.until_step(300)
     assert page.evaluate(SHOWN, "average"), "while it trains"

@@ -1,0 +1,167 @@
+"""The lesson of docs/teaching.md from 11 to 20 minutes: driving by hand, then breaking it."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import Server
+from test_lesson import PIXELS, settled
+
+from gan_core.ui.words import text
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+DRIVEN = PIXELS.replace("#sample-grid img", "#latent-image")
+# `answer`: the newest answer to the sliders, which z was drawn, at which step, and its verdict; `shown`: the one on the page.
+LISTEN = """() => {
+    const ask = window.fetch;
+    window.fetch = async (url, options) => {
+        const reply = await ask(url, options), of = (name) => Number(reply.headers.get(name));
+        if (reply.headers.has('X-Gan-Verdict')) window.answer = { step: of('X-Gan-Step'), verdict: of('X-Gan-Verdict'),
+            z: [...new Float32Array(await options.body.arrayBuffer())] };
+        return reply;
+    };
+    ganPlayground.on('driven', () => { window.shown = window.answer; });
+}"""
+# The steps at which the shown charts have a line across them, a list for each chart.
+LINES = """() => Bokeh.documents.flatMap(one => one.roots())
+    .map(plot => (plot.renderers || []).filter(one => one.glyph.type === 'VSpan' && one.data_source.data.said)
+        .flatMap(one => [...one.data_source.data.step]))
+    .filter(steps => steps.length)"""
+TUNED = "ganPlayground.store.marks.filter(mark => mark.kind === 'tune' && mark.changes.lr_d)"
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory):
+    """One server for the whole module."""
+    server = Server(tmp_path_factory.mktemp("school") / "checkpoints")
+    yield server
+    server.stop()
+
+
+def picture(person, act) -> np.ndarray:
+    """The driven picture of the z where `act` leads."""
+    before = person.page.evaluate("shown.z")
+    act()
+    person.until("before => shown.z.some((value, i) => value !== before[i])", before)
+    return np.array(person.page.evaluate(DRIVEN), float)
+
+
+def spread(pictures: list[np.ndarray]) -> float:
+    """How far they are from each other, on average."""
+    return float(np.mean(np.var(pictures, axis=0)))
+
+
+def test_the_sliders_drive_it_while_it_trains_and_truncation_makes_it_safer(school, visit):
+    person = visit(school.url)
+    page = person.page
+    page.evaluate(LISTEN)
+    person.start()
+    person.pause()
+    person.click("btn-resume")
+    person.wait_state("running")
+    page.wait_for_selector("#latent-image[src]:not([hidden])")
+    person.until_step(100)
+    person.until("() => window.shown")
+    slider, z = page.locator("#latent-sliders input").first, np.array(page.evaluate("shown.z"))
+    picture(person, lambda: slider.fill("2"))
+    assert np.linalg.norm(page.evaluate("shown.z") - z) == pytest.approx(2, abs=1e-3), "a direction in the space of z"
+    person.until("step => shown.step > step", page.evaluate("shown.step"))
+    assert person.state() == "running", "and the picture follows the training"
+
+    held = person.pause()
+    settled(person, held)
+    person.until("step => shown.step === step && ganPlayground.store.latent.live === ganPlayground.store.status.live", held)
+    home, moved = picture(person, lambda: slider.press("Delete")), picture(person, lambda: slider.fill("2"))
+    assert (moved != home).any(), "along it the picture changes"
+    assert (picture(person, lambda: slider.press("Delete")) == home).all(), "and back"
+    shares = []
+    for psi in ("1", "0.3"):
+        page.fill("#latent-psi", psi)
+        shown = []
+        for seed in range(1, 6):
+            shown.append(picture(person, lambda seed=seed: page.fill("#latent-seed", str(seed)) or page.keyboard.press("Enter")))
+        shares.append(spread(shown))
+    assert shares[1] < 0.5 * shares[0], "safer, with fewer surprises"
+    said = int(re.search(r"\d+", page.locator(".gan-share").inner_text())[0])
+    assert said == pytest.approx(100 * page.evaluate("shown.verdict"), abs=0.51), "the verdict on one's own picture"
+    assert person.errors == []
+
+
+def test_ten_times_the_experts_rate_is_marked_and_the_best_is_gone_back_to_after_asking(school, visit):
+    person = visit(school.url)
+    page = person.page
+    person.click("btn-resume")
+    person.wait_state("running")
+    page.click("#settings-face [data-key=now]")
+    page.click("details.gan-fold:has(#knob-measure_share) > summary")
+    page.fill("#knob-measure_share", "0.5")  # ten times as often: nobody waits for what this test is not about
+    page.keyboard.press("Enter")
+    person.until("() => { const { status, quality } = ganPlayground.store; return status.best && quality.length > 0; }",
+                 seconds=120)
+    rate = page.locator("#knob-lr_d")
+    before = float(rate.input_value())
+    rate.fill(str(10 * before))
+    page.keyboard.press("Enter")
+    person.until(f"() => {TUNED}.length === 1")
+    step = page.evaluate(f"{TUNED}[0].step")
+    person.until(f"step => {{ const lines = ({LINES})(); "
+                 "return lines.length >= 2 && lines.every(one => one.includes(step)); }", step)
+    change = text("marks.change", name=text("fields.lr_d"), to="0.02", **{"from": "0.002"})
+    assert change in page.locator(".gan-log li").first.inner_text()
+    person.until_step(step + 20)
+    assert person.state() == "running", "it trained all the while"
+
+    page.click("#curves-face [data-key=quality]")
+    page.locator("#btn-restore:enabled").click()
+    dialog = page.locator("dialog[open]")
+    assert "deterministic" in dialog.inner_text(), "training would repeat itself"
+    # Before and after beside the question, each by both generators, and each says its step.
+    page.wait_for_function("() => [...document.querySelectorAll('dialog img')].filter(one => one.naturalWidth).length === 4")
+    newest = page.evaluate("ganPlayground.store.frame.step")
+    shown = dialog.locator("figcaption").all_inner_texts()
+    assert [caption.split(" \u00b7 ")[0] for caption in shown] == 2 * [text("generator.average"), text("generator.now")]
+    steps = [int("".join(c for c in caption if c.isdigit())) for caption in shown]
+    best = page.evaluate("ganPlayground.store.status.best.step")
+    assert steps[0] == steps[1] < steps[2] == steps[3] <= newest and abs(steps[0] - best) < newest - best
+    page.get_by_role("button", name=text("dialog.cancel")).click()
+    assert person.state() == "running", "it asks first"
+    best = page.evaluate("ganPlayground.store.status.best.step")
+    page.locator("#btn-restore:enabled").click()
+    page.get_by_role("button", name=text("dialog.restore_go"), exact=True).click()
+    person.wait_state("paused")
+    person.until("() => ganPlayground.store.marks.some(mark => mark.kind === 'restore')")
+    assert best <= person.step() and page.evaluate("Math.max(...ganPlayground.store.series.step)") <= person.step()
+    assert page.evaluate("ganPlayground.store.status.best.step") == person.step()
+    assert float(rate.input_value()) == (before if person.step() <= step else 10 * before), "and so stand the knobs"
+    assert person.errors == []
+
+
+def test_the_three_that_are_made_to_fail_and_the_courses_networks_are_where_the_lesson_says(school, visit):
+    person = visit(school.url)
+    page = person.page
+    page.click("#settings-face [data-key=next]")
+    cards = page.locator("#preset label").evaluate_all(
+        "all => all.map(one => [one.dataset.head ?? '', one.querySelector('input').value])")
+    heads = [head for head, _ in cards]
+    assert [name for _, name in cards[heads.index(text("presets.group_failing")):]] == [
+        "expert-too-strong", "mode-collapse", "merry-go-round"]
+    seen = {
+        "expert-too-strong": "() => { const { d_real, d_fake } = ganPlayground.store.series; "
+                             "return d_real.at(-1) > 0.9 && d_fake.at(-1) < 0.1; }",  # both curves at their limits
+        "mode-collapse": "() => Number(document.querySelector('[data-measure=modes] b')?.textContent) <= 25",
+        "merry-go-round": "() => { const loss = ganPlayground.store.series.g_loss; "
+                          "return loss.some(value => value > 0.05) && loss.some(value => value < -0.05); }",  # it swings
+        "course": "() => ganPlayground.store.frame && ganPlayground.store.config.networks === 'course'",
+    }
+    for name, condition in seen.items():
+        old = page.evaluate("ganPlayground.run")
+        page.locator("#preset label", has_text=text(f"presets.{name}.name")).first.click()
+        page.locator("#btn-begin", has_text=text(f"presets.{name}.name")).click()
+        page.get_by_role("button", name=text("dialog.reset_go")).click()
+        person.until("old => ganPlayground.run !== old && ganPlayground.step > 0", old, seconds=60)
+        page.click(f"#curves-face [data-key={'quality' if name == 'mode-collapse' else 'losses'}]")
+        person.until(condition, seconds=120)
+        plane = name in ("mode-collapse", "merry-go-round")
+        assert page.locator("#sample-grid .gan-plane" if plane else "#sample-grid img").first.is_visible(), name
+    assert text("presets.course.sentence") in page.locator("#preset label", has_text=text("presets.course.name")).inner_text()
+    assert person.errors == []

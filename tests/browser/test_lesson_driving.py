@@ -112,17 +112,13 @@ def test_ten_times_the_experts_rate_is_marked_and_the_best_is_gone_back_to_after
     assert person.state() == "running", "it trained all the while"
 
     page.click("#curves-face [data-key=quality]")
+    person.until("() => { const { history, status } = ganPlayground.store; "
+                 "return history.filter((frame) => frame.step > status.best.step).length > 1; }")
     page.locator("#btn-restore:enabled").click()
     dialog = page.locator("dialog[open]")
     assert "deterministic" in dialog.inner_text(), "training would repeat itself"
-    # Before and after beside the question, each by both generators, and each says its step.
+    # The same z at the best moment and now, by both generators; what each is of: test_quality.py.
     page.wait_for_function("() => [...document.querySelectorAll('dialog img')].filter(one => one.naturalWidth).length === 4")
-    newest = page.evaluate("ganPlayground.store.frame.step")
-    shown = dialog.locator("figcaption").all_inner_texts()
-    assert [caption.split(" \u00b7 ")[0] for caption in shown] == 2 * [text("generator.average"), text("generator.now")]
-    steps = [int("".join(c for c in caption if c.isdigit())) for caption in shown]
-    best = page.evaluate("ganPlayground.store.status.best.step")
-    assert steps[0] == steps[1] < steps[2] == steps[3] <= newest and abs(steps[0] - best) < newest - best
     page.get_by_role("button", name=text("dialog.cancel")).click()
     assert person.state() == "running", "it asks first"
     best = page.evaluate("ganPlayground.store.status.best.step")
@@ -136,7 +132,7 @@ def test_ten_times_the_experts_rate_is_marked_and_the_best_is_gone_back_to_after
     assert person.errors == []
 
 
-def test_the_three_that_are_made_to_fail_and_the_courses_networks_are_where_the_lesson_says(school, visit):
+def test_the_three_that_are_made_to_fail_fail_where_the_lesson_says(school, visit):
     person = visit(school.url)
     page = person.page
     page.click("#settings-face [data-key=next]")
@@ -148,10 +144,9 @@ def test_the_three_that_are_made_to_fail_and_the_courses_networks_are_where_the_
     seen = {
         "expert-too-strong": "() => { const { d_real, d_fake } = ganPlayground.store.series; "
                              "return d_real.at(-1) > 0.9 && d_fake.at(-1) < 0.1; }",  # both curves at their limits
-        "mode-collapse": "() => Number(document.querySelector('[data-measure=modes] b')?.textContent) <= 25",
+        "mode-collapse": "() => { const modes = ganPlayground.store.quality.at(-1)?.modes; return modes > 0 && modes <= 15; }",
         "merry-go-round": "() => { const loss = ganPlayground.store.series.g_loss; "
                           "return loss.some(value => value > 0.05) && loss.some(value => value < -0.05); }",  # it swings
-        "course": "() => ganPlayground.store.frame && ganPlayground.store.config.networks === 'course'",
     }
     for name, condition in seen.items():
         old = page.evaluate("ganPlayground.run")

@@ -31,11 +31,11 @@ def school(tmp_path_factory):
         os.environ["GAN_PLAYGROUND_DATA"] = before
 
 
-def begin(person, preset: str) -> None:
-    """Start what is chosen, beside the run that trains, by the button that names this preset."""
+def begin(person, label: str) -> None:
+    """Start what is chosen, beside the run that trains, by the button that says so."""
     page, old = person.page, person.page.evaluate("ganPlayground.run")
     button = page.locator("#btn-begin")
-    button.get_by_text(text("knobs.begin", name=text(f"presets.{preset}.name"))).wait_for()
+    button.get_by_text(label).wait_for()
     button.click()
     page.get_by_role("button", name=text("dialog.reset_go")).click()
     person.until("old => ganPlayground.run !== old && ganPlayground.state === 'running' && ganPlayground.store.frame", old)
@@ -104,7 +104,7 @@ def test_fakes_run_along_what_was_drawn_by_hand(school, visit):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + 0.8 * box["height"], steps=12)
         page.mouse.up()
     facts(person, text("data.facts_points", n="100,000"))
-    begin(person, "ring")
+    begin(person, text("knobs.begin_these"))
     assert page.evaluate("ganPlayground.store.config.dataset").startswith("drawn:")
     strokes = np.array(page.evaluate("ganPlayground.store.real.points"))
     near = np.unique(np.round(strokes, 2), axis=0)
@@ -128,7 +128,7 @@ def test_fifty_digits_are_what_the_networks_see_and_nearest_is_under_quality(sch
     page.keyboard.press("Enter")
     facts(person, "50 pictures")
     page.locator("#preset label", has_text=text("presets.quick.name")).click()
-    begin(person, "quick")
+    begin(person, text("knobs.begin", name=text("presets.quick.name")))
     assert page.evaluate("ganPlayground.store.config.max_images") == 50
     page.click("#settings-face [data-key=now]")
     page.click("details.gan-fold:has(#knob-measure_share) > summary")

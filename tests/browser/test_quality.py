@@ -71,6 +71,11 @@ def test_quality_is_drawn_told_in_words_and_fits_the_screen(standing, visit, mea
     assert result.inner_text() == text("quality.told", lang, name=name, value="0,60" if lang == "fr" else "0.60", help=sentence)
     page.locator("[data-measure=classes]").hover()
     assert text("measures.classes.help", lang) in result.inner_text()
+    keys, tops = page.locator("#quality-curves [data-measure]"), "all => all.map(one => one.getBoundingClientRect().top)"
+    places = keys.evaluate_all(tops)
+    for n in range(keys.count()):
+        keys.nth(n).hover()
+        assert keys.evaluate_all(tops) == places, "however long its sentence is, it moves nothing"
     page.reload()
     person.until("() => document.querySelector('.gan-faces')?.dataset.face === 'quality'")
     assert person.errors == []

@@ -12,6 +12,7 @@ const SHARE = 0.05; // of the time, where a run says no other
 
 export class Quality {
   #sentence = h("p", { class: "gan-told", "aria-live": "polite" });
+  #room = h("p", { class: "gan-told-longest", "aria-hidden": "true" }); // unseen: no sentence moves the rest
   #focus = ""; // the measure that one points at
   /** @type {Record<string, { element: HTMLElement, value: HTMLElement }>} */
   #keys = {};
@@ -37,7 +38,7 @@ export class Quality {
     }, signal);
     this.element = h("div", { id: "quality-curves", class: "gan-curves", "data-of": "quality" },
       this.#headLegend, this.#stack.boxes.head, this.#shareTitle, this.#shareLegend, this.#stack.boxes.shares, this.#rest,
-      this.#sentence);
+      h("div", { class: "gan-told-room" }, this.#room, this.#sentence));
     this.#drawNumbers();
   }
 
@@ -82,6 +83,8 @@ export class Quality {
     this.#headLegend.replaceChildren(...(first ? [this.#key(first), this.#floorKey, this.#bestKey, this.#pastKey.key] : []));
     this.#shareLegend.replaceChildren(...shares.map((name) => this.#key(name)));
     this.#rest.replaceChildren(...others.map((name) => this.#key(name)));
+    const sentences = [...names].map((name) => sentenceOf(name, 0));
+    setText(this.#room, sentences.sort((a, b) => b.length - a.length)[0] ?? "");
   }
 
   /**
@@ -105,11 +108,13 @@ export class Quality {
   #tell(focus) {
     this.#focus = focus;
     const name = focus || measures().first, value = name ? newest(name) : NaN;
-    const sentence = !name || !Number.isFinite(value) ? ""
-      : t("quality.told", { name: t(`measures.${name}`), value: writtenValue(name, value), help: t(`measures.${name}.help`) });
-    setText(this.#sentence, sentence);
+    setText(this.#sentence, name && Number.isFinite(value) ? sentenceOf(name, value) : "");
   }
 }
+
+/** What a measure is and how much of it there is. @param {string} name @param {number} value */
+const sentenceOf = (name, value) =>
+  t("quality.told", { name: t(`measures.${name}`), value: writtenValue(name, value), help: t(`measures.${name}.help`) });
 
 function emptySentence() {
   if (store.quality.length) return "";

@@ -217,7 +217,7 @@ def test_a_probe_is_what_both_networks_say_of_the_same_64_reals_and_fakes(loss):
     assert [network.training for network in (t.G, t.D, t.G_ema)] == modes
 
 
-@pytest.mark.parametrize("warm", [200, 400, 600])
+@pytest.mark.parametrize("warm", [200, pytest.param(400, marks=pytest.mark.slow), pytest.param(600, marks=pytest.mark.slow)])
 def test_the_steps_of_one_player_show_in_the_probe_and_in_the_pictures_of_now(warm):
     """What the page says of ten single steps: the Counterfeiter's raise the verdict, the Expert's widen the gap."""
     t = Trainer(PRESETS["quick"].replace(threads=1, precision="fp32", device="cpu"))

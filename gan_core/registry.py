@@ -55,20 +55,8 @@ class Networks(Entry):
         return "classes" if classes and not self.conditional else ""
 
 
-NETWORKS: dict[str, Networks] = {
-    "course": Networks("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters",
-                       sides=(28,), channels=(1,), conditional=False),
-    "quick": Networks("gan_core.networks.dcgan:build",
-                      "a small DCGAN, transposed convolutions: 28, 32 or 64 pixels, for two cores"),
-    "resnet": Networks("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
-    "mlp": Networks("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane", points=True,
-                    conditional=False, z_layer="hidden1"),
-    "mlp-bounded": Networks("gan_core.networks.mlp:build_bounded", "the same, but fakes stay near the data", points=True,
-                            conditional=False, z_layer="hidden1"),
-}
-
 @dataclass(frozen=True)
-class Losses(Entry):
+class LossEntry(Entry):
     """A pair of losses: `where` is a gan_core.losses.adversarial.Loss, the two players' functions on logits.
 
     `below_zero`: which of d_loss and g_loss can be negative, and what it is then, a key of the page's words
@@ -78,20 +66,32 @@ class Losses(Entry):
     below_zero: Mapping[str, str] = field(default_factory=dict)
 
 
-LOSSES: dict[str, Losses] = {
-    "non-saturating": Losses("gan_core.losses.adversarial:NON_SATURATING",
+NETWORKS: dict[str, Networks] = {
+    "course": Networks("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters",
+                       sides=(28,), channels=(1,), conditional=False),
+    "quick": Networks("gan_core.networks.dcgan:build",
+                      "a small DCGAN, transposed convolutions: 28, 32 or 64 pixels, for two cores"),
+    "resnet": Networks("gan_core.networks.resnet:build", "a small residual pair without normalisation: 28, 32 or 64 pixels"),
+    "mlp": Networks("gan_core.networks.mlp:build", "two small multilayer perceptrons for points in the plane", points=True,
+                    conditional=False, z_layer="hidden1"),
+    "mlp-bounded": Networks("gan_core.networks.mlp:build_bounded", "the same, no fake further out than 1.8 deviations",
+                            points=True, conditional=False, z_layer="hidden1"),
+}
+
+LOSSES: dict[str, LossEntry] = {
+    "non-saturating": LossEntry("gan_core.losses.adversarial:NON_SATURATING",
         "softplus(-D(x)) + softplus(D(g)) against softplus(-D(g))"),
-    "saturating": Losses("gan_core.losses.adversarial:SATURATING",
+    "saturating": LossEntry("gan_core.losses.adversarial:SATURATING",
         "the original minimax, -softplus(D(g)): see why nobody uses it", below_zero={"g_loss": "logarithm"}),
-    "relativistic": Losses("gan_core.losses.adversarial:RELATIVISTIC",
+    "relativistic": LossEntry("gan_core.losses.adversarial:RELATIVISTIC",
         "softplus(-(D(x) - D(g))) and its mirror: each real beside a fake"),
-    "hinge": Losses("gan_core.losses.adversarial:HINGE",
+    "hinge": LossEntry("gan_core.losses.adversarial:HINGE",
         "relu(1 - D(x)) + relu(1 + D(g)) against -D(g)", below_zero={"g_loss": "score"}),
-    "least-squares": Losses("gan_core.losses.adversarial:LEAST_SQUARES",
+    "least-squares": LossEntry("gan_core.losses.adversarial:LEAST_SQUARES",
         "squared distance of the logits to +1 and -1"),
-    "wasserstein": Losses("gan_core.losses.adversarial:WASSERSTEIN",
+    "wasserstein": LossEntry("gan_core.losses.adversarial:WASSERSTEIN",
         "D(g) - D(x) against -D(g): wants a gradient penalty", below_zero={"d_loss": "distance", "g_loss": "score"}),
-    "course": Losses("gan_core.losses.adversarial:COURSE",
+    "course": LossEntry("gan_core.losses.adversarial:COURSE",
         "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }
 

@@ -41,7 +41,7 @@ class Generator(nn.Module):
 
 
 class BoundedGenerator(Generator):
-    """z (N, latent_dim) -> points (N, 2) float32 in the open square (-BOUND, BOUND)^2, as sigmoid and tanh bound the pixels of a
+    """z (N, latent_dim) -> points (N, 2) float32 in the square [-BOUND, BOUND]^2, as sigmoid and tanh bound the pixels of a
     picture's generator: a game that never settles still stays in view.
     """
 

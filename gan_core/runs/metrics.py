@@ -93,6 +93,8 @@ class MetricsReader:
                 if "start_step" in line:
                     start = cast(SegmentStart, line)["start_step"]
                     self.start_steps[int(segment.stem)] = start
+                    if self.given_up is not None and start < self.given_up.step:
+                        self.given_up, rewound = None, True  # where it left today's curves is given up as well
                     remaining = [record for record in self._records if record["step"] <= start]
                     if len(remaining) < len(self._records):
                         self._dropped = tuple(record for record in self._records if record["step"] > start)

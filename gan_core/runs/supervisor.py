@@ -48,7 +48,7 @@ class Supervisor:
         self._lock = threading.RLock()
         self._spare: subprocess.Popen[str] | None = None
         self._spare_ready = False
-        self._prepared = 0.0  # when `prepare` was last called, of time.monotonic()
+        self._unused: threading.Timer | None = None  # ends a spare that `prepare` started
         self._current: tuple[Run, subprocess.Popen[str]] | None = None
         self._closed = False
         self._heartbeats: dict[Path, tuple[int, float]] = {}  # run on another host -> (heartbeat, when it last changed)
@@ -72,17 +72,21 @@ class Supervisor:
             threading.Thread(target=self._await_ready, args=(self._spare,), daemon=True).start()
 
     def prepare(self) -> None:
-        """Start a spare although a run is active, because another may soon take its place; without one it ends after a minute."""
-        with self._lock:
+        """Start a spare although a run is active, because another may soon take its place; without one it ends after a minute.
+
+        Where it cannot be started nothing happens: the next run then has a new worker.
+        """
+        with self._lock, contextlib.suppress(OSError):
             self.warm()
-            self._prepared = time.monotonic()
-        timer = threading.Timer(PREPARED, self._end_unused_spare)
-        timer.daemon = True
-        timer.start()
+            if self._unused is not None:
+                self._unused.cancel()
+            self._unused = threading.Timer(PREPARED, self._end_unused_spare)
+            self._unused.daemon = True
+            self._unused.start()
 
     def _end_unused_spare(self) -> None:
         with self._lock:
-            if time.monotonic() - self._prepared >= PREPARED and self.active() is not None:
+            if threading.current_thread() is self._unused and self.active() is not None:
                 self._end_spare(0.0)
 
     def _await_ready(self, process: subprocess.Popen[str]) -> None:

@@ -70,9 +70,8 @@ class ControlRoutes:
         return {"uploads": data_panel.kept(lang)}
 
     def prepare(self, body: Body, lang: str) -> dict[str, Any]:
-        """{}: warm a worker up, because the caller is about to begin a run in place of the active one."""
-        self.controls.supervisor.prepare()
-        return {}
+        """{} -> {"warm": whether a worker is warmed up}: the caller may begin a run in place of the active one."""
+        return {"warm": self.controls.prepare()}
 
     def handler(self, name: str) -> Callable[[Request], Any]:
         """The route's function for one action: {"ok": true, ...}, or status 4xx with {"message", "title"}."""

@@ -18,7 +18,7 @@ from ..config import LIVE, PRESETS, ConfigError, TrainConfig
 from ..data import storage
 from ..runs import run as runs
 from ..runs.run import CommandError, Run, RunError
-from ..runs.status import ACTIVE
+from ..runs.status import ACTIVE, Status
 from ..runs.supervisor import WorkerBusy, capacity_limit
 from . import words
 from .external_runs import PlaceError
@@ -88,7 +88,8 @@ class Controls:
         except RunError as error:  # a full disk: nothing is ended for a run that cannot begin
             raise Refusal("errors.refused", lang, message=str(error)) from error
         if active is not None:
-            self.supervisor.prepare()  # it imports torch while the old one saves
+            if config.processes == 1:
+                self.supervisor.prepare()  # it imports torch while the old one saves
             self.supervisor.stop()
         self._start_worker(run, paused, lang, new=True)
         return run
@@ -144,6 +145,18 @@ class Controls:
             force = False
             self._send(run, "stop", lang)
         return self.start(config, preset, force=force, paused=paused, lang=lang)
+
+    def prepare(self) -> bool:
+        """Warm a worker up for a run that may take the active one's place; whether that was done.
+
+        A run on several threads would take fewer beside it, and could no longer be repeated bit for bit if it then goes on.
+        """
+        active = self.supervisor.active()
+        status = active.status() if active is not None else Status()
+        quiet = status.state == "paused" or (status.state == "running" and status.threads == 1)
+        if quiet:
+            self.supervisor.prepare()
+        return quiet
 
     def save(self, run_id: str = "", lang: str = "en") -> Run:
         """Write a checkpoint now."""

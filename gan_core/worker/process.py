@@ -58,19 +58,22 @@ def open_run(path: Path) -> Run:
 
 
 def _record_refusal(path: Path, sentence: str) -> None:
-    """Write into the status of a run folder that it was refused, unless a worker trains in its folder of runs."""
+    """Write into the status of a run that has just begun that it was refused, unless a worker trains in its folder of runs.
+
+    The sentence is shown to everybody, so it names the folder alone.
+    """
     if not (path / layout.CONFIG).exists():
         return  # no run folder: nobody waits for its status
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if read_json(path / layout.CONFIG).get("schema") != SCHEMA:
             return  # of another version, which may have written more into the status than this one knows
     run, lock = Run(path, cast(RunInfo, {})), filelock.FileLock(path.parent / layout.WORKER_LOCK)
-    with contextlib.suppress(OSError, filelock.Timeout), lock.acquire(timeout=0):
-        status = Status()
-        with contextlib.suppress(RunError):
-            status = run.stored_status()
-        status.state, status.error = "failed", Failure(kind="refused", message=sentence, step=status.step)
-        run.write_status(status)
+    with contextlib.suppress(OSError, RunError, filelock.Timeout), lock.acquire(timeout=0):
+        status = run.stored_status()
+        if status.state in ACTIVE:
+            message = sentence.replace(str(path), path.name)
+            status.state, status.error = "failed", Failure(kind="refused", message=message, step=status.step)
+            run.write_status(status)
 
 
 def _follow(path: Path, team: Team, shutdown: Shutdown) -> int:

@@ -65,7 +65,9 @@ def test_start_pause_step_save_reset(playground, visit):
     person.until("step => ganPlayground.store.status.checkpoint_step === step", held + 3)
 
     old = page.evaluate("ganPlayground.run")
-    person.click("btn-reset")
+    with page.expect_response("**/control/prepare") as prepared:
+        person.click("btn-reset")
+    assert prepared.value.json() == {"ok": True, "warm": True}, "a worker, while the question is read"
     page.get_by_role("button", name=text("dialog.cancel")).click()
     assert page.evaluate("ganPlayground.run") == old
     person.click("btn-reset")

@@ -309,6 +309,8 @@ def test_what_was_given_up_at_the_last_return_is_remembered_and_what_a_resume_re
     assert given_up() == (5, [*range(6, 13), 12, 13]), "a second return at once gives nothing more up"
     go_on(run, 7, 6, {"step": 6, **back})
     assert given_up() == (6, [7]), "of several returns the last"
+    go_on(run, 8, 3, {"step": 4, "d_loss": 8})
+    assert reader.read_new()[1] and given_up() is None, "a resume from before it: today's curves no longer lead there"
 
 
 def test_half_a_line_waits_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from making import make_run
 
 from gan_core.runs.run import Run, RunError
+from gan_core.runs.status import Status
 from gan_core.runs.worker_note import write_worker_note
 from gan_core.ui import words
 from gan_core.ui.controls import WATCHED, Controls, Refusal
@@ -107,6 +108,18 @@ def test_an_ended_run_begins_a_new_life_paused_at_its_best(catalogue, run, asked
     monkeypatch.setattr(Run, "restore_best", lambda self: 1)
     monkeypatch.setattr(catalogue.supervisor, "start", lambda run, paused: begun.append((run.id, paused)))
     assert Controls(catalogue).restore(run.id).id == run.id and begun == [(run.id, True)] and asked == []
+
+
+@pytest.mark.parametrize(("state", "threads", "warm"), [("paused", 2, True), ("running", 1, True), ("running", 2, False),
+                                                        ("starting", 1, False)])
+def test_a_worker_is_warmed_up_only_where_the_run_loses_nothing_by_it(catalogue, run, monkeypatch, state, threads, warm):
+    """On several threads a run beside it would take fewer, and could not be repeated bit for bit afterwards."""
+    calls = []
+    monkeypatch.setattr(catalogue.supervisor, "prepare", lambda: calls.append(1))
+    assert Controls(catalogue).prepare() is False, "nothing is active"
+    monkeypatch.setattr(catalogue.supervisor, "active", lambda: run)
+    monkeypatch.setattr(type(run), "status", lambda self: Status(state=state, threads=threads))
+    assert Controls(catalogue).prepare() is warm and len(calls) == warm
 
 
 def test_nobody_is_taken_back_while_another_trains(catalogue, run, monkeypatch):

@@ -7,7 +7,7 @@ const LONGEST_MS = 30_000; // for an answer
 
 /**
  * The answer, or null where it was refused or none came; then the refusal is shown already.
- * @param {"step" | "tune" | "stop" | "restore" | "keep-drawing" | "delete-data" | "prepare"} name
+ * @param {"step" | "tune" | "stop" | "restore" | "keep-drawing" | "delete-data"} name
  * @param {Record<string, any>} [body] the shown run is added
  * @returns {Promise<Record<string, any> | null>}
  */
@@ -16,6 +16,11 @@ export async function control(name, body = {}) {
   if (answer?.ok) return answer;
   showRefusal(answer?.message ?? answer?.detail ?? t("banner.gone"), answer?.title); // "detail" where a door is shut
   return null;
+}
+
+/** A worker may be warmed up: the run that is asked about may be replaced. Without an answer it only takes longer. */
+export function prepare() {
+  post("prepare", { lang: language }).catch(() => null);
 }
 
 /** @param {string} name @param {Record<string, any>} body @returns {Promise<Record<string, any>>} */

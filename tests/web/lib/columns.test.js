@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { curveColumns, givenUpColumns } from "../../../gan_core/ui/web/curves/columns.js";
+import { belowZero, curveColumns, givenUpColumns } from "../../../gan_core/ui/web/curves/columns.js";
 import { store } from "../../../gan_core/ui/web/store.js";
 
 const step = Array.from({ length: 400 }, (_, i) => i + 1);
@@ -34,4 +34,11 @@ test("what was given up leaves today's line where the run went back, however wil
   store.given_up = { step: 0, series: past, quality: [], marks: [] };
   assert.deepEqual(givenUpColumns(0, false).step, [201, 202, 203], "back to the very beginning");
   store.given_up = null;
+});
+
+test("a loss below 0 is explained by its kind, and where no kind explains it by the noise on the labels", () => {
+  assert.deepEqual(belowZero({ d_loss: "distance", g_loss: "score" }, [-1]), ["distance", "score"]);
+  assert.deepEqual(belowZero({ g_loss: "logarithm" }, [0.4, null]), ["logarithm"]);
+  assert.deepEqual(belowZero({}, [0.4, -0.01]), ["noise"]);
+  assert.deepEqual(belowZero(undefined, undefined), []);
 });

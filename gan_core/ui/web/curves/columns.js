@@ -71,3 +71,12 @@ const placed = (columns, name, aboveZero) =>
 export function newestSmoothed(name, weight) {
   return smoothed((store.series[name] || []).filter((value) => value !== null).slice(-RECENT), weight).at(-1);
 }
+
+/**
+ * Why a loss of the shown run can be below 0. The discriminator's can be wherever labels are noisy, which is said once it was.
+ * @param {Record<string, string>} [reasons] of the kind of loss, by "d_loss" and "g_loss"
+ * @param {(number | null)[]} [ofD] the discriminator's losses so far
+ * @returns {string[]}
+ */
+export const belowZero = (reasons = {}, ofD = []) =>
+  [...Object.values(reasons), ...(!reasons.d_loss && ofD.some((value) => value !== null && value < 0) ? ["noise"] : [])];

@@ -2,12 +2,12 @@
 import { model } from "../charts/bokeh.js";
 import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
-import { h, segments, setAttribute, setText } from "../dom.js";
+import { h, segments, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
 import { curveChart } from "./chart.js";
-import { CHARTS, curveColumns, givenUpColumns, newestSmoothed } from "./columns.js";
+import { CHARTS, belowZero, curveColumns, givenUpColumns, newestSmoothed } from "./columns.js";
 
 const RECENT_STEPS = 100; // ten steps of one network are two pixels of a long run
 const WEIGHT = 0.94; // of the past, in a curve's average, where the browser remembers no other
@@ -27,11 +27,11 @@ export class Losses {
 
   /**
    * @param {HTMLElement} root
-   * @param {Record<string, Record<string, string>>} belowZero by a loss's name: what each that can be negative is
+   * @param {Record<string, Record<string, string>>} reasons by a loss's name: what each that can be negative is
    * @param {AbortSignal} signal
    */
-  constructor(root, belowZero, signal) {
-    this.#belowZero = belowZero;
+  constructor(root, reasons, signal) {
+    this.#belowZero = reasons;
     this.#stack = new ChartStack(root, Object.keys(CHARTS), {
       prefix: "curves",
       make: (kind, size) => {
@@ -129,10 +129,9 @@ export class Losses {
       setText(element, value === undefined ? "" : decimal(value, 2));
     }
     for (const key of this.#pastKeys) key.draw();
-    const said = Object.values(this.#belowZero[store.config?.loss] ?? {}).map((reason) => t(`curves.below_zero_${reason}`));
+    const said = belowZero(this.#belowZero[store.config?.loss], store.series.d_loss).map((why) => t(`curves.below_zero_${why}`));
     this.#why.hidden = !said.length;
-    setText(this.#why, said[0] ?? ""); // one line: a chart is worth more room
-    setAttribute(this.#why, "title", said.join(" "));
+    setText(this.#why, said.join(" "));
   }
 }
 

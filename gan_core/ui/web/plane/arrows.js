@@ -25,7 +25,8 @@ export function drawArrows(context, fake, push, { x, y, scale, side, longest }, 
     if (length < SHORTEST) continue;
     trace(context, px, py, dx, dy);
     // As long as any may be, or cut by the edge: a second head says that it would be longer.
-    if (share < 1 || length >= 0.995 * longest) trace(context, px, py, dx * (1 - 3 / length), dy * (1 - 3 / length));
+    const cut = length > 2 * HEAD && (share < 1 || length >= 0.995 * longest);
+    if (cut) trace(context, px, py, dx * (1 - 3 / length), dy * (1 - 3 / length));
   }
   ink(context, dis, card);
 }

@@ -1,5 +1,5 @@
 // The switch of the settings card: the next run, or the run that trains now.
-import { formConfig } from "../data/request.js";
+import { formConfig, formValues } from "../data/request.js";
 import { h, nativeButton, segments, setText } from "../dom.js";
 import { differs } from "../lib/config.js";
 import { isIn, on, store } from "../store.js";
@@ -27,7 +27,8 @@ export function faces(root, signal) {
   function offer() {
     const chosen = /** @type {HTMLInputElement | null} */ (document.querySelector("#preset input:checked"))?.value ?? "";
     const other = Boolean(chosen) && chosen !== store.preset;
-    begin.hidden = !(other || differs(formConfig(), store.config)) || !store.controls.reset || !isIn("running", "paused");
+    const own = formValues().preset === chosen && differs(formConfig(), store.config); // not yet the answer to another preset
+    begin.hidden = !(other || own) || !store.controls.reset || !isIn("running", "paused");
     setText(begin, other ? t("knobs.begin", { name: t(`presets.${chosen}.name`) }) : t("knobs.begin_these"));
   }
 

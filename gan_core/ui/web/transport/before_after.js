@@ -14,8 +14,10 @@ const SIDE = 150; // CSS pixels of a plane
 
 /** Two pictures by the average, and two by the generator as it is where both were kept. @param {Stream.Best} best */
 export function beforeAfter(best) {
-  const newest = store.frame && { seq: store.frame.seq, step: store.frame.step }, then = closest(best.step);
-  if (!newest || !then || then.seq === newest.seq) return null; // nothing has been kept since the best
+  const newest = store.frame && { seq: store.frame.seq, step: store.frame.step };
+  if (!newest || newest.step <= best.step) return null; // nothing has been kept since the best
+  const then = closest(best.step, newest.seq);
+  if (!then) return null;
   const at = (/** @type {number} */ step) => t("samples.at_step", { step: number(step) });
   const title = (/** @type {string} */ word, /** @type {number} */ step) => {
     const measured = measuredAt(best.name, step), name = t(`measures.${best.name}`);
@@ -32,10 +34,10 @@ export function beforeAfter(best) {
     column(newest, title(t("dialog.newest"), newest.step)));
 }
 
-/** Of the kept frames the one nearest to a step: older ones stand further apart. @param {number} step */
-function closest(step) {
+/** Of the other kept frames the nearest to a step: older ones stand further apart. @param {number} step @param {number} but */
+function closest(step, but) {
   const distance = (/** @type {Stream.Kept} */ frame) => Math.abs(frame.step - step);
-  return [...store.history].sort((a, b) => distance(a) - distance(b)).at(0);
+  return store.history.filter(({ seq }) => seq !== but).sort((a, b) => distance(a) - distance(b)).at(0);
 }
 
 /** @param {Stream.Kept} frame @param {string} of */

@@ -1,6 +1,6 @@
 // The native buttons: enabled from the stream for every viewer, and what happens before a press goes to gradio.
 // The server refuses illegal moves anyway; this only keeps a person from trying them.
-import { control } from "../control.js";
+import { control, prepare } from "../control.js";
 import { nativeButton, setAttribute } from "../dom.js";
 import { passOn } from "../focus.js";
 import { chooseRun } from "../storage.js";
@@ -95,14 +95,14 @@ const questions = {
 };
 
 async function askToReset() {
-  control("prepare"); // while somebody reads the question
+  prepare(); // while somebody reads the question
   const labels = [t("dialog.reset_go"), t("dialog.reset_paused")];
   const choice = await ask(t("dialog.reset_title"), t("dialog.reset_text"), labels);
   if (choice >= 0) beginRun(["btn-reset-confirm", "btn-reset-paused"][choice]);
 }
 
 async function askToTakeOver() {
-  control("prepare");
+  prepare();
   const choice = await ask(t("dialog.busy_title"), t("dialog.busy_text"), [t("dialog.busy_go")]);
   if (choice >= 0) beginRun("btn-start-force");
 }

@@ -177,6 +177,7 @@ def test_after_a_slider_or_a_switch_that_the_mouse_pressed_the_keys_are_the_page
     press("Space")
     person.wait_state("running")
     # A button that the mouse has pressed does not keep the space bar; one that the keyboard came to does.
+    page.wait_for_selector("#btn-pause:enabled")
     page.locator("#curves-face button").nth(1).click()
     press("Space")
     person.wait_state("paused")

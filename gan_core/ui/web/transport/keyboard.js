@@ -18,7 +18,12 @@ function wants(target, key) {
 
 export function watchKeyboard() {
   addEventListener("focusin", () => { pointed = null; });
-  addEventListener("click", ({ detail }) => { if (detail) setTimeout(() => { pointed = document.activeElement; }); }, true);
+  const point = () => { pointed = document.activeElement; };
+  addEventListener("click", ({ detail }) => {
+    if (!detail) return;
+    point(); // at once: a key may come before the timer
+    setTimeout(point); // again, where the click moves the focus
+  }, true);
   addEventListener("keydown", (event) => {
     if (event.key === "Tab" || event.key === "Enter" || event.key.startsWith("Arrow")) pointed = null; // by keys from here on
     const key = event.key.toLowerCase(), entry = KEYS.find((one) => one.key === key);

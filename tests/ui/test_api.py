@@ -47,7 +47,7 @@ def test_the_whole_story_by_its_api_names(page):
     assert started["state"] in ("starting", "running") and started["run"] != shown["run"]
     running = until(client, lambda status: status["state"] == "running" and status["step"] > 3)
     assert running["run"] == started["run"]
-    with pytest.raises(AppError, match="already"):
+    with pytest.raises(AppError, match="Only one run can be active"):
         client.predict("quick", SMALL, api_name="/start")
     with pytest.raises(AppError):
         client.predict("both", 1, api_name="/step")

@@ -2,7 +2,7 @@
 import { model } from "../charts/bokeh.js";
 import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
-import { h, segments, setText } from "../dom.js";
+import { h, segments, setAttribute, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
@@ -132,6 +132,7 @@ export class Losses {
     const said = belowZero(this.#belowZero[store.config?.loss], store.series.d_loss).map((why) => t(`curves.below_zero_${why}`));
     this.#why.hidden = !said.length;
     setText(this.#why, said.join(" "));
+    setAttribute(this.#why, "title", said.join("\n")); // a low window shows one line of it
   }
 }
 

@@ -8,7 +8,7 @@ import { addMarks, marksData } from "./marks.js";
 
 const REDRAW_MS = 250; // the machine that draws is often the machine that trains
 const SETTLE_MS = 150; // after the last change of a height
-const LOWEST = 90, UNSEEN = 8; // CSS pixels: of a chart, and a change of height that is not worth building it again
+const LOWEST = 90, SPARE = 8; // CSS pixels: of a chart, and below it that are not worth building it again; above its box none are
 
 /** @typedef {{ height: number, letters: number }} Size of a chart and of its letters, in CSS pixels */
 /**
@@ -93,7 +93,8 @@ export class ChartStack {
   #isOutdated(kind) {
     const { height, letters } = this.#sizeOf(kind), { version, size } = this.charts[kind] ?? {};
     if (!this.boxes[kind].clientHeight) return false; // behind another face of the card
-    return version !== this.#version || size?.letters !== letters || Math.abs(height - size.height) > UNSEEN;
+    const spare = height - (size?.height ?? 0);
+    return version !== this.#version || size?.letters !== letters || spare < 0 || spare > SPARE;
   }
 
   async #begin() {

@@ -1,8 +1,8 @@
 """Which preset tells the story in its first minute: python -m benchmarks.first_sight
 
 What somebody sees of a run at a few moments: the share of the fakes that can be read (readability.py's two readers), what the
-discriminator believes of real pictures and of fakes, and its loss. The last column says how much of what is drawn moves between
-the first moment and the last. Moments are seconds of processor time of training alone, on one thread.
+discriminator believes of real pictures and of fakes, and its loss. The last column is the span of each over all moments.
+Moments are seconds of processor time of training alone, on one thread.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from benchmarks.quality import QualityMeter
 from gan_core.config import PRESETS
 from gan_core.training.trainer import Metrics, Trainer
 
+Look = tuple[float, float, float, float]
 FAKES, SMOOTHED = 1000, 20  # fakes of a look; records whose mean is the value at a moment
 
 
@@ -24,14 +25,14 @@ def mean(records: list[Metrics], key: str) -> float:
     return statistics.mean(float(record[key]) for record in records[-SMOOTHED:])
 
 
-def look(meter: QualityMeter, trainer: Trainer, records: list[Metrics]) -> tuple[float, float, float, float]:
+def look(meter: QualityMeter, trainer: Trainer, records: list[Metrics]) -> Look:
     """(readable share of the averaged generator's fakes, belief in real ones, belief in fakes, D's loss)."""
     readable = meter.readability.assess(trainer.sample(FAKES)).agreement
     return readable, mean(records, "d_real"), mean(records, "d_fake"), mean(records, "d_loss")
 
 
-def watch(meter: QualityMeter, name: str, seed: int, moments: list[float]) -> list[tuple[int, tuple[float, float, float, float]]]:
-    """(step, what is seen) at each moment."""
+def watch(meter: QualityMeter, name: str, seed: int, moments: list[float]) -> list[Look]:
+    """What is seen at each moment."""
     trainer, seconds, seen = Trainer(PRESETS[name].replace(seed=seed, threads=1)), 0.0, []
     for moment in moments:
         records: list[Metrics] = []
@@ -39,7 +40,7 @@ def watch(meter: QualityMeter, name: str, seed: int, moments: list[float]) -> li
         while seconds + time.process_time() - began < moment:
             records.append(trainer.step())
         seconds += time.process_time() - began
-        seen.append((trainer.step_count, look(meter, trainer, records)))
+        seen.append(look(meter, trainer, records))
     return seen
 
 
@@ -56,7 +57,7 @@ def main() -> None:
           + "|" + "---|" * (len(args.moments) + 3))
     for seed in args.seeds:  # seed by seed, so that other load on the machine affects all presets
         for name in args.presets:
-            seen = [values for _, values in watch(meter, name, seed, args.moments)]
+            seen = watch(meter, name, seed, args.moments)
             cells = [f"{readable:.0%} read, {real:.2f} / {fake:.2f}, {loss:.2f}" for readable, real, fake, loss in seen]
             spans = [max(column) - min(column) for column in zip(*seen, strict=True)]
             print(f"| {name} | {seed} | " + " | ".join(cells)

@@ -48,7 +48,7 @@ class Supervisor:
         self._lock = threading.RLock()
         self._spare: subprocess.Popen[str] | None = None
         self._spare_ready = False
-        self._unused: threading.Timer | None = None  # ends a spare that `prepare` started
+        self._spare_timer: threading.Timer | None = None  # ends a spare that `prepare` started
         self._current: tuple[Run, subprocess.Popen[str]] | None = None
         self._closed = False
         self._heartbeats: dict[Path, tuple[int, float]] = {}  # run on another host -> (heartbeat, when it last changed)
@@ -78,15 +78,15 @@ class Supervisor:
         """
         with self._lock, contextlib.suppress(OSError):
             self.warm()
-            if self._unused is not None:
-                self._unused.cancel()
-            self._unused = threading.Timer(PREPARED, self._end_unused_spare)
-            self._unused.daemon = True
-            self._unused.start()
+            if self._spare_timer is not None:
+                self._spare_timer.cancel()
+            self._spare_timer = threading.Timer(PREPARED, self._end_unused_spare)
+            self._spare_timer.daemon = True
+            self._spare_timer.start()
 
     def _end_unused_spare(self) -> None:
         with self._lock:
-            if threading.current_thread() is self._unused and self.active() is not None:
+            if threading.current_thread() is self._spare_timer and self.active() is not None:
                 self._end_spare(0.0)
 
     def _await_ready(self, process: subprocess.Popen[str]) -> None:

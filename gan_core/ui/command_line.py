@@ -6,19 +6,13 @@ import argparse
 import os
 import socket
 from pathlib import Path
-from typing import NoReturn
 
-
-class Parser(argparse.ArgumentParser):
-    """argparse whose error message is one sentence, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{message[:1].upper()}{message[1:].rstrip('.')}. See --help.\n")
+from ..argument_parser import ArgumentParser
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line; without a flag, gradio's environment variable applies."""
-    parser = Parser(description="Watch, steer and understand a GAN while it learns.")
+    parser = ArgumentParser(description="Watch, steer and understand a GAN while it learns.")
     parser.add_argument("--host", help="address to listen on; 0.0.0.0 lets others in (default: this machine only)")
     parser.add_argument("--port", help="port (default: GRADIO_SERVER_PORT, else the first free one from 7860)")
     parser.add_argument("--share", action="store_true", default=None, help="make a public link; whoever has it controls the page")
@@ -38,7 +32,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def _whole(parser: argparse.ArgumentParser, name: str, text: str, low: int, high: int) -> int:
+def _whole(parser: ArgumentParser, name: str, text: str, low: int, high: int) -> int:
     """The number, or the end of the process with one sentence."""
     try:
         number = int(text)

@@ -8,13 +8,17 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NoReturn
 
 from .. import registry
+from ..argument_parser import ArgumentParser
 from ..config import PRESETS, TrainConfig
 from ..integrations.registry import INTEGRATIONS
 from .shutdown import INTERRUPTED
 
+ABOUT = """Train a GAN in this process, without a page; a page over the same folder shows it live and steers it.
+
+  python -m gan_core.worker --new --preset steady --minutes 10
+  python -m gan_core.worker checkpoints/steady-20260101-120000-ab12    goes on with a run"""
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
@@ -39,20 +43,10 @@ class Options:
     paused: bool = False
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse with one-sentence error messages."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{message[:1].upper()}{message[1:].rstrip('.')}. See --help.\n")
-
-
 def parse(argv: list[str] | None = None) -> Options:
     """The options of this command line. Ends the process with status 2 and one sentence where it is not valid."""
-    parser = Parser(prog="python -m gan_core.worker", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_epilog(),
-                    description="Train a GAN in this process, without a page; a page over the same folder shows it live and "
-                                "steers it.\n\n  python -m gan_core.worker --new --preset steady --minutes 10\n"
-                                "  python -m gan_core.worker checkpoints/steady-20260101-120000-ab12    goes on with a run",
-                    usage="%(prog)s --new [options] | RUN [options]")
+    parser = ArgumentParser(prog="python -m gan_core.worker", usage="%(prog)s --new [options] | RUN [options]", description=ABOUT,
+                            formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_epilog())
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="the folder of a run that is to begin or to go on")
     parser.add_argument("--new", action="store_true", help="make a run first, from these:")
     for_new_runs = _add_new_run_options(parser)

@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gan_core.ui.words import text
+
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]
@@ -102,6 +104,21 @@ class Person:
         frames = self.page.evaluate("ganPlayground.frames")
         self.until("frames => ganPlayground.frames > frames", frames)
 
+    def begin(self, label: str) -> None:
+        """Train what the form holds in place of the run at work, by the button beside it that says so."""
+        before = self.page.evaluate("ganPlayground.run")
+        self.page.locator("#btn-begin", has_text=label).click()
+        self.page.get_by_role("button", name=text("dialog.reset_go")).click()
+        self.until("before => ganPlayground.run !== before && ganPlayground.state === 'running' && ganPlayground.step > 0 "
+                   "&& ganPlayground.store.frame", before, seconds=60)
+
+    def measure_often(self) -> None:
+        """Ten times as often as a run does: nobody waits for what a test is not about."""
+        self.page.click("#settings-face [data-key=now]")
+        self.page.click("details.gan-fold:has(#knob-measure_share) > summary")
+        self.page.fill("#knob-measure_share", "0.5")
+        self.page.keyboard.press("Enter")
+
     def pause(self) -> int:
         self.click("btn-pause")
         self.wait_state("paused")
@@ -117,7 +134,7 @@ def playground(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests of a module that change nothing."""
+    """One server for all tests of a module."""
     server = Server(tmp_path_factory.mktemp("standing") / "checkpoints")
     yield server
     server.stop()

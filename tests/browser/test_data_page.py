@@ -39,13 +39,12 @@ def shop():
 def place(tmp_path_factory, shop):
     """A server with a data folder of its own."""
     folder = tmp_path_factory.mktemp("data")
-    before = {name: os.environ.get(name) for name in ("GAN_PLAYGROUND_DATA", "GAN_PLAYGROUND_QUICKDRAW")}
-    os.environ.update(GAN_PLAYGROUND_DATA=str(folder), GAN_PLAYGROUND_QUICKDRAW=shop.url())
-    server = Server(folder / "checkpoints")
-    yield server
-    server.stop()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_PLAYGROUND_DATA", str(folder))
+        patch.setenv("GAN_PLAYGROUND_QUICKDRAW", shop.url())
+        server = Server(folder / "checkpoints")
+        yield server
+        server.stop()
 
 
 def test_a_list_that_was_left_with_escape_opens_again(place, visit):

@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-from conftest import Server
 from test_lesson import PIXELS, settled
 
 from gan_core.ui.words import text
@@ -30,14 +29,6 @@ LINES = """() => Bokeh.documents.flatMap(one => one.roots())
 TUNED = "ganPlayground.store.marks.filter(mark => mark.kind === 'tune' && mark.changes.lr_d)"
 
 
-@pytest.fixture(scope="module")
-def school(tmp_path_factory):
-    """One server for the whole module."""
-    server = Server(tmp_path_factory.mktemp("school") / "checkpoints")
-    yield server
-    server.stop()
-
-
 def picture(person, act) -> np.ndarray:
     """The driven picture of the z where `act` leads."""
     before = person.page.evaluate("shown.z")
@@ -51,8 +42,8 @@ def spread(pictures: list[np.ndarray]) -> float:
     return float(np.mean(np.var(pictures, axis=0)))
 
 
-def test_the_sliders_drive_it_while_it_trains_and_truncation_makes_it_safer(school, visit):
-    person = visit(school.url)
+def test_the_sliders_drive_it_while_it_trains_and_truncation_makes_it_safer(standing, visit):
+    person = visit(standing.url)
     page = person.page
     page.evaluate(LISTEN)
     person.start()
@@ -87,18 +78,15 @@ def test_the_sliders_drive_it_while_it_trains_and_truncation_makes_it_safer(scho
     assert person.errors == []
 
 
-def test_ten_times_the_experts_rate_is_marked_and_the_best_is_gone_back_to_after_asking(school, visit):
-    person = visit(school.url)
+def test_ten_times_the_experts_rate_is_marked_and_the_best_is_gone_back_to_after_asking(standing, visit):
+    person = visit(standing.url)
     page = person.page
     if person.state() == "paused":
         person.click("btn-resume")
         person.wait_state("running")
     else:
         person.start()
-    page.click("#settings-face [data-key=now]")
-    page.click("details.gan-fold:has(#knob-measure_share) > summary")
-    page.fill("#knob-measure_share", "0.5")  # ten times as often: nobody waits for what this test is not about
-    page.keyboard.press("Enter")
+    person.measure_often()
     person.until("() => { const { status, quality } = ganPlayground.store; return status.best && quality.length > 0; }",
                  seconds=120)
     rate = page.locator("#knob-lr_d")
@@ -136,8 +124,8 @@ def test_ten_times_the_experts_rate_is_marked_and_the_best_is_gone_back_to_after
     assert person.errors == []
 
 
-def test_the_three_that_are_made_to_fail_fail_where_the_lesson_says(school, visit):
-    person = visit(school.url)
+def test_the_three_that_are_made_to_fail_fail_where_the_lesson_says(standing, visit):
+    person = visit(standing.url)
     page = person.page
     page.click("#settings-face [data-key=next]")
     cards = page.locator("#preset label").evaluate_all(
@@ -153,11 +141,8 @@ def test_the_three_that_are_made_to_fail_fail_where_the_lesson_says(school, visi
                           "return loss.some(value => value > 0.05) && loss.some(value => value < -0.05); }",  # it swings
     }
     for name, condition in seen.items():
-        old = page.evaluate("ganPlayground.run")
         page.locator("#preset label", has_text=text(f"presets.{name}.name")).first.click()
-        page.locator("#btn-begin", has_text=text(f"presets.{name}.name")).click()
-        page.get_by_role("button", name=text("dialog.reset_go")).click()
-        person.until("old => ganPlayground.run !== old && ganPlayground.step > 0", old, seconds=60)
+        person.begin(text("knobs.begin", name=text(f"presets.{name}.name")))
         page.click(f"#curves-face [data-key={'quality' if name == 'mode-collapse' else 'losses'}]")
         person.until(condition, seconds=120)
         plane = name in ("mode-collapse", "merry-go-round")

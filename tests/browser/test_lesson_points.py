@@ -1,7 +1,5 @@
 """The lesson of docs/teaching.md after its 20 minutes: points in the plane, and data that the class brings."""
 
-import os
-
 import numpy as np
 import pytest
 from conftest import Server
@@ -20,25 +18,11 @@ PLANE = """() => new Promise(done => requestAnimationFrame(() => requestAnimatio
 def school(tmp_path_factory):
     """One server for the whole module, with a data folder of its own."""
     folder = tmp_path_factory.mktemp("school")
-    before = os.environ.get("GAN_PLAYGROUND_DATA")
-    os.environ["GAN_PLAYGROUND_DATA"] = str(folder / "data")
-    server = Server(folder / "checkpoints")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_PLAYGROUND_DATA", str(folder / "data"))
+        server = Server(folder / "checkpoints")
     yield server
     server.stop()
-    if before is None:
-        del os.environ["GAN_PLAYGROUND_DATA"]
-    else:
-        os.environ["GAN_PLAYGROUND_DATA"] = before
-
-
-def begin(person, label: str) -> None:
-    """Start what is chosen, beside the run that trains, by the button that says so."""
-    page, old = person.page, person.page.evaluate("ganPlayground.run")
-    button = page.locator("#btn-begin")
-    button.get_by_text(label).wait_for()
-    button.click()
-    page.get_by_role("button", name=text("dialog.reset_go")).click()
-    person.until("old => ganPlayground.run !== old && ganPlayground.state === 'running' && ganPlayground.store.frame", old)
 
 
 def now(person) -> tuple[np.ndarray, np.ndarray, str]:
@@ -75,7 +59,8 @@ def test_one_step_moves_the_fakes_along_their_arrows_and_the_experts_move_the_ma
     assert len(set(seen)) == len(seen), "each layer that is switched on adds to the plane"
     fakes, arrows, _ = now(person)
     assert len(fakes) == 512 and len(arrows) == 64, "every fake is a point, and an eighth of them have an arrow"
-    assert page.locator("[data-layer=arrows]").get_attribute("title") == text("plane.arrow_scale"), "and they have one scale"
+    scale = page.locator("[data-layer=arrows]").get_attribute("title")
+    assert scale == text("plane.arrow_scale", rise="1", n="73"), "and they have one scale"
 
     press(person, "btn-step-g", 1)
     moved, _, _ = now(person)
@@ -104,7 +89,7 @@ def test_fakes_run_along_what_was_drawn_by_hand(school, visit):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + 0.8 * box["height"], steps=12)
         page.mouse.up()
     facts(person, text("data.facts_points", n="100,000"))
-    begin(person, text("knobs.begin_these"))
+    person.begin(text("knobs.begin_these"))
     assert page.evaluate("ganPlayground.store.config.dataset").startswith("drawn:")
     strokes = np.array(page.evaluate("ganPlayground.store.real.points"))
     near = np.unique(np.round(strokes, 2), axis=0)
@@ -128,12 +113,9 @@ def test_fifty_digits_are_what_the_networks_see_and_nearest_is_under_quality(sch
     page.keyboard.press("Enter")
     facts(person, "50 pictures")
     page.locator("#preset label", has_text=text("presets.quick.name")).click()
-    begin(person, text("knobs.begin", name=text("presets.quick.name")))
+    person.begin(text("knobs.begin", name=text("presets.quick.name")))
     assert page.evaluate("ganPlayground.store.config.max_images") == 50
-    page.click("#settings-face [data-key=now]")
-    page.click("details.gan-fold:has(#knob-measure_share) > summary")
-    page.fill("#knob-measure_share", "0.5")  # ten times as often
-    page.keyboard.press("Enter")
+    person.measure_often()
     page.click("#curves-face [data-key=quality]")
     nearest = page.locator("#quality-curves [data-measure=nearest]")
     nearest.wait_for(timeout=120_000)

@@ -155,10 +155,7 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     person.start()
     page.click("#curves-face [data-key=quality]")
     page.locator("#quality-curves .gan-empty", has_text=text("quality.empty", n="").split("  ")[0]).first.wait_for()
-    page.click("#settings-face [data-key=now]")
-    page.click("details.gan-fold:has(#knob-measure_share) > summary")
-    page.fill("#knob-measure_share", "0.5")  # ten times as often: nobody waits for what this test is not about
-    page.keyboard.press("Enter")
+    person.measure_often()
     person.until("() => { const { status, quality, floor } = ganPlayground.store; "
                  "return status.best && quality.length > 0 && floor; }", seconds=120)
     person.until("() => document.querySelector('#quality-curves .gan-empty').hidden")

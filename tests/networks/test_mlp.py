@@ -10,6 +10,7 @@ from gan_core.losses.regularizers import squared_gradients
 from gan_core.networks.mlp import BOUND, FREQUENCY_STD, Discriminator, build, build_bounded
 from gan_core.networks.pair import build_pair
 from gan_core.training.trainer import Trainer
+from gan_core.ui.words import text
 
 
 def weights(network):
@@ -49,6 +50,9 @@ def test_a_bounded_generator_is_the_same_bent_into_a_square():
     far, fake = free(z), G(z)
     assert far.abs().max() > 2 * BOUND and fake.abs().max() <= BOUND
     torch.testing.assert_close(fake, BOUND * (far / BOUND).tanh())
+    assert f"{BOUND} deviations" in registry.NETWORKS["mlp-bounded"].about
+    for lang, written in (("en", f"{BOUND}"), ("fr", f"{BOUND}".replace(".", ","))):
+        assert written in text("choices.networks.mlp-bounded", lang)
 
 
 def test_all_but_the_waves_is_learnt_and_the_waves_are_kept():

@@ -39,7 +39,7 @@ const USUAL_STATES = /** @type {const} */ (["starting", "running", "paused", "fi
 function pillView() {
   // Unseen, the words that a run usually has: what stands beside the pill stays where it is.
   const usual = USUAL_STATES.map((state) => h("span", { "aria-hidden": "true" }, t(`states.${state}`)));
-  const word = h("span"), words = h("span", { class: "gan-words" }, word, ...usual);
+  const word = h("span"), words = h("span", { class: "gan-room gan-words" }, word, ...usual);
   const element = h("span", { id: "run-state", class: "gan-pill", role: "status", "data-state": "loading" },
     h("i", { class: "gan-dot" }), words);
   return {

@@ -31,11 +31,11 @@ export function markLines(mark) {
 export function marksData() {
   // The machine's own changes, of threads, stand under its facts: a mark means that somebody turned a knob.
   const byHand = (/** @type {Stream.Mark[]} */ marks) => marks.filter(({ kind }) => kind !== "threads").slice(-MOST_MARKS);
-  const today = byHand(store.marks);
-  const past = byHand(store.given_up?.marks ?? []), marks = [...past, ...today];
-  return { step: marks.map(({ step }) => step), strength: marks.map((mark) => (past.includes(mark) ? FAINT : STRONG)),
-    said: marks.map((mark) => {
-      const when = past.includes(mark) ? [t("marks.given_up")] : [];
+  const past = byHand(store.given_up?.marks ?? []), today = byHand(store.marks), marks = [...past, ...today];
+  const isPast = (/** @type {number} */ place) => place < past.length;
+  return { step: marks.map(({ step }) => step), strength: marks.map((_, place) => (isPast(place) ? FAINT : STRONG)),
+    said: marks.map((mark, place) => {
+      const when = isPast(place) ? [t("marks.given_up")] : [];
       return [t("marks.at", { step: number(mark.step) }), ...when, ...markLines(mark)].join("\n");
     }) };
 }

@@ -1,7 +1,7 @@
 // Layer: arrows, where the discriminator pushes each fake, and in a corner what the length of one means.
 import { percent } from "../lib/numbers.js";
 import { shareInside } from "../lib/plane.js";
-import { t } from "../words.js";
+import { decimal, t } from "../words.js";
 import { write } from "./canvas.js";
 
 const HEAD = 4, SHORTEST = 2; // CSS pixels
@@ -32,6 +32,15 @@ export function drawArrows(context, fake, push, { x, y, scale, side, longest }, 
 }
 
 /**
+ * How far the longest arrow leads: `rise` of the logit, which takes a verdict of 50 percent to `n`.
+ * @param {number} fullArrow @param {number} longestArrow
+ */
+export function riseAlong(fullArrow, longestArrow) {
+  const rise = fullArrow * longestArrow;
+  return { rise: decimal(rise, 0), n: percent(1 / (1 + Math.exp(-rise))) };
+}
+
+/**
  * One arrow of full length with its meaning: how far the verdict rises along it, or more where arrows would be longer.
  * @param {CanvasRenderingContext2D} context
  * @param {Stream.Points} frame
@@ -41,12 +50,12 @@ export function drawArrows(context, fake, push, { x, y, scale, side, longest }, 
 export function drawArrowKey(context, { full_arrow, longest_arrow }, side, { dis, card, ink: colour, font }) {
   if (!full_arrow || !longest_arrow) return; // an older frame
   const length = longest_arrow * side, y = side - CORNER - 0.5; // a thin line is sharp in the middle of a pixel
-  const end = percent(1 / (1 + Math.exp(-full_arrow * longest_arrow)));
+  const { n } = riseAlong(full_arrow, longest_arrow);
   context.beginPath();
   trace(context, CORNER, y, length, 0);
   ink(context, dis, card);
   const look = { font: `${TEXT}px ${font}`, halo: card, colour, align: /** @type {const} */ ("left") };
-  write(context, t("plane.arrow_key", { n: end }), CORNER + length + 5, y, look);
+  write(context, t("plane.arrow_key", { n }), CORNER + length + 5, y, look);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} px @param {number} py @param {number} dx @param {number} dy */

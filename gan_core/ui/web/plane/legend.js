@@ -2,6 +2,7 @@
 import { h, setAttribute } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { t } from "../words.js";
+import { riseAlong } from "./arrows.js";
 
 const LAYERS = /** @type {const} */ (["real", "fakes", "opinion", "arrows", "grid"]); // as listed
 
@@ -26,10 +27,10 @@ export function layerLegend(changed) {
         h("label", { for: box.id }, t(`plane.${name}`)),
         h("span", { id: `about-${name}`, class: "gan-about" }, t(`plane.${name}.help`)));
     }));
-  /** Older frames have arrows with a scale of their own. @param {boolean} known */
-  const explainArrows = (known) => {
-    const line = element.querySelector("[data-layer=arrows]");
-    if (line) setAttribute(line, "title", known ? t("plane.arrow_scale") : null);
+  /** Older frames have arrows with a scale of their own. @param {Stream.Points} frame */
+  const explainArrows = ({ full_arrow, longest_arrow }) => {
+    const line = element.querySelector("[data-layer=arrows]"), known = full_arrow && longest_arrow;
+    if (line) setAttribute(line, "title", known ? t("plane.arrow_scale", riseAlong(full_arrow, longest_arrow)) : null);
   };
   return { element, shown, explainArrows };
 }

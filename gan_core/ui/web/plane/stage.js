@@ -83,7 +83,7 @@ export class Stage {
     const said = [t("plane.alt", { step: number(origin.step) }), ...(away.length ? [t("plane.outside", {
       places: away.map(([place, count]) => `${t(`plane.${place}`)} ${number(count)}`).join(", ") })] : [])];
     this.#canvas.setAttribute("aria-label", said.join(". "));
-    this.#legend.explainArrows(Boolean(points.longest_arrow));
+    this.#legend.explainArrows(points);
     const first = this.element.hidden;
     this.element.hidden = false;
     if (first) this.#resize(); else this.#ask();

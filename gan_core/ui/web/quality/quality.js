@@ -38,7 +38,7 @@ export class Quality {
     }, signal);
     this.element = h("div", { id: "quality-curves", class: "gan-curves", "data-of": "quality" },
       this.#headLegend, this.#stack.boxes.head, this.#shareTitle, this.#shareLegend, this.#stack.boxes.shares, this.#rest,
-      h("div", { class: "gan-told-room" }, this.#room, this.#sentence));
+      h("div", { class: "gan-room gan-told-room" }, this.#room, this.#sentence));
     this.#drawNumbers();
   }
 

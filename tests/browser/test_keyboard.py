@@ -6,11 +6,13 @@ from gan_core.ui.words import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-# Counts the drawn frames in which the focus is nowhere.
+# How many drawn frames the focus was nowhere, at the longest time.
 WATCH = """() => {
     window.nowhere = 0;
+    let lost = 0;
     const look = () => {
-        if (!document.activeElement || document.activeElement === document.body) window.nowhere += 1;
+        lost = !document.activeElement || document.activeElement === document.body ? lost + 1 : 0;
+        window.nowhere = Math.max(window.nowhere, lost);
         requestAnimationFrame(look);
     };
     requestAnimationFrame(() => requestAnimationFrame(look));
@@ -144,7 +146,7 @@ def test_the_focus_goes_to_what_takes_the_place_of_its_control(standing, visit):
     page.wait_for_selector("dialog[open]")
     press("Escape")
     has_focus(person, "#btn-begin")
-    # Frames without a focus in the whole story: on a busy machine one may be drawn before the change is noticed.
+    # A change is noticed in the frame after it, and this test may look earlier in a frame than the page does.
     assert page.evaluate("window.nowhere") <= 2
     assert person.errors == []
 

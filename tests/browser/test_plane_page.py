@@ -213,6 +213,7 @@ def test_every_layer_has_a_switch_that_the_keyboard_reaches_and_the_browser_reme
         seen = drawn(page)
         assert seen[colour] > 20 and not any(seen[other] for other in {"real", "gen", "dis"} - {colour}), (name, seen)
         layer(page, name, False)
+    page.evaluate("() => new Promise((done) => setTimeout(done))")  # the last click has had all its consequences
     box = page.locator("#layer-grid")
     box.focus()
     page.keyboard.press("Space")

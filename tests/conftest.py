@@ -32,3 +32,5 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))  # the default is for the fast ones
+        if item.get_closest_marker("browser") and not item.path.is_relative_to(HERE / "browser"):
+            raise pytest.UsageError(f"{item.nodeid} is marked browser: it belongs in tests/browser, which .ci/run asks for.")

@@ -63,11 +63,11 @@ def the_best_quality() -> None:
 
 @promise("conditional")
 def the_digit_that_was_asked_for() -> None:
-    """Of 100 pictures of each digit the judge reads at least 90 as that digit."""
-    trainer, _ = trained("conditional", 4000)
+    """A third of the way the judge reads at least 70 of 100 pictures of each digit as that digit; by chance it would be 10."""
+    trainer, _ = trained("conditional", 1500)
     labels = torch.arange(10).repeat(100)
     z = torch.randn(1000, trainer.config.latent_dim, generator=torch.Generator().manual_seed(0))
-    assert meter().class_accuracy(trainer.sample(z, labels), labels).min() >= 0.9
+    assert meter().class_accuracy(trainer.sample(z, labels), labels).min() >= 0.7
 
 
 @promise("course-wgan-gp")

@@ -340,7 +340,7 @@ def trained_in_two_lives(start, steps: int, **config: object) -> checkpoint.Chec
     return kept
 
 
-COURSE_BF16 = 100 if cpu_has_bf16() else 20  # where the processor has no bf16, a step takes over a second
+COURSE_BF16 = 40 if cpu_has_bf16() else 20  # where the processor has no bf16, a step takes over a second
 
 
 # Fused Adam, channels_last, bf16 and dropout (the course's discriminator has it), on one thread and on two.
@@ -349,7 +349,7 @@ COURSE_BF16 = 100 if cpu_has_bf16() else 20  # where the processor has no bf16, 
                           pytest.param("quick", "bf16", 1, 100, marks=pytest.mark.slow),
                           pytest.param("course", "bf16", 1, COURSE_BF16, marks=pytest.mark.slow),
                           pytest.param("course", "bf16", 2, COURSE_BF16, marks=pytest.mark.slow),
-                          pytest.param("course", "fp32", 2, 100, marks=pytest.mark.slow),
+                          pytest.param("course", "fp32", 2, 40, marks=pytest.mark.slow),
                           pytest.param("quick", "fp32", 2, 100, marks=pytest.mark.slow)])
 def test_resume_after_a_kill_is_exact_bit_for_bit(start, preset: str, precision: str, threads: int, steps: int) -> None:
     config = {**PRESETS[preset].to_dict(), "batch_size": 4, "precision": precision, "threads": threads,

@@ -26,6 +26,7 @@ from gan_core.config import PRESETS, TrainConfig
 from gan_core.latent.view import load_live
 from gan_core.networks.pair import build_pair
 from gan_core.runs import checkpoint, checkpoint_index, layout
+from gan_core.runs.metrics import MetricsReader
 from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ACTIVE, Status
 from gan_core.worker import main as entry
@@ -293,6 +294,33 @@ def test_an_ended_run_goes_on_from_its_best_and_never_from_what_came_after(start
     assert second.run.stored_status().best == {"step": 2, "name": "fd", "value": 1.0}
     assert same(second.save().tensors, there.tensors)
     assert [(r["step"], "mark" in r) for r in second.run.metrics()] == [(1, False), (2, False), (2, True)]
+
+
+@pytest.mark.slow
+def test_what_a_kill_took_is_not_given_up_by_a_return_and_what_a_person_left_is(start) -> None:
+    def given_up(run: Run) -> tuple[int, list[int]] | None:
+        reader = MetricsReader(run.path)
+        reader.read_new()
+        return reader.given_up and (reader.given_up.step, [record["step"] for record in reader.given_up.records])
+
+    worker, _, _ = with_a_best(start, 2, 3)
+    worker.save()
+    worker.steps(3)  # lost: the newest checkpoint is of step 5
+    assert max(record["step"] for record in worker.run.metrics()) == 8
+    worker.kill()
+    assert worker.run.restore_best() == 2
+    second = start(worker.run, paused=True)
+    second.until_state("paused")
+    assert given_up(second.run) == (2, [3, 4, 5])
+    second.steps(2)
+    second.request("restore")  # of a living worker, which has saved nothing since
+    assert given_up(second.run) == (2, [3, 4])
+    second.steps(4)
+    second.kill()
+    third = start(worker.run, paused=True)
+    third.until_state("paused")
+    third.request("restore")  # nothing was trained since the resume
+    assert given_up(third.run) == (2, [3, 4]), "the four were lost by the kill"
 
 
 @pytest.mark.slow

@@ -47,9 +47,9 @@ EVENTS: dict[str, Role] = {
                     Role.WATCHER),
     **dict.fromkeys((f"check-{name}" for name in FIELDS if name != "dataset"), Role.WATCHER),
     # The choice of data.
-    **dict.fromkeys((f"wish-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",
-                                                 "folder-submit", "folder-blur", "field-networks", "field-condition",
-                                                 *(f"field-{name}" for name in FIELD_GROUPS["pictures"]))), Role.WATCHER),
+    **dict.fromkeys((f"preview-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",
+                                                    "folder-submit", "folder-blur", "field-networks", "field-condition",
+                                                    *(f"field-{name}" for name in FIELD_GROUPS["pictures"]))), Role.WATCHER),
     **dict.fromkeys(("list-uploads", "keep-upload"), Role.DRIVER),
     **dict.fromkeys(("ask-delete-data", "ask-delete-data-shown"), Role.OPERATOR),
     # The list of runs.

@@ -55,7 +55,7 @@ EVENTS: dict[str, Role] = {
     # The list of runs.
     **dict.fromkeys(("list-runs", "list-runs-enabled", "refresh-runs", "refresh-runs-enabled", "choose-run", "read-abilities",
                      "read-abilities-enabled", "show-tab", "show-run"), Role.WATCHER),
-    "resume-run": Role.DRIVER,
+    **dict.fromkeys(("resume-run", "stop-run", "stop-run-enabled"), Role.DRIVER),
     **dict.fromkeys((f"{name}{end}" for name in ("attach", "attach-submit", "let-go") for end in ("", "-enabled")),
                     Role.OPERATOR),
 }

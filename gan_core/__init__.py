@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'gan_core' has no attribute {name!r}")
+        known = import_module(".registry", __name__).choose_one(name, __all__, "it has")
+        raise AttributeError(f"gan_core has no {name!r}; {known}.", name=name)
     return getattr(import_module(f".{_HOME[name]}", __name__), name)
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields
+from functools import wraps
+from typing import Any, NoReturn, TypeVar
 
 from . import registry
 
@@ -24,6 +26,10 @@ class ConfigError(ValueError):
     def __init__(self, message: str, field: str = "", given: Any = None, kind: str = "") -> None:
         super().__init__(message)
         self.field, self.given, self.kind = field, given, kind
+
+
+class FieldError(ConfigError, TypeError):
+    """A field that does not exist, or is given twice. Also a TypeError, which Python has for unknown arguments."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,34 @@ def knob(default: Any, help: str, group: str, *, low: float | None = None, high:
     return field(default=default, metadata=about)
 
 
+C = TypeVar("C")
+
+
+def _spoken(cls: type[C]) -> type[C]:
+    """Let a frozen dataclass refuse unknown fields, and any change, in a sentence; its signature stays as it is."""
+    make: Callable[..., None] = cls.__init__
+
+    @wraps(make)
+    def init(self: Any, *given: Any, **values: Any) -> None:
+        _check_names(given, values)
+        make(self, *given, **values)
+
+    def set_field(self: Any, name: str, value: Any) -> NoReturn:
+        known = [f.name for f in fields(self)]
+        if name not in known:
+            raise FrozenInstanceError(f"unknown field {name!r:.80}; {registry.choose_one(name, known, 'the fields are')}.")
+        raise FrozenInstanceError(f"a config never changes; make another one: config.replace({name}={value!r:.80}).")
+
+    def delete_field(self: Any, name: str) -> NoReturn:
+        raise FrozenInstanceError(f"a config never changes and has all its fields, {name[:80]} among them; "
+                                  "make another one: config.replace(FIELD=VALUE).")
+
+    for name, method in (("__init__", init), ("__setattr__", set_field), ("__delattr__", delete_field)):
+        setattr(cls, name, method)
+    return cls
+
+
+@_spoken
 @dataclass(frozen=True)
 class TrainConfig:
     """What is trained, on what, and how. Frozen: a run's config never changes under it.
@@ -156,15 +190,34 @@ class TrainConfig:
         """Build from plain values; unknown names are refused by name."""
         if not isinstance(values, dict):
             raise ConfigError(f"a config is an object with named fields, not {type(values).__name__}.")
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(f"unknown field {unknown[0]!r}; the fields are: {', '.join(sorted(known))}.")
+        _check_names((), values)
         return cls(**values)
 
     def replace(self, **overrides: Any) -> TrainConfig:
         """A copy with some fields changed; unknown names are refused in words."""
         return TrainConfig.from_dict({**self.to_dict(), **overrides})
+
+
+def _check_names(given: tuple[Any, ...], values: dict[str, Any]) -> None:
+    """Raise FieldError where values without names, in the fields' order, or with them do not fit the fields of TrainConfig."""
+    known = [f.name for f in fields(TrainConfig)]
+    unknown = sorted((name for name in values if name not in known), key=str)
+    if unknown:
+        raise FieldError(f"unknown field {unknown[0]!r}; {registry.choose_one(unknown[0], sorted(known), 'the fields are')}.")
+    if len(given) > len(known):
+        raise FieldError(f"{len(given)} values are given for {len(known)} fields; write each as FIELD=VALUE.")
+    twice = [name for name in known[:len(given)] if name in values]
+    if twice:
+        raise FieldError(f"{twice[0]} is given twice, as {given[known.index(twice[0])]!r:.80} and {values[twice[0]]!r:.80}; "
+                         "give it once.")
+
+
+def check_config_type(value: Any) -> TrainConfig:
+    """The value itself. Raises ConfigError where it is no TrainConfig, such as a preset's name."""
+    if not isinstance(value, TrainConfig):
+        known = isinstance(value, str) and value in PRESETS
+        raise ConfigError(f"config is {value!r:.80}; give a TrainConfig, such as PRESETS[{value if known else 'quick'!r}].")
+    return value
 
 
 def _checked(f: Any, value: Any) -> Any:
@@ -173,8 +226,9 @@ def _checked(f: Any, value: Any) -> Any:
     if f.name == "dataset":
         return _dataset(value)
     if about["choices"] is not None:
-        if value not in about["choices"]:
-            raise ConfigError(f"{f.name} is {value!r}; choose one of: {', '.join(about['choices'])}.", f.name, value, "choice")
+        if not isinstance(value, str) or value not in about["choices"]:
+            raise ConfigError(f"{f.name} is {value!r:.80}; {registry.choose_one(value, about['choices'])}.",
+                              f.name, value, "choice")
         return value
     if f.type == "bool":
         if not isinstance(value, bool):
@@ -219,8 +273,15 @@ FIELD_GROUPS: dict[str, tuple[str, ...]] = {
     group: tuple(f.name for f in fields(TrainConfig) if f.metadata["group"] == group)
     for group in dict.fromkeys(f.metadata["group"] for f in fields(TrainConfig)) if group}
 
+class Presets(dict[str, TrainConfig]):
+    """Name -> preset. Raises UnknownName, a KeyError that is a sentence, for a name that is not there."""
+
+    def __missing__(self, name: object) -> NoReturn:
+        raise registry.UnknownName(f"there is no preset {name!r:.80}; {registry.choose_one(name, self)}.")
+
+
 # The presets, first the default, in the order in which they are shown. Their names and sentences are in gan_core/ui/words.
-PRESETS: dict[str, TrainConfig] = {}
+PRESETS: dict[str, TrainConfig] = Presets()
 PRESET_GROUPS: dict[str, str] = {}  # preset -> heading: "digits", "points" or "failing"
 
 

@@ -5,6 +5,7 @@ It holds two networks and a history. Training is left to `Trainer`, files to `ru
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -124,21 +125,25 @@ class DCGAN:
         """Write both networks, the settings and the history to one safetensors file, atomically."""
         tensors = {f"generator.{name}": t for name, t in self.generator.state_dict().items()}
         tensors |= {f"discriminator.{name}": t for name, t in self.discriminator.state_dict().items()}
+        _check_path(path)
         try:
             checkpoint.write(path, tensors, {"kind": "DCGAN", "config": self.config.to_dict(), "history": self.history})
         except OSError as error:  # its own message would name a temporary file
-            reason = error.strerror or str(error)
-            raise type(error)(error.errno, f"{reason}; give a file in a folder that is there and can be written to", str(path)) \
-                from error
+            raise _advised(error, path, "give a file in a folder that is there and can be written to") from error
 
     @classmethod
     def load(cls, path: str | Path, discriminator: nn.Module | None = None, generator: nn.Module | None = None) -> DCGAN:
         """The DCGAN that `save` wrote; its optimizers start anew. Networks other than the course's must be given again.
 
-        Raises checkpoint.CheckpointError (a ValueError) for a file that is not exactly that: no code in it is ever run.
+        Raises checkpoint.CheckpointError (a ValueError) for a file that is not exactly that, and OSError where none can be
+        read: no code in it is ever run.
         """
+        _check_path(path)
         # Read twice: the settings name latent_dim, which gives the shapes that the second reading checks.
-        _, notes = checkpoint.read(path)
+        try:
+            _, notes = checkpoint.read(path)
+        except OSError as error:
+            raise _advised(error, path, "give a file that DCGAN.save has written and that can be read") from error
         if notes.get("kind") != "DCGAN" or not isinstance(notes.get("config"), dict):
             raise checkpoint.CheckpointError(f"{Path(path).name} was not written by DCGAN.save.")
         config = TrainConfig.from_dict(notes["config"])
@@ -190,6 +195,16 @@ def as_images(x: Any) -> torch.Tensor:
     if low < 0 or high > 1:
         raise ValueError(f"images lie between {low:g} and {high:g}; give floats in [0, 1] (0..255 as uint8, or divided by 255).")
     return pixel_range.to_uint8(x).contiguous()
+
+
+def _check_path(path: Any) -> None:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"the path is {path!r:.80}; give that of a file, such as 'digits.safetensors'.")
+
+
+def _advised(error: OSError, path: Any, advice: str) -> OSError:
+    """The same error with the path that was given, and what to do."""
+    return type(error)(error.errno, f"{error.strerror or error}; {advice}", str(path))
 
 
 def _is_whole(value: Any) -> bool:
@@ -258,7 +273,8 @@ def _loss_name(loss_fn: Any) -> str:
         return "course"
     if isinstance(loss_fn, str) and loss_fn in registry.LOSSES:
         return loss_fn
-    raise ValueError(f"loss_fn is {loss_fn!r}; give a binary cross-entropy, or one of: {', '.join(registry.LOSSES)}.")
+    raise ValueError(f"loss_fn is {loss_fn!r}; give a binary cross-entropy, or "
+                     f"{registry.choose_one(loss_fn, registry.LOSSES, 'one of')}.")
 
 
 def _history(stored: Any, path: str | Path) -> dict[str, list[float]]:

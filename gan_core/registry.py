@@ -6,10 +6,31 @@ This file knows no torch, so that the page can list every choice before torch is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
+
+
+class UnknownName(KeyError):
+    """A name that is not in a table; one sentence. A plain KeyError would show it in quotation marks."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def nearest(given: object, names: Iterable[str]) -> list[str]:
+    """The names, at most two, that were perhaps meant, the nearest first."""
+    known = {name.lower(): name for name in names}
+    return [known[key] for key in difflib.get_close_matches(given[:80].lower(), known, n=2)] if isinstance(given, str) else []
+
+
+def choose_one(given: object, names: Iterable[str], lead: str = "choose one of") -> str:
+    """The end of a sentence that refuses a name: "choose one of: quick, course, steady; the nearest: steady"."""
+    known = list(names)
+    near = nearest(given, known)
+    return f"{lead}: {', '.join(known)}" + (f"; the nearest: {', '.join(near)}" if near else "")
 
 
 @dataclass(frozen=True)
@@ -177,7 +198,7 @@ def split_dataset(name: str) -> tuple[str, str]:
     """("quickdraw", "sheep,cat") of "quickdraw:sheep,cat": the entry and its argument. Raises DatasetNameError in a sentence."""
     kind, colon, argument = name.partition(":")
     if kind not in DATASETS:
-        raise DatasetNameError(f"dataset is {name[:80]!r}; choose one of: {', '.join(DATASETS)}.", "unknown")
+        raise DatasetNameError(f"dataset is {name[:80]!r}; {choose_one(kind, DATASETS)}.", "unknown")
     entry = DATASETS[kind]
     if colon and not entry.argument:
         raise DatasetNameError(f"dataset is {name[:80]!r}, but {kind} takes nothing after it; write {kind!r}.", "surplus")
@@ -209,9 +230,9 @@ def reads_local_path(name: str) -> bool:
 
 
 def resolve(registry: Mapping[str, Entry], name: str) -> Any:
-    """The object behind a name. Raises KeyError with the allowed names for an unknown one."""
+    """The object behind a name. Raises UnknownName, a KeyError, with the allowed names for an unknown one."""
     if name not in registry:
-        raise KeyError(f"{name!r} is not known here; choose one of: {', '.join(registry)}.")
+        raise UnknownName(f"{name!r} is not known here; {choose_one(name, registry)}.")
     return _imported(registry[name].where)
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..runs import checkpoint
+from ..training.setup import as_tensor
 from .feature_free import to_unit_range
 
 DIGITS_CLASSIFIER = Path(__file__).with_name("digits_judge.safetensors")
@@ -145,7 +146,7 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int = 20, batch_siz
 
 def validate_training_set(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The set as tensors, uint8 (N, C, H, W) and int64 (N,). Raises ValueError if no classifier can be fitted on it."""
-    images, labels = torch.as_tensor(images), torch.as_tensor(labels)
+    images, labels = as_tensor("images", images), as_tensor("labels", labels)
     if images.ndim != 4 or images.dtype != torch.uint8:
         raise ValueError(f"the pictures are {images.dtype} {tuple(images.shape)}; give uint8 (N, C, H, W).")
     _check_shape(tuple(images.shape[1:]))

@@ -48,6 +48,8 @@ class Evaluator:
 
     def __init__(self, trainer: Trainer, classifier: Classifier | None = None, floor: Values | None = None,
                  on_freeze: Callable[[], None] = lambda: None) -> None:
+        if not isinstance(trainer, Trainer):
+            raise ValueError(f"trainer is a {type(trainer).__name__}; give a Trainer, whose generator is to be measured.")
         self.trainer, self.floor, self.on_freeze = trainer, floor, on_freeze
         self._classifier, self._draws, self._index = classifier, Draws(trainer.config.seed), 0
         self._frozen: torch.nn.Module | None = None

@@ -29,7 +29,7 @@ def check_available(names: Iterable[str]) -> None:
     """Raise IntegrationError for an unknown name, a package that is not installed or a missing setting."""
     for name in names:
         if name not in INTEGRATIONS:
-            raise IntegrationError(f"There is no log {name!r}; choose from: {', '.join(INTEGRATIONS)}.")
+            raise IntegrationError(f"There is no log {name!r}; {registry.choose_one(name, INTEGRATIONS, 'choose from')}.")
         package = INTEGRATIONS[name].package
         if find_spec(package) is None:
             raise IntegrationError(f"Logging to {name} needs a package that is not installed here: pip install {package}")

@@ -15,8 +15,8 @@ from typing import Any, NotRequired, TypedDict, cast
 from .files import atomic_write
 from .layout import BEST, LATEST, checkpoint_step
 
-__all__ = ["BEST", "LATEST", "CheckpointError", "CheckpointPointer", "checkpoint_step", "read_pointer", "restore_best",
-           "write_pointer"]
+__all__ = ["BEST", "LATEST", "CheckpointError", "CheckpointPointer", "checkpoint_step", "left_step", "read_pointer",
+           "restore_best", "write_pointer"]
 
 
 class CheckpointError(ValueError):
@@ -26,14 +26,15 @@ class CheckpointError(ValueError):
 class CheckpointPointer(TypedDict):
     """latest.json or best.json. `file`: its name in the same folder; `sha256`: of that file, in hex.
 
-    latest.json may have `restored`: a later step was left to go back to this one. best.json has the measure's `name`, its
-    `value` and the `rank`, by which generators are ordered (lower is better).
+    latest.json may have `restored`: a later step, `left`, was left to go back to this one. best.json has the measure's `name`,
+    its `value` and the `rank`, by which generators are ordered (lower is better).
     """
 
     file: str
     sha256: str
     step: int
     restored: NotRequired[bool]
+    left: NotRequired[int]
     name: NotRequired[str]
     value: NotRequired[float]
     rank: NotRequired[list[float]]
@@ -60,11 +61,12 @@ def read_pointer(folder: Path | str, name: str = LATEST) -> CheckpointPointer | 
     return cast(CheckpointPointer, pointer)
 
 
-def restore_best(folder: Path | str) -> int:
+def restore_best(folder: Path | str, left: int | None = None) -> int:
     """Let the next life go on from the best checkpoint; returns its step. A kill at any moment leaves a valid folder.
 
-    latest.json then holds `"restored": true`, which the next life turns into a mark on the curves. Later checkpoints are
-    deleted. Raises CheckpointError, and changes nothing, where there is no valid best checkpoint.
+    left: the step that is left so; None of an ended run, which would have gone on from its newest checkpoint. latest.json then
+    holds `"restored": true`, which the next life turns into a mark on the curves, and `left`. Later checkpoints are deleted.
+    Raises CheckpointError, and changes nothing, where there is no valid best checkpoint.
     """
     folder = Path(folder)
     best = read_pointer(folder, BEST)
@@ -76,10 +78,26 @@ def restore_best(folder: Path | str) -> int:
         raise CheckpointError(f"the best checkpoint, {best['file']}, cannot be read ({error.strerror or error}).") from error
     if sha256 != best["sha256"]:
         raise CheckpointError(f"the best checkpoint, {best['file']}, is not the file that was saved: its checksum differs.")
-    write_pointer(folder, best["file"], sha256, best["step"], restored=True)
+    left = _newest_step(folder, best["step"]) if left is None else left
+    write_pointer(folder, best["file"], sha256, best["step"], restored=True, left=left)
     for path in folder.glob("step-*.safetensors"):
         step = checkpoint_step(path.name)
         if step is not None and step > best["step"]:
             with contextlib.suppress(OSError):
                 path.unlink()
     return best["step"]
+
+
+def _newest_step(folder: Path, default: int) -> int:
+    """The step from which an ended run would have gone on; that of a return that no life has begun from yet counts as well."""
+    with contextlib.suppress(CheckpointError, OSError):
+        latest = read_pointer(folder)
+        if latest is not None:
+            return max(latest["step"], left_step(latest) or 0)
+    return default
+
+
+def left_step(pointer: CheckpointPointer) -> int | None:
+    """The step that was left to go back to this checkpoint; None where it was not, or an older version did not write it."""
+    left = pointer.get("left") if pointer.get("restored") is True else None
+    return left if type(left) is int and left >= pointer["step"] else None

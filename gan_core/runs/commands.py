@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ..registry import choose_one
 from . import layout
 from .files import atomic_write, read_json
 from .status import SCHEMA
@@ -32,12 +33,16 @@ class Command(TypedDict):
 
 
 def write_command(folder: Path, name: str, args: dict[str, Any]) -> str:
-    """Send a command through this control folder; returns its id. Raises CommandError for an unknown name."""
+    """Send a command through this control folder; returns its id. CommandError for an unknown name, or args that are not JSON."""
     if name not in COMMANDS:
-        raise CommandError(f"{name!r} is no command; the commands are: {', '.join(COMMANDS)}.")
+        raise CommandError(f"{name!r} is no command; {choose_one(name, COMMANDS, 'the commands are')}.")
     command: Command = {"schema": SCHEMA, "id": uuid.uuid4().hex, "command": name, "args": args}
     path = folder / layout.command_name(time.time_ns(), command["id"])
-    atomic_write(path, json.dumps(command).encode(), durable=False)
+    try:
+        data = json.dumps(command).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CommandError(f"{name} cannot be sent with {args!r:.80}; give texts, numbers, lists and dicts of these.") from error
+    atomic_write(path, data, durable=False)
     return command["id"]
 
 

@@ -9,17 +9,21 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, Required, TypedDict, cast
+from typing import Any, Literal, NotRequired, Required, TypedDict, cast
 
 from . import layout
 from .json_types import fits, resembles, type_hints
 
 
 class SegmentStart(TypedDict):
-    """The first line of a life's file: the life goes on from `start_step`."""
+    """The first line of a life's file: the life goes on from `start_step`.
+
+    left: the step that was left where the run was taken back to `start_step`; absent of a life that goes on.
+    """
 
     life: int
     start_step: int
+    left: NotRequired[int]
 
 
 class Mark(TypedDict):
@@ -55,7 +59,11 @@ SERIES: tuple[SeriesName, ...] = (*LOSSES, "d_real", "d_fake")
 
 @dataclass(frozen=True)
 class GivenUp:
-    """What a run had done after `step`, to which it was then taken back. A resume that repeats lost steps gives nothing up."""
+    """What a run had done after `step`, to which it was then taken back.
+
+    Steps that were lost by a crash are not among it, for nobody decided to leave them: neither those that a resume repeats nor
+    those behind the newest checkpoint of a run that was taken back after its crash.
+    """
 
     step: int
     records: tuple[Record, ...]
@@ -73,7 +81,9 @@ class MetricsReader:
         self._segment: Path | None = None
         self._offset = 0
         self._records: list[Record] = []
-        self._dropped: tuple[Record, ...] = ()  # by the start of the newest life, while it has trained nothing yet
+        # By the start of the newest life, while it has trained nothing yet and does not say whether it begins by a return:
+        # lives of older versions do not, and have only a mark after it.
+        self._dropped: tuple[Record, ...] = ()
         self.given_up: GivenUp | None = None  # at the last return that gave something up
         self.start_steps: dict[int, int] = {}  # life -> the step from which it went on
 
@@ -91,14 +101,7 @@ class MetricsReader:
                 self._segment, self._offset = segment, 0
             for line in self._read_lines(segment):
                 if "start_step" in line:
-                    start = cast(SegmentStart, line)["start_step"]
-                    self.start_steps[int(segment.stem)] = start
-                    if self.given_up is not None and start < self.given_up.step:
-                        self.given_up, rewound = None, True  # where it left today's curves is given up as well
-                    remaining = [record for record in self._records if record["step"] <= start]
-                    if len(remaining) < len(self._records):
-                        self._dropped = tuple(record for record in self._records if record["step"] > start)
-                        self._records, rewound = remaining, True
+                    rewound |= self._begin_life(int(segment.stem), cast(SegmentStart, line))
                 elif "step" in line:
                     record = cast(Record, line)
                     self._records.append(record)
@@ -107,6 +110,21 @@ class MetricsReader:
                         self.given_up, rewound = GivenUp(record["step"], self._dropped), True
                     self._dropped = ()
         return (list(self._records), True) if rewound else (fresh, False)
+
+    def _begin_life(self, life: int, first: SegmentStart) -> bool:
+        """Drop what earlier lives did after the step from which this one goes on; whether that changed anything."""
+        start, left = first["start_step"], first.get("left")
+        self.start_steps[life], changed = start, False
+        if self.given_up is not None and start < self.given_up.step:
+            self.given_up, changed = None, True  # where it left today's curves is given up as well
+        dropped = tuple(record for record in self._records if record["step"] > start)
+        self._dropped = dropped if left is None else ()
+        if dropped:
+            self._records, changed = [record for record in self._records if record["step"] <= start], True
+        past = tuple(record for record in dropped if left is not None and record["step"] <= left)
+        if past:
+            self.given_up = GivenUp(start, past)
+        return changed
 
     def _read_lines(self, segment: Path) -> list[dict[str, Any]]:
         """The new whole lines; a line that is still being written waits for the next call."""

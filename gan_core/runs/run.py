@@ -12,7 +12,7 @@ import platform
 import shutil
 import time
 from pathlib import Path
-from typing import Any, NotRequired, Self, TypedDict, cast
+from typing import Any, Self, cast
 
 from ..compute.processes import process_exists
 from ..config import TrainConfig
@@ -25,44 +25,20 @@ from .files import atomic_write, folder_name, new_folder, read_json
 from .frames import Frame
 from .json_types import fits, type_hints
 from .metrics import MetricsReader, Record
+from .run_info import Parent, RunError, RunInfo, check_arguments, runs_folder
 from .status import ACTIVE, SCHEMA, Status, controls
 
 __all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "RunInfo", "Status", "controls", "folder_name",
            "list_runs", "read_json"]
 
 
-class RunError(ValueError):
-    """A folder that is not a run, or cannot be one; one sentence."""
-
-
-class Parent(TypedDict):
-    """The run and the step from which a run branched off."""
-
-    run: str
-    step: int
-
-
-class RunInfo(TypedDict):
-    """config.json. `kind`: "run", "starter" or "remote"; `created`: unix seconds; `config`: a TrainConfig as a dict.
-
-    `origin`: the address of a remote run, without its password.
-    """
-
-    schema: int
-    id: str
-    name: str
-    kind: str
-    created: float
-    preset: str
-    config: dict[str, Any]
-    parent: Parent | None
-    origin: NotRequired[str]
-
-
 class Run:
     """One run folder. Make it with `Run.create` or `Run.open`."""
 
-    def __init__(self, path: Path, info: RunInfo) -> None:
+    def __init__(self, path: Path, info: RunInfo | None = None) -> None:
+        if info is None:
+            raise TypeError(f"Run({str(path)[:80]!r}) has no config; open a folder with Run.open(path), or make one with "
+                            "Run.create(config, folder).")
         self.path, self.info = path, info
         self.id: str = path.name
         self.kind: str = info.get("kind", "run")
@@ -76,12 +52,14 @@ class Run:
                parent: Parent | None = None, kind: str = "run") -> Self:
         """A new run folder inside `folder`, with its config and a first status (state "stopped", life 0).
 
-        Raises RunError where the folder cannot be made; nothing is left behind then.
+        Raises RunError where the folder cannot be made, ConfigError for what is no TrainConfig; nothing is left behind then.
         """
+        check_arguments(config, name, preset)
         stem = folder_name(name) or folder_name(preset) or "run"
-        path, exists = Path(folder) / stem, False
+        folder, exists = runs_folder(folder), False
+        path = folder / stem
         try:
-            path = new_folder(Path(folder), "" if kind == "starter" else f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}", path)
+            path = new_folder(folder, "" if kind == "starter" else f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}", path)
             exists = True
             for subfolder in layout.SUBFOLDERS:
                 (path / subfolder).mkdir(parents=True)
@@ -320,9 +298,12 @@ def _read_if_possible(path: Path) -> dict[str, Any] | None:
 
 
 def list_runs(folder: Path | str) -> list[Run]:
-    """Every readable run in a folder, most recently changed first; broken folders are skipped."""
+    """Every readable run in a folder, most recently changed first; broken folders are skipped. None where it is not there.
+
+    Raises RunError for what is no path.
+    """
     runs = []
-    for config in Path(folder).glob(f"*/{layout.CONFIG}"):
+    for config in runs_folder(folder).glob(f"*/{layout.CONFIG}"):
         with contextlib.suppress(RunError):
             run = Run.open(config.parent)
             run.stored_status()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
 
+from .. import registry
 from ..compute.distributed import Team
 from ..config import TrainConfig
 from ..data import loading
@@ -98,6 +99,33 @@ def sync_batch_norms(G: nn.Module, D: nn.Module, team: Team) -> None:
                                  "with one process, or use networks.layers.BatchNorm2d, in the generator alone.")
             if isinstance(layer, BatchNorm2d):
                 layer.all_gather = team.all_gather
+
+
+def as_tensor(what: str, value: Array) -> torch.Tensor:
+    """An array or a tensor as a tensor. Raises ValueError, one sentence, for what is neither; what: "images" or "labels"."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{what} cannot be read from {type(value).__name__}; give a tensor or an array of numbers.") from error
+
+
+def check_networks(networks: Any) -> tuple[nn.Module, nn.Module]:
+    """(generator, discriminator). Raises ValueError, one sentence, for what is no such pair."""
+    pair = tuple(networks) if isinstance(networks, tuple | list) else (networks,)
+    if len(pair) != 2 or not all(isinstance(network, nn.Module) for network in pair):
+        given = ", ".join(type(network).__name__ for network in pair)
+        raise ValueError(f"networks is {given[:80]}; give (generator, discriminator), each a torch.nn.Module.")
+    return pair
+
+
+def check_sample(z: Any, latent_dim: int, generator: str, generators: tuple[str, ...]) -> None:
+    """Raises ValueError, one sentence, for what is no z (N, latent_dim) or count of them, and for an unknown generator."""
+    if generator not in generators:
+        raise ValueError(f"generator is {generator!r:.80}; {registry.choose_one(generator, generators)}.")
+    fits = isinstance(z, torch.Tensor) and z.ndim == 2 and z.shape[1] == latent_dim and len(z) > 0
+    if not (z >= 1 if isinstance(z, int) else fits):
+        given = z if isinstance(z, int) else tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
+        raise ValueError(f"z is {given}; give a whole number from 1, or a tensor (N, {latent_dim}).")
 
 
 @torch.no_grad()

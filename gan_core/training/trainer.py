@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ from .. import registry
 from ..compute.choices import ComputeChoices, prepare_device, resolve
 from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
-from ..config import LIVE, ConfigError, TrainConfig
+from ..config import LIVE, ConfigError, TrainConfig, check_config_type
 from ..losses.adversarial import Loss, mean_realness, probability_real
 from ..networks.layers import Dropout
 from ..networks.spectral_norm import power_iterate_
@@ -45,10 +45,11 @@ class Trainer:
     def __init__(self, config: TrainConfig, images: Array | None = None, labels: Array | None = None, *,
                  networks: tuple[nn.Module, nn.Module] | None = None, choices: ComputeChoices | None = None,
                  team: Team | None = None) -> None:
+        check_config_type(config)
         if images is None:
             images, labels = setup.load_data(config)
-        data, classes = setup.check_data(torch.as_tensor(images), labels if labels is None else torch.as_tensor(labels),
-                                         config.condition)
+        data, classes = setup.check_data(setup.as_tensor("images", images),
+                                         None if labels is None else setup.as_tensor("labels", labels), config.condition)
         self.loss: Loss = registry.resolve(registry.LOSSES, config.loss)
         self.points, self.shape = data.ndim == 2, tuple(data.shape[1:])
         self.config, self.team = config, team or ALONE
@@ -62,7 +63,7 @@ class Trainer:
         self.classes, self.scale = self.batches.classes, self.batches.scale
         if networks is None:
             networks = setup.build_networks(config, self.shape, self.classes)
-        self.G, self.D = (network.to(device).to(memory_format=layout).train() for network in networks)
+        self.G, self.D = (network.to(device).to(memory_format=layout).train() for network in setup.check_networks(networks))
         self.batches.dtype = next(self.G.parameters()).dtype
         setup.check_generator_output(self.G, *self.batches.fixed_z(1), self.shape)
         self.opt_G = setup.create_adam(self.G, config.lr_g, config.betas_g)
@@ -99,7 +100,8 @@ class Trainer:
         """
         for name in changes:
             if name not in LIVE:
-                raise ConfigError(f"{name} cannot change while a run trains; these can: {', '.join(sorted(LIVE))}.")
+                raise ConfigError(f"{name} cannot change while a run trains; "
+                                  f"{registry.choose_one(name, sorted(LIVE), 'these can')}.")
         config = self.config.replace(**changes)
         if bool(config.ema_half_life) != bool(self.config.ema_half_life):
             raise ConfigError(f"ema_half_life is {config.ema_half_life:g}; while a run trains it cannot change from or to 0.")
@@ -283,8 +285,10 @@ class Trainer:
                generator: GeneratorName = "average") -> torch.Tensor:
         """On the CPU: pictures uint8 (N, C, H, W), or points float32 (N, 2) in the data's units.
 
-        Of z (N, latent_dim), or of N of the run's fixed z; `labels` (N,): their classes, each in turn unless given.
+        Of z (N, latent_dim), or of N of the run's fixed z; `labels` (N,): their classes, each in turn unless given. Raises
+        ValueError, one sentence, for another z or an unknown generator.
         """
+        setup.check_sample(z, self.config.latent_dim, generator, get_args(GeneratorName))
         network = self.G if generator == "now" else self.G_ema
         rows = self.batches.fixed_z(z)[0] if isinstance(z, int) else z
         device = self.images.device

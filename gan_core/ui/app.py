@@ -60,7 +60,7 @@ class Playground:
                 with gr.Tab(t("tabs.runs"), id="runs") as runs:
                     runs_tab.build(t, self.controls, run_box, lang_box, tabs, runs)
             api.build(self.controls, self.latent_service)
-            demo.load(None, form, None, js=FORM_CHANGED, api_name="wish-load", queue=False, api_visibility="private")
+            demo.load(None, form, None, js=FORM_CHANGED, api_name="preview-load", queue=False, api_visibility="private")
         demo.queue(max_size=64)
         return demo
 

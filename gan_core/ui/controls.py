@@ -9,12 +9,10 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 from .. import registry
-from ..config import LIVE, PRESETS, ConfigError, TrainConfig
+from ..config import LIVE, PRESETS, TrainConfig
 from ..data import storage
 from ..runs import run as runs
 from ..runs.run import CommandError, Run, RunError
@@ -22,22 +20,11 @@ from ..runs.status import ACTIVE, Status
 from ..runs.supervisor import WorkerBusy, capacity_limit
 from . import words
 from .external_runs import PlaceError
+from .refusal import FIELDS, WATCHED, Refusal, busy, not_now, validated
 from .run_catalogue import RunCatalogue
 
 ANSWER_TIMEOUT = 3.0  # seconds for a worker to answer a command
 START_TIMEOUT = 20.0  # seconds for a new worker to begin before its first single step
-
-
-WATCHED = ("reading", "remote")  # kinds of run elsewhere that cannot be steered from here
-FIELDS = {f.name: f for f in fields(TrainConfig)}
-
-
-class Refusal(Exception):
-    """Something that cannot be done: one sentence, in the caller's language."""
-
-    def __init__(self, key: str, lang: str = "en", **values: object) -> None:
-        super().__init__(words.text(key, lang, **values))
-        self.key = key
 
 
 class Controls:
@@ -56,7 +43,7 @@ class Controls:
             raise Refusal("errors.unknown_preset", lang, name=str(preset)[:40], names=", ".join(PRESETS))
         if not isinstance(overrides, dict):
             raise Refusal("errors.refused", lang, message="overrides must be a JSON object of field names and values.")
-        config = _validated(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
+        config = validated(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
         return config
 
@@ -82,7 +69,7 @@ class Controls:
             raise Refusal("errors.processes_batch", lang, n=config.processes, batch=config.batch_size)
         active = self.supervisor.active()
         if active is not None and not force:
-            raise _busy(active, lang)
+            raise busy(active, lang)
         try:
             run = Run.create(config, self.catalogue.folder, preset=preset)
         except RunError as error:  # a full disk: nothing is ended for a run that cannot begin
@@ -98,10 +85,10 @@ class Controls:
         self._refuse_local_life(run, lang)
         try:
             self.supervisor.start(run, paused)
-        except WorkerBusy as busy:
+        except WorkerBusy as error:
             if new:
                 shutil.rmtree(run.path, ignore_errors=True)  # another start came first: the run was never used
-            raise _busy(busy.run, lang) from busy
+            raise busy(error.run, lang) from error
         except (OSError, RunError) as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         self._wait_for_start(run, ANSWER_TIMEOUT)
@@ -173,7 +160,7 @@ class Controls:
         run = self._find(run_id, lang)
         status = run.status()
         if run.kind != "run" or status.state not in ("running", "paused"):
-            raise _not_now(run, status.state, lang)
+            raise not_now(run, status.state, lang)
         try:
             requested = json.loads(changes)
         except (ValueError, RecursionError):
@@ -184,7 +171,7 @@ class Controls:
             if name not in LIVE:
                 raise Refusal("errors.not_live", lang, field=label(str(name)[:40]), names=", ".join(map(label, sorted(LIVE))))
         now = run.config.replace(**status.tuned)
-        new = _validated(lambda: now.replace(**requested), lang, labels)
+        new = validated(lambda: now.replace(**requested), lang, labels)
         if bool(new.ema_half_life) != bool(now.ema_half_life):
             raise Refusal("errors.ema_zero", lang, field=label("ema_half_life"))
         return self._send(run, "tune", lang, changes=requested)
@@ -202,7 +189,7 @@ class Controls:
             return self._send(run, "restore", lang)
         active = self.supervisor.active()
         if active is not None:
-            raise _busy(active, lang)
+            raise busy(active, lang)
         self._refuse_local_life(run, lang)  # before its next checkpoint is chosen
         try:
             run.restore_best()
@@ -212,12 +199,40 @@ class Controls:
         return run
 
     def stop(self, run_id: str = "", lang: str = "en") -> None:
-        """End the active worker, by force where it does not answer; a run trained by another program is only asked to stop."""
-        run = self.catalogue.find_or_default(run_id)
+        """End the active worker, by force where it does not answer; a run trained by another program is only asked to stop.
+
+        Where `run_id` names another run than the active one nothing is ended.
+        """
+        run, active = self.catalogue.find_or_default(run_id), self.supervisor.active()
+        if run_id and run is not None and not self.catalogue.is_external(run) and (active is None or active.path != run.path):
+            raise not_now(run, run.status().state, lang)
         if run is None or self._is_supervised(run):
             self.supervisor.stop(ANSWER_TIMEOUT)
         else:
             self._send(self._target(run.id, "save", lang), "stop", lang)
+
+    def can_stop(self, run: Run, status: Status) -> bool:
+        """Whether `stop` can end this run now, of whose folder this is the status."""
+        if run.kind != "run" or status.state not in ACTIVE:
+            return False
+        return self._is_supervised(run) or runs.controls(status, run.kind)["save"]
+
+    def resume_refusal(self, run: Run, status: Status, lang: str = "en") -> str:
+        """Why this run, whose status this is, cannot be resumed now; "" where it can."""
+        if run.kind in WATCHED:
+            return str(not_now(run, status.state, lang))
+        if not runs.controls(status, run.kind)["resume"]:
+            if run.kind == "run" and status.state in ("stopped", "failed"):
+                return words.text("errors.no_checkpoint", lang)
+            return words.text(f"runs.not_resumed_{status.state if run.kind == 'run' else run.kind}", lang)
+        if status.state == "paused":
+            return ""
+        active = self.supervisor.active()
+        try:
+            self._refuse_local_life(run, lang)
+        except Refusal as refusal:
+            return str(refusal)
+        return "" if active is None else str(busy(active, lang))
 
     def _is_supervised(self, run: Run) -> bool:
         """Whether the supervisor is responsible: for a run of its folder, or one elsewhere that it trains."""
@@ -275,7 +290,7 @@ class Controls:
                 raise Refusal("errors.no_checkpoint", lang)
             if control == "restore" and status.best is None and run.kind == "run":
                 raise Refusal("errors.no_best", lang)
-            raise _not_now(run, status.state, lang)
+            raise not_now(run, status.state, lang)
         return run
 
     def _find(self, run_id: str, lang: str) -> Run:
@@ -292,39 +307,3 @@ class Controls:
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         return run
-
-
-def _busy(active: Run, lang: str) -> Refusal:
-    """Another run is active; a paused one is too, which its name alone would not explain."""
-    state = "running"
-    with contextlib.suppress(RunError):
-        state = active.status().state
-    return Refusal("errors.busy", lang, name=active.name, state=words.text(f"states.{state}", lang).lower())
-
-
-def _not_now(run: Run, state: str, lang: str) -> Refusal:
-    if run.kind in WATCHED:
-        return Refusal("errors.watched", lang, name=run.name)
-    shown = "starter" if run.kind == "starter" else state
-    return Refusal("errors.not_now", lang, state=words.text(f"states.{shown}", lang).lower())
-
-
-def _validated(build: Callable[[], TrainConfig], lang: str, labels: bool) -> TrainConfig:
-    """The config that `build` returns. Raises Refusal, in the caller's language, for a bad value."""
-    try:
-        return build()
-    except ConfigError as error:
-        if not (labels and error.kind):
-            raise Refusal("errors.refused", lang, message=str(error)) from error
-        metadata = FIELDS[error.field].metadata
-        low, high = (words.number(metadata[end], lang) if metadata["low"] is not None else "" for end in ("low", "high"))
-        raise Refusal(f"errors.{error.kind}", lang, field=words.text(f"fields.{error.field}", lang), low=low, high=high,
-                      given=_shorten(error.given), choices=", ".join(metadata["choices"] or ())) from error
-    except TypeError as error:
-        raise Refusal("errors.refused", lang, message=str(error)) from error
-
-
-def _shorten(value: Any) -> str:
-    """A value as shown in a sentence, at most 40 letters; “” for an empty box."""
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return "“”" if not text else text if len(text) <= 40 else text[:40] + "…"

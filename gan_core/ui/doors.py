@@ -47,15 +47,15 @@ EVENTS: dict[str, Role] = {
                     Role.WATCHER),
     **dict.fromkeys((f"check-{name}" for name in FIELDS if name != "dataset"), Role.WATCHER),
     # The choice of data.
-    **dict.fromkeys((f"wish-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",
-                                                 "folder-submit", "folder-blur", "field-networks", "field-condition",
-                                                 *(f"field-{name}" for name in FIELD_GROUPS["pictures"]))), Role.WATCHER),
+    **dict.fromkeys((f"preview-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",
+                                                    "folder-submit", "folder-blur", "field-networks", "field-condition",
+                                                    *(f"field-{name}" for name in FIELD_GROUPS["pictures"]))), Role.WATCHER),
     **dict.fromkeys(("list-uploads", "keep-upload"), Role.DRIVER),
     **dict.fromkeys(("ask-delete-data", "ask-delete-data-shown"), Role.OPERATOR),
     # The list of runs.
     **dict.fromkeys(("list-runs", "list-runs-enabled", "refresh-runs", "refresh-runs-enabled", "choose-run", "read-abilities",
                      "read-abilities-enabled", "show-tab", "show-run"), Role.WATCHER),
-    "resume-run": Role.DRIVER,
+    **dict.fromkeys(("resume-run", "stop-run", "stop-run-enabled"), Role.DRIVER),
     **dict.fromkeys((f"{name}{end}" for name in ("attach", "attach-submit", "let-go") for end in ("", "-enabled")),
                     Role.OPERATOR),
 }

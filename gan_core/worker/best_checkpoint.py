@@ -107,7 +107,7 @@ class BestCheckpoint:
         latest.json points there from then on. Raises CheckpointError or OSError before anything changes.
         """
         self.evaluator.cancel()
-        restore_best(self.run.checkpoint_folder)
+        restore_best(self.run.checkpoint_folder, self.trainer.step_count)
         best = checkpoint.newest_valid(self.run.checkpoint_folder)
         assert best is not None
         saved = best.metadata["config"]

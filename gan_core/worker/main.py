@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -24,7 +25,7 @@ from ..training.trial import trainer_builder
 from . import cli
 from .cli import Options
 from .new_run import OptionError, new_run_path
-from .process import open_run, train_run
+from .process import open_run, refuse_busy, train_run
 from .progress import ProgressDisplay, open_streams, say
 from .shutdown import Shutdown
 from .summary import conclude
@@ -58,6 +59,8 @@ def train(options: Options, team: Team = ALONE) -> int:
         if team.rank:
             return train_run(path, options, shutdown, team)
         run = open_run(path)
+        if "RANK" not in os.environ:
+            _refuse_busy(run, options)
         if not _has_readable_config(run):
             return train_run(run.path, options, shutdown, team)  # it fails, and writes the reason into the run's status
         if run.config.processes > 1 and team.size == 1 and "RANK" not in os.environ and os.name == "posix":
@@ -75,8 +78,24 @@ def train(options: Options, team: Team = ALONE) -> int:
 
 def _run_path(options: Options, team: Team) -> Path:
     if options.run is not None:
-        return options.run
+        return _own_path(options.run)
     return new_run_path(options, team, restarted=distributed.restart_count() > 0)
+
+
+def _own_path(path: Path) -> Path:
+    """The run's folder under its own name, beside which the lock lies; "." has none, and a link may have another one."""
+    real = path.resolve()
+    return path if path.name == real.name and path.parent.resolve() == real.parent else real
+
+
+def _refuse_busy(run: Run, options: Options) -> None:
+    """Raise RunError where another process trains this run or its folder; a run made for this process is deleted then."""
+    try:
+        refuse_busy(run)
+    except RunError:
+        if options.new:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def _has_readable_config(run: Run) -> bool:

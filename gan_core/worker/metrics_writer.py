@@ -33,11 +33,13 @@ class Diverged(ArithmeticError):
 class MetricsWriter:
     """Appends to one session's file. Metrics stay on the device until `flush`, so that no step waits for it."""
 
-    def __init__(self, path: Path, life: int, start_step: int) -> None:
+    def __init__(self, path: Path, life: int, start_step: int, left: int | None = None) -> None:
+        """left: the step that was left where this life begins by a return."""
         self._path, self._torn = path, False
         self._pending: list[tuple[int, int, float, dict[str, torch.Tensor]]] = []  # on the device
         self._values: list[Values] = []  # read, and not yet enough for a record
-        self._append([SegmentStart(life=life, start_step=start_step)])
+        start = SegmentStart(life=life, start_step=start_step)
+        self._append([start if left is None else {**start, "left": left}])
 
     def add(self, step: int, images: int, elapsed: float, metrics: dict[str, torch.Tensor]) -> None:
         """The metrics of one step, 0-d tensors on any device."""

@@ -104,7 +104,7 @@ def config_from(options: Options) -> tuple[TrainConfig, str]:
     changes = _changes(options)
     preset = options.preset or _default_preset(changes.get("dataset", ""))
     if preset not in PRESETS:
-        raise OptionError(f"There is no preset {preset!r}; choose one of: {', '.join(PRESETS)}.")
+        raise OptionError(f"There is no preset {preset!r}; {registry.choose_one(preset, PRESETS)}.")
     config = PRESETS[preset].replace(**changes)
     points = registry.DATASETS[registry.split_dataset(config.dataset)[0]].points
     reason = registry.NETWORKS[config.networks].misfit((2,) if points else (None, None, None), classes=False)

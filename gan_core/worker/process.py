@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import sys
 import traceback
 from pathlib import Path
 from typing import cast
@@ -18,7 +17,7 @@ import psutil
 
 from ..compute import distributed
 from ..compute.distributed import ALONE, Team, TeamBroken
-from ..compute.processes import SERVER_VARIABLE, is_launcher
+from ..compute.processes import SERVER_VARIABLE, is_launcher, process_exists
 from ..integrations.processes import FollowerProcesses
 from ..messages import Fault
 from ..runs import layout
@@ -32,11 +31,15 @@ from .session import Session
 from .shutdown import Shutdown
 from .status_writer import StatusWriter
 
+LOCK_TIMEOUT = 1.0  # seconds; a dead process may take a while to end
 SILENCE = 2.0  # seconds without a heartbeat from another process before the run's heartbeat stops as well
 
 
 def train_run(path: Path, options: Options, shutdown: Shutdown, team: Team = ALONE) -> int:
-    """Train the run in this folder to its end; returns the exit status, 0 where it finished or was stopped."""
+    """Train the run in this folder to its end; returns the exit status, 0 where it finished or was stopped.
+
+    Raises RunError, and leaves the run as it is, where another process trains it.
+    """
     if team.rank:
         return _follow(path, team, shutdown)
     coordinator, status = Coordinator(team), 1
@@ -96,9 +99,6 @@ def _lead(run: Run, options: Options, coordinator: Coordinator, shutdown: Shutdo
         paused = _was_paused(previous, paused)
     lock = filelock.FileLock(run.path.parent / layout.WORKER_LOCK)
     holder = _acquire(lock, run)
-    if holder == run.id:
-        print(f"{run.name} is being trained already by another process.", file=sys.stderr)
-        return 1  # the status and the commands are that process's: this one must not touch them
     run.discard_commands()
     status_writer, followers = _open_status(run, paused), None
     try:
@@ -137,21 +137,52 @@ def _was_paused(previous: Status, default: bool) -> bool:
     return state == "paused" if state in ACTIVE else default
 
 
+def refuse_busy(run: Run) -> None:
+    """Raise RunError as `_held_by` does where a worker holds the folder; before a process is begun for this run."""
+    lock = filelock.FileLock(run.path.parent / layout.WORKER_LOCK)
+    try:
+        lock.acquire(timeout=LOCK_TIMEOUT)
+    except filelock.Timeout:
+        _held_by(run)
+    else:
+        lock.release()
+
+
 def _acquire(lock: filelock.BaseFileLock, run: Run) -> str:
-    """Take the lock, so that one worker trains per folder; "" or, where it is held, the run that its holder trains.
+    """Take the lock, so that one worker trains per folder; "" or, where it is held, what `_held_by` says.
 
     The lock ends with the process that holds it, however that ends.
     """
-    folder = run.path.parent
     try:
-        lock.acquire(timeout=10.0 if distributed.restart_count() else 1.0)  # a dead process may take a while to end
+        lock.acquire(timeout=10.0 if distributed.restart_count() else LOCK_TIMEOUT)
     except filelock.Timeout:
-        holder = read_worker_note(folder)
-        return "another run" if holder is None else holder["run"]
-    write_worker_note(folder, WorkerNote(
+        return _held_by(run)
+    write_worker_note(run.path.parent, WorkerNote(
         run=run.path.name, pid=os.getpid(), pid_started=psutil.Process().create_time(), host=platform.node(),
         server=os.environ.get(SERVER_VARIABLE, "")))
     return ""
+
+
+def _held_by(run: Run) -> str:
+    """The run that the lock's holder trains, where somebody waits for this one's status to say so.
+
+    Raises RunError where it is this very run, whose status and commands are the holder's, and where nobody waits: nothing of
+    the run may change then.
+    """
+    note, status = read_worker_note(run.path.parent), run.stored_status()
+    waiting, pid, host = status.state in ACTIVE, status.pid, status.host
+    # The note may be damaged, or not written yet. The status of a run that waits names this process, or its torchrun.
+    trained = (waiting and host in ("", platform.node()) and pid not in (os.getpid(), os.getppid())
+               and process_exists(pid, status.pid_started))
+    if note is not None and note["run"] == run.path.name:
+        trained, pid, host = True, note["pid"], note.get("host") or host
+    if trained:
+        raise RunError(f"{run.name} is being trained already by process {pid} on {host or platform.node()}; "
+                       "stop it there or on a page that shows it, then start this again.")
+    holder = "another run" if note is None else note["run"]
+    if not waiting:
+        raise RunError(str(Fault("busy", run=holder)))
+    return holder
 
 
 def _open_status(run: Run, paused: bool) -> StatusWriter:

@@ -16,7 +16,7 @@ import torch
 from ..evaluation import plane
 from ..networks.spectral_norm import state_without_spectral_norm
 from ..runs import checkpoint, layout
-from ..runs.checkpoint_index import BEST
+from ..runs.checkpoint_index import BEST, left_step
 from ..runs.frames import COLUMNS, VERDICTS, Frame, grid_labels, grid_layout, kept_frames
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
@@ -83,7 +83,7 @@ class Recorder:
         self.checkpoints = RateLimit(CHECKPOINT_INTERVAL, CHECKPOINT_SHARE)
         self.checkpoints.record(time.monotonic())  # a session begins from a checkpoint, or writes its first one itself
         start_step = trainer.step_count
-        self._metrics = MetricsWriter(run.metrics_path(life), life, start_step)
+        self._metrics = MetricsWriter(run.metrics_path(life), life, start_step, self._left_step())
         for frame in run.frames():  # grids of steps that are lost and will be made again
             if frame.step > start_step:
                 run.delete_frame(frame)
@@ -117,9 +117,17 @@ class Recorder:
         folder = self.run.checkpoint_folder
         with contextlib.suppress(checkpoint.CheckpointError):
             pointer = checkpoint.read_pointer(folder)
-            if pointer is not None and pointer.pop("restored", False):
+            if pointer is not None and pointer.get("restored"):
                 self.mark("restore", changes, elapsed)
-                checkpoint.write_pointer(folder, **pointer)
+                checkpoint.write_pointer(folder, pointer["file"], pointer["sha256"], pointer["step"])
+
+    def _left_step(self) -> int | None:
+        """The step that was left to go back to the one where this session begins; None of a session that goes on."""
+        with contextlib.suppress(checkpoint.CheckpointError, OSError):
+            pointer = checkpoint.read_pointer(self.run.checkpoint_folder)
+            if pointer is not None and pointer["step"] == self.trainer.step_count:
+                return left_step(pointer)
+        return None
 
     def write_quality(self, step: int, images: int, elapsed: float, values: dict[str, float], histogram: list[float]) -> None:
         """Write a finished measurement of a step, which may be some steps ago."""

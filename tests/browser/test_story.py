@@ -149,6 +149,41 @@ def test_a_stopped_run_is_found_in_the_list_and_resumed(playground, visit):
     assert person.errors == []
 
 
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_list_says_why_no_resume_resumes_what_is_paused_and_stops_it(playground, visit, lang):
+    person = visit(playground.url, locale={"en": "en-US", "fr": "fr-FR"}[lang])
+    page = person.page
+    resume, stop = page.locator("#btn-resume-run"), page.locator("#btn-stop-run")
+    reason = page.get_by_role("status").and_(page.locator("#runs-reason"))
+
+    def says(name: str) -> None:
+        said = text(name, lang) if name else ""
+        person.until("said => document.getElementById('runs-reason').textContent === said", said)
+        assert resume.get_attribute("aria-describedby") == ("runs-reason" if name else None)
+
+    person.start()
+    person.pause()
+    run = page.evaluate("ganPlayground.run")
+    page.get_by_role("tab", name=text("tabs.runs", lang)).click()
+    page.locator("#runs label", has_text="starter").click()
+    says("runs.not_resumed_starter")
+    assert reason.is_visible() and resume.is_disabled() and stop.is_disabled()
+    page.locator("#runs label", has_text=run).click()
+    page.locator("#btn-resume-run:enabled").click()
+    person.wait_state("running")
+    page.get_by_role("tab", name=text("tabs.runs", lang)).click()
+    says("runs.not_resumed_running")
+    assert resume.is_disabled()
+    page.locator("#btn-stop-run:enabled").focus()
+    page.keyboard.press("Enter")
+    person.until("() => ganPlayground.state === 'stopped'")
+    page.locator("#btn-resume-run:enabled").wait_for()
+    says("")
+    assert stop.is_disabled() and Run.open(playground.folder / run).status().state == "stopped"
+    person.until("() => document.activeElement.id === 'btn-resume-run'")  # the keyboard is not left nowhere
+    assert person.errors == []
+
+
 def test_keyboard_works_except_where_keys_are_typed(playground, visit):
     person = visit(playground.url)
     page = person.page

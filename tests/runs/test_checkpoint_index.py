@@ -31,7 +31,18 @@ def test_going_back_moves_the_pointer_and_removes_what_came_after(tmp_path):
     assert p.restore_best(tmp_path) == 2 and steps(tmp_path) == [1, 2]
     assert p.read_pointer(tmp_path) == {**p.read_pointer(tmp_path), "file": "step-2.safetensors", "step": 2, "restored": True}
     assert p.read_pointer(tmp_path, p.BEST)["value"] == 1.5
-    assert p.restore_best(tmp_path) == 2, "twice is as good as once"
+    assert p.left_step(p.read_pointer(tmp_path)) == 30
+    assert p.restore_best(tmp_path) == 2 and p.left_step(p.read_pointer(tmp_path)) == 30, "twice is as good as once"
+    assert p.restore_best(tmp_path, left=35) == 2 and p.left_step(p.read_pointer(tmp_path)) == 35, "a living worker is further"
+    (tmp_path / p.LATEST).write_text("{")
+    assert p.restore_best(tmp_path) == 2 and p.left_step(p.read_pointer(tmp_path)) == 2, "of a damaged pointer nothing is known"
+
+
+@pytest.mark.parametrize("more", [{}, {"left": 9}, {"restored": True}, {"restored": True, "left": "9"},
+                                  {"restored": True, "left": 1}, {"restored": True, "left": True}])
+def test_a_pointer_without_a_sound_step_that_was_left_names_none(tmp_path, more):
+    p.write_pointer(tmp_path, "step-2.safetensors", "0" * 64, 2, **more)
+    assert p.left_step(p.read_pointer(tmp_path)) is None
 
 
 @pytest.mark.parametrize(("fault", "sentence"), [

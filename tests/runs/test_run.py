@@ -279,8 +279,8 @@ def test_a_follower_is_told_to_forget_when_the_run_was_set_back(tmp_path: Path) 
     assert reader.read_new() == ([{"step": 14, "d_loss": 3}], False)
 
 
-def go_on(run: Run, life: int, start: int, *records: dict) -> None:
-    lines = [{"life": life, "start_step": start}, *records]
+def go_on(run: Run, life: int, start: int, *records: dict, left: int | None = None) -> None:
+    lines = [{"life": life, "start_step": start} | ({} if left is None else {"left": left}), *records]
     run.metrics_path(life).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -300,17 +300,46 @@ def test_what_was_given_up_at_the_last_return_is_remembered_and_what_a_resume_re
     assert given_up() is None, "a resume after a crash"
     go_on(run, 3, 12, {"step": 12, **back}, {"step": 13, "d_loss": 3})
     assert given_up() is None, "nothing came after the best"
-    go_on(run, 4, 5)
-    assert reader.read_new()[1] and given_up() is None
-    go_on(run, 5, 5, {"step": 5, **back})  # the one before was killed at once
+    go_on(run, 4, 5, left=13)
     records, rewound = reader.read_new()
-    assert rewound and [record["step"] for record in records] == [*range(1, 6), 5] and given_up() == (5, [*range(6, 13), 12, 13])
+    assert rewound and [record["step"] for record in records] == [*range(1, 6)]
+    assert given_up() == (5, [*range(6, 13), 12, 13])
+    go_on(run, 5, 5, {"step": 5, **back}, left=13)  # the one before was killed at once
+    assert given_up() == (5, [*range(6, 13), 12, 13])
     go_on(run, 6, 5, {"step": 5, **back}, {"step": 6, "d_loss": 6}, {"step": 7, "d_loss": 6})
     assert given_up() == (5, [*range(6, 13), 12, 13]), "a second return at once gives nothing more up"
     go_on(run, 7, 6, {"step": 6, **back})
     assert given_up() == (6, [7]), "of several returns the last"
     go_on(run, 8, 3, {"step": 4, "d_loss": 8})
     assert reader.read_new()[1] and given_up() is None, "a resume from before it: today's curves no longer lead there"
+
+
+def test_steps_that_a_crash_lost_before_a_return_are_not_what_was_given_up(tmp_path: Path) -> None:
+    back = {"mark": {"kind": "restore", "changes": {}}}
+
+    def given_up(run: Run) -> tuple[int, list[int]] | None:
+        reader = MetricsReader(run.path)
+        reader.read_new()
+        return reader.given_up and (reader.given_up.step, [record["step"] for record in reader.given_up.records])
+
+    behind = make(tmp_path, name="taken back after its crash")
+    segment(behind, 1, 0, range(1, 13))
+    go_on(behind, 2, 5, {"step": 5, **back}, left=8)  # the newest checkpoint was of step 8
+    assert given_up(behind) == (5, [6, 7, 8])
+
+    at_once = make(tmp_path, name="resumed and taken back to that very step")
+    segment(at_once, 1, 0, range(1, 13))
+    go_on(at_once, 2, 8)
+    go_on(at_once, 3, 8, {"step": 8, **back}, left=8)
+    assert given_up(at_once) is None
+
+    older = make(tmp_path, name="the same of a version that did not write what was left")
+    segment(older, 1, 0, range(1, 13))
+    go_on(older, 2, 8)
+    go_on(older, 3, 8, {"step": 8, **back})
+    assert given_up(older) is None
+    go_on(older, 4, 5, {"step": 5, **back})
+    assert given_up(older) == (5, [6, 7, 8, 8])
 
 
 def test_half_a_line_waits_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:

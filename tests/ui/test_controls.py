@@ -1,5 +1,6 @@
 """What knobs and the way back mean to the server: who may be asked, what is refused in whose words, what reaches the worker."""
 
+import json
 import os
 import platform
 
@@ -7,11 +8,13 @@ import psutil
 import pytest
 from making import make_run
 
+from gan_core.runs import layout
 from gan_core.runs.run import Run, RunError
 from gan_core.runs.status import Status
 from gan_core.runs.worker_note import write_worker_note
 from gan_core.ui import words
 from gan_core.ui.controls import WATCHED, Controls, Refusal
+from gan_core.ui.forms import runs_tab
 
 
 @pytest.fixture
@@ -201,3 +204,66 @@ def test_resume_beside_a_paused_run_says_that_it_is_paused_and_changes_neither(c
     with pytest.raises(Refusal, match=sentence.format(name=run.name)):
         Controls(catalogue).resume(other.id, lang)
     assert contents() == before
+
+
+def named(catalogue, run):
+    """This very process is the worker of this run."""
+    write_worker_note(catalogue.folder, {"run": run.id, "pid": os.getpid(), "pid_started": psutil.Process().create_time(),
+                                         "host": platform.node(), "server": ""})
+
+
+def saved(run):
+    """It says that it has a checkpoint."""
+    status = run.stored_status()
+    status.checkpoint_step = status.step
+    run.write_status(status)
+    return run
+
+
+def told(controls, run, lang):
+    """(whether it can be stopped, why it cannot be resumed) as the list of runs says it."""
+    able = json.loads(runs_tab._abilities(controls, [run], lang))[run.id]
+    assert able["resume"] == (not able["reason"])
+    return able["stop"], able["reason"]
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_the_list_says_why_a_run_cannot_be_resumed_and_which_one_can_be_stopped(catalogue, run, lang):
+    controls = Controls(catalogue)
+    named(catalogue, run)
+    assert told(controls, run, lang) == (True, ""), "the paused run goes on"
+    stopped = saved(make_run(catalogue.folder, steps=1, state="stopped"))
+    paused = words.text("states.paused", lang).lower()
+    assert told(controls, stopped, lang) == (False, words.text("errors.busy", lang, name=run.name, state=paused))
+    with pytest.raises(Refusal) as caught:
+        controls.resume(stopped.id, lang)
+    assert str(caught.value) == told(controls, stopped, lang)[1], "what it says is what a press would have said"
+    no_checkpoint = words.text("errors.no_checkpoint", lang)
+    assert told(controls, make_run(catalogue.folder, steps=1, state="failed"), lang) == (False, no_checkpoint)
+    starter = make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1)
+    finished = saved(make_run(catalogue.folder, steps=1))
+    for one, name in ((starter, "starter"), (finished, "finished")):
+        assert told(controls, one, lang) == (False, words.text(f"runs.not_resumed_{name}", lang))
+    for state in ("starting", "running"):
+        status = run.stored_status()
+        status.state = state
+        run.write_status(status)
+        assert told(controls, run, lang) == (True, words.text(f"runs.not_resumed_{state}", lang))
+    (catalogue.folder / layout.WORKER_NOTE).unlink()
+    assert told(controls, stopped, lang) == (False, "")
+    stopped.info["config"]["dataset"], controls.local_paths = "folder:/home/me/sheep", False
+    assert told(controls, stopped, lang) == (False, words.text("errors.no_local_life", lang))
+
+
+def test_stop_ends_the_run_that_is_meant_and_no_other(catalogue, run, monkeypatch):
+    named(catalogue, run)
+    ended = []
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, timeout: ended.append(self.active().id))
+    other, controls = make_run(catalogue.folder, steps=1, state="stopped"), Controls(catalogue)
+    for lang in words.LANGUAGES:
+        with pytest.raises(Refusal, match=words.text("states.stopped", lang).lower()):
+            controls.stop(other.id, lang)
+    assert ended == []
+    controls.stop(run.id)
+    controls.stop()
+    assert ended == [run.id, run.id]

@@ -101,7 +101,7 @@ def test_a_data_set_always_brings_a_preset_that_can_take_it_and_keeps_one_that_c
     assert chosen == preset or data_panel.misfit(config[preset])
 
 
-def test_a_wish_is_answered_and_a_misfit_is_said_beside_it(page):
+def test_a_request_is_answered_and_a_misfit_is_said_beside_it(page):
     result = ask(page, values=values())
     while result["state"] in ("waiting", "working"):
         result = ask(page, values=values(), look=True)
@@ -153,11 +153,11 @@ def test_what_comes_over_the_network_is_told_apart_by_whether_it_is_here(page):
 
 
 def test_two_browsers_hear_of_one_job_in_their_own_languages(page):
-    wish = values(kind="folder", folder="/no/such/place")
-    sentence = {lang: ask(page, who=lang, lang=lang, values=wish) for lang in words.LANGUAGES}
+    missing = values(kind="folder", folder="/no/such/place")
+    sentence = {lang: ask(page, who=lang, lang=lang, values=missing) for lang in words.LANGUAGES}
     for lang in sentence:
         while sentence[lang]["state"] in ("waiting", "working"):
-            sentence[lang] = ask(page, who=lang, lang=lang, values=wish, look=True)
+            sentence[lang] = ask(page, who=lang, lang=lang, values=missing, look=True)
         assert sentence[lang]["state"] == "refused" and "fault" not in sentence[lang]
     assert sentence["en"]["sentence"].startswith("The folder /no/such/place is not there; give the path")
     assert sentence["fr"]["sentence"].startswith("Le dossier /no/such/place n’existe pas")

@@ -1,4 +1,4 @@
-"""Jobs that read data: shared, newest wish first, cancelled when nobody wants them, two at once. The processes are real."""
+"""Jobs that read data: shared, newest request first, cancelled when nobody wants them, two at once. The processes are real."""
 
 import sys
 import threading
@@ -45,7 +45,7 @@ def made(tmp_path):
         preview_jobs.close()
 
 
-def wish(count=0, dataset="digits"):
+def asked(count=0, dataset="digits"):
     return TrainConfig(dataset=dataset, max_images=count)
 
 
@@ -63,42 +63,42 @@ def begun(folder: Path, what="*", end="began"):
 
 def test_fifty_browsers_share_one_process_and_its_result_is_remembered(made):
     preview_jobs, folder = made()
-    threads = [threading.Thread(target=preview_jobs.request, args=(f"browser {k}", wish())) for k in range(50)]
+    threads = [threading.Thread(target=preview_jobs.request, args=(f"browser {k}", asked())) for k in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     until(lambda: preview_jobs.status("browser 7").get("progress"))
     assert preview_jobs.status("browser 49")["progress"] == {"stage": "reading", "done": 1, "total": 4, "what": "digits-0"}
-    assert preview_jobs.summary(wish()) is None
+    assert preview_jobs.summary(asked()) is None
     (folder / "digits-0.end").write_text(DONE)
     until(lambda: all(preview_jobs.status(f"browser {k}")["state"] == "ready" for k in range(50)))
     assert preview_jobs.status("browser 3")["preview"] == "data:,"
-    assert preview_jobs.request("a late one", wish())["state"] == "ready" and preview_jobs.summary(wish())["labelled"]
+    assert preview_jobs.request("a late one", asked())["state"] == "ready" and preview_jobs.summary(asked())["labelled"]
     assert begun(folder) == ["digits-0"]
 
 
-def test_the_newest_wish_of_a_browser_wins_and_what_nobody_wants_is_cancelled(made):
+def test_the_newest_request_of_a_browser_wins_and_what_nobody_wants_is_cancelled(made):
     preview_jobs, folder = made()
-    preview_jobs.request("a", wish(1))
-    preview_jobs.request("b", wish(1))
+    preview_jobs.request("a", asked(1))
+    preview_jobs.request("b", asked(1))
     until(lambda: begun(folder) == ["digits-1"])
-    preview_jobs.request("a", wish(2))
+    preview_jobs.request("a", asked(2))
     until(lambda: begun(folder) == ["digits-1", "digits-2"])
     assert preview_jobs.status("b")["state"] == "working", "somebody else still wants it"
     assert preview_jobs.release("b") == {"state": "cancelled"}
     until(lambda: begun(folder, end="cancelled") == ["digits-1"])
     assert preview_jobs.status("a")["state"] == "working" and preview_jobs.status("b")["state"] == "none"
     (folder / "digits-1.end").write_text(DONE)
-    preview_jobs.request("b", wish(1))
+    preview_jobs.request("b", asked(1))
     until(lambda: preview_jobs.status("b")["state"] == "ready")
-    assert begun(folder).count("digits-1") == 2, "a cancelled wish begins anew"
+    assert begun(folder).count("digits-1") == 2, "a cancelled request begins anew"
 
 
 def test_two_at_once_the_others_wait_and_those_that_were_given_up_never_begin(made):
     preview_jobs, folder = made()
     for k in range(1, 6):
-        preview_jobs.request(f"browser {k}", wish(k))
+        preview_jobs.request(f"browser {k}", asked(k))
     until(lambda: len(begun(folder)) == MAX_PROCESSES)
     assert [preview_jobs.status(f"browser {k}")["state"] for k in range(1, 6)] == ["working"] * 2 + ["waiting"] * 3
     preview_jobs.release("browser 3")
@@ -110,26 +110,26 @@ def test_two_at_once_the_others_wait_and_those_that_were_given_up_never_begin(ma
 
 def test_what_was_refused_is_tried_once_more_when_somebody_starts_it_all_the_same(made):
     preview_jobs, folder = made()
-    assert preview_jobs.retry(wish(1)) is None, "nobody has looked at it yet"
-    preview_jobs.request("a", wish(1))
+    assert preview_jobs.retry(asked(1)) is None, "nobody has looked at it yet"
+    preview_jobs.request("a", asked(1))
     refused = '{"refused": "No.", "fault": {"key": "silent", "values": {}}}'
     (folder / "digits-1.end").write_text(refused)
     until(lambda: preview_jobs.status("a")["state"] == "refused")
-    again = preview_jobs.retry(wish(1), seconds=30)
+    again = preview_jobs.retry(asked(1), seconds=30)
     assert again["sentence"] == "No." and again["fault"]["key"] == "silent" and preview_jobs.status("a")["state"] == "refused"
     (folder / "digits-1.end").unlink()
-    assert preview_jobs.retry(wish(1), seconds=0.05) is None, "nobody waits without end"
+    assert preview_jobs.retry(asked(1), seconds=0.05) is None, "nobody waits without end"
     assert preview_jobs.status("a")["state"] == "working"
     (folder / "digits-1.end").write_text(DONE)
     until(lambda: preview_jobs.status("a")["state"] == "ready")
-    assert preview_jobs.retry(wish(1)) is None
+    assert preview_jobs.retry(asked(1)) is None
 
 
 def test_a_browser_that_went_without_a_word_is_noticed(made):
     now = [0.0]  # the clock is the test's, so that a busy machine cannot let the wrong lease expire
     preview_jobs, folder = made(clock=lambda: now[0])
-    preview_jobs.request("gone", wish(1))
-    preview_jobs.request("here", wish(2))
+    preview_jobs.request("gone", asked(1))
+    preview_jobs.request("here", asked(2))
     until(lambda: begun(folder) == ["digits-1", "digits-2"])
     now[0] += LEASE * 0.7
     assert preview_jobs.status("here")["state"] == "working"
@@ -146,7 +146,7 @@ def test_a_browser_that_went_without_a_word_is_noticed(made):
 def test_a_process_that_dies_or_refuses_is_one_sentence_and_is_asked_again(made, script, sentence):
     preview_jobs, _ = made(script)
     for _ in range(2):
-        assert preview_jobs.request("a", wish())["state"] == "working"
+        assert preview_jobs.request("a", asked())["state"] == "working"
         until(lambda: preview_jobs.status("a")["state"] == "refused")
         assert sentence in preview_jobs.status("a")["sentence"]
 
@@ -155,18 +155,18 @@ def test_one_that_will_not_end_is_killed_and_closing_ends_everything(made, monke
     monkeypatch.setattr("gan_core.ui.preview_jobs.TERMINATE_SECONDS", 0.2)
     preview_jobs, folder = made("import os, pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
                                 "(pathlib.Path(sys.argv[1]) / f'{os.getpid()}.began').touch(); time.sleep(600)")
-    preview_jobs.request("a", wish())
+    preview_jobs.request("a", asked())
     child = psutil.Process(int(until(lambda: begun(folder))[0]))  # by its own word: this process has other children as well
     preview_jobs.close()
     assert psutil.wait_procs([child], 20)[1] == []
-    assert preview_jobs.request("a", wish(3)) == {"state": "cancelled"}
+    assert preview_jobs.request("a", asked(3)) == {"state": "cancelled"}
 
 
-def test_a_folder_is_read_again_for_every_new_wish_because_its_pictures_may_have_changed(made, tmp_path):
+def test_a_folder_is_read_again_for_every_new_request_because_its_pictures_may_have_changed(made, tmp_path):
     preview_jobs, folder = made(OBEDIENT.replace("{config['dataset']}", "{config['dataset'].split(':')[0]}"))
     (folder / "folder-0.end").write_text(DONE)
     for _ in range(2):
-        preview_jobs.request("a", wish(dataset=f"folder:{tmp_path}"))
+        preview_jobs.request("a", asked(dataset=f"folder:{tmp_path}"))
         until(lambda: preview_jobs.status("a")["state"] == "ready")
     assert begun(folder) == ["folder-0"] * 2
 
@@ -174,8 +174,8 @@ def test_a_folder_is_read_again_for_every_new_wish_because_its_pictures_may_have
 def test_the_real_process_prepares_the_digits():
     preview_jobs = PreviewJobs()
     try:
-        preview_jobs.request("a", wish())
+        preview_jobs.request("a", asked())
         until(lambda: preview_jobs.status("a")["state"] == "ready")
-        assert preview_jobs.summary(wish())["count"] == 5000 and preview_jobs.status("a")["preview"].startswith("data:image/png")
+        assert preview_jobs.summary(asked())["count"] == 5000 and preview_jobs.status("a")["preview"].startswith("data:image/png")
     finally:
         preview_jobs.close()

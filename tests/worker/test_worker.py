@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import platform
 import random
 import signal
 import subprocess
@@ -24,6 +26,7 @@ from gan_core.config import PRESETS, TrainConfig
 from gan_core.latent.view import load_live
 from gan_core.networks.pair import build_pair
 from gan_core.runs import checkpoint, checkpoint_index, layout
+from gan_core.runs.metrics import MetricsReader
 from gan_core.runs.run import CommandError, Run
 from gan_core.runs.status import ACTIVE, Status
 from gan_core.worker import main as entry
@@ -294,6 +297,33 @@ def test_an_ended_run_goes_on_from_its_best_and_never_from_what_came_after(start
 
 
 @pytest.mark.slow
+def test_what_a_kill_took_is_not_given_up_by_a_return_and_what_a_person_left_is(start) -> None:
+    def given_up(run: Run) -> tuple[int, list[int]] | None:
+        reader = MetricsReader(run.path)
+        reader.read_new()
+        return reader.given_up and (reader.given_up.step, [record["step"] for record in reader.given_up.records])
+
+    worker, _, _ = with_a_best(start, 2, 3)
+    worker.save()
+    worker.steps(3)  # lost: the newest checkpoint is of step 5
+    assert max(record["step"] for record in worker.run.metrics()) == 8
+    worker.kill()
+    assert worker.run.restore_best() == 2
+    second = start(worker.run, paused=True)
+    second.until_state("paused")
+    assert given_up(second.run) == (2, [3, 4, 5])
+    second.steps(2)
+    second.request("restore")  # of a living worker, which has saved nothing since
+    assert given_up(second.run) == (2, [3, 4])
+    second.steps(4)
+    second.kill()
+    third = start(worker.run, paused=True)
+    third.until_state("paused")
+    third.request("restore")  # nothing was trained since the resume
+    assert given_up(third.run) == (2, [3, 4]), "the four were lost by the kill"
+
+
+@pytest.mark.slow
 def test_a_real_run_measures_itself_keeps_its_best_and_goes_back_to_it(start) -> None:
     worker = start(measure_share=0.5)
     run = worker.run
@@ -556,14 +586,63 @@ def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(sta
     first = start(paused=True)
     first.until_state("paused")
     second = start()
-    status = second.until_state("failed")
-    assert second.process.wait(PATIENCE) is not None
-    assert status.error["kind"] == "refused" and first.run.status().state == "paused"
-    # The same run once more: its status and its commands are the first one's and stay so.
-    again = Worker(first.run)
-    assert again.process.wait(PATIENCE) == 1
-    assert first.run.status().pid == first.process.pid and first.run.status().state == "paused"
+    before = (second.run.path / layout.STATUS).read_bytes()
+    assert second.process.wait(PATIENCE) == 2
+    assert (second.run.path / layout.STATUS).read_bytes() == before, "nobody waits for it: it is what it was"
+    # Somebody waits for this one, as a page does after Start: its status says why it does not begin.
+    second.run.write_status(Status(state="starting"))
+    again = start(second.run)
+    status = again.until_state("failed")
+    assert status.error["kind"] == "refused" and first.run.id in status.error["message"]
+    assert again.process.wait(PATIENCE) == 1 and first.run.status().state == "paused" and first.steps(1).step == 1
+
+
+@pytest.mark.slow
+def test_a_second_worker_of_the_same_run_says_who_trains_it_and_touches_nothing(start, tmp_path: Path) -> None:
+    first = start(paused=True)
+    first.until_state("paused")
+    run, note = first.run, tmp_path / layout.WORKER_NOTE
+    link = tmp_path / "elsewhere" / "another-name"
+    link.parent.mkdir()
+    link.symlink_to(run.path)
+    content, environment = json.loads(note.read_bytes()), {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def begun_beside(path: str, cwd: Path = ROOT) -> None:
+        again = subprocess.run([sys.executable, "-m", "gan_core.worker", path], cwd=cwd, env=environment,
+                               capture_output=True, text=True, timeout=PATIENCE)
+        sentence = f"{run.name} is being trained already by process {first.process.pid} on {platform.node()}; "
+        assert again.returncode == 2 and again.stdout == "" and again.stderr.startswith(sentence)
+        assert again.stderr.count("\n") == 1
+        status = run.stored_status()
+        assert (status.state, status.pid, status.life, status.error) == ("paused", first.process.pid, 1, None)
+        assert [path.name for path in sorted((run.path / layout.METRICS).iterdir())] == ["0001.jsonl"]
+
+    begun_beside(str(run.path))
+    begun_beside(str(link))
+    begun_beside(".", cwd=run.path)
+    note.write_text(json.dumps(content | {"run": "yesterdays-run"}))  # the first one has the lock, and no note yet
+    begun_beside(str(run.path))
+    note.write_text("{")
+    begun_beside(str(run.path))
     assert first.steps(1).step == 1
+    first.kill()
+    resumed = subprocess.Popen([sys.executable, "-m", "gan_core.worker", ".", "--paused"], cwd=run.path, stdin=subprocess.DEVNULL,
+                               env=environment, start_new_session=True)
+    try:
+        until(lambda: run.stored_status().life == 2 and run.stored_status().state == "paused", "a resume of this folder", resumed)
+    finally:
+        resumed.kill()
+        resumed.wait()
+    assert not (run.path / layout.WORKER_LOCK).exists(), "the lock lies beside the run"
+
+
+def test_a_new_run_beside_another_one_is_refused_and_leaves_nothing_behind(start, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is pytest's
+    first = start(paused=True)
+    first.until_state("paused")
+    before = set(tmp_path.iterdir())
+    assert entry.main(["--new", "--preset", "ring", "--checkpoints", str(tmp_path)]) == 2
+    assert f"{first.run.id} is being trained already" in capsys.readouterr().err and set(tmp_path.iterdir()) == before
 
 
 @pytest.mark.slow

@@ -125,10 +125,10 @@ class DataPanel:
     def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
         """Send every change that matters for the preview to the page's script. form: all inputs; others: others to watch."""
         self._controls, self._preview_jobs = controls, preview_jobs
-        for one in (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others):
-            one.change(None, form, None, js=FORM_CHANGED, api_name=f"wish-{one.elem_id}", queue=False, api_visibility="private")
-        for event, door in ((self.folder.submit, "wish-folder-submit"), (self.folder.blur, "wish-folder-blur")):
-            event(None, form, None, js=FORM_CHANGED, api_name=door, queue=False, api_visibility="private")
+        watched = (self.kind, self.categories, self.kept, self.drawn, *self.fields.values(), *others)
+        for event, name in (*((one.change, one.elem_id) for one in watched),
+                            (self.folder.submit, "folder-submit"), (self.folder.blur, "folder-blur")):
+            event(None, form, None, js=FORM_CHANGED, api_name=f"preview-{name}", queue=False, api_visibility="private")
         with_language = containers.WITH_LANGUAGE
         self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=with_language,
                            api_name="keep-upload", **QUEUED)

@@ -10,10 +10,9 @@ from typing import Any
 
 import gradio as gr
 
-from ...runs import status as run_status
 from ...runs.run import Run, RunError
 from .. import containers, words
-from ..controls import WATCHED, Controls
+from ..controls import WATCHED, Controls, Refusal
 from ..external_runs import ExternalRun
 from ..run_catalogue import RunCatalogue
 from .train_tab import QUEUED, show_refusals
@@ -48,28 +47,41 @@ def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
     return [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]
 
 
-def _abilities(catalogue: RunCatalogue, listed: list[Run]) -> str:
-    """JSON, id of a run -> {"resume", "detach"}: whether that may be done with it now."""
-    busy, able = catalogue.supervisor.active() is not None, {}
+def _abilities(controls: Controls, listed: list[Run], lang: str) -> str:
+    """JSON, id of a run -> {"resume", "stop", "detach"}: whether that may be done with it now; "reason": why no resume, or ""."""
+    able = {}
     for run in listed:
         with contextlib.suppress(RunError):
-            able[run.id] = {"resume": not busy and _is_resumable(run), "detach": isinstance(run, ExternalRun)}
+            status = run.status()
+            reason = controls.resume_refusal(run, status, lang)
+            able[run.id] = {"resume": not reason, "reason": reason, "stop": controls.can_stop(run, status),
+                            "detach": isinstance(run, ExternalRun)}
     return json.dumps(able)
 
 
-def _is_resumable(run: Run) -> bool:
-    """Whether a run of this folder could go on, as far as no other one is active."""
-    status = run.status()
-    return status.state in run_status.ENDED and run_status.controls(status, run.kind)["resume"]
+def _list_runs(controls: Controls, run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
+    """The list, the text above it and the abilities; `now` stays chosen, else the shown run is."""
+    catalogue = controls.catalogue
+    cards, listed = [], _listed_runs(catalogue)
+    for run in listed:
+        with contextlib.suppress(RunError):  # it is being deleted
+            cards.append((card(run, lang), run.id))
+    ids = {name for _, name in cards}
+    # A choice is left alone: it may have changed since this was asked.
+    choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
+    folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
+    text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
+    return gr.Radio(choices=cards, **choice), text, _abilities(controls, listed, lang)
 
 
-def _head(t: Callable[[str], Any]) -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
-    """The buttons above the list: show, resume, detach, refresh."""
+def _head(t: Callable[[str], Any]) -> tuple[gr.Button, gr.Button, gr.Button, gr.Button, gr.Button]:
+    """The buttons above the list: show, resume, stop, detach, refresh."""
     with gr.Row(elem_id="gan-runs-head"):
         show = gr.Button(t("runs.show"), elem_id="btn-show", interactive=False)
         resume = gr.Button(t("runs.resume"), elem_id="btn-resume-run", interactive=False)
+        stop = gr.Button(t("runs.stop"), elem_id="btn-stop-run", interactive=False)
         detach = gr.Button(t("runs.let_go"), elem_id="btn-let-go", interactive=False)
-        return show, resume, detach, gr.Button(t("runs.refresh"), elem_id="btn-refresh")
+        return show, resume, stop, detach, gr.Button(t("runs.refresh"), elem_id="btn-refresh")
 
 
 def _opener(t: Callable[[str], Any]) -> tuple[gr.Textbox, gr.Button]:
@@ -85,31 +97,29 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     """Everything inside the second tab; the list is read when the tab is opened."""
     catalogue = controls.catalogue
     with gr.Column(elem_id="gan-runs"):
-        show, resume, detach, refresh = _head(t)
-        buttons = [show, resume, detach]
+        show, resume, stop, detach, refresh = _head(t)
+        buttons = [show, resume, stop, detach]
+        containers.part("reason")
         about = gr.Markdown("", elem_id="gan-runs-about")
         chosen = gr.Radio([], label=t("runs.choose"), elem_id="runs", interactive=True)
         place, attach = _opener(t)
         abilities = gr.Textbox("{}", visible=False)  # what may be done with each run of the list
 
     def read_abilities(run_id: str, lang: str) -> str:
-        return _abilities(catalogue, _listed_runs(catalogue))
+        return _abilities(controls, _listed_runs(catalogue), lang)
 
     def list_runs(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
-        cards, listed = [], _listed_runs(catalogue)
-        for run in listed:
-            with contextlib.suppress(RunError):  # it is being deleted
-                cards.append((card(run, lang), run.id))
-        ids = {name for _, name in cards}
-        # A choice is left alone: it may have changed since this was asked.
-        choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
-        folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
-        text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
-        return gr.Radio(choices=cards, **choice), text, _abilities(catalogue, listed)
+        return _list_runs(controls, run_id, lang, now)
 
     def resume_run(run_id: str, lang: str, now: str | None) -> Any:
         controls.resume(now or "", lang)
         return gr.Tabs(selected="train")
+
+    def stop_run(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
+        if not now:
+            raise Refusal("runs.not_resumed_none", lang)
+        controls.stop(now, lang)
+        return list_runs(run_id, lang, now)
 
     def attach_run(run_id: str, lang: str, text: str) -> tuple[Any, Any, str, str]:
         run = controls.attach(text, lang)
@@ -125,6 +135,7 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
              for door, listen in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
     events |= {door: listen(show_refusals(attach_run), [run_box, lang_box, place], [*outputs, place], api_name=door, **source)
               for door, listen in (("attach", attach.click), ("attach-submit", place.submit))}
+    events["stop-run"] = stop.click(show_refusals(stop_run), inputs, outputs, api_name="stop-run", **source)
     events["let-go"] = detach.click(show_refusals(detach_run), inputs, outputs, api_name="let-go", **source)
     for door, listen in ((f"{door}-enabled", event.success) for door, event in events.items()):
         listen(None, [chosen, abilities], buttons, js=ENABLE, api_name=door, api_visibility="private")

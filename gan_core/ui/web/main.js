@@ -11,6 +11,7 @@ import { answerGradio } from "./page.js";
 import { playground } from "./playground.js";
 import { watchPresentation } from "./present.js";
 import { real } from "./real.js";
+import { runReason } from "./runs/buttons.js";
 import { samples } from "./samples/samples.js";
 import { watchChoices } from "./settings/choices.js";
 import { faces } from "./settings/faces.js";
@@ -21,7 +22,7 @@ import { watchButtons } from "./transport/buttons.js";
 import { watchKeyboard } from "./transport/keyboard.js";
 
 window.ganPlayground = playground;
-mountParts({ bar, flow, grid: samples, real, curves, latent, faces, presets, knobs, look: preview, pad });
+mountParts({ bar, flow, grid: samples, real, curves, latent, faces, presets, knobs, look: preview, pad, reason: runReason });
 watchChoices();
 watchButtons();
 watchKeyboard();

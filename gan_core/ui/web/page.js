@@ -2,6 +2,7 @@
 // modules are there can use it too: values are plain fields, and `call` waits for the functions that `answerGradio` hands in.
 import { askToDelete } from "./data/uploads.js";
 import { formChanged } from "./data/request.js";
+import { runButtons } from "./runs/buttons.js";
 import { emit, on, store } from "./store.js";
 import { followChoice, showRun } from "./stream.js";
 
@@ -26,14 +27,7 @@ const calls = {
   showRun(run) {
     if (run) showRun(run);
   },
-  /**
-   * What gradio is to do with the buttons above the list of runs: show, resume, detach.
-   * @param {string | null} run the chosen one @param {string} abilities JSON, by run: {resume, detach}
-   */
-  runButtons(run, abilities) {
-    const able = JSON.parse(abilities)[run ?? ""];
-    return [Boolean(able), able?.resume, able?.detach].map((yes) => ({ interactive: Boolean(yes), __type__: "update" }));
-  },
+  runButtons,
   /** A new run has begun, or a step is made. */
   startAccepted() {
     followChoice();

@@ -36,6 +36,22 @@ test("what was given up leaves today's line where the run went back, however wil
   store.given_up = null;
 });
 
+test("what was given up is cut also where today's line is short, and today's line never is", () => {
+  for (const rows of [1, 3, 20, 49]) {
+    const early = step.slice(0, rows), past = step.slice(rows), half = (/** @type {number} */ n) => 0.5 + 0.1 * (n % 2);
+    const loss = (/** @type {number} */ n) => 1 + 0.1 * (n % 3);
+    const columns = (/** @type {number[]} */ of, /** @type {number} */ spike) => ({ step: of, d_loss: of.map(loss),
+      g_loss: of.map((n, i) => (i === 2 ? spike : loss(n))), d_real: of.map(half), d_fake: of.map(half) });
+    store.series = columns(early, 8);
+    store.given_up = { step: rows, series: columns(past, 1200), quality: [], marks: [] };
+    const now = curveColumns(0, false), ghost = givenUpColumns(0, false);
+    assert.deepEqual(now.g_loss_drawn, store.series.g_loss);
+    assert.ok(Math.max(...ghost.g_loss_smooth.map(Number)) < 50, `${rows} rows: the chart keeps its height`);
+    assert.equal(ghost.g_loss_smooth[0], now.g_loss_smooth[rows - 1], "it leaves today's line");
+  }
+  store.given_up = null;
+});
+
 test("a loss below 0 is explained by its kind, and where no kind explains it by the noise on the labels", () => {
   assert.deepEqual(belowZero({ d_loss: "distance", g_loss: "score" }, [-1]), ["distance", "score"]);
   assert.deepEqual(belowZero({ g_loss: "logarithm" }, [0.4, null]), ["logarithm"]);

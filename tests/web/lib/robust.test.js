@@ -26,6 +26,16 @@ test("nothing is cut of a calm curve, of a short one, of a constant one, of one 
   }
 });
 
+test("few values are drawn as they are and bound their guests; where there are none, the guests are among themselves", () => {
+  const few = [0.7, 1.4, 0.9], wild = [0.8, 1200, -900, NaN], range = usualRange(few, wild);
+  assert.ok(range && range[0] < 0.7 && range[1] > 1.4 && range[1] < 10);
+  assert.deepEqual(clipped(few, range).inside, few);
+  assert.deepEqual(clipped(wild, range).inside, [0.8, range[1], range[0], NaN]);
+  assert.equal(usualRange(few, [0.5, 1.6]), null, "nothing lies beyond");
+  assert.ok(Number(usualRange([], [...calm, 1200])?.[1]) < 10 && Number(usualRange([1], [...calm, 1200])?.[1]) < 10);
+  assert.equal(usualRange([], [1, 1200]), null);
+});
+
 test("where there is no value there is none, and no mark", () => {
   const values = [...calm, NaN, 1200, NaN], { inside, beyond } = clipped(values, usualRange(values));
   assert.ok(Number.isNaN(inside[400]) && Number.isNaN(beyond[400]) && beyond[401] === inside[401] && inside[401] < 10);

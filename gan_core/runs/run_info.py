@@ -1,0 +1,54 @@
+"""What config.json says of a run, and the checks of what a person gives to make or find one.
+
+`run` reads and writes the folder itself.
+"""
+
+# Without `from __future__ import annotations`, which would hide NotRequired from the TypedDict at run time.
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from ..config import check_config_type
+
+
+class RunError(ValueError):
+    """A folder that is not a run, or cannot be one; one sentence."""
+
+
+class Parent(TypedDict):
+    """The run and the step from which a run branched off."""
+
+    run: str
+    step: int
+
+
+class RunInfo(TypedDict):
+    """config.json. `kind`: "run", "starter" or "remote"; `created`: unix seconds; `config`: a TrainConfig as a dict.
+
+    `origin`: the address of a remote run, without its password.
+    """
+
+    schema: int
+    id: str
+    name: str
+    kind: str
+    created: float
+    preset: str
+    config: dict[str, Any]
+    parent: Parent | None
+    origin: NotRequired[str]
+
+
+def check_arguments(config: Any, name: Any, preset: Any) -> None:
+    """Raises ConfigError for what is no TrainConfig and RunError for a name or a preset that is no text."""
+    check_config_type(config)
+    for what, text in (("name", name), ("preset", preset)):
+        if not isinstance(text, str):
+            raise RunError(f"the {what} of a run is {text!r:.80}; give a text.")
+
+
+def runs_folder(value: Any) -> Path:
+    """The path of a folder of runs. Raises RunError for what is no path."""
+    try:
+        return Path(value)
+    except TypeError as error:
+        raise RunError(f"{value!r:.80} is not a folder of runs; give its path, such as checkpoints.") from error

@@ -1,0 +1,24 @@
+// The buttons above the list of runs: which of them can be pressed, and in words why the chosen run cannot be resumed.
+import { h, nativeButton, setAttribute, setText } from "../dom.js";
+import { passOn } from "../focus.js";
+import { t } from "../words.js";
+
+const reason = h("p", { id: "runs-reason", role: "status" }); // a screen reader says it when it changes
+
+/** @param {HTMLElement} root */
+export function runReason(root) {
+  root.append(reason);
+  passOn("btn-stop-run", () => ["btn-resume-run", "btn-refresh"].map(nativeButton));
+}
+
+/**
+ * What gradio is to do with the buttons: show, resume, stop, detach.
+ * @param {string | null} run the chosen one @param {string} abilities JSON, by run: {resume, stop, detach, reason}
+ */
+export function runButtons(run, abilities) {
+  const able = JSON.parse(abilities)[run ?? ""], resume = nativeButton("btn-resume-run");
+  setText(reason, able ? able.reason : t("runs.not_resumed_none"));
+  if (resume) setAttribute(resume, "aria-describedby", reason.textContent ? reason.id : null);
+  const enabled = [Boolean(able), able?.resume, able?.stop, able?.detach];
+  return enabled.map((yes) => ({ interactive: Boolean(yes), __type__: "update" }));
+}

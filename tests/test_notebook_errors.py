@@ -1,0 +1,115 @@
+"""What a notebook does wrong is answered by one sentence: what was given, what is allowed, what to do.
+
+The types stay those that Python or an older version raised: whoever catches them goes on doing so.
+"""
+
+import copy
+import inspect
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import gan_core
+from gan_core import (
+    DCGAN,
+    PRESETS,
+    ConfigError,
+    Evaluator,
+    Run,
+    TrainConfig,
+    Trainer,
+    course_generator,
+    list_runs,
+    registry,
+    train_classifier,
+)
+from gan_core.runs.run import CommandError, RunError
+
+IMAGES = torch.zeros(8, 1, 28, 28, dtype=torch.uint8)
+QUICK = PRESETS["quick"].replace(device="cpu", threads=1)
+
+
+def trainer() -> Trainer:
+    return Trainer(QUICK, IMAGES)
+
+
+def assigned(name: str) -> None:
+    setattr(copy.copy(QUICK), name, 0.1)
+
+
+CASES = {
+    "an unknown field": (lambda: TrainConfig(foo=1), TypeError, "unknown field 'foo'; the fields are: augment, batch_size,"),
+    "nearly a field": (lambda: TrainConfig(batchsize=1), ConfigError, "; the nearest: batch_size"),
+    "a field to replace": (lambda: QUICK.replace(lr=1), ConfigError, "; the nearest: lr_g, lr_d"),
+    "dataclasses.replace": (lambda: replace(QUICK, lr=1), TypeError, "unknown field 'lr'"),
+    "a field twice": (lambda: TrainConfig("mnist", dataset="digits"), TypeError, "given twice, as 'mnist' and 'digits'; give it"),
+    "values without names": (lambda: TrainConfig(*range(99)), TypeError, "99 values are given for 38 fields; write each as"),
+    "a loss": (lambda: TrainConfig(loss="hnge"), ConfigError, "loss is 'hnge'; choose one of: non-saturating, "),
+    "nearly a loss": (lambda: TrainConfig(loss="Hnge"), ConfigError, "; the nearest: hinge."),
+    "an array as a loss": (lambda: TrainConfig(loss=np.zeros(2)), ConfigError, "loss is array([0., 0.]); choose one of: "),
+    "networks": (lambda: TrainConfig(networks="cours"), ConfigError, "networks is 'cours'; choose one of: course, quick, "),
+    "a data set": (lambda: TrainConfig(dataset="mnst"), ConfigError, "; the nearest: mnist, kmnist."),
+    "a field that is set": (lambda: assigned("lr_d"), FrozenInstanceError, "make another one: config.replace(lr_d=0.1)."),
+    "an unknown field that is set": (lambda: assigned("lrd"), FrozenInstanceError, "unknown field 'lrd'; the fields are: "),
+    "a field that is deleted": (lambda: delattr(copy.copy(QUICK), "lr_d"), FrozenInstanceError, "a config never changes"),
+    "a preset": (lambda: PRESETS["stedy"], KeyError, "there is no preset 'stedy'; choose one of: quick, course, "),
+    "a preset by its number": (lambda: PRESETS[0], KeyError, "there is no preset 0; choose one of: quick, "),
+    "a name of a table": (lambda: registry.resolve(registry.LOSSES, "hnge"), KeyError, "'hnge' is not known here; choose "),
+    "a name of the package": (lambda: gan_core.DCGan, AttributeError, "gan_core has no 'DCGan'; it has: DCGAN, "),
+    "a file that is not there": (lambda: DCGAN.load("missing/path"), FileNotFoundError, "give a file that DCGAN.save has"),
+    "a path that is none, to load": (lambda: DCGAN.load(None), TypeError, "the path is None; give that of a file, such as "),
+    "a path that is none, to save": (lambda: DCGAN().save(3), TypeError, "the path is 3; give that of a file, such as "),
+    "a loss to compile": (lambda: DCGAN().compile(loss_fn="hnge"), ValueError, "loss_fn is 'hnge'; give a binary cross"),
+    "z of no length": (lambda: course_generator(0), ValueError, "latent_dim is 0; give a whole number from 1."),
+    "a length in words": (lambda: course_generator("a"), ValueError, "latent_dim is 'a'; give a whole number from 1."),
+    "a preset's name": (lambda: Trainer("ring"), ConfigError, "config is 'ring'; give a TrainConfig, such as PRESETS['ring']."),
+    "a dict": (lambda: Trainer({"loss": "hinge"}), ConfigError, "give a TrainConfig, such as PRESETS['quick']."),
+    "images": (lambda: Trainer(QUICK, "abc"), ValueError, "images cannot be read from str; give a tensor or an array"),
+    "labels": (lambda: Trainer(QUICK, IMAGES, "abc"), ValueError, "labels cannot be read from str; give a tensor or an array"),
+    "one network": (lambda: Trainer(QUICK, IMAGES, networks=3), ValueError, "networks is int; give (generator, discriminator)"),
+    "no networks": (lambda: Trainer(QUICK, IMAGES, networks=(3, 4)), ValueError, "networks is int, int; give (generator, "),
+    "a knob": (lambda: trainer().tune(lrd=1), ConfigError, "lrd cannot change while a run trains; these can: augment, "),
+    "no samples": (lambda: trainer().sample(0), ValueError, "z is 0; give a whole number from 1, or a tensor (N, 32)."),
+    "samples of words": (lambda: trainer().sample("a"), ValueError, "z is str; give a whole number from 1, or a tensor (N, 32)."),
+    "another z": (lambda: trainer().sample(torch.zeros(2, 5)), ValueError, "z is (2, 5); give a whole number from 1, or a"),
+    "a generator": (lambda: trainer().sample(2, generator="best"), ValueError, "generator is 'best'; choose one of: now"),
+    "nothing to measure": (lambda: Evaluator(None), ValueError, "trainer is a NoneType; give a Trainer"),
+    "no pictures": (lambda: train_classifier(None, None), ValueError, "images cannot be read from NoneType; give a"),
+    "no labels": (lambda: train_classifier(IMAGES, None), ValueError, "labels cannot be read from NoneType; give a tensor or"),
+    "no run": (lambda: Run("checkpoints/x"), TypeError, "Run('checkpoints/x') has no config; open a folder with Run.open(path)"),
+    "no folder of runs": (lambda: list_runs(None), RunError, "None is not a folder of runs; give its path"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_one_sentence(case: str) -> None:
+    call, kind, part = CASES[case]
+    with pytest.raises(kind) as caught:
+        call()
+    sentence = str(caught.value)
+    assert part in sentence and "\n" not in sentence and len(sentence) < 600
+
+
+def test_a_run_is_made_of_a_config_a_folder_and_texts_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config is 'quick'; give a TrainConfig, such as PRESETS\['quick'\]"):
+        Run.create("quick", tmp_path)
+    with pytest.raises(RunError, match="None is not a folder of runs"):
+        Run.create(QUICK, None)
+    with pytest.raises(RunError, match="the name of a run is 3; give a text"):
+        Run.create(QUICK, tmp_path, name=3)
+    assert list(tmp_path.iterdir()) == []
+    run = Run.create(QUICK, tmp_path)
+    with pytest.raises(CommandError, match=r"'pauze' is no command; the commands are: .*; the nearest: pause"):
+        run.send("pauze")
+    with pytest.raises(CommandError, match="step cannot be sent with"):
+        run.send("step", count={1})
+    assert run.pending_commands() == []
+
+
+def test_a_config_is_still_the_dataclass_that_editors_know() -> None:
+    assert list(inspect.signature(TrainConfig).parameters)[:2] == ["dataset", "image_size"]
+    assert TrainConfig("mnist") == TrainConfig(dataset="mnist") == copy.deepcopy(TrainConfig("mnist"))
+    assert hash(QUICK) == hash(copy.copy(QUICK))

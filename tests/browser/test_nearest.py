@@ -1,4 +1,4 @@
-"""A run that learns 50 digits: each fake above its nearest real one."""
+"""A run that learns 50 digits: each fake above its nearest real one; and nothing that is said under the fakes is cut off."""
 
 import io
 import json
@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import Server
 from PIL import Image
+from test_reach import SETTLED
 
 from gan_core.config import PRESETS
 from gan_core.data import loading
@@ -34,6 +35,35 @@ PLACES = """() => ['#gan-flow', '#gan-transport', '#sample-grid', '#generator-sh
         const { x, y, width, height } = document.querySelector(one).getBoundingClientRect();
         return [x, y, width, height].join();
     })"""
+# Texts under the fakes that are cut off, or stand in one another's place, or out of the card; and whether the headline is read.
+CUT = """() => {
+    const faults = [], card = document.querySelector('#gan-grid').getBoundingClientRect();
+    const said = [...document.querySelectorAll('.gan-under *, .gan-nearest *')]
+        .filter(one => one.checkVisibility({ visibilityProperty: true })
+            && [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.textContent.trim()))
+        .map(one => {
+            const range = document.createRange();
+            range.selectNodeContents(one);
+            return { one, words: one.textContent, lines: [...range.getClientRects()] };
+        });
+    for (const { one, words, lines } of said) {
+        const out = ({ left, right }) => left < card.left - 1 || right > card.right + 1;
+        if (lines.some(out)) faults.push(`${words}: out of the card`);
+        for (let around = one; around.closest('.gan-stage'); around = around.parentElement) {
+            const frame = around.getBoundingClientRect();
+            const cuts = getComputedStyle(around).overflowX !== 'visible' && lines.some(({ right }) => right > frame.right + 0.1);
+            if (cuts) faults.push(`${words}: cut off`);
+        }
+    }
+    said.forEach((a, k) => said.slice(k + 1).forEach(b => {
+        const over = a.lines.some(x => b.lines.some(y => x.left < y.right - 1 && y.left < x.right - 1
+            && x.top < y.bottom - 3 && y.top < x.bottom - 3));
+        if (over && !a.one.contains(b.one)) faults.push(`${a.words} over ${b.words}`);
+    }));
+    const headline = [...document.querySelectorAll('#headline span')].find(one => one.checkVisibility());
+    if (!/\\d/.test(headline?.textContent)) faults.push('no headline');
+    return faults;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -172,4 +202,35 @@ def test_the_pairs_of_classes_keep_their_columns(few, visit):
                 && new Set(cells.slice(0, 10).map(cell => box(cell).top)).size === 1 && box(cells[10]).top > box(cells[0]).bottom
                 && document.documentElement.scrollWidth <= innerWidth;
         }""")
+    assert person.errors == []
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_nothing_that_is_said_under_the_fakes_is_cut_off(few, visit, lang):
+    person = visit(few[0].url, locale={"en": "en-US", "fr": "fr-FR"}[lang])
+    page = person.page
+    page.wait_for_selector("#headline:not(.none)")
+    assert page.evaluate("ganPlayground.state") == "paused"
+    # The longest of what it may say, in the past too.
+    page.evaluate("""() => {
+        const { quality } = ganPlayground.store;
+        for (const one of quality) one.coverage = 1;
+        quality.unshift({ ...quality[0], step: 0 });
+        ganPlayground.emit('quality');
+    }""")
+    for shown in ("", "?show=present"):
+        for moment in ("End", "Home"):
+            if shown and moment == "End":
+                page.keyboard.press("p")
+                page.wait_for_selector("[data-show=present]")
+            page.evaluate("""home => { const slider = document.querySelector('.gan-scrub input');
+                slider.value = home ? 0 : slider.max; slider.dispatchEvent(new Event('input')); }""", moment == "Home")
+            for pressed in ("true", "false"):
+                page.click("#nearest-shown")
+                page.wait_for_selector(f"#nearest-shown[aria-pressed={pressed}]")
+                for width, height in [*SIZES, (1920, 1080), (1024, 768), (640, 900)]:
+                    page.set_viewport_size({"width": width, "height": height})
+                    page.evaluate(SETTLED)
+                    where = f"{lang} {width}x{height} {moment} {shown} {pressed}"
+                    assert page.evaluate(CUT) == [], where
     assert person.errors == []

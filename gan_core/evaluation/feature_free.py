@@ -207,12 +207,22 @@ class NearestPicture:
 
     def nearest(self, rows: Tensor, own: Tensor | None = None) -> Tensor:
         """(n,) distance of each row (n, d) to the nearest in train, except to row number `own` (n,)."""
+        return self.search(rows, own)[1]
+
+    def search(self, rows: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """((n,) row number in train, (n,) distance) of the nearest to each row (n, d), which is not row number `own` (n,)."""
         scores = torch.addmm(self._squares, rows, self.train.T, alpha=-2)  # |row - t|^2 - |row|^2, fast but rounded
         if own is not None:
             scores[torch.arange(len(rows), device=rows.device), own] = torch.inf
         # The product only finds the nearest row; its distance is computed exactly, so that a copy's is 0.
-        return (rows - self.train[scores.argmin(1)]).norm(dim=1)
+        found = scores.argmin(1)
+        return found, (rows - self.train[found]).norm(dim=1)
 
     def ratio(self, distances: Tensor) -> float:
         """Median of the fakes' distances (n,) from `nearest`, over that of the reference."""
-        return float(distances.median() / torch.cat(self._real_distances).median().clamp_min(1e-12))
+        return float(distances.median() / self.reference)
+
+    @property
+    def reference(self) -> Tensor:
+        """() median distance of the fitted reference rows, at least 1e-12."""
+        return torch.cat(self._real_distances).median().clamp_min(1e-12)

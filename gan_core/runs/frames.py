@@ -12,6 +12,7 @@ FRAME_RATIO = 1.08  # the smallest ratio of the steps of two consecutive kept fr
 ROWS, COLUMNS = 8, 8  # of a sample grid; where there are classes, see `grid_layout`
 MOST_CLASSES = 16  # that have their own columns; of more the grid shows the first 64 in turn
 VERDICTS = "verdicts"  # the text in a grid's PNG: JSON {"fakes": [percent real, of each picture], "reals": [...]}
+NEAREST = "nearest"  # the text in the PNG of nearest real pictures, see docs/run-folder.md
 NEWEST_FRAMES = 2  # the newest frames, which are always kept
 
 

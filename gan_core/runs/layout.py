@@ -12,6 +12,7 @@ REAL_PICTURES, REAL_POINTS = "real.png", "real.json"
 CONTROL, METRICS, FRAMES, LIVE, CHECKPOINT = "control", "metrics", "frames", "live", "checkpoint"
 SUBFOLDERS = (CONTROL, METRICS, FRAMES, LIVE, CHECKPOINT)
 NOW_FRAMES = "now"  # grids by the generator as it is, named as those of its average in frames/; absent in older runs
+NEAREST = "nearest"  # the real pictures nearest to the fakes of a frame, named as it; only of runs that learn few pictures
 LATEST, BEST = "latest.json", "best.json"  # in checkpoint/
 
 # Beside the runs.

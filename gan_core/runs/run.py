@@ -200,11 +200,8 @@ class Run:
 
     def frames(self) -> list[Frame]:
         """The stored sample grids or frames of points, oldest first."""
-        frames = []
-        for path in (self.path / layout.FRAMES).glob("*-*.*"):
-            numbers = layout.frame_numbers(path.name)
-            if numbers is not None:
-                frames.append(Frame(*numbers, path))
+        paths = (self.path / layout.FRAMES).glob("*-*.*")
+        frames = [Frame(*numbers, path) for path in paths if (numbers := layout.frame_numbers(path.name)) is not None]
         return sorted(frames, key=lambda frame: frame.seq)
 
     def frame_path(self, seq: int, step: int, suffix: str = ".png") -> Path:
@@ -215,15 +212,18 @@ class Run:
         """The grid of the same step and z by the generator as it is; absent where a frame holds both, and in older runs."""
         return self.path / layout.NOW_FRAMES / frame.path.name
 
+    def nearest_path(self, frame: Frame) -> Path:
+        """The real pictures nearest to the fakes of a frame; absent where many pictures are learned, of points, in older runs."""
+        return self.path / layout.NEAREST / frame.path.name
+
     def delete_frame(self, frame: Frame) -> None:
-        """Delete a frame with its twin by the generator as it is."""
-        for path in (self.now_path(frame), frame.path):
+        """Delete a frame with its twin by the generator as it is, and with the nearest real pictures of both."""
+        for path in (self.nearest_path(frame), self.now_path(frame), frame.path):
             path.unlink(missing_ok=True)
 
     def newest_frame(self) -> Frame | None:
         """The stored frame with the highest number, or None where there is none yet."""
-        frames = self.frames()
-        return frames[-1] if frames else None
+        return next(reversed(self.frames()), None)
 
     def live_file(self, number: int) -> Path:
         """Where a live file is stored, numbered from 1; at most the newest two exist, see `live_path`."""

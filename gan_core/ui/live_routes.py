@@ -6,7 +6,9 @@ It turns requests into calls of the hub and the latent service, and their result
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
+import json
 import math
 from collections.abc import Callable
 from functools import cache
@@ -19,11 +21,12 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from ..data.rendering import png_text
-from ..runs.frames import VERDICTS
+from ..runs.frames import NEAREST, VERDICTS
 from ..runs.run import Run, RunError
 from .hub import Hub
 from .latent_service import LatentService, NotReady
 from .run_catalogue import RunCatalogue
+from .run_events import PNG
 
 PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
 MAX_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
@@ -78,21 +81,28 @@ class LiveRoutes:
         """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached.
 
         `of`: by which generator; frames of points hold both. `as=verdicts`: instead of a grid what the discriminator of that
-        step says of each of its pictures, and of the real ones: {"fakes": [percent real], "reals": [...]}.
+        step says of each of its pictures, and of the real ones: {"fakes": [percent real], "reals": [...]}. `as=nearest`: the real
+        one nearest to each of its pictures.
         """
         run, seq, now = self._run(request), request.query_params.get("seq", ""), _is_now(request)
         newest = "seq" not in request.query_params
         frame = run.newest_frame() if newest else next((frame for frame in run.frames() if str(frame.seq) == seq), None)
         if frame is None:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
+        kind = request.query_params.get("as", "")
+        if kind not in ("", VERDICTS, NEAREST):
+            raise ValueError(f"as is {kind[:40]!r}; give {VERDICTS} or {NEAREST}.")
+        headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
+        if kind == NEAREST:
+            return JSONResponse(await asyncio.to_thread(_nearest, run.nearest_path(frame), "now" if now else "average"),
+                                headers=headers)
         path = run.now_path(frame) if now and frame.path.suffix == ".png" else frame.path
         try:
             picture = await asyncio.to_thread(path.read_bytes)
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
-        headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
-        if "as" in request.query_params:
-            return Response(_verdicts(request.query_params["as"], picture), media_type="application/json", headers=headers)
+        if kind == VERDICTS:
+            return Response(_verdicts(picture), media_type="application/json", headers=headers)
         media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
         return Response(picture, media_type=media_type, headers=headers)
 
@@ -150,10 +160,18 @@ def _number(request: Request, name: str, default: str) -> float:
     return value
 
 
-def _verdicts(kind: str, picture: bytes) -> bytes:
+def _nearest(path: Path, name: str) -> dict[str, Any]:
+    """The real pictures nearest to the fakes by one generator, as the worker kept them; none where it kept none."""
+    try:
+        picture = path.read_bytes()
+        told = json.loads(png_text(picture, NEAREST) or "{}")
+        return {"src": PNG + base64.b64encode(picture).decode(), "reals": told["reals"], **told[name]}
+    except (OSError, ValueError, LookupError, TypeError):  # TypeError: damaged, and JSON of another kind
+        return {"src": "", "reals": 0, "places": [], "distances": []}
+
+
+def _verdicts(picture: bytes) -> bytes:
     """The verdicts that a grid was kept with; none where it is of an older version, or a plane of points."""
-    if kind != VERDICTS:
-        raise ValueError(f"as is {kind[:40]!r}; give {VERDICTS}.")
     return (png_text(picture, VERDICTS) or '{"fakes": [], "reals": []}').encode()
 
 

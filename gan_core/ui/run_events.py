@@ -201,7 +201,7 @@ class RunEvents:
             return False
         if isinstance(shown, str):
             self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _grid_columns(shown),
-                           "now": run.now_path(newest).exists()}
+                           "now": run.now_path(newest).exists(), "nearest": run.nearest_path(newest).exists()}
         else:
             self._frame = {"seq": newest.seq, "step": newest.step, "points": shown, "now": "now" in shown}
         return True

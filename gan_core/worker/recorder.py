@@ -22,6 +22,7 @@ from ..runs.run import Run
 from ..training.pixel_range import grid, png
 from ..training.trainer import GeneratorName, Trainer
 from .metrics_writer import Diverged, MetricsWriter
+from .nearest import MOST_REALS, NearestReals
 
 REAL = 16  # real pictures beside it
 KEPT_CHECKPOINTS = 2
@@ -88,9 +89,10 @@ class Recorder:
             if frame.step > start_step:
                 run.delete_frame(frame)
         self._history = self._thinned(run.frames())
-        for path in run.path.glob(f"{layout.NOW_FRAMES}/*.png"):  # a kill between the two files of a frame
-            if not (run.path / layout.FRAMES / path.name).exists():
-                path.unlink(missing_ok=True)
+        for folder in (layout.NOW_FRAMES, layout.NEAREST):  # a kill between the files of a frame
+            for path in (run.path / folder).glob("*.png"):
+                if not (run.path / layout.FRAMES / path.name).exists():
+                    path.unlink(missing_ok=True)
 
     @cached_property
     def _axes(self) -> plane.Axes | None:
@@ -152,27 +154,42 @@ class Recorder:
         if self._axes is not None:
             self.run.write_file(path, self._points(self._axes))
         else:
-            grids = self._grids()
-            if "now" in grids:  # before the frame itself, by which readers find it
-                self.run.now_path(frame).parent.mkdir(exist_ok=True)  # absent in older runs
+            fakes = self._fakes()
+            grids = self._grids(fakes)
+            # Before the frame itself, by which readers find them; the folders are absent in older runs.
+            if "now" in grids:
+                self.run.now_path(frame).parent.mkdir(exist_ok=True)
                 self.run.write_file(self.run.now_path(frame), grids["now"])
+            if self._nearest is not None:
+                self.run.nearest_path(frame).parent.mkdir(exist_ok=True)
+                self.run.write_file(self.run.nearest_path(frame), self._nearest.to_png(fakes))
             self.run.write_file(path, grids["average"])
         self.seq += 1
         self._history = self._thinned([*self._history, frame])
         self.frames.record(started)
 
-    def _grids(self) -> dict[GeneratorName, bytes]:
+    @cached_property
+    def _nearest(self) -> NearestReals | None:
+        """Finds the real one nearest to each fake; None where many pictures are learned, or a single one."""
+        images = self.trainer.images
+        return NearestReals(images) if not self.trainer.points and 1 < len(images) <= MOST_REALS else None
+
+    def _fakes(self) -> dict[GeneratorName, torch.Tensor]:
+        """The pictures of a grid by each generator, uint8 (N, C, H, W) on the CPU."""
+        trainer, labels = self.trainer, torch.tensor(grid_labels(self.trainer.classes))
+        names: tuple[GeneratorName, ...] = ("average", "now") if trainer.averaged else ("average",)
+        return {name: trainer.sample(len(labels), labels, name) for name in names}
+
+    def _grids(self, fakes: dict[GeneratorName, torch.Tensor]) -> dict[GeneratorName, bytes]:
         """A grid by each generator as PNG, with D's verdicts of this very step on its pictures and on the real ones beside it."""
         trainer, (columns, _), center = self.trainer, grid_layout(self.trainer.classes), self.trainer.center()
         labels, rows = torch.tensor(grid_labels(trainer.classes)), self._real_order[:REAL]
         real_labels = None if trainer.batches.labels is None else trainer.batches.labels[rows]
         reals = _percent(trainer.judge(trainer.images[rows], real_labels, center))
         grids: dict[GeneratorName, bytes] = {}
-        names: tuple[GeneratorName, ...] = ("average", "now") if trainer.averaged else ("average",)
-        for name in names:
-            fakes = trainer.sample(len(labels), labels, name)
-            verdicts = {"fakes": _percent(trainer.judge(fakes, labels, center)), "reals": reals}
-            grids[name] = png(grid(fakes.numpy(), columns), {VERDICTS: json.dumps(verdicts)})
+        for name, pictures in fakes.items():
+            verdicts = {"fakes": _percent(trainer.judge(pictures, labels, center)), "reals": reals}
+            grids[name] = png(grid(pictures.numpy(), columns), {VERDICTS: json.dumps(verdicts)})
         return grids
 
     @cached_property

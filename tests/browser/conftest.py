@@ -21,10 +21,11 @@ from gan_core.ui.words import text
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]
-# Gradio renders the page in pieces: all of them are there, and the page's own parts have filled theirs.
+# Gradio renders the page in pieces: all of them are there, and the page's own parts have filled theirs, but for the headings
+# between the presets, which stand in gradio's.
 STANDS = """() => ['#btn-start', '#preset input', '#generator-shown [data-key]', '#settings-face [data-key]',
-    '#curves-face [data-key]', '.gan-flow', '.gan-latent', '#sample-grid > *', 'gan-part[data-gan=knobs] > *']
-    .every((selector) => document.querySelector(selector))"""
+    '#curves-face [data-key]', '.gan-flow', '.gan-latent'].every((selector) => document.querySelector(selector))
+    && [...document.querySelectorAll('gan-part:not([data-gan=presets])')].every((part) => part.hasChildNodes())"""
 CONTROLS = ("btn-start", "btn-pause", "btn-resume", "btn-step", "btn-step-d", "btn-step-g", "btn-reset", "btn-save")
 
 
@@ -156,8 +157,10 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium) -> Iterator[Callable[..., Person]]:
-    """visit(url, width=1440, height=900, **context options) -> Person, when all of the page stands and the stream has told
-    it how things are."""
+    """visit(url, width=1440, height=900, **context options) -> Person.
+
+    All of the page stands then, and the stream has told it how things are.
+    """
     contexts = []
 
     def come(url: str, width: int = 1440, height: int = 900, **options) -> Person:

@@ -34,7 +34,7 @@ def test_each_class_has_its_column_and_the_sliders_draw_the_class_that_is_chosen
     assert image.evaluate("e => [e.naturalWidth, e.naturalHeight]") == [280, 224]
     width, height = image.evaluate("e => [e.clientWidth, e.clientHeight]")
     assert abs(height * 280 - width * 224) <= 280 and height > 0.7 * page.locator("#sample-grid").evaluate("e => e.clientHeight")
-    assert page.locator("#gan-grid .gan-caption").get_attribute("title") == text("samples.caption_classes")
+    assert page.locator(".gan-under .gan-caption").get_attribute("title") == text("samples.caption_classes")
     page.wait_for_selector("#latent-image[src]:not([hidden])", timeout=60_000)
     chooser = page.locator("#latent-class")
     assert chooser.locator("option").all_inner_texts() == [str(k) for k in range(10)]

@@ -177,7 +177,7 @@ def test_the_plane_is_live_its_history_is_kept_and_nothing_is_reported_in_the_co
     page.click("#settings-face [data-key=now]")
     assert page.locator(".gan-reals.points").is_visible() and not page.locator("#sample-grid img").is_visible()
     page.click("#settings-face [data-key=next]")
-    assert page.locator("#gan-grid .gan-caption").get_attribute("title") == text("plane.caption")
+    assert page.locator(".gan-under .gan-caption").get_attribute("title") == text("plane.caption")
     seen = drawn(page)
     assert seen["real"] > 20 and seen["gen"] > 200
 

@@ -133,3 +133,7 @@ def test_the_nearest_other_row_is_found_as_defined():
     found = nearest.nearest(torch.from_numpy(fake))
     assert found.numpy() == pytest.approx(scipy.spatial.distance.cdist(fake, train).min(1))
     assert nearest.ratio(found) == pytest.approx(float(found.median()) / np.sort(table.min(1))[19])
+    rows, distances = nearest.search(torch.from_numpy(fake))
+    assert rows.tolist() == scipy.spatial.distance.cdist(fake, train).argmin(1).tolist() and torch.equal(distances, found)
+    rows, _ = nearest.search(torch.from_numpy(train), torch.arange(40))
+    assert rows.tolist() == table.argmin(1).tolist(), "without its own row"

@@ -1,6 +1,7 @@
 """The live routes: sliders, history and stream, asked as a browser and as a stranger would."""
 
 import asyncio
+import base64
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from gan_core.data.rendering import png, png_text
 from gan_core.latent.view import load_live, seed_z
 from gan_core.networks.pair import build_pair
 from gan_core.runs import checkpoint
@@ -154,6 +156,31 @@ def test_a_picture_of_the_grid_has_its_verdict_and_its_z(client, catalogue, tmp_
         assert reply.status_code == status and reply.text.endswith(".") and "\n" not in reply.text
     Image.open(newest.path).save(newest.path)  # without the text, as older versions wrote it
     assert client.get(f"{AT}frame?seq={newest.seq}&as=verdicts").json() == {"fakes": [], "reals": []}
+
+
+def test_the_real_ones_nearest_to_the_fakes_of_a_moment_are_told(client, catalogue):
+    run = make_run(catalogue.folder)
+    nothing = {"src": "", "reals": 0, "places": [], "distances": []}
+    for frame in run.frames():
+        path = run.nearest_path(frame)
+        told = json.loads(png_text(path.read_bytes(), "nearest"))
+        for of in ("average", "now"):
+            found = client.get(f"{AT}frame?run={run.id}&seq={frame.seq}&of={of}&as=nearest").json()
+            assert base64.b64decode(found["src"].removeprefix("data:image/png;base64,")) == path.read_bytes()
+            assert found["reals"] == 20 and {name: found[name] for name in ("places", "distances")} == told[of]
+            assert len(found["places"]) == 64
+    at = f"{AT}frame?run={run.id}&seq={frame.seq}&as=nearest"
+    path.write_bytes(png(np.zeros((28, 28), np.uint8), {"nearest": json.dumps({"reals": 20, "average": told["average"]})}))
+    assert client.get(at + "&of=now").json() == nothing, "there is one generator only"
+    for damaged in (b"", png(np.zeros((28, 28), np.uint8)), *(png(np.zeros((28, 28), np.uint8), {"nearest": text})
+                                                             for text in ("[]", "{", "7", '{"reals": 1, "average": 3}'))):
+        path.write_bytes(damaged)
+        assert client.get(at).json() == nothing
+    path.unlink()  # as in a run of many pictures, or of an older version
+    assert client.get(at).json() == nothing
+    assert client.get(f"{AT}frame?run={run.id}&seq=99&as=nearest").status_code == 404
+    of_points = make_run(catalogue.folder, **OF_POINTS)
+    assert client.get(f"{AT}frame?run={of_points.id}&as=nearest").json() == nothing
 
 
 def test_points_are_driven_on_their_plane_and_their_history_is_json(client, catalogue, tmp_path):

@@ -1,6 +1,7 @@
 """What a worker leaves behind: paces that keep to their share, curves that stay small, histories that thin out."""
 
 import errno
+import io
 import itertools
 import json
 
@@ -14,6 +15,7 @@ from PIL import Image
 from gan_core import registry
 from gan_core.config import PRESETS
 from gan_core.data.rendering import png_text
+from gan_core.evaluation.feature_free import NearestPicture, thumbnails
 from gan_core.latent.view import load_live
 from gan_core.networks.pair import build_pair
 from gan_core.runs.frames import grid_labels, grid_layout
@@ -21,6 +23,7 @@ from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
 from gan_core.worker import metrics_writer
 from gan_core.worker import recorder as r
+from gan_core.worker.nearest import FARTHEST, NearestReals
 
 IMAGES = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -199,6 +202,81 @@ def test_each_grid_holds_the_verdicts_on_its_own_pictures_and_on_the_real_ones(t
         assert np.abs(by_hand(run.real_path, order % 10) - found["reals"]).max() < 0.51
         assert len(found["fakes"]) == 8 * columns and len(found["reals"]) == 16
     assert trainer.averaged == run.now_path(frame).exists()
+
+
+def cells_of(png: bytes, side: int = 28) -> np.ndarray:
+    """The pictures of a grid (N, side, side), by rows."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)))
+    return pixels.reshape(pixels.shape[0] // side, side, -1, side).transpose(0, 2, 1, 3).reshape(-1, side, side)
+
+
+@pytest.mark.parametrize(("preset", "changes", "columns"), [
+    ("quick", {}, 8), ("quick", {"augment": "translation"}, 8), ("conditional", {}, 10), ("quick", {"ema_half_life": 0.0}, 8)])
+def test_each_frame_is_kept_with_the_real_ones_nearest_to_its_fakes(tmp_path, preset, changes, columns):
+    """Compared with all distances in float64, from the pixels of the files and the pictures as they were given."""
+    config = PRESETS[preset].replace(**{"batch_size": 2, "latent_dim": 4, "threads": 1, "device": "cpu", **changes})
+    reals = torch.cat([IMAGES, IMAGES // 2, 255 - IMAGES])
+    run, trainer = Run.create(config, tmp_path), Trainer(config, reals, torch.arange(60) % 10)
+    with torch.no_grad():  # fakes that differ
+        for weights in (*trainer.G.parameters(), *trainer.G_ema.parameters()):
+            weights.copy_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(weights.numel())) * 0.3)
+    before = {name: tensor.clone() for name, tensor in trainer.state_dict().items()}
+    state = torch.get_rng_state()
+    r.Recorder(run, trainer, life=1, seq=0, live=0).write_frame()
+    assert torch.equal(state, torch.get_rng_state()) and trainer.G.training, "nothing is drawn"
+    assert all(torch.equal(before[name], tensor) for name, tensor in trainer.state_dict().items()), "nothing moves"
+    frame = run.frames()[-1]
+    png = run.nearest_path(frame).read_bytes()
+    told, kept = json.loads(png_text(png, "nearest")), cells_of(png)
+    assert told["reals"] == 60 and set(told) == {"reals", "average"} | ({"now"} if trainer.averaged else set())
+    rows = thumbnails(reals).double()
+    among = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
+    found_places = set()
+    for name, path in (("average", frame.path), ("now", run.now_path(frame)))[:1 + trainer.averaged]:
+        fakes = torch.from_numpy(cells_of(path.read_bytes()))[:, None]
+        distances = torch.cdist(thumbnails(fakes).double(), rows, compute_mode="donot_use_mm_for_euclid_dist")
+        places, wanted = told[name]["places"], distances.min(1)
+        assert len(places) == len(told[name]["distances"]) == 8 * columns
+        np.testing.assert_array_equal(kept[places], reals[wanted.indices, 0].numpy())
+        np.testing.assert_allclose(told[name]["distances"], wanted.values / among.min(1).values.median(), atol=6e-4)
+        found_places |= set(places)
+        assert len(set(places)) > 1
+    assert found_places == set(range(len(found_places))), "each once"
+
+
+def test_a_copy_is_at_distance_0_and_a_real_one_typically_at_1():
+    nearest = NearestReals(IMAGES)
+    rows, distances = nearest.search(IMAGES)
+    assert rows.tolist() == list(range(20)) and distances.abs().max() == 0
+    alike = NearestReals(IMAGES[:1].repeat(3, 1, 1, 1))
+    assert alike.search(IMAGES[5:6])[1].item() == FARTHEST, "no distance among the reals to compare with, and still a number"
+    measured = NearestPicture(thumbnails(IMAGES))
+    measured.fit(0, 20)
+    ratio = measured.ratio(measured.nearest(thumbnails(255 - IMAGES)))
+    assert float(nearest.search(255 - IMAGES)[1].median()) == pytest.approx(ratio), "their median is the measure"
+
+
+def test_the_nearest_go_with_their_frames_and_are_not_kept_of_many_pictures_or_points(made, tmp_path, monkeypatch):
+    run, trainer, recorder = made
+    for step in range(60):
+        trainer.step_count = step
+        recorder.write_frame()
+    kept = sorted(path.name for path in (run.path / "nearest").iterdir())
+    assert kept == [frame.path.name for frame in run.frames()] and len(kept) < 60
+    (run.path / "nearest" / "00000099-99.png").write_bytes(b"")  # of a frame that was never written
+    trainer.step_count = 5
+    r.Recorder(run, trainer, life=2, seq=recorder.seq, live=0)
+    assert sorted(path.name for path in (run.path / "nearest").iterdir()) == [frame.path.name for frame in run.frames()]
+
+    monkeypatch.setattr(r, "MOST_REALS", 19)
+    many = Run.create(run.config, tmp_path, name="many")
+    r.Recorder(many, Trainer(run.config, IMAGES), life=1, seq=0, live=0).write_frame()
+    of_points = Run.create(PRESETS["quick"].replace(**OF_POINTS), tmp_path, name="points")
+    r.Recorder(of_points, Trainer(of_points.config, POINTS), life=1, seq=0, live=0).write_frame()
+    one = Run.create(run.config, tmp_path, name="one")
+    r.Recorder(one, Trainer(run.config, IMAGES[:1]), life=1, seq=0, live=0).write_frame()
+    for without in (many, of_points, one):
+        assert len(without.frames()) == 1 and not (without.path / "nearest").exists()
 
 
 @pytest.mark.parametrize("changes", [{}, OF_POINTS])

@@ -1,9 +1,10 @@
-// The cells of a grid of pictures: the discriminator's verdict under each on demand, and a press that takes a fake's z to the
-// sliders. The verdicts were kept with the very picture, so they are of its step and its generator.
+// The cells of a grid of pictures: on demand the discriminator's verdict under each, or its nearest real one, and a press that
+// takes a fake's z to the sliders. Both were kept with the very picture, so they are of its step and its generator.
 import { h, setAttribute } from "../dom.js";
 import { percent } from "../lib/numbers.js";
 import { on } from "../store.js";
-import { t } from "../words.js";
+import { decimal, t } from "../words.js";
+import { drawPair, isCopy } from "./nearest.js";
 import { frameAddress } from "./source.js";
 import { verdictsShown } from "./verdicts.js";
 
@@ -15,6 +16,10 @@ export class Cells {
   /** @type {HTMLElement[]} */
   #cells = [];
   #columns = 0;
+  /** @type {Verdicts | null} of this picture none were kept, or none are wanted */
+  #verdicts = null;
+  /** @type {import("./nearest.js").Nearest | null} the same */
+  #nearest = null;
   element = h("div", { class: "gan-cells" });
 
   /**
@@ -30,7 +35,7 @@ export class Cells {
       setAttribute(this.element, "aria-label", t("verdicts.cells"));
       this.element.addEventListener("keydown", (event) => this.#move(event));
     }
-    on("verdicts", (verdicts) => this.draw(verdicts), signal);
+    on("verdicts", (verdicts) => { this.#verdicts = verdicts; this.#draw(); }, signal);
   }
 
   /** @param {number} rows @param {number} columns */
@@ -40,7 +45,24 @@ export class Cells {
     this.#cells = Array.from({ length: rows * columns }, (_, index) => this.#cell(index));
     this.element.style.setProperty("--columns", String(columns));
     this.element.replaceChildren(...this.#cells);
-    this.draw(null);
+    this.#verdicts = this.#nearest = null;
+    this.#draw();
+  }
+
+  /** Each fake with its nearest real one, in place of the grid; null: without. @param {HTMLImageElement} grid
+   * @param {import("./nearest.js").Nearest | null} nearest */
+  pair(grid, nearest) {
+    this.#nearest = nearest;
+    this.element.classList.toggle("paired", Boolean(nearest));
+    setAttribute(this.element, "aria-label", t(nearest ? "nearest.cells" : "verdicts.cells"));
+    this.#cells.forEach((cell, index) => {
+      const old = cell.querySelector("canvas");
+      if (!nearest) return old?.remove();
+      const canvas = old ?? h("canvas");
+      drawPair(canvas, grid, this.#columns, index, nearest);
+      if (!old) cell.append(canvas);
+    });
+    this.#draw();
   }
 
   /** @param {number} index */
@@ -62,17 +84,19 @@ export class Cells {
     next.focus();
   }
 
-  /** @param {Verdicts | null} verdicts null: of this picture none were kept, or none are wanted */
-  draw(verdicts) {
-    const numbers = verdicts?.[this.#kind] ?? [];
+  #draw() {
+    const numbers = this.#verdicts?.[this.#kind] ?? [];
     this.element.classList.toggle("judged", numbers.length > 0);
     this.#cells.forEach((cell, index) => {
       const n = numbers[index];
       cell.style.setProperty("--share", n === undefined ? "0" : String(n / 100));
-      const said = n === undefined ? "" : t("verdicts.one", { n: percent(n / 100) });
+      const distance = this.#nearest?.distances[index], copied = distance !== undefined && isCopy(distance);
+      const apart = distance === undefined ? "" : t(copied ? "nearest.copy" : "nearest.apart", { n: decimal(distance, 2) });
+      const said = [n === undefined ? "" : t("verdicts.one", { n: percent(n / 100) }), apart].filter(Boolean);
       const name = this.#pick ? t("verdicts.pick", { index: index + 1 }) : "";
-      setAttribute(cell, "title", [said, name].filter(Boolean).join(" \u00b7 ") || null);
-      const label = [t("verdicts.name", { index: index + 1 }), said].filter(Boolean).join(", ");
+      cell.classList.toggle("copy", copied);
+      setAttribute(cell, "title", [...said, name].filter(Boolean).join(" \u00b7 ") || null);
+      const label = [t("verdicts.name", { index: index + 1 }), ...said].join(", ");
       if (this.#pick) setAttribute(cell, "aria-label", label);
     });
   }

@@ -9,7 +9,9 @@ import { number, t } from "../words.js";
 const SHARES = ["readable", "good", "coverage"]; // the first that a run has; else its leading distance
 
 export class Headline {
-  element = h("b", { id: "headline", class: "gan-headline" });
+  #long = h("span", { class: "gan-long" });
+  #short = h("span", { class: "gan-short" }); // where there is no room for the other, see samples.css
+  element = h("b", { id: "headline", class: "gan-headline" }, this.#long, this.#short);
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
@@ -20,16 +22,18 @@ export class Headline {
   #draw() {
     const { names, first = "" } = measures(), name = SHARES.find((share) => names.has(share)) ?? first;
     const measured = name ? measuredAt(name, store.moment) : null;
-    setText(this.element, measured ? said(name, measured.value) : "");
+    setText(this.#long, measured ? said(name, measured.value) : "");
+    setText(this.#short, measured ? said(name, measured.value, "_short") : "");
+    this.element.classList.toggle("none", !measured);
     setAttribute(this.element, "title", measured ? explained(name, measured) : null);
   }
 }
 
-/** @param {string} name @param {number} value */
-function said(name, value) {
-  const headline = SHARES.includes(name) ? t(`headline.${name}`, { n: percent(value) })
+/** @param {string} name @param {number} value @param {"" | "_short"} length of the words */
+function said(name, value, length = "") {
+  const headline = SHARES.includes(name) ? t(`headline.${name}${length}`, { n: percent(value) })
     : `${t(`measures.${name}`)} ${writtenValue(name, value)}`;
-  return hasBoth() && generatorShown() === "now" ? t("headline.average", { headline }) : headline;
+  return hasBoth() && generatorShown() === "now" ? t(`headline.average${length}`, { headline }) : headline;
 }
 
 /** @param {string} name @param {{ value: number, step: number }} measured */

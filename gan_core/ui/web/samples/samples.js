@@ -11,6 +11,7 @@ import { Cells, fetchVerdicts } from "./cells.js";
 import { ClassColumns } from "./columns.js";
 import { Headline } from "./headline.js";
 import { HistorySlider } from "./history.js";
+import { fetchNearest, NearestLine } from "./nearest.js";
 import { gridInWords, pointsOf, sourceOf } from "./source.js";
 
 const NATIVE = 224; // 8 cells of 28 pixels
@@ -59,12 +60,13 @@ class Samples {
     this.#switch.id = "generator-shown";
     this.#switch.title = t("generator.help");
     root.append(h("div", { class: "gan-stage" }, this.#holder,
-      h("div", { class: "gan-under" }, this.#captionLine, this.#headline.element, this.#switch, this.#history.element)));
+      h("div", { class: "gan-under" }, this.#captionLine, this.#headline.element, this.#switch, this.#history.element),
+      new NearestLine(signal).element));
     new ResizeObserver(() => this.#resize()).observe(this.#holder);
     on("snapshot", () => this.#restart(), signal);
     on("status connection", () => this.#describe(), signal);
     on("frame", () => this.#update(), signal);
-    on("generator verdicts-shown", () => { this.#describe(); this.#look(); }, signal);
+    on("generator verdicts-shown nearest-shown", () => { this.#describe(); this.#look(); }, signal);
     this.#update();
   }
 
@@ -138,10 +140,14 @@ class Samples {
     if (request.run !== store.run) return; // another run is shown by now
     if (points) this.#stage.show(points, request);
     else {
-      const columns = cols || this.#columnCount(), verdicts = await fetchVerdicts(request); // they change with the picture
+      const columns = cols || this.#columnCount();
+      // They change with the picture.
+      const [verdicts, nearest] = await Promise.all([fetchVerdicts(request), fetchNearest(request)]);
       this.#image = await swapImage(this.#image, src, gridInWords(rows * columns, of, step));
       this.#cells.shape(rows, columns);
+      this.#cells.pair(this.#image, nearest);
       emit("verdicts", verdicts);
+      emit("nearest", nearest);
       this.#resize();
       this.#stage.hide();
     }

@@ -1,0 +1,90 @@
+// Each fake above the real picture nearest to it, where a run learns few: the switch, what is said beside it, and what the worker
+// found for the very grid on the page.
+import { h, setAttribute, setText } from "../dom.js";
+import { recall, remember } from "../storage.js";
+import { emit, on, store } from "../store.js";
+import { number, t } from "../words.js";
+import { frameAddress } from "./source.js";
+
+/**
+ * The nearest real ones of a grid: a picture of them, 8 in a row, and for each fake its place there and its distance, in median
+ * distances of a real one to its nearest other one.
+ * @typedef {{ reals: HTMLImageElement, of: number, places: number[], distances: number[] }} Nearest `of`: so many were searched
+ */
+
+const COPY = 0.5; // below it the measure "Nearest" speaks of copies
+const PLACES = 8; // in a row of the picture of the nearest
+
+let shown = recall("gan.nearest") === "1";
+const isOffered = () => Boolean(store.frame?.nearest);
+
+/** @param {number} distance */
+export const isCopy = (distance) => distance < COPY;
+
+/** The switch, and beside it what is seen. Its words keep their room while they are not: nothing moves when it is pressed. */
+export class NearestLine {
+  #switch = h("button", { type: "button", id: "nearest-shown", class: "gan-box", title: t("nearest.help"), onclick: toggle },
+    t("nearest.switch"));
+  #reals = h("span");
+  #copies = h("span");
+  #told = h("span", { class: "gan-caption", title: t("nearest.help") }, h("b", { class: "g" }, t("nearest.fake")), " ",
+    h("b", { class: "r" }, this.#reals), " ", this.#copies);
+  element = h("div", { class: "gan-nearest", hidden: true }, this.#switch, this.#told);
+  /** @type {Nearest | null} */
+  #nearest = null;
+
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
+    on("snapshot frame nearest-shown", () => this.#draw(), signal);
+    on("nearest", (nearest) => { this.#nearest = nearest; this.#draw(); }, signal);
+    this.#draw();
+  }
+
+  #draw() {
+    const { distances = [], of = store.about?.count ?? 0 } = this.#nearest ?? {};
+    this.element.hidden = !isOffered();
+    setAttribute(this.#switch, "aria-pressed", String(shown));
+    this.#told.classList.toggle("off", !shown);
+    setText(this.#reals, t("nearest.real", { of: number(of) }));
+    setText(this.#copies, shown && !this.#nearest ? t("nearest.none")
+      : t("nearest.copies", { n: distances.filter(isCopy).length, of: distances.length }));
+  }
+}
+
+function toggle() {
+  shown = !shown;
+  remember("gan.nearest", shown ? "1" : "0");
+  emit("nearest-shown");
+}
+
+/**
+ * What was kept with a grid; null where nothing was, or nothing is wanted.
+ * @param {import("./samples.js").FrameRequest} picture
+ * @returns {Promise<Nearest | null>}
+ */
+export async function fetchNearest(picture) {
+  if (!shown || !isOffered()) return null;
+  const reply = await fetch(frameAddress(picture, { as: "nearest" })).catch(() => null);
+  if (!reply?.ok) return null;
+  const { src, reals: of, places, distances } = await reply.json(), reals = new Image();
+  if (!src) return null;
+  reals.src = src;
+  await reals.decode();
+  return { reals, of, places, distances };
+}
+
+/**
+ * A fake above its nearest real one, with a line between them.
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLImageElement} fakes a grid @param {number} columns of it @param {number} index of the fake in it
+ * @param {Nearest} nearest
+ */
+export function drawPair(canvas, fakes, columns, index, { reals, places }) {
+  const side = Math.round(fakes.naturalWidth / columns), context = canvas.getContext("2d"), place = places[index];
+  if (!context) return;
+  [canvas.width, canvas.height] = [side, 2 * side + 1];
+  const from = (/** @type {number} */ at, /** @type {number} */ inRow) => /** @type {const} */ (
+    [at % inRow * side, Math.floor(at / inRow) * side, side, side]);
+  context.drawImage(fakes, ...from(index, columns), 0, 0, side, side);
+  context.drawImage(reals, ...from(place, PLACES), 0, side + 1, side, side);
+}

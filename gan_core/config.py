@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields
-from functools import wraps
-from typing import Any, NoReturn, TypeVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NoReturn, Self
 
 from . import registry
+from .messages import one_line
 
 
 class ConfigError(ValueError):
@@ -62,36 +61,16 @@ def knob(default: Any, help: str, group: str, *, low: float | None = None, high:
     return field(default=default, metadata=about)
 
 
-C = TypeVar("C")
+class NamedFields:
+    """Base of a dataclass: refuses fields that do not exist, or come twice, in a sentence that lists those there are."""
+
+    def __new__(cls, *given: Any, **values: Any) -> Self:
+        _check_names([f.name for f in fields(cls)], given, values)  # type: ignore[arg-type]
+        return super().__new__(cls)
 
 
-def _spoken(cls: type[C]) -> type[C]:
-    """Let a frozen dataclass refuse unknown fields, and any change, in a sentence; its signature stays as it is."""
-    make: Callable[..., None] = cls.__init__
-
-    @wraps(make)
-    def init(self: Any, *given: Any, **values: Any) -> None:
-        _check_names(given, values)
-        make(self, *given, **values)
-
-    def set_field(self: Any, name: str, value: Any) -> NoReturn:
-        known = [f.name for f in fields(self)]
-        if name not in known:
-            raise FrozenInstanceError(f"unknown field {name!r:.80}; {registry.choose_one(name, known, 'the fields are')}.")
-        raise FrozenInstanceError(f"a config never changes; make another one: config.replace({name}={value!r:.80}).")
-
-    def delete_field(self: Any, name: str) -> NoReturn:
-        raise FrozenInstanceError(f"a config never changes and has all its fields, {name[:80]} among them; "
-                                  "make another one: config.replace(FIELD=VALUE).")
-
-    for name, method in (("__init__", init), ("__setattr__", set_field), ("__delattr__", delete_field)):
-        setattr(cls, name, method)
-    return cls
-
-
-@_spoken
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(NamedFields):
     """What is trained, on what, and how. Frozen: a run's config never changes under it.
 
     Every field is checked on construction; a bad one raises ConfigError and says what is allowed.
@@ -190,7 +169,7 @@ class TrainConfig:
         """Build from plain values; unknown names are refused by name."""
         if not isinstance(values, dict):
             raise ConfigError(f"a config is an object with named fields, not {type(values).__name__}.")
-        _check_names((), values)
+        _check_names([f.name for f in fields(cls)], (), values)
         return cls(**values)
 
     def replace(self, **overrides: Any) -> TrainConfig:
@@ -198,25 +177,25 @@ class TrainConfig:
         return TrainConfig.from_dict({**self.to_dict(), **overrides})
 
 
-def _check_names(given: tuple[Any, ...], values: dict[str, Any]) -> None:
-    """Raise FieldError where values without names, in the fields' order, or with them do not fit the fields of TrainConfig."""
-    known = [f.name for f in fields(TrainConfig)]
+def _check_names(known: list[str], given: tuple[Any, ...], values: dict[str, Any]) -> None:
+    """Raise FieldError where values without names, in the fields' order, or with them do not fit the `known` fields."""
     unknown = sorted((name for name in values if name not in known), key=str)
     if unknown:
-        raise FieldError(f"unknown field {unknown[0]!r}; {registry.choose_one(unknown[0], sorted(known), 'the fields are')}.")
+        raise FieldError(f"unknown field {one_line(unknown[0])}; "
+                         f"{registry.choose_one(unknown[0], sorted(known), 'the fields are')}.")
     if len(given) > len(known):
         raise FieldError(f"{len(given)} values are given for {len(known)} fields; write each as FIELD=VALUE.")
     twice = [name for name in known[:len(given)] if name in values]
     if twice:
-        raise FieldError(f"{twice[0]} is given twice, as {given[known.index(twice[0])]!r:.80} and {values[twice[0]]!r:.80}; "
-                         "give it once.")
+        raise FieldError(f"{twice[0]} is given twice, as {one_line(given[known.index(twice[0])])} and "
+                         f"{one_line(values[twice[0]])}; give it once.")
 
 
 def check_config_type(value: Any) -> TrainConfig:
     """The value itself. Raises ConfigError where it is no TrainConfig, such as a preset's name."""
     if not isinstance(value, TrainConfig):
         known = isinstance(value, str) and value in PRESETS
-        raise ConfigError(f"config is {value!r:.80}; give a TrainConfig, such as PRESETS[{value if known else 'quick'!r}].")
+        raise ConfigError(f"config is {one_line(value)}; give a TrainConfig, such as PRESETS[{value if known else 'quick'!r}].")
     return value
 
 
@@ -227,7 +206,7 @@ def _checked(f: Any, value: Any) -> Any:
         return _dataset(value)
     if about["choices"] is not None:
         if not isinstance(value, str) or value not in about["choices"]:
-            raise ConfigError(f"{f.name} is {value!r:.80}; {registry.choose_one(value, about['choices'])}.",
+            raise ConfigError(f"{f.name} is {one_line(value)}; {registry.choose_one(value, about['choices'])}.",
                               f.name, value, "choice")
         return value
     if f.type == "bool":
@@ -277,7 +256,7 @@ class Presets(dict[str, TrainConfig]):
     """Name -> preset. Raises UnknownName, a KeyError that is a sentence, for a name that is not there."""
 
     def __missing__(self, name: object) -> NoReturn:
-        raise registry.UnknownName(f"there is no preset {name!r:.80}; {registry.choose_one(name, self)}.")
+        raise registry.UnknownName(f"there is no preset {one_line(name)}; {registry.choose_one(name, self)}.")
 
 
 # The presets, first the default, in the order in which they are shown. Their names and sentences are in gan_core/ui/words.

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from . import plots, registry
 from .config import PRESETS, TrainConfig
+from .messages import is_whole, one_line
 from .networks.course import course_discriminator, course_generator
 from .runs import checkpoint
 from .runs.metrics import LOSSES, SERIES
@@ -71,8 +72,8 @@ class DCGAN:
         where the last call ended. Callbacks are not called. Raises ValueError, in a sentence, for other images or numbers.
         """
         data = as_images(x)
-        if not _is_whole(epochs) or epochs < 1:
-            raise ValueError(f"epochs is {epochs!r}; give a whole number from 1.")
+        if not is_whole(epochs) or epochs < 1:
+            raise ValueError(f"epochs is {one_line(epochs)}; give a whole number from 1.")
         if callbacks:
             warnings.warn("callbacks are not called here; read the returned history, or use Trainer.step().", stacklevel=2)
         trainer = self._prepare(data, self.config.replace(batch_size=batch_size, seed=seed))
@@ -98,11 +99,11 @@ class DCGAN:
 
         z: how many to draw, z ~ N(0, 1) from `seed`; or the z themselves, (N, latent_dim), `seed` then unused.
         """
-        if _is_whole(z):
+        if is_whole(z):
             if z < 1:
                 raise ValueError(f"the number of images is {z}; give a whole number from 1.")
-            if not _is_whole(seed) or not -2**63 <= seed < 2**63:
-                raise ValueError(f"seed is {seed!r}; give a whole number of at most 64 bits.")
+            if not is_whole(seed) or not -2**63 <= seed < 2**63:
+                raise ValueError(f"seed is {one_line(seed)}; give a whole number of at most 64 bits.")
             z = torch.randn(int(z), self.latent_dim, generator=torch.Generator().manual_seed(int(seed)))
         try:
             z = torch.as_tensor(z, dtype=torch.float32)
@@ -199,16 +200,12 @@ def as_images(x: Any) -> torch.Tensor:
 
 def _check_path(path: Any) -> None:
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"the path is {path!r:.80}; give that of a file, such as 'digits.safetensors'.")
+        raise TypeError(f"the path is {one_line(path)}; give that of a file, such as 'digits.safetensors'.")
 
 
 def _advised(error: OSError, path: Any, advice: str) -> OSError:
     """The same error with the path that was given, and what to do."""
     return type(error)(error.errno, f"{error.strerror or error}; {advice}", str(path))
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _epoch(trainer: Trainer, steps: int, bar: tqdm) -> dict[str, float]:
@@ -273,7 +270,7 @@ def _loss_name(loss_fn: Any) -> str:
         return "course"
     if isinstance(loss_fn, str) and loss_fn in registry.LOSSES:
         return loss_fn
-    raise ValueError(f"loss_fn is {loss_fn!r}; give a binary cross-entropy, or "
+    raise ValueError(f"loss_fn is {one_line(loss_fn)}; give a binary cross-entropy, or "
                      f"{registry.choose_one(loss_fn, registry.LOSSES, 'one of')}.")
 
 

@@ -11,11 +11,23 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 MAX_LETTERS = 500  # of one value: a path, an address, what a library raised
 MAX_DEPTH = 12  # messages within messages: the page also formats what it finds in a stranger's folder
+
+
+def one_line(value: object, most: int = 80) -> str:
+    """What was given, as Python writes it, on one line of at most so many letters: an array's or a module's text has many."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else text[:most - 1] + "\u2026"
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number, numpy's among them; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 class Message(TypedDict):

@@ -6,13 +6,12 @@ the course's loss a logit above 0 means fake.
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..losses.precision import upcast
+from ..messages import is_whole, one_line
 from .fast_conv import single_channel_conv, upsample_conv
 from .layers import Dropout, glorot_
 
@@ -67,8 +66,8 @@ def course_discriminator() -> nn.Module:
 
 def course_generator(latent_dim: int = 128) -> nn.Module:
     """The notebook's generator: z (N, latent_dim), z ~ N(0, 1) -> (N, 1, 28, 28) in [0, 1]. latent_dim: from 1."""
-    if not isinstance(latent_dim, Integral) or isinstance(latent_dim, bool) or latent_dim < 1:
-        raise ValueError(f"latent_dim is {latent_dim!r:.80}; give a whole number from 1.")
+    if not is_whole(latent_dim) or latent_dim < 1:
+        raise ValueError(f"latent_dim is {one_line(latent_dim)}; give a whole number from 1.")
     return glorot_(CourseGenerator(latent_dim))
 
 

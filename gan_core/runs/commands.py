@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ..messages import one_line
 from ..registry import choose_one
 from . import layout
 from .files import atomic_write, read_json
@@ -41,7 +42,8 @@ def write_command(folder: Path, name: str, args: dict[str, Any]) -> str:
     try:
         data = json.dumps(command).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise CommandError(f"{name} cannot be sent with {args!r:.80}; give texts, numbers, lists and dicts of these.") from error
+        raise CommandError(f"{name} cannot be sent with {one_line(args)}; "
+                           "give texts, numbers, lists and dicts of these.") from error
     atomic_write(path, data, durable=False)
     return command["id"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from ..config import check_config_type
+from ..messages import one_line
 
 
 class RunError(ValueError):
@@ -43,7 +44,7 @@ def check_arguments(config: Any, name: Any, preset: Any) -> None:
     check_config_type(config)
     for what, text in (("name", name), ("preset", preset)):
         if not isinstance(text, str):
-            raise RunError(f"the {what} of a run is {text!r:.80}; give a text.")
+            raise RunError(f"the {what} of a run is {one_line(text)}; give a text.")
 
 
 def runs_folder(value: Any) -> Path:
@@ -51,4 +52,4 @@ def runs_folder(value: Any) -> Path:
     try:
         return Path(value)
     except TypeError as error:
-        raise RunError(f"{value!r:.80} is not a folder of runs; give its path, such as checkpoints.") from error
+        raise RunError(f"{one_line(value)} is not a folder of runs; give its path, such as checkpoints.") from error

@@ -14,7 +14,7 @@ from ..config import TrainConfig
 from ..data import loading
 from ..losses.adversarial import Loss
 from ..losses.randomness import derive_seed
-from ..messages import Misfit
+from ..messages import Misfit, is_whole, one_line
 from ..networks.layers import BatchNorm2d
 from ..networks.pair import build_pair
 from ..networks.spectral_norm import spectral_norm_
@@ -121,11 +121,23 @@ def check_networks(networks: Any) -> tuple[nn.Module, nn.Module]:
 def check_sample(z: Any, latent_dim: int, generator: str, generators: tuple[str, ...]) -> None:
     """Raises ValueError, one sentence, for what is no z (N, latent_dim) or count of them, and for an unknown generator."""
     if generator not in generators:
-        raise ValueError(f"generator is {generator!r:.80}; {registry.choose_one(generator, generators)}.")
+        raise ValueError(f"generator is {one_line(generator)}; {registry.choose_one(generator, generators)}.")
     fits = isinstance(z, torch.Tensor) and z.ndim == 2 and z.shape[1] == latent_dim and len(z) > 0
-    if not (z >= 1 if isinstance(z, int) else fits):
-        given = z if isinstance(z, int) else tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
+    if not (z >= 1 if is_whole(z) else fits):
+        given = tuple(z.shape) if isinstance(z, torch.Tensor) else one_line(z)
         raise ValueError(f"z is {given}; give a whole number from 1, or a tensor (N, {latent_dim}).")
+
+
+def sample_labels(labels: Array | None, count: int, classes: int, device: torch.device) -> torch.Tensor | None:
+    """The class of each of `count` samples, (count,): as given, else each in turn; None without classes. Raises ValueError."""
+    if not classes:
+        return None
+    if labels is None:
+        return torch.arange(count, device=device) % classes
+    labels = as_tensor("labels", labels).to(device)
+    if labels.shape != (count,):
+        raise ValueError(f"labels are {tuple(labels.shape)}; give one for each of the {count} z, (N,).")
+    return labels
 
 
 @torch.no_grad()

@@ -290,14 +290,9 @@ class Trainer:
         """
         setup.check_sample(z, self.config.latent_dim, generator, get_args(GeneratorName))
         network = self.G if generator == "now" else self.G_ema
-        rows = self.batches.fixed_z(z)[0] if isinstance(z, int) else z
+        rows = z if isinstance(z, torch.Tensor) else self.batches.fixed_z(int(z))[0]
         device = self.images.device
-        if not self.classes:
-            labels = None
-        elif labels is None:
-            labels = torch.arange(len(rows), device=device) % self.classes
-        else:
-            labels = torch.as_tensor(labels).to(device)
+        labels = setup.sample_labels(labels, len(rows), self.classes, device)
         rows = rows.to(self.batches.dtype).to(device)
         training = network.training
         network.eval()

@@ -32,6 +32,11 @@ test("few values are drawn as they are and bound their guests; where there are n
   assert.deepEqual(clipped(few, range).inside, few);
   assert.deepEqual(clipped(wild, range).inside, [0.8, range[1], range[0], NaN]);
   assert.equal(usualRange(few, [0.5, 1.6]), null, "nothing lies beyond");
+  assert.equal(usualRange([0.7, 0.71], [0.4, 0.8, 1.2, 0.5]), null, "two values that are alike make no other one wild");
+  for (const alike of [[1, 1], [0, 0, 0], [3], Array(100).fill(3)]) {
+    const bounds = usualRange(alike, [0.5, 1200]);
+    assert.ok(bounds && bounds[1] < 20, "nor do they let a wild one flatten the chart");
+  }
   assert.ok(Number(usualRange([], [...calm, 1200])?.[1]) < 10 && Number(usualRange([1], [...calm, 1200])?.[1]) < 10);
   assert.equal(usualRange([], [1, 1200]), null);
 });

@@ -4,19 +4,21 @@ const TAIL = 0.02, ROOM = 4; // of the values at either end; of the distance bet
 const FEWEST = 50; // values; of fewer the first ones are no spike yet
 
 /**
- * Where the values of a curve mostly lie, with generous room; null where they are too few to tell, or nothing lies beyond. Of
- * few values all are usual: they bound only their guests. Less than two bound nothing, and the guests are among themselves.
- * @param {number[]} values NaN where there is none
+ * Where the values of a curve mostly lie, with generous room; null where they are too few to tell, or nothing lies beyond. Few
+ * values all are usual: they bound only their guests. Where there is no value the guests are among themselves.
+ * @param {number[]} values losses, which are of the order of 1 where nothing else is known; NaN where there is none
  * @param {number[]} [guests] values that do not decide the range and may lie beyond it
  * @returns {[low: number, high: number] | null}
  */
 export function usualRange(values, guests = []) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b), size = sorted.length, few = size < FEWEST;
   if (few && !guests.length) return null;
-  if (size < 2) return usualRange(guests);
+  if (!size) return usualRange(guests);
   const tail = few ? 0 : TAIL, low = sorted[Math.floor(tail * (size - 1))], high = sorted[Math.ceil((1 - tail) * (size - 1))];
-  const room = ROOM * (high - low), isBeyond = (/** @type {number} */ value) => value < low - room || value > high + room;
-  return room && [sorted[0], sorted[size - 1], ...guests].some(isBeyond) ? [low - room, high + room] : null;
+  // The distance between a few values, or equal ones, says nothing of how far others may lie; their size does.
+  const room = ROOM * (few || low === high ? Math.max(high - low, Math.abs(low), Math.abs(high), 1) : high - low);
+  const isBeyond = (/** @type {number} */ value) => value < low - room || value > high + room;
+  return [sorted[0], sorted[size - 1], ...guests].some(isBeyond) ? [low - room, high + room] : null;
 }
 
 /**

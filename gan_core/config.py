@@ -290,7 +290,8 @@ _preset("conditional", "digits", loss="relativistic", condition="class", r1=0.1,
 _POINTS: dict[str, Any] = {"networks": "mlp", "loss": "relativistic", "latent_dim": 2, "batch_size": 128, "precision": "fp32",
                            "lr_d": 3e-3, "lr_g": 3e-3, "betas_d": (0.0, 0.9), "betas_g": (0.0, 0.9), "lr_final": 0.02,
                            "r1": 0.1, "r2": 0.1, "penalty_final": 0.01}
-_preset("ring", "points", dataset="ring", decay_steps=6_000, **_POINTS)
+# With the grid's rates one of ten seeds fell below the bar once, after 700 steps; with these none did, and it is as soon there.
+_preset("ring", "points", dataset="ring", decay_steps=6_000, **{**_POINTS, "lr_d": 2e-3, "lr_g": 2e-3})
 _preset("grid", "points", dataset="grid", decay_steps=9_000, **_POINTS)
 # Made to fail: the generator's gradient is the derivative of softplus where the discriminator is sure, which is nothing.
 _preset("expert-too-strong", "failing", loss="saturating", d_steps=5, lr_g=2e-4)

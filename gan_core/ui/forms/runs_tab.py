@@ -12,8 +12,9 @@ import gradio as gr
 
 from ...runs.run import Run, RunError
 from .. import containers, words
-from ..controls import WATCHED, Controls, Refusal
+from ..controls import Controls
 from ..external_runs import ExternalRun
+from ..refusal import WATCHED, Refusal
 from ..run_catalogue import RunCatalogue
 from .train_tab import QUEUED, show_refusals
 

@@ -68,9 +68,11 @@ class Run:
             atomic_write(path / layout.CONFIG, json.dumps(info, indent=1).encode())
             run = cls(path, info)
             run.write_status(Status())
-        except OSError as error:
-            if exists:  # the disk is full: leave no half of a run
+        except Exception as error:
+            if exists:  # the disk is full, or `parent` is nothing that JSON can hold: leave no half of a run
                 shutil.rmtree(path, ignore_errors=True)
+            if not isinstance(error, OSError):
+                raise
             raise RunError(f"cannot make the run folder {path}: {error.strerror or error}; choose another with --checkpoints.") \
                 from error
         return run
@@ -200,8 +202,11 @@ class Run:
 
     def frames(self) -> list[Frame]:
         """The stored sample grids or frames of points, oldest first."""
-        paths = (self.path / layout.FRAMES).glob("*-*.*")
-        frames = [Frame(*numbers, path) for path in paths if (numbers := layout.frame_numbers(path.name)) is not None]
+        frames = []
+        for path in (self.path / layout.FRAMES).glob("*-*.*"):
+            numbers = layout.frame_numbers(path.name)
+            if numbers is not None:
+                frames.append(Frame(*numbers, path))
         return sorted(frames, key=lambda frame: frame.seq)
 
     def frame_path(self, seq: int, step: int, suffix: str = ".png") -> Path:
@@ -223,7 +228,8 @@ class Run:
 
     def newest_frame(self) -> Frame | None:
         """The stored frame with the highest number, or None where there is none yet."""
-        return next(reversed(self.frames()), None)
+        frames = self.frames()
+        return frames[-1] if frames else None
 
     def live_file(self, number: int) -> Path:
         """Where a live file is stored, numbered from 1; at most the newest two exist, see `live_path`."""
@@ -298,7 +304,7 @@ def _read_if_possible(path: Path) -> dict[str, Any] | None:
 
 
 def list_runs(folder: Path | str) -> list[Run]:
-    """Every readable run in a folder, most recently changed first; broken folders are skipped. None where it is not there.
+    """Every readable run in a folder, most recently changed first; broken folders are skipped. [] where the folder is not there.
 
     Raises RunError for what is no path.
     """

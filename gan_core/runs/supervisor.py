@@ -20,7 +20,15 @@ from ..compute.processes import SERVER_VARIABLE, process_exists, process_identit
 from .run import CommandError, Run, RunError
 from .status import ACTIVE, Status
 from .worker_note import read_worker_note
-from .worker_process import capacity_limit, end_process, is_training, kill_run, only_launcher_remains, worker_command
+from .worker_process import (
+    StopDeadline,
+    capacity_limit,
+    end_process,
+    is_training,
+    kill_run,
+    only_launcher_remains,
+    worker_command,
+)
 
 __all__ = ["PROJECT", "Supervisor", "WorkerBusy", "capacity_limit", "worker_command"]
 
@@ -142,10 +150,17 @@ class Supervisor:
         self._heartbeats[run.path] = (status.heartbeat, now if heartbeat != status.heartbeat else since)
         return now - self._heartbeats[run.path][1] < HEARTBEAT_TIMEOUT
 
+    def rival(self, run: Run, active: Run | None) -> Run | None:
+        """The run that keeps this one from being started: `active`, or one that trains in its folder of runs; or None.
+
+        `active`: what `active()` says, so that who asks for many runs reads it once.
+        """
+        return active or (None if run.path.parent == self.folder else self.active_in(run.path.parent))
+
     def start(self, run: Run, paused: bool = False) -> None:
         """Give a run to the spare worker, to a new one, or to torchrun. Raises WorkerBusy where another run is active."""
         with self._lock:
-            active = self.active() or self.active_in(run.path.parent)
+            active = self.rival(run, self.active())
             if active is not None:
                 raise WorkerBusy(active)
             self._reap_current()
@@ -193,16 +208,20 @@ class Supervisor:
             end_process(process, 0.0 if only_launcher_remains(process, run) else CLOSE_TIMEOUT)
             self._current = None
 
-    def stop(self, timeout: float = 6.0) -> Run | None:
-        """Let the active worker save and end; kill it after `timeout` seconds. Returns its run, or None without one."""
+    def stop(self, timeout: float = 6.0, expected: Path | None = None) -> Run | None:
+        """Let the active worker save and end; returns its run, or None, with nothing ended, where none is active.
+
+        It is killed after `timeout` seconds without a heartbeat, or where it has not ended after `stop_timeout`, which allows for
+        slow steps. `expected`: the folder of the run that is meant; another one is not ended.
+        """
         with self._lock:
             run = self.active()
-            if run is None:
+            if run is None or (expected is not None and run.path != expected):
                 return None
             child = self._current[1] if self._current is not None and self._current[0].id == run.id else None
         # Without the lock, so that other threads can read the state meanwhile.
-        command_id, deadline = "", time.monotonic() + timeout
-        while is_training(child, run) and not only_launcher_remains(child, run) and time.monotonic() < deadline:
+        command_id, deadline = "", StopDeadline(run, timeout)
+        while is_training(child, run) and not only_launcher_remains(child, run) and not deadline.has_passed():
             command_id = self._send_stop(run, command_id)
             time.sleep(0.02)
         if is_training(child, run):

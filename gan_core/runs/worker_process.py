@@ -17,9 +17,11 @@ import psutil
 
 from ..compute.processes import is_launcher, is_running, process_exists, process_tree
 from .run import Run, RunError
-from .status import ACTIVE
+from .status import ACTIVE, Status
 
 MAX_RESTARTS = 3  # how often torchrun restarts the processes of a run
+STOP_TIMEOUT = 30.0  # seconds for a worker with a heartbeat to finish its step, save and end
+STOP_STEPS = 10  # or so many of its steps, where they take longer
 KILL_TIMEOUT = 5.0  # seconds to wait for killed processes
 
 
@@ -65,6 +67,36 @@ def only_launcher_remains(child: subprocess.Popen[str] | None, run: Run) -> bool
         return (child is not None and is_launcher(psutil.Process(child.pid)) and run.stored_status().state not in ACTIVE
                 and not psutil.Process(child.pid).children(recursive=True))  # torchrun must have reaped its children, too
     return False
+
+
+def stop_timeout(run: Run, status: Status) -> float:
+    """Seconds for a run to end once it is asked to: a worker obeys between two steps, and a step may take long."""
+    config = run.info.get("config")
+    batch = {**(config if isinstance(config, dict) else {}), **status.tuned}.get("batch_size")
+    if not isinstance(batch, int) or status.speed <= 0:
+        return STOP_TIMEOUT
+    return max(STOP_TIMEOUT, STOP_STEPS * batch / status.speed)
+
+
+class StopDeadline:
+    """Until when a run that was asked to end is waited for: while its heart beats, but at most `stop_timeout` seconds."""
+
+    def __init__(self, run: Run, timeout: float) -> None:
+        """timeout: seconds without a heartbeat. A run that is starting has nothing to save: for it they are seconds in all."""
+        self._run, self._timeout, self._heartbeat = run, timeout, -1
+        self._begun = self._beaten = time.monotonic()
+        self._longest = STOP_TIMEOUT
+        self.has_passed()  # the heartbeat until now
+        self._beaten = self._begun
+
+    def has_passed(self) -> bool:
+        now = time.monotonic()
+        with contextlib.suppress(RunError):
+            status = self._run.stored_status()
+            self._longest = max(self._longest, stop_timeout(self._run, status))
+            if status.heartbeat != self._heartbeat and status.state != "starting":
+                self._heartbeat, self._beaten = status.heartbeat, now
+        return now - self._beaten >= self._timeout or now - self._begun >= self._longest
 
 
 def kill_run(child: subprocess.Popen[str] | None, run: Run) -> None:

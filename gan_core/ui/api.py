@@ -16,8 +16,9 @@ import gradio as gr
 
 from ..config import PRESETS
 from ..runs.run import Run, RunError
-from .controls import Controls, Refusal
+from .controls import Controls
 from .latent_service import LatentService, NotReady
+from .refusal import Refusal
 
 MAX_PICTURES = 256
 EXAMPLE = 'give one such as {"seed": 7}'

@@ -18,12 +18,13 @@ from ..data import uploads
 from ..data.types import DataError
 from ..runs.run import RunError
 from . import words
-from .controls import Controls, Refusal
+from .controls import Controls
 from .doors import CONTROLS, EVENT_BODY
 from .forms import data_panel
 from .json_body import BodyError, read_json
 from .live_routes import NO_STORE, PREFIX
 from .preview_jobs import PreviewJobs
+from .refusal import Refusal
 
 Body = dict[str, Any]
 

@@ -18,6 +18,7 @@ from ..runs import run as runs
 from ..runs.run import CommandError, Run, RunError
 from ..runs.status import ACTIVE, Status
 from ..runs.supervisor import WorkerBusy, capacity_limit
+from ..runs.worker_process import stop_timeout
 from . import words
 from .external_runs import PlaceError
 from .refusal import FIELDS, WATCHED, Refusal, busy, not_now, validated
@@ -59,8 +60,12 @@ class Controls:
         with contextlib.suppress(ValueError):  # an unknown data set: the worker refuses it by name
             self._refuse_local_path(dataset, "errors.no_local_life", lang)
 
-    def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en") -> Run:
-        """A new run that trains, or waits paused. With `force` the active one is saved and stopped first."""
+    def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en",
+              replaced: Run | None = None) -> Run:
+        """A new run that trains, or waits paused. With `force` the active one is saved and stopped first.
+
+        `replaced`: the run that the caller takes for the active one; where another one is active by now, nothing is ended.
+        """
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
         room = capacity_limit(config.processes, config.device)
         if room is not None:
@@ -68,7 +73,7 @@ class Controls:
         if not config.is_batch_shared_by(config.processes):
             raise Refusal("errors.processes_batch", lang, n=config.processes, batch=config.batch_size)
         active = self.supervisor.active()
-        if active is not None and not force:
+        if active is not None and (not force or (replaced is not None and not _is_same(replaced, active))):
             raise busy(active, lang)
         try:
             run = Run.create(config, self.catalogue.folder, preset=preset)
@@ -77,7 +82,7 @@ class Controls:
         if active is not None:
             if config.processes == 1:
                 self.supervisor.prepare()  # it imports torch while the old one saves
-            self.supervisor.stop()
+            self.supervisor.stop(expected=active.path)
         self._start_worker(run, paused, lang, new=True)
         return run
 
@@ -104,8 +109,12 @@ class Controls:
 
     def resume(self, run_id: str = "", lang: str = "en") -> Run:
         """Continue: at once where the run is paused, else in a new life from its last checkpoint."""
-        run = self._target(run_id, "resume", lang)
-        if run.status().state == "paused":
+        run = self._find(run_id, lang)
+        status = run.status()
+        refusal = self.resume_refusal(run, status, self.supervisor.active(), lang)
+        if refusal is not None:
+            raise refusal
+        if status.state == "paused":
             return self._send(run, "resume", lang)
         self._start_worker(run, False, lang)
         return run
@@ -127,11 +136,12 @@ class Controls:
         """End the run, which is saved and kept, and begin a new one."""
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)  # before the run is ended
         run = self._target(run_id, "reset", lang)
-        force = run.status().state in ACTIVE
-        if force and not self._is_supervised(run):
+        status, active = run.status(), self.supervisor.active()
+        force = status.state in ACTIVE
+        if force and self.catalogue.is_external(run) and not _is_same(run, active):
             force = False
-            self._send(run, "stop", lang)
-        return self.start(config, preset, force=force, paused=paused, lang=lang)
+            self._send(run, "stop", lang, stop_timeout(run, status))
+        return self.start(config, preset, force=force, paused=paused, lang=lang, replaced=run)
 
     def prepare(self) -> bool:
         """Warm a worker up for a run that may take the active one's place; whether that was done.
@@ -187,9 +197,9 @@ class Controls:
             raise Refusal("errors.best_moved", lang, step=words.number(best["step"], lang))
         if run.status().state in ACTIVE:
             return self._send(run, "restore", lang)
-        active = self.supervisor.active()
-        if active is not None:
-            raise busy(active, lang)
+        rival = self.supervisor.rival(run, self.supervisor.active())
+        if rival is not None:
+            raise busy(rival, lang)
         self._refuse_local_life(run, lang)  # before its next checkpoint is chosen
         try:
             run.restore_best()
@@ -199,45 +209,42 @@ class Controls:
         return run
 
     def stop(self, run_id: str = "", lang: str = "en") -> None:
-        """End the active worker, by force where it does not answer; a run trained by another program is only asked to stop.
+        """Save and end a run, "" for the active one. Raises Refusal where it cannot be ended now; no other one is ended then.
 
-        Where `run_id` names another run than the active one nothing is ended.
+        The active run is ended by force where its heart stands still; a run that another program trains is only asked to stop.
         """
-        run, active = self.catalogue.find_or_default(run_id), self.supervisor.active()
-        if run_id and run is not None and not self.catalogue.is_external(run) and (active is None or active.path != run.path):
-            raise not_now(run, run.status().state, lang)
-        if run is None or self._is_supervised(run):
+        if not run_id:
             self.supervisor.stop(ANSWER_TIMEOUT)
-        else:
-            self._send(self._target(run.id, "save", lang), "stop", lang)
+            return
+        run, active = self._find(run_id, lang), self.supervisor.active()
+        status = run.status()
+        if not self.can_stop(run, status, active):
+            raise not_now(run, status.state, lang)
+        if not _is_same(run, active):
+            self._send(run, "stop", lang, stop_timeout(run, status))
+        elif self.supervisor.stop(ANSWER_TIMEOUT, run.path) is None:  # it has ended just now, and another one may train
+            raise not_now(run, run.status().state, lang)
 
-    def can_stop(self, run: Run, status: Status) -> bool:
-        """Whether `stop` can end this run now, of whose folder this is the status."""
-        if run.kind != "run" or status.state not in ACTIVE:
-            return False
-        return self._is_supervised(run) or runs.controls(status, run.kind)["save"]
+    def can_stop(self, run: Run, status: Status, active: Run | None) -> bool:
+        """Whether `stop` can end this run now; `status`: its status, `active`: the supervisor's active run."""
+        return run.kind == "run" and (_is_same(run, active) or runs.controls(status, run.kind)["save"])
 
-    def resume_refusal(self, run: Run, status: Status, lang: str = "en") -> str:
-        """Why this run, whose status this is, cannot be resumed now; "" where it can."""
+    def resume_refusal(self, run: Run, status: Status, active: Run | None, lang: str = "en") -> Refusal | None:
+        """Why this run cannot be resumed now, or None; `status`: its status, `active`: the supervisor's active run."""
         if run.kind in WATCHED:
-            return str(not_now(run, status.state, lang))
+            return not_now(run, status.state, lang)
         if not runs.controls(status, run.kind)["resume"]:
             if run.kind == "run" and status.state in ("stopped", "failed"):
-                return words.text("errors.no_checkpoint", lang)
-            return words.text(f"runs.not_resumed_{status.state if run.kind == 'run' else run.kind}", lang)
+                return Refusal("errors.no_checkpoint", lang)
+            return Refusal(f"runs.not_resumed_{status.state if run.kind == 'run' else run.kind}", lang)
         if status.state == "paused":
-            return ""
-        active = self.supervisor.active()
+            return None
         try:
             self._refuse_local_life(run, lang)
         except Refusal as refusal:
-            return str(refusal)
-        return "" if active is None else str(busy(active, lang))
-
-    def _is_supervised(self, run: Run) -> bool:
-        """Whether the supervisor is responsible: for a run of its folder, or one elsewhere that it trains."""
-        active = self.supervisor.active()
-        return not self.catalogue.is_external(run) or (active is not None and active.path == run.path)
+            return refusal
+        rival = self.supervisor.rival(run, active)
+        return None if rival is None else busy(rival, lang)
 
     def attach(self, text: str, lang: str = "en") -> Run:
         """Open a run, a folder of runs or an address in another place; returns the most recently changed run."""
@@ -286,8 +293,6 @@ class Controls:
         run = self._find(run_id, lang)
         status = run.status()
         if not runs.controls(status, run.kind).get(control):
-            if control == "resume" and status.state in ("stopped", "failed") and run.kind not in WATCHED:
-                raise Refusal("errors.no_checkpoint", lang)
             if control == "restore" and status.best is None and run.kind == "run":
                 raise Refusal("errors.no_best", lang)
             raise not_now(run, status.state, lang)
@@ -299,11 +304,16 @@ class Controls:
             raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
         return run
 
-    def _send(self, run: Run, command: str, lang: str, **args: Any) -> Run:
+    def _send(self, run: Run, command: str, lang: str, timeout: float = ANSWER_TIMEOUT, **args: Any) -> Run:
         try:
-            run.wait(run.send(command, **args), timeout=ANSWER_TIMEOUT)
+            run.wait(run.send(command, **args), timeout=timeout)
         except CommandError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         return run
+
+
+def _is_same(run: Run, other: Run | None) -> bool:
+    """Whether these are one run: a run elsewhere may have the name of another one."""
+    return other is not None and run.path == other.path

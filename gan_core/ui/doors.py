@@ -16,8 +16,8 @@ from starlette.routing import compile_path
 
 from ..config import FIELD_GROUPS
 from ..data.uploads import MAX_UPLOAD
-from .controls import FIELDS
 from .live_routes import PREFIX
+from .refusal import FIELDS
 
 
 class Role(enum.IntEnum):

@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import doors, words
-from .controls import Controls, Refusal
+from .controls import Controls
 from .forms import data_panel, settings
 from .json_body import BodyError, read_json
 from .live_routes import NO_STORE, PREFIX
 from .preview_jobs import PreviewJobs
+from .refusal import Refusal
 
 
 class PreviewRoutes:

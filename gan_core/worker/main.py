@@ -78,14 +78,9 @@ def train(options: Options, team: Team = ALONE) -> int:
 
 def _run_path(options: Options, team: Team) -> Path:
     if options.run is not None:
-        return _own_path(options.run)
+        # Under its own name, beside which the lock lies: "." has none, and a link may have another one.
+        return Path(os.path.realpath(options.run))
     return new_run_path(options, team, restarted=distributed.restart_count() > 0)
-
-
-def _own_path(path: Path) -> Path:
-    """The run's folder under its own name, beside which the lock lies; "." has none, and a link may have another one."""
-    real = path.resolve()
-    return path if path.name == real.name and path.parent.resolve() == real.parent else real
 
 
 def _refuse_busy(run: Run, options: Options) -> None:

@@ -170,9 +170,9 @@ def _held_by(run: Run) -> str:
     the run may change then.
     """
     note, status = read_worker_note(run.path.parent), run.stored_status()
-    waiting, pid, host = status.state in ACTIVE, status.pid, status.host
-    # The note may be damaged, or not written yet. The status of a run that waits names this process, or its torchrun.
-    trained = (waiting and host in ("", platform.node()) and pid not in (os.getpid(), os.getppid())
+    pid, host, waiting = status.pid, status.host, _waits_for_this_process(status)
+    # The note may be damaged, or not written yet.
+    trained = (not waiting and status.state in ACTIVE and host in ("", platform.node())
                and process_exists(pid, status.pid_started))
     if note is not None and note["run"] == run.path.name:
         trained, pid, host = True, note["pid"], note.get("host") or host
@@ -183,6 +183,17 @@ def _held_by(run: Run) -> str:
     if not waiting:
         raise RunError(str(Fault("busy", run=holder)))
     return holder
+
+
+def _waits_for_this_process(status: Status) -> bool:
+    """Whether a run begins by this process: its status names this one or the torchrun that started it.
+
+    A status that a killed worker left is active as well, but nobody waits for it.
+    """
+    if status.state not in ACTIVE or status.host not in ("", platform.node()):
+        return False
+    named = ((status.pid, status.pid_started), (status.launcher, status.launcher_started))
+    return any(pid in (os.getpid(), os.getppid()) and process_exists(pid, started) for pid, started in named)
 
 
 def _open_status(run: Run, paused: bool) -> StatusWriter:

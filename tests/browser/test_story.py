@@ -141,11 +141,13 @@ def test_a_stopped_run_is_found_in_the_list_and_resumed(playground, visit):
     page.get_by_role("tab", name=text("tabs.runs")).click()
     page.locator("#runs label", has_text=run).click()
     assert page.locator("#btn-resume-run").is_disabled()
+    # And when the other one ends while the list is open; the keyboard stays in the list.
+    page.locator("#runs input:checked").focus()
     Run.open(playground.folder / page.evaluate("ganPlayground.run")).send("stop")
     person.until("() => ganPlayground.state === 'stopped'")
-    page.locator("#runs label", has_text="starter").click()
-    page.locator("#runs label", has_text=run).click()
     page.locator("#btn-resume-run:enabled").wait_for()
+    assert page.locator("#runs-reason").text_content() == ""
+    assert page.evaluate("document.activeElement === document.querySelector('#runs input:checked')")
     assert person.errors == []
 
 

@@ -105,6 +105,12 @@ def test_a_config_from_another_version_is_refused_by_its_field(tmp_path: Path) -
         _ = Run.open(run.path).config
 
 
+def test_what_cannot_be_written_down_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        Run.create(PRESETS["quick"], tmp_path, parent={1})  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match="choose another with --checkpoints"):

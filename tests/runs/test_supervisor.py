@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked
 import psutil
 import pytest
 
@@ -18,6 +19,7 @@ from gan_core.compute.processes import is_running, process_identity
 from gan_core.config import PRESETS
 from gan_core.runs import worker_process
 from gan_core.runs.run import Run
+from gan_core.runs.status import Status
 from gan_core.runs.supervisor import HEARTBEAT_TIMEOUT, Supervisor, WorkerBusy, capacity_limit, worker_command
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +132,57 @@ def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supe
     supervisor.start(run, paused=True)
     until(lambda: run.status().state == "paused" and run.status().life == 2, "the second life")
     assert run.status().step == run.status().checkpoint_step
+
+
+SLOW_STEPS = """
+import os, sys, time
+from gan_core.training.trainer import Trainer
+from gan_core.worker import main
+step = Trainer.step
+def slow(self):
+    if os.path.exists(sys.argv[1] + "/slowly"):
+        open(sys.argv[1] + "/in-a-step", "w").close()
+        time.sleep(2.0)
+    return step(self)
+Trainer.step = slow
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
+def test_a_run_whose_steps_are_slow_is_saved_and_no_other_one_is_ended(supervisor: Supervisor, tmp_path: Path) -> None:
+    """A step takes longer than a silent worker is waited for, but its heart beats."""
+    run, other = make(tmp_path), make(tmp_path)
+    worker = forked.started([str(run.path)], SLOW_STEPS)
+    try:
+        until(lambda: run.status().state == "running", "the run")
+        (run.path / "slowly").touch()
+        until(lambda: (run.path / "in-a-step").exists(), "a slow step")
+        assert supervisor.stop(0.1, other.path) is None and run.pending_commands() == [] and run.status().state == "running"
+        assert supervisor.stop(1.0, run.path).id == run.id
+        status = run.status()
+        assert (status.state, status.error) == ("stopped", None) and status.checkpoint_step == status.step > 0
+    finally:
+        worker.kill()
+
+
+def test_a_living_worker_that_never_obeys_is_waited_for_as_long_as_ten_steps_take(
+        supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(tmp_path)
+    assert worker_process.stop_timeout(run, Status(speed=0.0)) == worker_process.STOP_TIMEOUT
+    assert worker_process.stop_timeout(run, Status(speed=1000.0)) == worker_process.STOP_TIMEOUT
+    assert worker_process.stop_timeout(run, Status(speed=0.1)) == pytest.approx(400.0), "a batch of 4 takes 40 s"
+    assert worker_process.stop_timeout(run, Status(speed=0.1, tuned={"batch_size": 8})) == pytest.approx(800.0)
+    clock = [0.0]
+    monkeypatch.setattr(worker_process.time, "monotonic", lambda: clock[0])
+    for state, beats, ends in (("running", True, worker_process.STOP_TIMEOUT), ("running", False, 3.0), ("starting", True, 3.0)):
+        clock[0], status = 0.0, Status(state=state)
+        run.write_status(status)
+        deadline = worker_process.StopDeadline(run, 3.0)
+        while not deadline.has_passed():
+            clock[0] += 0.5
+            status.heartbeat += beats
+            run.write_status(status)
+        assert clock[0] == ends
 
 
 SERVER = """

@@ -31,7 +31,8 @@ def run(catalogue):
 def asked(monkeypatch):
     """What would have been sent to the worker."""
     sent = []
-    monkeypatch.setattr(Controls, "_send", lambda self, run, command, lang, **args: sent.append((command, args)) or run)
+    monkeypatch.setattr(Controls, "_send",
+                        lambda self, run, command, lang, timeout=0.0, **args: sent.append((command, args)) or run)
     return sent
 
 
@@ -169,7 +170,7 @@ def test_the_way_back_goes_to_the_step_that_was_confirmed_or_nowhere(catalogue, 
 def test_nothing_is_ended_for_a_run_that_cannot_be_made(catalogue, run, monkeypatch):
     """As on a full disk."""
     monkeypatch.setattr(type(catalogue.supervisor), "active", lambda self: run)
-    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, *_: pytest.fail("the old run was ended"))
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, *_, **__: pytest.fail("the old run was ended"))
 
     def full(*_, **__):
         raise RunError("cannot make the run folder: No space left on device.")
@@ -258,12 +259,74 @@ def test_the_list_says_why_a_run_cannot_be_resumed_and_which_one_can_be_stopped(
 def test_stop_ends_the_run_that_is_meant_and_no_other(catalogue, run, monkeypatch):
     named(catalogue, run)
     ended = []
-    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, timeout: ended.append(self.active().id))
+    monkeypatch.setattr(type(catalogue.supervisor), "stop",
+                        lambda self, timeout, expected=None: ended.append((self.active().id, expected)) or self.active())
     other, controls = make_run(catalogue.folder, steps=1, state="stopped"), Controls(catalogue)
+    broken = make_run(catalogue.folder, steps=1)
+    (broken.path / layout.CONFIG).write_bytes(b"{")
     for lang in words.LANGUAGES:
         with pytest.raises(Refusal, match=words.text("states.stopped", lang).lower()):
             controls.stop(other.id, lang)
+        for name in ("made-up", "../other", broken.id):
+            with pytest.raises(Refusal) as caught:
+                controls.stop(name, lang)
+            assert str(caught.value) == words.text("errors.unknown_run", lang, name=name)
     assert ended == []
     controls.stop(run.id)
     controls.stop()
-    assert ended == [run.id, run.id]
+    assert ended == [(run.id, run.path), (run.id, None)]
+
+
+def test_stop_says_that_another_run_has_taken_the_place_of_the_one_that_is_meant(catalogue, run, monkeypatch):
+    """Between the look and the act somebody presses Reset."""
+    named(catalogue, run)
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, timeout, expected: None)
+    with pytest.raises(Refusal, match="That is not possible now"):
+        Controls(catalogue).stop(run.id)
+
+
+def test_a_start_in_place_of_a_run_ends_no_other(catalogue, run, monkeypatch):
+    named(catalogue, run)
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, *_, **__: pytest.fail("another run was ended"))
+    other, controls = make_run(catalogue.folder, steps=1), Controls(catalogue)
+    before = set(catalogue.folder.iterdir())
+    with pytest.raises(Refusal, match=f"{run.name} is active"):
+        controls.start(other.config, "quick", force=True, replaced=other)
+    assert set(catalogue.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_what_the_list_offers_is_not_refused(catalogue, run, asked, lang, tmp_path):
+    """A damaged note beside the runs hides who trains; elsewhere one run trains, so that no other one can there."""
+    controls = Controls(catalogue)
+    (catalogue.folder / layout.WORKER_NOTE).write_bytes(b"{")
+    assert told(controls, run, lang)[0]
+    controls.stop(run.id, lang)
+    assert asked == [("stop", {})], "its worker obeys whoever asks"
+    starting = run.stored_status()
+    starting.state = "starting"
+    run.write_status(starting)
+    assert not told(controls, run, lang)[0], "nobody would hear"
+    with pytest.raises(Refusal):
+        controls.stop(run.id, lang)
+    starting.state = "stopped"
+    run.write_status(starting)
+
+    away = tmp_path / "away"
+    busy, idle = make_run(away, steps=1), saved(make_run(away, steps=1, state="stopped"))
+    status = busy.stored_status()
+    status.state, status.pid, status.pid_started = "running", os.getpid(), psutil.Process().create_time()
+    busy.write_status(status)
+    write_worker_note(away, {"run": busy.id, "pid": os.getpid(), "pid_started": psutil.Process().create_time()})
+    opened = next(one for one in catalogue.external_runs.open(str(away)) if one.path == idle.path)
+    _, reason = told(controls, opened, lang)
+    assert busy.name in reason
+    with pytest.raises(Refusal) as caught:
+        controls.resume(opened.id, lang)
+    assert str(caught.value) == reason
+
+
+def test_the_active_run_is_looked_for_once_for_the_whole_list(catalogue, run, monkeypatch):
+    controls, listed, calls = Controls(catalogue), [make_run(catalogue.folder, steps=1) for _ in range(3)], []
+    monkeypatch.setattr(type(catalogue.supervisor), "active", lambda self: calls.append(1))
+    assert len(json.loads(runs_tab._abilities(controls, listed, "en"))) == 3 and len(calls) == 1

@@ -66,6 +66,15 @@ def test_a_bad_value_is_one_sentence_and_nothing_is_made(tmp_path, capsys, monke
     assert sentence in reply and reply.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
+def test_a_link_that_leads_to_itself_is_one_sentence(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is pytest's
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert main.main([str(tmp_path / "a")]) == 2
+    reply = capsys.readouterr().err
+    assert "is not a run folder" in reply and reply.count("\n") == 1
+
+
 @pytest.mark.parametrize("argv", [[], ["--new", "a-run"], ["--idle", "a-run"], ["a-run", "--minutes", "5"], ["--wings"],
                                   ["--new", "--threads", "-2"]])
 def test_a_command_line_without_sense_is_one_sentence(capsys, argv) -> None:

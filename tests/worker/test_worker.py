@@ -582,6 +582,17 @@ def test_an_idle_worker_ends_when_its_server_is_gone(tmp_path: Path) -> None:
     assert idle.wait(PATIENCE) == 0
 
 
+AWAITED = """
+import os, sys
+import psutil
+from gan_core.runs.run import Run
+from gan_core.runs.status import Status
+from gan_core.worker.main import main
+Run.open(sys.argv[1]).write_status(Status(state="starting", pid=os.getpid(), pid_started=psutil.Process().create_time()))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(start, tmp_path: Path) -> None:
     first = start(paused=True)
     first.until_state("paused")
@@ -589,9 +600,16 @@ def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(sta
     before = (second.run.path / layout.STATUS).read_bytes()
     assert second.process.wait(PATIENCE) == 2
     assert (second.run.path / layout.STATUS).read_bytes() == before, "nobody waits for it: it is what it was"
+    # What a killed worker left looks active, and nobody waits for it either.
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    second.run.write_status(Status(state="running", life=1, step=7, notice="said before", pid=gone.pid, host=platform.node()))
+    before = (second.run.path / layout.STATUS).read_bytes()
+    assert start(second.run).process.wait(PATIENCE) == 2
+    assert (second.run.path / layout.STATUS).read_bytes() == before
     # Somebody waits for this one, as a page does after Start: its status says why it does not begin.
-    second.run.write_status(Status(state="starting"))
-    again = start(second.run)
+    second.run.write_status(Status())
+    again = start(second.run, code=AWAITED)
     status = again.until_state("failed")
     assert status.error["kind"] == "refused" and first.run.id in status.error["message"]
     assert again.process.wait(PATIENCE) == 1 and first.run.status().state == "paused" and first.steps(1).step == 1

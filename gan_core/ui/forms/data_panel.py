@@ -17,8 +17,9 @@ from ...config import FIELD_GROUPS, TrainConfig
 from ...data import loading, quickdraw, storage, uploads
 from ...data.types import DataError
 from .. import containers, words
-from ..controls import Controls, Refusal
+from ..controls import Controls
 from ..preview_jobs import PreviewJobs
+from ..refusal import Refusal
 
 PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...config import FIELD_GROUPS, LIVE
 from .. import words
-from ..controls import FIELDS
+from ..refusal import FIELDS
 from .settings import choices
 
 WIDEST = 20  # a field with at most this range has a linear slider; larger ones need a `Slider` in config

@@ -12,8 +12,9 @@ import gradio as gr
 
 from ...runs.run import Run, RunError
 from .. import containers, words
-from ..controls import WATCHED, Controls, Refusal
+from ..controls import Controls
 from ..external_runs import ExternalRun
+from ..refusal import WATCHED, Refusal
 from ..run_catalogue import RunCatalogue
 from .train_tab import QUEUED, show_refusals
 
@@ -49,13 +50,13 @@ def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
 
 def _abilities(controls: Controls, listed: list[Run], lang: str) -> str:
     """JSON, id of a run -> {"resume", "stop", "detach"}: whether that may be done with it now; "reason": why no resume, or ""."""
-    able = {}
+    able, active = {}, controls.supervisor.active()
     for run in listed:
         with contextlib.suppress(RunError):
             status = run.status()
-            reason = controls.resume_refusal(run, status, lang)
-            able[run.id] = {"resume": not reason, "reason": reason, "stop": controls.can_stop(run, status),
-                            "detach": isinstance(run, ExternalRun)}
+            refusal = controls.resume_refusal(run, status, active, lang)
+            able[run.id] = {"resume": refusal is None, "reason": str(refusal or ""),
+                            "stop": controls.can_stop(run, status, active), "detach": isinstance(run, ExternalRun)}
     return json.dumps(able)
 
 

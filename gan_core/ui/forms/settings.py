@@ -13,8 +13,9 @@ import gradio as gr
 from ... import registry
 from ...config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
 from .. import containers, words
-from ..controls import FIELDS, Controls, Refusal
+from ..controls import Controls
 from ..preview_jobs import PreviewJobs
+from ..refusal import FIELDS, Refusal
 from .data_panel import ARGUMENTS, FORM_CHANGED, PICTURES, DataPanel, alert, check_networks, dataset_name, example_name, misfit
 
 ALL = "max_images"  # a number whose 0 means all: shown as an empty box that says so

@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 
 from .. import containers, words
-from ..controls import Controls, Refusal
+from ..controls import Controls
 from ..preview_jobs import PreviewJobs
+from ..refusal import Refusal
 from . import knobs
 from .settings import Settings
 

@@ -4,6 +4,7 @@ import { showRefusal } from "./toast.js";
 import { language, t } from "./words.js";
 
 const LONGEST_MS = 30_000; // for an answer
+const STOP_MS = 900_000; // a run is saved first, and it may be in the middle of a long step
 
 /**
  * The answer, or null where it was refused or none came; then the refusal is shown already.
@@ -26,6 +27,7 @@ export function prepare() {
 /** @param {string} name @param {Record<string, any>} body @returns {Promise<Record<string, any>>} */
 async function post(name, body) {
   const reply = await fetch(address(`control/${name}`), { method: "POST", body: JSON.stringify(body),
-    headers: { "Content-Type": "application/json", "X-Gan-Page": "1" }, signal: AbortSignal.timeout(LONGEST_MS) });
+    headers: { "Content-Type": "application/json", "X-Gan-Page": "1" },
+    signal: AbortSignal.timeout(name === "stop" ? STOP_MS : LONGEST_MS) });
   return reply.json();
 }

@@ -1,13 +1,24 @@
 // The buttons above the list of runs: which of them can be pressed, and in words why the chosen run cannot be resumed.
 import { h, nativeButton, setAttribute, setText } from "../dom.js";
 import { passOn } from "../focus.js";
+import { on, store } from "../store.js";
 import { t } from "../words.js";
 
 const reason = h("p", { id: "runs-reason", role: "status" }); // a screen reader says it when it changes
 
-/** @param {HTMLElement} root */
-export function runReason(root) {
+/** What may be done with a run depends on it. */
+const situation = () => `${store.active} ${store.status?.state}`;
+
+/** @param {HTMLElement} root @param {AbortSignal} signal */
+export function runReason(root, signal) {
   root.append(reason);
+  let before = situation();
+  on("snapshot status", () => {
+    const changed = situation() !== before;
+    before = situation();
+    // A list that is open is read anew; any other one is read when it is opened.
+    if (changed && reason.checkVisibility()) nativeButton("btn-refresh")?.click();
+  }, signal);
   passOn("btn-stop-run", () => ["btn-resume-run", "btn-refresh"].map(nativeButton));
 }
 

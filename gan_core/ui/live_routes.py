@@ -93,6 +93,8 @@ class LiveRoutes:
         if kind not in ("", VERDICTS, NEAREST):
             raise ValueError(f"as is {kind[:40]!r}; give {VERDICTS} or {NEAREST}.")
         headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
+        if kind == NEAREST and not self.catalogue.shows_nearest(run):
+            raise LookupError("Strangers can reach this page, so it does not show the real pictures nearest to the fakes of this run.")
         if kind == NEAREST:
             return JSONResponse(await asyncio.to_thread(_nearest, run.nearest_path(frame), "now" if now else "average"),
                                 headers=headers)

@@ -183,6 +183,30 @@ def test_the_real_ones_nearest_to_the_fakes_of_a_moment_are_told(client, catalog
     assert client.get(f"{AT}frame?run={of_points.id}&as=nearest").json() == nothing
 
 
+@pytest.mark.parametrize(("dataset", "offered"), [("digits", True), ("quickdraw:sheep,cat", True), ("zip:farm-0123456789abcdef", False),
+                                                  ("zip:/home/me/farm.zip", False), ("folder:/home/me/farm", False),
+                                                  ("of an older version", False)])
+def test_where_strangers_reach_the_page_it_shows_no_pictures_of_uploads_but_the_16_beside_the_fakes(
+        client, catalogue, dataset, offered):
+    run = make_run(catalogue.folder, steps=1)
+    (run.path / "config.json").write_text(json.dumps(run.info | {"config": run.info["config"] | {"dataset": dataset}}))
+    at = f"{AT}frame?run={run.id}&seq={run.frames()[-1].seq}&as=nearest"
+
+    async def newest():
+        hub = Hub(catalogue)
+        watching = hub.watch(run.id)
+        snapshot = json.loads((await take(watching, 1))[0][1])
+        await watching.aclose()
+        hub.closed = True
+        await hub._task
+        return snapshot
+
+    for catalogue.public, shown in ((False, True), (True, offered)):
+        reply, snapshot = client.get(at), asyncio.run(newest())
+        assert reply.status_code == (200 if shown else 404) and (shown or "Strangers" in reply.text)
+        assert snapshot["frame"]["nearest"] is shown and snapshot["frame"]["now"] and snapshot["real"].startswith("data:image/png")
+
+
 def test_points_are_driven_on_their_plane_and_their_history_is_json(client, catalogue, tmp_path):
     run = make_run(catalogue.folder, **OF_POINTS)
     z = seed_z(7, 20)

@@ -6,6 +6,7 @@ This file knows no torch, so that the page can list every choice before torch is
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -227,6 +228,17 @@ def reads_local_path(name: str) -> bool:
     kind, argument = split_dataset(name)
     local = DATASETS[kind].local_path
     return _imported(local)(argument) if isinstance(local, str) else local
+
+
+def is_offered(name: str) -> bool:
+    """Whether the program itself offers the data set: its pictures are neither an upload nor under a path of this machine.
+
+    False for what is no data set.
+    """
+    with contextlib.suppress(ValueError):
+        kind, _ = split_dataset(name)
+        return DATASETS[kind].group != "own" and not DATASETS[kind].local_path
+    return False
 
 
 def resolve(registry: Mapping[str, Entry], name: str) -> Any:

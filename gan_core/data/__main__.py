@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
 def _remove(datasets: list[storage.StoredDataset], confirmed: bool) -> int:
     print(table(datasets))
     if any(stored.kind in ("uploaded", "drawn") for stored in datasets):
-        print("A run that learned from an upload or a drawing can still be viewed, but not resumed; it keeps 16 of the pictures.")
+        print("A run that learned from an upload or a drawing can still be viewed, but not resumed; "
+              "it keeps some of the pictures.")
     if not confirmed and not _confirm():
         print("Nothing was deleted.", file=sys.stderr)
         return 1

@@ -36,7 +36,7 @@ def png_text(data: bytes, keyword: str) -> str | None:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             text = image.info.get(keyword)  # texts stand before the picture, which is not decoded
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     return text if isinstance(text, str) else None
 

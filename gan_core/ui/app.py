@@ -69,7 +69,8 @@ class Playground:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
         raise_open_files_limit()
         # Strangers must not read this machine's folders.
-        self.controls.local_paths = not exposure.is_public(host, share)
+        self.catalogue.public = exposure.is_public(host, share)
+        self.controls.local_paths = not self.catalogue.public
         routes = [*live_routes.routes(self.catalogue, self.hub, self.latent_service),
                   *preview_routes.routes(self.controls, self.preview_jobs),
                   *control_routes.routes(self.controls, self.preview_jobs), *web_files.routes()]

@@ -11,6 +11,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable
 
+from ..runs.run import Run
 from .run_catalogue import RunCatalogue
 from .run_events import Event, RunEvents
 from .stream_types import Surroundings
@@ -94,7 +95,7 @@ class Hub:
         for choice in choices:
             run = (self.catalogue.find(choice) if choice else None) or shown
             key = run.id if run is not None else ""
-            run_events = self._run_events.pop(key, None) or RunEvents(run)
+            run_events = self._run_events.pop(key, None) or self._new_events(run)
             self._run_events[key] = run_events  # last: the dict is in the order of the last poll
             if key not in new_events:
                 new_events[key] = list(run_events.refresh(surroundings))
@@ -102,6 +103,9 @@ class Hub:
         for key in list(self._run_events)[:-max(MAX_CACHED, len(new_events))]:
             del self._run_events[key]
         return updates
+
+    def _new_events(self, run: Run | None) -> RunEvents:
+        return RunEvents(run, shows_nearest=run is not None and self.catalogue.shows_nearest(run))
 
     def _send(self, updates: dict[str, tuple[RunEvents, list[Event]]]) -> None:
         """Queue the events; each is encoded once for all viewers."""

@@ -6,9 +6,7 @@ It turns requests into calls of the hub and the latent service, and their result
 from __future__ import annotations
 
 import asyncio
-import base64
 import importlib.util
-import json
 import math
 from collections.abc import Callable
 from functools import cache
@@ -25,13 +23,14 @@ from ..runs.frames import NEAREST, VERDICTS
 from ..runs.run import Run, RunError
 from .hub import Hub
 from .latent_service import LatentService, NotReady
+from .nearest_places import read_nearest_places
 from .run_catalogue import RunCatalogue
-from .run_events import PNG
 
 PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
 MAX_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
 PING_SECONDS = 10  # seconds
 NO_STORE = {"Cache-Control": "no-store"}
+NEAREST_PLACES = f"{NEAREST}-places"
 SCRIPTS = {"bokeh.js": "bokeh.min.js", "bokeh-api.js": "bokeh-api.min.js"}
 
 
@@ -81,8 +80,8 @@ class LiveRoutes:
         """One sample grid of the history, or one frame of points; without `seq` the newest, which is not cached.
 
         `of`: by which generator; frames of points hold both. `as=verdicts`: instead of a grid what the discriminator of that
-        step says of each of its pictures, and of the real ones: {"fakes": [percent real], "reals": [...]}. `as=nearest`: the real
-        one nearest to each of its pictures.
+        step says of each of its pictures, and of the real ones: {"fakes": [percent real], "reals": [...]}. `as=nearest`: the
+        grid of the real ones nearest to its pictures; `as=nearest-places`: where in that grid, and how far, as NearestPlaces.
         """
         run, seq, now = self._run(request), request.query_params.get("seq", ""), _is_now(request)
         newest = "seq" not in request.query_params
@@ -90,20 +89,24 @@ class LiveRoutes:
         if frame is None:
             raise LookupError(f"The picture {seq[:20]!r} of this run is not kept.")
         kind = request.query_params.get("as", "")
-        if kind not in ("", VERDICTS, NEAREST):
-            raise ValueError(f"as is {kind[:40]!r}; give {VERDICTS} or {NEAREST}.")
+        if kind not in ("", VERDICTS, NEAREST, NEAREST_PLACES):
+            raise ValueError(f"as is {kind[:40]!r}; give {VERDICTS}, {NEAREST} or {NEAREST_PLACES}.")
         headers = NO_STORE if newest else {"Cache-Control": "private, max-age=3600"}
-        if kind == NEAREST:
-            return JSONResponse(await asyncio.to_thread(_nearest, run.nearest_path(frame), "now" if now else "average"),
-                                headers=headers)
+        if kind in (NEAREST, NEAREST_PLACES) and not self.catalogue.shows_nearest(run):
+            raise LookupError("Strangers can reach this page, so it does not show which real pictures of this run are nearest.")
+        if kind == NEAREST_PLACES:
+            places = await asyncio.to_thread(read_nearest_places, run.nearest_path(frame), "now" if now else "average")
+            return JSONResponse(places, headers=headers)
         path = run.now_path(frame) if now and frame.path.suffix == ".png" else frame.path
+        if kind == NEAREST:
+            path = run.nearest_path(frame).with_suffix(".png")  # none of points
         try:
             picture = await asyncio.to_thread(path.read_bytes)
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
         if kind == VERDICTS:
             return Response(_verdicts(picture), media_type="application/json", headers=headers)
-        media_type = "application/json" if frame.path.suffix == ".json" else "image/png"
+        media_type = "application/json" if path.suffix == ".json" else "image/png"
         return Response(picture, media_type=media_type, headers=headers)
 
     async def script(self, request: Request) -> Response:
@@ -158,16 +161,6 @@ def _number(request: Request, name: str, default: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{name} is {text[:40]!r}; give a number.")
     return value
-
-
-def _nearest(path: Path, name: str) -> dict[str, Any]:
-    """The real pictures nearest to the fakes by one generator, as the worker kept them; none where it kept none."""
-    try:
-        picture = path.read_bytes()
-        told = json.loads(png_text(picture, NEAREST) or "{}")
-        return {"src": PNG + base64.b64encode(picture).decode(), "reals": told["reals"], **told[name]}
-    except (OSError, ValueError, LookupError, TypeError):  # TypeError: damaged, and JSON of another kind
-        return {"src": "", "reals": 0, "places": [], "distances": []}
 
 
 def _verdicts(picture: bytes) -> bytes:

@@ -9,6 +9,7 @@ import contextlib
 import re
 from pathlib import Path
 
+from .. import registry
 from ..runs import layout
 from ..runs.run import Run, RunError, list_runs
 from ..runs.supervisor import Supervisor
@@ -21,6 +22,7 @@ class RunCatalogue:
     def __init__(self, supervisor: Supervisor, starters: Path) -> None:
         self.supervisor, self.folder, self._starters = supervisor, supervisor.folder, starters
         self.external_runs = ExternalRuns(supervisor.folder)
+        self.public = False  # whether strangers reach the page
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, or None. An id is a plain folder name, so it cannot lead outside."""
@@ -34,6 +36,14 @@ class RunCatalogue:
     def is_external(self, run: Run) -> bool:
         """Whether a run lies outside the two folders of this catalogue."""
         return run.path.parent not in (self.folder, self._starters)
+
+    def shows_nearest(self, run: Run) -> bool:
+        """Whether the page shows the real pictures nearest to the fakes, which with time may be all that the run learns.
+
+        Where strangers reach the page, of data sets that the program itself offers only.
+        """
+        config = run.info.get("config")
+        return not self.public or (isinstance(config, dict) and registry.is_offered(str(config.get("dataset", ""))))
 
     def own_runs(self) -> list[Run]:
         """The runs made here, the most recently changed first."""

@@ -53,8 +53,8 @@ RealData = str | RealPoints | None  # a picture as data URI, or points
 class RunEvents:
     """The state of one run. `refresh` reads what is new in the folder and yields the events that follow from it."""
 
-    def __init__(self, run: Run | None) -> None:
-        self.run = run
+    def __init__(self, run: Run | None, shows_nearest: bool = True) -> None:
+        self.run, self._shows_nearest = run, shows_nearest
         self.surroundings: Surroundings = {"worker": "none", "active": None}
         self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
@@ -201,7 +201,8 @@ class RunEvents:
             return False
         if isinstance(shown, str):
             self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _grid_columns(shown),
-                           "now": run.now_path(newest).exists(), "nearest": run.nearest_path(newest).exists()}
+                           "now": run.now_path(newest).exists(),
+                           "nearest": self._shows_nearest and run.nearest_path(newest).exists()}
         else:
             self._frame = {"seq": newest.seq, "step": newest.step, "points": shown, "now": "now" in shown}
         return True

@@ -22,7 +22,7 @@ from ..runs.run import Run
 from ..training.pixel_range import grid, png
 from ..training.trainer import GeneratorName, Trainer
 from .metrics_writer import Diverged, MetricsWriter
-from .nearest import MOST_REALS, NearestReals
+from .nearest import NearestReals, is_searched
 
 REAL = 16  # real pictures beside it
 KEPT_CHECKPOINTS = 2
@@ -172,7 +172,7 @@ class Recorder:
     def _nearest(self) -> NearestReals | None:
         """Finds the real one nearest to each fake; None where many pictures are learned, or a single one."""
         images = self.trainer.images
-        return NearestReals(images) if not self.trainer.points and 1 < len(images) <= MOST_REALS else None
+        return NearestReals(images) if not self.trainer.points and is_searched(images) else None
 
     def _fakes(self) -> dict[GeneratorName, torch.Tensor]:
         """The pictures of a grid by each generator, uint8 (N, C, H, W) on the CPU."""

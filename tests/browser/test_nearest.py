@@ -29,6 +29,7 @@ PAIRS = """() => [...document.querySelectorAll('#sample-grid .gan-cell canvas')]
     return [grey(0), grey(side + 1)];
 })"""
 AT_STEP = "step => document.querySelector('#sample-grid .paired') && document.querySelector('.gan-at').textContent === step"
+AT_GRID = "step => !document.querySelector('#sample-grid .paired') && document.querySelector('.gan-at').textContent === step"
 # Where the parts of the stage are, the pictures' own place among them.
 PLACES = """() => ['#gan-flow', '#gan-transport', '#sample-grid', '#generator-shown', '#nearest-shown', '.gan-under',
     '.gan-nearest', '.gan-scrub', '#sample-grid .gan-picture'].map(one => {
@@ -158,6 +159,14 @@ def test_each_fake_stands_above_its_nearest_real_one(few, visit):
     person.until("() => !document.querySelector('#sample-grid .paired')")
     assert page.locator(".gan-nearest .gan-caption").inner_text().endswith(text("nearest.none"))
     assert page.locator("#sample-grid img").is_visible() and page.evaluate(PLACES) == before
+    damaged, whole = run.nearest_path(run.frames()[2]), run.nearest_path(run.frames()[2]).read_bytes()
+    damaged.write_bytes(whole[:whole.index(b"IDAT") - 4] + whole[-12:])  # its text, its end, and no pixels
+    kept = page.evaluate("ganPlayground.store.history.length")
+    page.keyboard.press("ArrowRight")
+    person.until(AT_GRID, text("samples.at_step", step=f"{run.frames()[2].step:,}"))
+    assert page.locator(".gan-nearest .gan-caption").inner_text().endswith(text("nearest.failed"))
+    assert page.locator("#sample-grid img").is_visible() and page.evaluate("ganPlayground.store.history.length") == kept
+    damaged.write_bytes(whole)
     page.keyboard.press("End")
     page.wait_for_selector("#sample-grid .paired")
     page.click("#verdicts-shown")
@@ -203,6 +212,43 @@ def test_the_pairs_of_classes_keep_their_columns(few, visit):
                 && document.documentElement.scrollWidth <= innerWidth;
         }""")
     assert person.errors == []
+
+
+def test_it_says_whether_it_waits_or_nothing_was_kept(few, visit):
+    server, run = few
+    person = visit(server.url)
+    page, held = person.page, []
+    page.wait_for_selector("#sample-grid img[src]:not([hidden])")
+    page.route("**/frame*as=nearest-places*", lambda route: held.append(route))
+    said = page.locator(".gan-nearest .gan-caption span").last
+    page.click("#nearest-shown")
+    page.wait_for_function("words => document.querySelector('.gan-nearest .gan-caption').innerText.endsWith(words)",
+                           arg=text("nearest.asked"))
+    while not held:
+        page.wait_for_timeout(20)  # the browser's events are seen while the page waits
+    held.pop().abort()
+    person.until("words => document.querySelector('.gan-nearest .gan-caption').innerText.endsWith(words)", text("nearest.failed"))
+    assert page.locator("#sample-grid img").is_visible() and not page.locator(".paired").count()
+    page.click("#nearest-shown")
+    page.click("#nearest-shown")
+    assert said.inner_text() == text("nearest.asked"), "asked again"
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().continue_()
+    page.wait_for_selector("#sample-grid .paired")
+    # Another run: what was found for this one is no longer said, while its own is on the way.
+    other = next(one for one in list_runs(server.folder) if one.id != run.id)
+    page.evaluate("run => ganPlayground.showRun(run)", other.id)
+    person.until("run => ganPlayground.run === run", other.id)
+    assert said.inner_text() == text("nearest.asked")
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().continue_()
+    page.wait_for_selector("#sample-grid .paired canvas >> nth=79")
+    page.click("#nearest-shown")
+    page.evaluate("run => ganPlayground.showRun(run)", run.id)
+    person.until("run => ganPlayground.run === run", run.id)
+    assert [error for error in person.errors if "ERR_FAILED" not in error] == []
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])

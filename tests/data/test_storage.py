@@ -153,6 +153,7 @@ def test_the_command_lists_asks_and_deletes(tmp_path, place, capsys, monkeypatch
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert command.main(["--remove", name]) == 1
     sentence = capsys.readouterr()
+    assert "16" not in sentence.out, "of few pictures a run may keep all"
     assert "not resumed" in sentence.out and "--yes" in sentence.err and storage.find(name) is not None
     with pytest.raises(SystemExit):
         command.main(["--yes"])

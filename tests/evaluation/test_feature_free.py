@@ -124,6 +124,21 @@ def test_diversity_is_the_ratio_of_mean_pairwise_distances():
     assert f.diversity(torch.from_numpy(a), torch.from_numpy(b)) == pytest.approx(wanted, rel=1e-9)
 
 
+@pytest.mark.parametrize(("mean", "contrast", "noise"), [(235, 3, 0.3), (200, 10, 3)])
+def test_the_nearest_picture_is_found_where_products_are_rounded_as_on_a_card(monkeypatch, mean, contrast, noise):
+    """Bright pictures that differ little, with products of TF32: ten bits of each number."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = torch.cat([F.interpolate(torch.randn(n, 1, 8, 8, generator=generator), 64, mode="bilinear") for n in (2000, 64)])
+    shapes[2000:] += noise / contrast * torch.randn(64, 1, 64, 64, generator=generator)
+    rows = f.thumbnails((mean + contrast * shapes).round().clamp(0, 255).to(torch.uint8))
+    exact = torch.cdist(rows[2000:].double(), rows[:2000].double(), compute_mode="donot_use_mm_for_euclid_dist").min(1)
+    rounded = lambda rows: (rows.contiguous().view(torch.int32) & ~0x1FFF).view(torch.float32)  # noqa: E731
+    multiply = torch.addmm
+    monkeypatch.setattr(torch, "addmm", lambda added, a, b, **more: multiply(added, rounded(a), rounded(b), **more))
+    found, distances = f.NearestPicture(rows[:2000]).search(rows[2000:])
+    assert torch.equal(found, exact.indices) and distances.numpy() == pytest.approx(exact.values.numpy(), rel=1e-5)
+
+
 def test_the_nearest_other_row_is_found_as_defined():
     train, fake = np.random.default_rng(0).normal(size=(40, 3)), np.random.default_rng(1).normal(size=(9, 3))
     table = scipy.spatial.distance.cdist(train, train)

@@ -52,6 +52,7 @@ def test_a_page_that_is_served_knows_where_it_listens(tmp_path, monkeypatch, hos
     monkeypatch.setattr(playground.supervisor, "warm", lambda: None)
     try:
         playground.launch(host=host, quiet=True)
-        assert playground.controls.local_paths is local and playground.demo.server_name == (host or variable)
+        assert playground.controls.local_paths is local is not playground.catalogue.public
+        assert playground.demo.server_name == (host or variable)
     finally:
         playground.close()

@@ -1,8 +1,8 @@
 """The live routes: sliders, history and stream, asked as a browser and as a stranger would."""
 
 import asyncio
-import base64
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -158,29 +158,89 @@ def test_a_picture_of_the_grid_has_its_verdict_and_its_z(client, catalogue, tmp_
     assert client.get(f"{AT}frame?seq={newest.seq}&as=verdicts").json() == {"fakes": [], "reals": []}
 
 
+NO_PLACES = {"reals": 0, "places": [], "distances": []}
+
+
 def test_the_real_ones_nearest_to_the_fakes_of_a_moment_are_told(client, catalogue):
     run = make_run(catalogue.folder)
-    nothing = {"src": "", "reals": 0, "places": [], "distances": []}
     for frame in run.frames():
         path = run.nearest_path(frame)
         told = json.loads(png_text(path.read_bytes(), "nearest"))
         for of in ("average", "now"):
-            found = client.get(f"{AT}frame?run={run.id}&seq={frame.seq}&of={of}&as=nearest").json()
-            assert base64.b64decode(found["src"].removeprefix("data:image/png;base64,")) == path.read_bytes()
-            assert found["reals"] == 20 and {name: found[name] for name in ("places", "distances")} == told[of]
-            assert len(found["places"]) == 64
-    at = f"{AT}frame?run={run.id}&seq={frame.seq}&as=nearest"
-    path.write_bytes(png(np.zeros((28, 28), np.uint8), {"nearest": json.dumps({"reals": 20, "average": told["average"]})}))
-    assert client.get(at + "&of=now").json() == nothing, "there is one generator only"
-    for damaged in (b"", png(np.zeros((28, 28), np.uint8)), *(png(np.zeros((28, 28), np.uint8), {"nearest": text})
-                                                             for text in ("[]", "{", "7", '{"reals": 1, "average": 3}'))):
-        path.write_bytes(damaged)
-        assert client.get(at).json() == nothing
+            at = f"{AT}frame?run={run.id}&seq={frame.seq}&of={of}&as=nearest"
+            picture = client.get(at)
+            assert picture.content == path.read_bytes() and picture.headers["content-type"] == "image/png"
+            assert "max-age" in picture.headers["cache-control"], "every viewer takes it once, and nothing is encoded anew"
+            found = client.get(at + "-places").json()
+            assert found == {"reals": 20, **told[of]} and len(found["places"]) == 64
     path.unlink()  # as in a run of many pictures, or of an older version
-    assert client.get(at).json() == nothing
+    assert client.get(at).status_code == 404 and client.get(at + "-places").json() == NO_PLACES
     assert client.get(f"{AT}frame?run={run.id}&seq=99&as=nearest").status_code == 404
     of_points = make_run(catalogue.folder, **OF_POINTS)
-    assert client.get(f"{AT}frame?run={of_points.id}&as=nearest").json() == nothing
+    assert client.get(f"{AT}frame?run={of_points.id}&as=nearest").status_code == 404
+    assert client.get(f"{AT}frame?run={of_points.id}&as=nearest-places").json() == NO_PLACES
+
+
+SOUND = {"places": [0, 15], "distances": [0.5, 99]}  # of a picture of 16 cells
+
+
+@pytest.mark.parametrize(("told", "kept"), [
+    ({"reals": 9, "average": SOUND}, True),
+    ({"reals": 9, "average": SOUND | {"src": "https://example.com/x.png", "reals": "many"}, "src": "https://example.com"}, True),
+    ({"reals": 9, "now": SOUND}, False),  # by the other generator only
+    ({"average": SOUND}, False), ({"reals": "<b>", "average": SOUND}, False), ({"reals": True, "average": SOUND}, False),
+    *(({"reals": 9, "average": average}, False) for average in (
+        3, [], {}, {"places": [0]}, {"distances": [0.5]}, {"places": [0, 1], "distances": [0.5]},
+        *(SOUND | {"places": places} for places in ([0, 16], [0, -1], [0, 1.0], [0, "1"], [0, None], [0, True], "01", None, 7)),
+        *(SOUND | {"distances": distances} for distances in ([0, float("nan")], [0, float("inf")], [0, -1], [0, "1"], [0, None],
+                                                             [0, 10**400], [0, True], "01", None, 7)))),
+    ([], False), (7, False), ("x", False)])
+def test_of_a_foreign_file_of_nearest_ones_only_what_makes_sense_is_told(client, catalogue, told, kept):
+    run = make_run(catalogue.folder, steps=1)
+    frame = run.frames()[-1]
+    run.nearest_path(frame).write_bytes(png(np.zeros((2 * 28, 8 * 28), np.uint8), {"nearest": json.dumps(told)}))
+    at = f"{AT}frame?run={run.id}&seq={frame.seq}&as=nearest-places"
+    assert client.get(at).json() == ({"reals": 9, **SOUND} if kept else NO_PLACES)
+    assert client.get(at + "&of=x").status_code == 422
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[" * 100_000])
+def test_a_damaged_file_of_nearest_ones_is_as_none(client, catalogue, text):
+    run = make_run(catalogue.folder, steps=1)
+    frame = run.frames()[-1]
+    at = f"{AT}frame?run={run.id}&seq={frame.seq}&as=nearest-places"
+    whole = png(np.zeros((28, 28), np.uint8), {} if text is None else {"nearest": text})
+    header = whole[12:16] + b"\x7f\xff\xff\xff" * 2 + whole[24:29]
+    vast = whole[:12] + header + zlib.crc32(header).to_bytes(4) + whole[33:]
+    for damaged in (whole, whole[:40], b"", vast):
+        run.nearest_path(frame).write_bytes(damaged)
+        assert client.get(at).json() == NO_PLACES
+
+
+@pytest.mark.parametrize(("dataset", "offered"), [
+    ("digits", True), ("quickdraw:sheep,cat", True), ("zip:farm-0123456789abcdef", False), ("zip:/home/me/farm.zip", False),
+    ("folder:/home/me/farm", False), ("of an older version", False)])
+def test_where_strangers_reach_the_page_it_shows_no_pictures_of_uploads_but_the_16_beside_the_fakes(
+        client, catalogue, dataset, offered):
+    run = make_run(catalogue.folder, steps=1)
+    (run.path / "config.json").write_text(json.dumps(run.info | {"config": run.info["config"] | {"dataset": dataset}}))
+    at = f"{AT}frame?run={run.id}&seq={run.frames()[-1].seq}&as=nearest"
+
+    async def newest():
+        hub = Hub(catalogue)
+        watching = hub.watch(run.id)
+        snapshot = json.loads((await take(watching, 1))[0][1])
+        await watching.aclose()
+        hub.closed = True
+        await hub._task
+        return snapshot
+
+    for catalogue.public, shown in ((False, True), (True, offered)):
+        snapshot = asyncio.run(newest())
+        for reply in (client.get(at), client.get(f"{at}-places")):
+            assert reply.status_code == (200 if shown else 404) and (shown or "Strangers" in reply.text)
+        assert snapshot["frame"]["nearest"] is shown and snapshot["frame"]["now"]
+        assert snapshot["real"].startswith("data:image/png")
 
 
 def test_points_are_driven_on_their_plane_and_their_history_is_json(client, catalogue, tmp_path):

@@ -22,6 +22,7 @@ from gan_core.runs.frames import grid_labels, grid_layout
 from gan_core.runs.run import Run, read_json
 from gan_core.training.trainer import Trainer
 from gan_core.worker import metrics_writer
+from gan_core.worker import nearest as n
 from gan_core.worker import recorder as r
 from gan_core.worker.nearest import FARTHEST, NearestReals
 
@@ -256,6 +257,22 @@ def test_a_copy_is_at_distance_0_and_a_real_one_typically_at_1():
     assert float(nearest.search(255 - IMAGES)[1].median()) == pytest.approx(ratio), "their median is the measure"
 
 
+def test_pictures_that_stand_twice_are_compared_with_the_others():
+    once, fakes = NearestReals(IMAGES), 255 - IMAGES
+    twice = NearestReals(IMAGES.repeat_interleave(2, 0))
+    assert torch.equal(once.search(fakes)[1], twice.search(fakes)[1]) and once.search(fakes)[1].max() < FARTHEST
+    assert torch.equal(2 * once.search(fakes)[0], twice.search(fakes)[0]), "the first of equal ones"
+
+
+def test_thumbnails_are_made_of_few_pictures_at_a_time(monkeypatch):
+    """As numbers all of them at once would take hundreds of megabytes."""
+    made = []
+    monkeypatch.setattr(n, "thumbnails", lambda images: made.append(len(images)) or thumbnails(images))
+    images = torch.randint(256, (250, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    rows, distances = NearestReals(images).search(images)
+    assert max(made) <= 100 and rows.tolist() == list(range(250)) and distances.max() == 0
+
+
 def test_the_nearest_go_with_their_frames_and_are_not_kept_of_many_pictures_or_points(made, tmp_path, monkeypatch):
     run, trainer, recorder = made
     for step in range(60):
@@ -268,14 +285,19 @@ def test_the_nearest_go_with_their_frames_and_are_not_kept_of_many_pictures_or_p
     r.Recorder(run, trainer, life=2, seq=recorder.seq, live=0)
     assert sorted(path.name for path in (run.path / "nearest").iterdir()) == [frame.path.name for frame in run.frames()]
 
-    monkeypatch.setattr(r, "MOST_REALS", 19)
     many = Run.create(run.config, tmp_path, name="many")
-    r.Recorder(many, Trainer(run.config, IMAGES), life=1, seq=0, live=0).write_frame()
+    with monkeypatch.context() as patch:
+        patch.setattr(n, "MOST_REALS", 19)
+        r.Recorder(many, Trainer(run.config, IMAGES), life=1, seq=0, live=0).write_frame()
+    large = Run.create(run.config, tmp_path, name="large")
+    with monkeypatch.context() as patch:
+        patch.setattr(n, "MOST_VALUES", IMAGES.numel() - 1)
+        r.Recorder(large, Trainer(run.config, IMAGES), life=1, seq=0, live=0).write_frame()
     of_points = Run.create(PRESETS["quick"].replace(**OF_POINTS), tmp_path, name="points")
     r.Recorder(of_points, Trainer(of_points.config, POINTS), life=1, seq=0, live=0).write_frame()
     one = Run.create(run.config, tmp_path, name="one")
     r.Recorder(one, Trainer(run.config, IMAGES[:1]), life=1, seq=0, live=0).write_frame()
-    for without in (many, of_points, one):
+    for without in (many, large, of_points, one):
         assert len(without.frames()) == 1 and not (without.path / "nearest").exists()
 
 

@@ -1,7 +1,7 @@
 // The store: the last snapshot with everything that came after it, and who is told when it changes. Only stream.js feeds it.
 // Events: those of the stream, and "connection", "pending", "page" (gradio has changed the page), "colours", "driven",
 // "moment" (another step of the past is looked at, or none), "generator" (pictures are of the other one of the two), "present"
-// (presentation mode is on, or off), "verdicts" and "nearest" (those of the grid on the page, or null).
+// (presentation mode is on, or off), "verdicts" (those of the grid on the page, or null) and "nearest" (what was found for it).
 import { kept } from "./lib/history.js";
 import { append, copied, thinned } from "./lib/series.js";
 

@@ -49,10 +49,10 @@ export class Cells {
     this.#draw();
   }
 
-  /** Each fake with its nearest real one, in place of the grid; null: without. @param {HTMLImageElement} grid
-   * @param {import("./nearest.js").Nearest | null} nearest */
-  pair(grid, nearest) {
-    this.#nearest = nearest;
+  /** Each fake with its nearest real one, where they were found, in place of the grid. @param {HTMLImageElement} grid
+   * @param {import("./nearest.js").Found} found */
+  pair(grid, found) {
+    const nearest = this.#nearest = typeof found === "string" ? null : found;
     this.element.classList.toggle("paired", Boolean(nearest));
     setAttribute(this.element, "aria-label", t(nearest ? "nearest.cells" : "verdicts.cells"));
     this.#cells.forEach((cell, index) => {

@@ -7,9 +7,11 @@ import { number, t } from "../words.js";
 import { frameAddress } from "./source.js";
 
 /**
- * The nearest real ones of a grid: a picture of them, 8 in a row, and for each fake its place there and its distance, in median
- * distances of a real one to its nearest other one.
- * @typedef {{ reals: HTMLImageElement, of: number, places: number[], distances: number[] }} Nearest `of`: so many were searched
+ * The nearest real ones of a grid, which were searched among `of`: a picture of them, 8 in a row, and for each fake its place
+ * there and its distance, in median distances of a real one to its nearest other one.
+ * @typedef {{ reals: HTMLImageElement, of: number, places: number[], distances: number[] }} Nearest
+ * "none": the grid was kept without; "asked": not answered yet, or not wanted.
+ * @typedef {Nearest | "none" | "failed" | "asked"} Found
  */
 
 const COPY = 0.5; // below it the measure "Nearest" speaks of copies
@@ -27,26 +29,37 @@ export class NearestLine {
     t("nearest.switch"));
   #reals = h("span");
   #copies = h("span");
+  #room = h("span", { "aria-hidden": "true" }, t("nearest.copies", { n: 64, of: 64 })); // the longest that is said in its place
   #told = h("span", { class: "gan-caption", title: t("nearest.help") }, h("b", { class: "g" }, t("nearest.fake")), " ",
-    h("b", { class: "r" }, this.#reals), " ", this.#copies);
+    h("b", { class: "r" }, this.#reals), " ",
+    h("span", { class: "gan-said" }, this.#room, this.#copies));
   element = h("div", { class: "gan-nearest", hidden: true }, this.#switch, this.#told);
-  /** @type {Nearest | null} */
-  #nearest = null;
+  /** @type {Found} */
+  #found = "asked";
+  #run = store.run;
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
+    on("snapshot", () => this.#begin(), signal);
     on("snapshot frame nearest-shown", () => this.#draw(), signal);
-    on("nearest", (nearest) => { this.#nearest = nearest; this.#draw(); }, signal);
+    on("nearest", (found) => { this.#found = found; this.#draw(); }, signal);
     this.#draw();
   }
 
+  /** Of another run nothing is known yet. */
+  #begin() {
+    if (this.#run !== store.run) this.#found = "asked";
+    this.#run = store.run;
+  }
+
   #draw() {
-    const { distances = [], of = store.about?.count ?? 0 } = this.#nearest ?? {};
+    const found = this.#found, none = { distances: [], of: store.about?.count ?? 0 };
+    const { distances, of } = typeof found === "string" ? none : found;
     this.element.hidden = !isOffered();
     setAttribute(this.#switch, "aria-pressed", String(shown));
     this.#told.classList.toggle("off", !shown);
     setText(this.#reals, t("nearest.real", { of: number(of) }));
-    setText(this.#copies, shown && !this.#nearest ? t("nearest.none")
+    setText(this.#copies, typeof found === "string" ? t(`nearest.${found}`)
       : t("nearest.copies", { n: distances.filter(isCopy).length, of: distances.length }));
   }
 }
@@ -58,19 +71,25 @@ function toggle() {
 }
 
 /**
- * What was kept with a grid; null where nothing was, or nothing is wanted.
+ * What was kept with a grid of so many fakes; "asked" where nothing is wanted. It never throws: the fakes are shown in any case.
  * @param {import("./samples.js").FrameRequest} picture
- * @returns {Promise<Nearest | null>}
+ * @param {number} count
+ * @returns {Promise<Found>}
  */
-export async function fetchNearest(picture) {
-  if (!shown || !isOffered()) return null;
-  const reply = await fetch(frameAddress(picture, { as: "nearest" })).catch(() => null);
-  if (!reply?.ok) return null;
-  const { src, reals: of, places, distances } = await reply.json(), reals = new Image();
-  if (!src) return null;
-  reals.src = src;
-  await reals.decode();
-  return { reals, of, places, distances };
+export async function fetchNearest(picture, count) {
+  if (!shown || !isOffered()) return "asked";
+  try {
+    const reply = await fetch(frameAddress(picture, { as: "nearest-places" }));
+    if (!reply.ok) return "failed";
+    const { reals: of, places, distances } = await reply.json(), reals = new Image();
+    if (!places.length) return "none";
+    if (places.length !== count || distances.length !== count) return "failed"; // of another grid
+    reals.src = frameAddress({ ...picture, of: "average" }, { as: "nearest" }); // one picture holds those of both generators
+    await reals.decode();
+    return { reals, of, places, distances };
+  } catch { // a torn connection, or a damaged picture
+    return "failed";
+  }
 }
 
 /**

@@ -142,7 +142,7 @@ class Samples {
     else {
       const columns = cols || this.#columnCount();
       // They change with the picture.
-      const [verdicts, nearest] = await Promise.all([fetchVerdicts(request), fetchNearest(request)]);
+      const [verdicts, nearest] = await Promise.all([fetchVerdicts(request), fetchNearest(request, rows * columns)]);
       this.#image = await swapImage(this.#image, src, gridInWords(rows * columns, of, step));
       this.#cells.shape(rows, columns);
       this.#cells.pair(this.#image, nearest);

@@ -115,7 +115,7 @@ class Frame(TypedDict):
     step: int
     src: NotRequired[str]
     now: NotRequired[bool]  # whether there is one by the generator as it is, too
-    nearest: NotRequired[bool]  # of a grid: whether the real ones nearest to its pictures were kept
+    nearest: NotRequired[bool]  # of a grid: whether the real ones nearest to its pictures are shown
     rows: NotRequired[int]
     cols: NotRequired[int]
     points: NotRequired[Points]

@@ -16,7 +16,8 @@ from ..runs.frames import COLUMNS, NEAREST
 from ..training.pixel_range import grid, png
 from ..training.trainer import GeneratorName
 
-# Both bound the time and the memory of the first frame, see docs/run-folder.md.
+# The first frame takes 0.2 s of one core longer with so many, each at most a fifth: the PNG of what is found costs more than the
+# search, and most where all that are found differ. docs/run-folder.md has the measurements.
 MOST_REALS = 2000
 MOST_VALUES = MOST_REALS * 3 * 64 * 64  # of all pixels in all channels
 PROBES, SLICE = 1000, 250  # training pictures that the reference is the median of; those of them that are measured at a time

@@ -82,7 +82,7 @@ function factsView() {
       const status = store.status || /** @type {Partial<Stream.Status>} */ ({});
       setText(step, number(status.step || 0));
       setText(images, number(status.images || 0));
-      setText(speed, number(isIn("running", "paused") ? status.speed || 0 : 0));
+      setText(speed, number(isIn("running") ? status.speed || 0 : 0));
       setText(elapsed, clock(status.elapsed));
       setText(computer, machine(status));
       const help = machineHelp(status);

@@ -35,8 +35,8 @@ export function curveColumns(weight, log) {
 }
 
 /**
- * The smoothed lines of what was given up at the last return, each from the point where it left today's line; in the range of
- * today's values, however wild it became.
+ * The smoothed lines of what was given up at the last return, each from the point where it left today's line. Where one lay far
+ * beyond today's values it runs to the edge and comes back from there: along the edge it would be a level that never was.
  * @param {number} weight of the past
  * @param {boolean} log
  */
@@ -49,12 +49,15 @@ export function givenUpColumns(weight, log) {
     const noPlace = log && chart === "losses", now = placed(store.series, name, noPlace);
     const shared = now.filter((_, i) => Number(store.series.step[i]) <= past.step), first = Math.max(0, shared.length - 1);
     const way = [...shared, ...placed(past.series, name, noPlace)];
-    const { inside } = clipped(way, log || chart !== "losses" ? null : usualRange(now, way));
-    data[`${name}_smooth`] = smoothed(inside, weight).slice(first);
+    const { inside, beyond } = clipped(way, log || chart !== "losses" ? null : usualRange(now, way));
+    data[`${name}_smooth`] = smoothed(inside, weight).map((value, i) => (isLost(beyond, i) ? NaN : value)).slice(first);
     data.step = [...store.series.step.slice(0, shared.length), ...past.series.step].slice(first);
   }
   return data;
 }
+
+/** Whether a curve is beyond the axis here, before and after. @param {number[]} beyond @param {number} i */
+const isLost = (beyond, i) => [i - 1, i, i + 1].every((k) => k >= beyond.length || (k >= 0 && !Number.isNaN(beyond[k])));
 
 const allLines = () => Object.entries(CHARTS).flatMap(([chart, lines]) => Object.keys(lines).map((name) => [chart, name]));
 

@@ -6,16 +6,18 @@ import { floorOf, measuredAt, measures, writtenValue } from "../quality/measures
 import { on, store } from "../store.js";
 import { number, t } from "../words.js";
 
+const OLD = 0.1; // of the steps so far
 const SHARES = ["readable", "good", "coverage"]; // the first that a run has; else its leading distance
 
 export class Headline {
   #long = h("span", { class: "gan-long" });
   #short = h("span", { class: "gan-short" }); // where there is no room for the other, see samples.css
-  element = h("b", { id: "headline", class: "gan-headline" }, this.#long, this.#short);
+  #step = h("span", { class: "gan-measured" }); // of a measurement that is older than what is shown
+  element = h("b", { id: "headline", class: "gan-headline" }, this.#long, this.#short, this.#step);
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
-    on("snapshot quality moment generator", () => this.#draw(), signal);
+    on("snapshot quality moment generator status", () => this.#draw(), signal);
     this.#draw();
   }
 
@@ -24,6 +26,9 @@ export class Headline {
     const measured = name ? measuredAt(name, store.moment) : null;
     setText(this.#long, measured ? said(name, measured.value) : "");
     setText(this.#short, measured ? said(name, measured.value, "_short") : "");
+    const shown = store.moment ?? store.status?.step ?? 0, old = measured && shown - measured.step > OLD * shown;
+    setText(this.#step, old ? ` ${t("headline.old", { step: number(measured.step) })}` : "");
+    this.element.classList.toggle("old", Boolean(old));
     this.element.classList.toggle("none", !measured);
     setAttribute(this.element, "title", measured ? explained(name, measured) : null);
   }

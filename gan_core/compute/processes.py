@@ -22,7 +22,7 @@ def process_exists(pid: int, started: float) -> bool:
     try:
         process = psutil.Process(pid)
         return abs(process.create_time() - started) < 1.0 and is_running(process)
-    except psutil.Error:
+    except (psutil.Error, OverflowError):  # the second: numbers that no process has
         return False
 
 

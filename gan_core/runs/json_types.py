@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import types
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -21,7 +20,7 @@ def type_hints(kind: Any) -> dict[str, Any]:
 
 def is_number(value: Any) -> bool:
     """Whether a JSON value is a finite number that fits 63 bits."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < MAX_NUMBER
+    return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_NUMBER < value < MAX_NUMBER
 
 
 def fits(value: Any, hint: Any) -> bool:

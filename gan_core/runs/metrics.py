@@ -8,11 +8,10 @@ import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
 from typing import Any, Literal, NotRequired, Required, TypedDict, cast
 
 from . import layout
-from .json_types import fits, resembles, type_hints
+from .json_types import MAX_NUMBER, fits, resembles, type_hints
 
 
 class SegmentStart(TypedDict):
@@ -94,7 +93,8 @@ class MetricsReader:
         """
         fresh: list[Record] = []
         rewound = False
-        for segment in sorted(self._folder.glob("*.jsonl")):
+        segments = [path for path in self._folder.glob("*.jsonl") if layout.METRICS_PATTERN.fullmatch(path.name)]
+        for segment in sorted(segments):
             if self._segment is not None and segment.name < self._segment.name:
                 continue
             if segment != self._segment:
@@ -135,7 +135,7 @@ class MetricsReader:
             self._offset += end
             lines = []
             for text in data[:end].splitlines():
-                with contextlib.suppress(ValueError):  # skip a line that a full disk cut off
+                with contextlib.suppress(ValueError, RecursionError):  # skip a line that a full disk cut off, or a foreign one
                     value = json.loads(text)
                     if isinstance(value, dict) and _is_record(value):
                         lines.append(value)
@@ -146,16 +146,21 @@ class MetricsReader:
 def _is_record(line: dict[str, Any]) -> bool:
     """Whether the known fields have their types; readers rely on that. NaN is a number here."""
     for name, value in line.items():
-        hint, kind = _TYPES.get(name), type(value)
+        hint = _TYPES.get(name)
         if hint is float:
-            if kind not in (float, int, NoneType):
+            if not _is_value(value):
                 return False
         elif hint is int:
-            if kind is not int:
+            if type(value) is not int or not _is_value(value):
                 return False
         elif name == "quality":
-            if not (isinstance(value, dict) and all(type(each) in (float, int, NoneType) for each in value.values())):
+            if not (isinstance(value, dict) and all(map(_is_value, value.values()))):
                 return False
         elif hint is not None and not (fits if hint is Mark else resembles)(value, hint):
             return False
     return True
+
+
+def _is_value(value: Any) -> bool:
+    """Whether this is a number of any kind or None; a whole one too large for 63 bits would break arithmetic."""
+    return value is None or type(value) is float or (type(value) is int and abs(value) < MAX_NUMBER)

@@ -1,13 +1,13 @@
 """The note beside the runs about the worker that trains in their folder (.worker.json)."""
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`, which would hide NotRequired from the TypedDict at run time.
 import json
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
 from . import layout
 from .files import atomic_write, read_json
+from .json_types import fits
 
 
 class WorkerNote(TypedDict):
@@ -35,8 +35,5 @@ def read_worker_note(folder: Path) -> WorkerNote | None:
         note = read_json(folder / layout.WORKER_NOTE)
     except (OSError, ValueError):
         return None
-    types = {"run": str, "pid": int, "pid_started": int | float, "host": str, "server": str}
-    if {"run", "pid", "pid_started"} <= note.keys() and all(
-            isinstance(note[name], kind) for name, kind in types.items() if note.get(name) is not None):
-        return cast(WorkerNote, note)
-    return None
+    note = {name: value for name, value in note.items() if value is not None}
+    return cast(WorkerNote, note) if fits(note, WorkerNote) else None

@@ -292,7 +292,9 @@ class Controls:
         """The run with this id, "" for the default. Raises Refusal where the control is not possible now."""
         run = self._find(run_id, lang)
         status = run.status()
-        if not runs.controls(status, run.kind).get(control):
+        # Without a run a single step begins one, so `controls` allows it; these runs themselves take no command.
+        fixed = run.kind in ("starter", *WATCHED)
+        if fixed or not runs.controls(status, run.kind).get(control):
             if control == "restore" and status.best is None and run.kind == "run":
                 raise Refusal("errors.no_best", lang)
             raise not_now(run, status.state, lang)

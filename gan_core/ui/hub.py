@@ -1,6 +1,7 @@
 """The broadcast hub: polls each watched run eight times a second and sends its events to all its viewers.
 
-It has viewers and queues; `live_routes` turns a viewer into an HTTP connection. A run without a viewer costs nothing.
+It has viewers and queues; `live_routes` turns a viewer into an HTTP connection. A run without a viewer costs nothing. What fails
+with one run, whose files may be damaged, is logged once; the viewers of the others are sent theirs.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
 
@@ -19,6 +21,7 @@ from .stream_types import Surroundings
 POLL_SECONDS = 0.125  # eight times a second
 QUEUE_SIZE = 40  # events by which a viewer may lag before it gets a snapshot instead
 MAX_CACHED = 8  # runs kept without a viewer, so that a reload is fast
+logger = logging.getLogger(__name__)
 
 
 class Viewer:
@@ -39,6 +42,8 @@ class Hub:
         self.closed = False
         self._viewers: set[Viewer] = set()
         self._run_events: dict[str, RunEvents] = {}
+        self._failing: set[str] = set()  # runs whose events were lost by a failure: a snapshot comes next
+        self._logged: set[tuple[str, str]] = set()  # (run, kind of error)
         self._count = 0
         self._task: asyncio.Task[None] | None = None
         self._poll_lock = asyncio.Lock()
@@ -53,7 +58,10 @@ class Hub:
         async with self._poll_lock:
             updates = await asyncio.to_thread(self._poll, {choice})
             self._send(updates)
-            self._send_snapshot(viewer, updates[choice][0])
+            if choice in updates:
+                self._send_snapshot(viewer, updates[choice][0])
+            else:
+                viewer.overflowed = True  # its run cannot be read now: the snapshot follows
             self._viewers.add(viewer)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -74,9 +82,11 @@ class Hub:
             if self.should_exit():
                 self.closed = True
                 break
-            with contextlib.suppress(OSError):
+            try:
                 async with self._poll_lock:
                     self._send(await asyncio.to_thread(self._poll, {viewer.choice for viewer in self._viewers}))
+            except Exception as error:  # the stream of all viewers would end with this task
+                self._log("", error)
             await asyncio.sleep(max(0.02, POLL_SECONDS - (loop.time() - started)))
         if self.closed:
             for viewer in self._viewers:
@@ -93,16 +103,41 @@ class Hub:
         updates: dict[str, tuple[RunEvents, list[Event]]] = {}
         new_events: dict[str, list[Event]] = {}
         for choice in choices:
-            run = (self.catalogue.find(choice) if choice else None) or shown
-            key = run.id if run is not None else ""
-            run_events = self._run_events.pop(key, None) or self._new_events(run)
+            try:
+                run = (self.catalogue.find(choice) if choice else None) or shown
+                key = run.id if run is not None else ""
+                run_events = self._run_events.pop(key, None) or self._new_events(run)
+            except Exception as error:
+                self._log(choice, error)
+                continue
             self._run_events[key] = run_events  # last: the dict is in the order of the last poll
             if key not in new_events:
-                new_events[key] = list(run_events.refresh(surroundings))
+                new_events[key] = self._refresh(run_events, surroundings)
             updates[choice] = (run_events, new_events[key])
         for key in list(self._run_events)[:-max(MAX_CACHED, len(new_events))]:
             del self._run_events[key]
         return updates
+
+    def _refresh(self, run_events: RunEvents, surroundings: Surroundings) -> list[Event]:
+        """The new events of a run; none where it cannot be read, and a snapshot as soon as it can be again."""
+        try:
+            events = list(run_events.refresh(surroundings))
+            if run_events.id in self._failing:
+                events = [("snapshot", run_events.snapshot())]
+        except Exception as error:
+            self._log(run_events.id, error)
+            self._failing.add(run_events.id)
+            run_events.forget_snapshot()
+            return []
+        self._failing.discard(run_events.id)
+        return events
+
+    def _log(self, run_id: str, error: Exception) -> None:
+        """Log an error of a run once, not eight times a second; no OSError, for files are replaced while they are read."""
+        kind = run_id, type(error).__name__
+        if not isinstance(error, OSError) and kind not in self._logged:
+            self._logged.add(kind)
+            logger.error("The live stream of run %r fails.", run_id, exc_info=error)
 
     def _new_events(self, run: Run | None) -> RunEvents:
         return RunEvents(run, shows_nearest=run is not None and self.catalogue.shows_nearest(run))
@@ -137,7 +172,13 @@ class Hub:
         return f'{{"boot": {json.dumps(self.boot)}, {text[1:]}'
 
     def _send_snapshot(self, viewer: Viewer, run_events: RunEvents) -> None:
+        try:
+            event = self._encode(run_events, ("snapshot", run_events.snapshot()))
+        except Exception as error:
+            self._log(run_events.id, error)
+            viewer.overflowed = True  # it is tried again at the next poll
+            return
         while not viewer.queue.empty():
             viewer.queue.get_nowait()
         viewer.run, viewer.overflowed = run_events.id, False
-        viewer.queue.put_nowait(self._encode(run_events, ("snapshot", run_events.snapshot())))
+        viewer.queue.put_nowait(event)

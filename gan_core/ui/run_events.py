@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES, ROWS
 from ..runs.metrics import LOSSES, SERIES, MetricsReader, Record
-from ..runs.run import Run, RunError, controls
+from ..runs.run import Run, RunError, controls, read_json
 from ..runs.status import ACTIVE, Status
 from . import words
 from .stream_types import (
@@ -44,6 +44,7 @@ MAX_POINTS = 2000  # of each series in a snapshot
 MAX_MEASUREMENTS = 500  # measurements in a snapshot
 MAX_MARKS = 200  # marks in a snapshot, the newest
 MAX_GIVEN_UP = 600  # points of each series, and a quarter as many measurements, of what was given up at a return
+MAX_COLUMNS = 100  # of a grid; a worker draws about ten
 PNG = "data:image/png;base64,"
 SILENT_AFTER = 3.0  # seconds without a heartbeat before a living worker is called silent
 Event = tuple[str, str]  # name, JSON
@@ -149,6 +150,10 @@ class RunEvents:
             self._snapshot = json.dumps(snapshot)
         return self._snapshot
 
+    def forget_snapshot(self) -> None:
+        """Build the next snapshot anew: `refresh` may have failed half-way."""
+        self._snapshot = ""
+
     def _given_up(self) -> GivenUp | None:
         past = self._reader.given_up if self._reader is not None else None
         if past is None:
@@ -197,10 +202,11 @@ class RunEvents:
         if run is None or newest is None or (self._frame is not None and newest.seq == self._frame["seq"]):
             return False
         shown = _read_shown(newest.path)
-        if shown is None:
+        columns = _grid_columns(shown) if isinstance(shown, str) else None
+        if shown is None or (isinstance(shown, str) and columns is None):
             return False
-        if isinstance(shown, str):
-            self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": _grid_columns(shown),
+        if columns is not None:
+            self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": columns,
                            "now": run.now_path(newest).exists(),
                            "nearest": self._shows_nearest and run.nearest_path(newest).exists()}
         else:
@@ -253,17 +259,24 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _read_shown(path: Path) -> Any:
-    """A picture as data URI, or the JSON of points."""
+    """A picture as data URI, or the JSON object of points; None where there is none, or it is damaged."""
     try:
-        data = path.read_bytes()
-        return json.loads(data) if path.suffix == ".json" else PNG + base64.b64encode(data).decode()
+        return read_json(path) if path.suffix == ".json" else PNG + base64.b64encode(path.read_bytes()).decode()
     except (OSError, ValueError):
         return None  # not there yet, or removed by the rule of kept frames
 
 
-def _grid_columns(picture: str) -> int:
-    """The square cells in a row of a grid: a PNG's first chunk begins with width and height [RFC 2083, 4.1.1]."""
-    width, height = struct.unpack(">II", base64.b64decode(picture[len(PNG):len(PNG) + 32])[16:24])
+def _grid_columns(picture: str) -> int | None:
+    """The square cells in a row of a grid: a PNG's first chunk begins with width and height [RFC 2083, 4.1.1].
+
+    None where the file is too short for that, or its sides are those of no grid.
+    """
+    sides = base64.b64decode(picture[len(PNG):len(PNG) + 32])[16:24]
+    if len(sides) < 8:
+        return None
+    width, height = struct.unpack(">II", sides)
+    if width == 0 or height == 0 or ROWS * width > MAX_COLUMNS * height:
+        return None
     return max(1, round(ROWS * width / height))
 
 

@@ -177,6 +177,7 @@ def test_an_active_run_without_its_worker_has_failed_and_nobody_writes_that_down
 def test_a_reused_pid_is_another_process() -> None:
     assert process_exists(ME.pid, ME.create_time())
     assert not process_exists(ME.pid, ME.create_time() - 100)
+    assert not process_exists(ME.pid, 10**400) and not process_exists(10**400, 0)
     assert not process_exists(0, 0) and not process_exists(-1, 0) and not process_exists(2**31 - 1, 0)
 
 

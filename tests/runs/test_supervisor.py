@@ -420,8 +420,12 @@ def test_when_the_launcher_is_killed_its_processes_are_still_found_and_stopped(s
 
 
 @pytest.mark.parametrize("holder", [b"", b"{", b"[]", b"{}", b'{"pid": "x", "pid_started": 0, "run": 5}',
-                                    json.dumps({"pid": 1, "pid_started": 0, "run": "../../etc"}).encode()])
+                                    json.dumps({"pid": 1, "pid_started": 0, "run": "../../etc"}).encode(),
+                                    json.dumps({"pid": os.getpid(), "pid_started": 10**400, "run": "busy"}).encode(),
+                                    json.dumps({"pid": 10**400, "pid_started": 0, "run": "busy"}).encode()])
 def test_a_damaged_note_about_the_holder_is_no_holder(tmp_path: Path, holder: bytes) -> None:
+    Run.create(PRESETS["quick"], tmp_path).path.rename(tmp_path / "busy")
+    Run.open(tmp_path / "busy").write_status(Status(state="paused", host="elsewhere"))
     (tmp_path / ".worker.json").write_bytes(holder)
     assert Supervisor(tmp_path).active() is None
 

@@ -139,12 +139,22 @@ def test_a_run_that_is_only_watched_says_so_whatever_is_pressed(catalogue, run, 
     monkeypatch.setattr(type(catalogue), "find_or_default", lambda self, run_id: run)
     run.kind = kind
     controls = Controls(catalogue)
-    actions = (controls.pause, controls.resume, controls.save, controls.restore, lambda: controls.tune('{"lr_d": 0.0005}'))
+    actions = (controls.pause, controls.resume, controls.save, controls.restore, lambda: controls.tune('{"lr_d": 0.0005}'),
+               lambda: controls.single_steps("both", 1))
     for action in actions:
         with pytest.raises(Refusal) as caught:
             action()
         assert str(caught.value) == words.text("errors.watched", name=run.name)
     assert asked == []
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_a_shipped_run_takes_no_single_step(catalogue, asked, lang):
+    run = make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1)
+    with pytest.raises(Refusal) as caught:
+        Controls(catalogue).single_steps("both", 1, run.id, lang)
+    assert str(caught.value) == words.text("errors.not_now", lang, state=words.text("states.starter", lang).lower())
+    assert asked == [] and not list((run.path / "control").glob("*"))
 
 
 @pytest.mark.parametrize(("dataset", "kind"), [("ring:x", "surplus"), ("zip", "missing"), ("drawn:" + "x" * 2000, "long")])

@@ -19,6 +19,7 @@ from gan_core.runs import checkpoint
 from gan_core.ui import live_routes
 from gan_core.ui.hub import QUEUE_SIZE, Hub
 from gan_core.ui.latent_service import LatentService
+from gan_core.ui.run_events import RunEvents
 
 AT = live_routes.PREFIX
 
@@ -333,6 +334,95 @@ def test_a_viewer_too_slow_for_its_events_is_given_a_fresh_snapshot(catalogue):
         hub._send(hub._poll({""}))
         (event,) = await take(slow, 1)
         assert event[0] == "snapshot" and json.loads(event[1])["series"]["step"][-1] == step
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+
+
+def header(width, height):
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
+
+
+@pytest.mark.parametrize(("name", "damage"), [
+    ("frames/99-99.png", b""), ("frames/99-99.png", header(8, 8)[:20]), ("frames/99-99.png", header(8, 0)),
+    ("frames/99-99.png", header(0, 8)), ("frames/99-99.png", header(2**31 - 1, 1)),
+    ("frames/99-99.json", b"5"), ("frames/99-99.json", b"NaN"), ("frames/99-99.json", b"[" * 200_000),
+    ("metrics/backup.jsonl", b'{"life": 1, "start_step": 3}\n'), ("metrics/0002.jsonl", b"[" * 200_000 + b"\n"),
+    ("metrics/0002.jsonl", b'{"step": 4, "quality": {"fd": 1%s}}\n' % (b"0" * 400))])
+def test_a_damaged_file_of_a_run_is_as_none(catalogue, name, damage, caplog):
+    run = make_run(catalogue.folder, steps=1)
+    (run.path / name).write_bytes(damage)
+
+    async def story():
+        hub = Hub(catalogue)
+        watching = hub.watch(run.id)
+        ((event, text, _),) = await take(watching, 1)
+        snapshot = json.loads(text)
+        assert event == "snapshot" and snapshot["run"] == run.id and snapshot["series"]["step"] == [1]
+        assert snapshot["frame"] is None if "frames" in name else snapshot["frame"]["step"] == 1
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("failing", ["refresh", "snapshot", "find"])
+def test_a_run_that_cannot_be_read_takes_no_other_stream_down_and_comes_back(catalogue, monkeypatch, caplog, failing):
+    healthy, damaged = make_run(catalogue.folder, steps=1), make_run(catalogue.folder, steps=1)
+    broken = True
+    owner = type(catalogue) if failing == "find" else RunEvents
+    original = getattr(owner, failing)
+
+    def fails(self, *arguments):
+        if broken and damaged.id in (*arguments, getattr(self, "id", "")):
+            raise ZeroDivisionError("a damaged file")
+        return original(self, *arguments)
+
+    async def story():
+        nonlocal broken
+        monkeypatch.setattr(owner, failing, fails)
+        hub = Hub(catalogue)
+        beside, watching = hub.watch(damaged.id), hub.watch(healthy.id)
+        waiting = asyncio.create_task(take(beside, 2 if failing == "refresh" else 1))
+        await take(watching, 1)
+        for step in (2, 3):
+            with open(healthy.metrics_path(1), "a") as file:
+                file.write(json.dumps({"step": step, "d_loss": 1.0}) + "\n")
+            ((name, text, _),) = await take(watching, 1)
+            assert name == "metrics" and json.loads(text)["series"]["step"] == [step]
+        assert len(caplog.records) == 1 and damaged.id in caplog.text and "a damaged file" in caplog.text
+        assert not waiting.done()
+        broken = False
+        name, text, _ = (await waiting)[-1]
+        assert name == "snapshot" and json.loads(text)["series"]["step"] == [1]
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+
+
+def test_a_failure_of_a_whole_poll_does_not_end_the_streams(catalogue, monkeypatch, caplog):
+    run = make_run(catalogue.folder, steps=1)
+
+    async def story():
+        hub = Hub(catalogue)
+        watching, failures = hub.watch(run.id), []
+        await take(watching, 1)
+        poll = hub._poll
+
+        def fails(choices):
+            if len(failures) < 2:
+                failures.append(choices)
+                raise ZeroDivisionError("whatever it is")
+            return poll(choices)
+
+        monkeypatch.setattr(hub, "_poll", fails)
+        with open(run.metrics_path(1), "a") as file:
+            file.write('{"step": 2, "d_loss": 1.5}\n')
+        ((name, _, _),) = await take(watching, 1)
+        assert name == "metrics" and len(failures) == 2 and len(caplog.records) == 1
         hub.closed = True
         await hub._task
 

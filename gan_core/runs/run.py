@@ -11,6 +11,7 @@ import json
 import platform
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -178,9 +179,12 @@ class Run:
                 raise CommandError(f"The worker has not answered for {timeout:g} s; it may be busy or stuck.")
             time.sleep(0.02)
 
-    def pending_commands(self) -> list[tuple[Path, dict[str, Any]]]:
-        """(file, content) of the waiting commands, oldest first; the worker checks the content. {} for an unreadable file."""
-        return commands.read_commands(self.path / layout.CONTROL)
+    def pending_commands(self, known: Mapping[Path, dict[str, Any]] | None = None) -> list[tuple[Path, dict[str, Any]]]:
+        """(file, content) of the waiting commands, oldest first; the worker checks the content. {} for an unreadable file.
+
+        `known`: what an earlier call returned, as a dict; these files are not read again.
+        """
+        return commands.read_commands(self.path / layout.CONTROL, known)
 
     def discard_commands(self) -> None:
         """Delete the commands that were sent to an earlier life."""

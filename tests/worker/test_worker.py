@@ -465,9 +465,14 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
     worker.process.send_signal(signal.SIGSTOP)
     until(lambda: psutil.Process(worker.process.pid).status() == psutil.STATUS_STOPPED, "the worker to freeze")
     assert worker.run.status().state == "paused" and worker.run.is_alive()
-    with pytest.raises(CommandError, match="has not answered"):
-        worker.run.wait(worker.run.send("resume"), timeout=0.3)
+    for command, args in (("step", {"network": "both"}), ("tune", {"changes": {"lr_d": 0.0005}}), ("resume", {})):
+        with pytest.raises(CommandError, match=r"has not answered for 0\.3 s; .* the command is withdrawn"):
+            worker.run.wait(worker.run.send(command, **args), timeout=0.3)
     worker.process.send_signal(signal.SIGCONT)
+    status = worker.request("save")
+    assert (status.state, status.step, status.tuned) == ("paused", 0, {}), "what was said not to be done is not done later"
+    assert [answer["command"] for answer in status.acknowledged] == ["save"]
+    worker.request("resume")
     worker.until_state("running")
 
 

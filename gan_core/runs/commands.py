@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -48,15 +51,30 @@ def write_command(folder: Path, name: str, args: dict[str, Any]) -> str:
     return command["id"]
 
 
-def read_commands(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """The waiting commands, oldest first, as they stand in their files: any JSON object, or {} for an unreadable file."""
+def read_commands(folder: Path, known: Mapping[Path, dict[str, Any]] | None = None) -> list[tuple[Path, dict[str, Any]]]:
+    """The waiting commands, oldest first, as they stand in their files: any JSON object, or {} for an unreadable file.
+
+    `known`: what an earlier call returned; these files are not read again, since a command never changes.
+    """
     commands: list[tuple[Path, dict[str, Any]]] = []
     for path in _files(folder):
+        if known and path in known:
+            commands.append((path, known[path]))
+            continue
         try:
             commands.append((path, read_json(path)))
         except (OSError, ValueError):
             commands.append((path, {}))
     return commands
+
+
+def withdraw_command(folder: Path, command_id: str) -> bool:
+    """Delete a command that still waits, so that it is never carried out; False where the worker has taken it."""
+    for path in folder.glob(f"*-{glob.escape(command_id)}.json"):
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            return True
+    return False
 
 
 def delete_commands(folder: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import platform
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -162,9 +163,10 @@ class Run:
     def wait(self, command_id: str, timeout: float = 3.0) -> Status:
         """The status after the worker has acknowledged this command.
 
-        Raises CommandError where the command is refused, the run has ended, or no answer comes within `timeout` seconds.
+        Raises CommandError where the command is refused, the run has ended, or no answer comes within `timeout` seconds. Then the
+        command is withdrawn, and never carried out, unless the worker has taken it already, which the sentence says.
         """
-        deadline = time.monotonic() + timeout
+        deadline, withdrawn = time.monotonic() + timeout, None
         while True:
             status = self.status()
             answer = next((a for a in status.acknowledged if a.get("id") == command_id), None)
@@ -174,13 +176,20 @@ class Run:
                 return status
             if status.state not in ACTIVE:
                 raise CommandError(f"The run is {status.state}; no worker is there to obey.")
-            if time.monotonic() > deadline:
-                raise CommandError(f"The worker has not answered for {timeout:g} s; it may be busy or stuck.")
+            if withdrawn is not None:
+                end = "the command is withdrawn." if withdrawn else "it has taken the command and may still carry it out."
+                raise CommandError(f"The worker has not answered for {timeout:g} s; it may be busy or stuck; {end}")
+            if time.monotonic() > deadline:  # one more look follows: the worker may have taken and answered it just now
+                withdrawn = commands.withdraw_command(self.path / layout.CONTROL, command_id)
+                continue
             time.sleep(0.02)
 
-    def pending_commands(self) -> list[tuple[Path, dict[str, Any]]]:
-        """(file, content) of the waiting commands, oldest first; the worker checks the content. {} for an unreadable file."""
-        return commands.read_commands(self.path / layout.CONTROL)
+    def pending_commands(self, known: Mapping[Path, dict[str, Any]] | None = None) -> list[tuple[Path, dict[str, Any]]]:
+        """(file, content) of the waiting commands, oldest first; the worker checks the content. {} for an unreadable file.
+
+        `known`: what an earlier call returned, as a dict; these files are not read again.
+        """
+        return commands.read_commands(self.path / layout.CONTROL, known)
 
     def discard_commands(self) -> None:
         """Delete the commands that were sent to an earlier life."""

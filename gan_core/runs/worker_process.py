@@ -70,12 +70,17 @@ def only_launcher_remains(child: subprocess.Popen[str] | None, run: Run) -> bool
 
 
 def stop_timeout(run: Run, status: Status) -> float:
-    """Seconds for a run to end once it is asked to: a worker obeys between two steps, and a step may take long."""
+    """Seconds for a run to end once it is asked to, at least STOP_TIMEOUT."""
+    return answer_timeout(run, status, STOP_TIMEOUT)
+
+
+def answer_timeout(run: Run, status: Status, least: float) -> float:
+    """Seconds for a worker to obey, at least `least`: it does so between two steps, and a step may take long."""
     config = run.info.get("config")
     batch = {**(config if isinstance(config, dict) else {}), **status.tuned}.get("batch_size")
     if not isinstance(batch, int) or status.speed <= 0:
-        return STOP_TIMEOUT
-    return max(STOP_TIMEOUT, STOP_STEPS * batch / status.speed)
+        return least
+    return max(least, STOP_STEPS * batch / status.speed)
 
 
 class StopDeadline:

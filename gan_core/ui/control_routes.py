@@ -40,23 +40,25 @@ class ControlRoutes:
 
     def step(self, body: Body, lang: str) -> dict[str, Any]:
         """{"run", "network", "count"} -> {"state"}: single steps of a paused run; "running" while the rest of them is made."""
-        run = self.controls.single_steps(body.get("network", "both"), body.get("count", 1), _run(body), lang)
+        run = self.controls.single_steps(body.get("network", "both"), body.get("count", 1), _run(body, lang), lang)
         return {"state": run.stored_status().state}
 
     def tune(self, body: Body, lang: str) -> dict[str, Any]:
         """{"run", "changes": {field: value}}: turn knobs; they are in force when this is answered."""
-        self.controls.tune(json.dumps(body.get("changes")), _run(body), lang, labels=True)
+        self.controls.tune(json.dumps(body.get("changes")), _run(body, lang), lang, labels=True)
         return {}
 
     def stop(self, body: Body, lang: str) -> dict[str, Any]:
         """{"run"}: save and end the run, by force where it does not answer."""
-        self.controls.stop(_run(body), lang)
+        self.controls.stop(_run(body, lang), lang)
         return {}
 
     def restore(self, body: Body, lang: str) -> dict[str, Any]:
         """{"run", "step"}: go back to its best measured state, paused; refused where that is no longer the one of `step`."""
         step = body.get("step")
-        self.controls.restore(_run(body), lang, step if isinstance(step, int) else None)
+        if "step" in body and type(step) is not int:
+            raise _wrong_type("errors.step_type", step, lang)
+        self.controls.restore(_run(body, lang), lang, step)
         return {}
 
     def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:
@@ -101,10 +103,17 @@ def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
     return [Route(f"{PREFIX}control/{name}", handlers.handler(name), methods=["POST"]) for name in CONTROLS]
 
 
-def _run(body: Body) -> str:
-    """The id of the run; "" for the default one."""
-    run = body.get("run")
-    return run if isinstance(run, str) else ""
+def _run(body: Body, lang: str) -> str:
+    """The id of the run; "" for the default one. Raises BodyError for what is no text: it must not mean another run."""
+    run = body.get("run", "")
+    if not isinstance(run, str):
+        raise _wrong_type("errors.run_type", run, lang)
+    return run
+
+
+def _wrong_type(key: str, given: object, lang: str) -> BodyError:
+    shown = json.dumps(given, ensure_ascii=False)
+    return BodyError(422, words.text(key, lang, given=shown if len(shown) <= 40 else shown[:40] + "…"))
 
 
 def _refused(status: int, message: str, lang: str) -> Response:

@@ -18,13 +18,14 @@ from ..runs import run as runs
 from ..runs.run import CommandError, Run, RunError
 from ..runs.status import ACTIVE, Status
 from ..runs.supervisor import WorkerBusy, capacity_limit
-from ..runs.worker_process import stop_timeout
+from ..runs.worker_process import answer_timeout, stop_timeout
 from . import words
 from .external_runs import PlaceError
 from .refusal import FIELDS, WATCHED, Refusal, busy, not_now, validated
 from .run_catalogue import RunCatalogue
 
 ANSWER_TIMEOUT = 3.0  # seconds for a worker to answer a command
+LONGEST_ANSWER = 25.0  # seconds where steps are slow, but for a pause: the page's own scripts wait for 30 s
 START_TIMEOUT = 20.0  # seconds for a new worker to begin before its first single step
 
 
@@ -306,8 +307,12 @@ class Controls:
             raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
         return run
 
-    def _send(self, run: Run, command: str, lang: str, timeout: float = ANSWER_TIMEOUT, **args: Any) -> Run:
+    def _send(self, run: Run, command: str, lang: str, timeout: float = 0.0, **args: Any) -> Run:
+        """Send a command and wait for its answer: by default for ANSWER_TIMEOUT, or as long as a few slow steps take."""
         try:
+            if not timeout:
+                timeout = answer_timeout(run, run.status(), ANSWER_TIMEOUT)
+                timeout = timeout if command == "pause" else min(timeout, LONGEST_ANSWER)
             run.wait(run.send(command, **args), timeout=timeout)
         except CommandError as error:
             raise Refusal("errors.refused", lang, message=str(error)) from error

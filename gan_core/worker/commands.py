@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..runs.checkpoint import CheckpointError
@@ -18,6 +19,7 @@ from .status_writer import StatusWriter
 INLINE = 1.0  # seconds of single steps before their command is acknowledged and the rest is made as by a running run
 ACKNOWLEDGED = 16  # acknowledgements that the status keeps
 NAME_LENGTH = 40  # characters of a foreign value that an acknowledgement repeats
+INTERRUPTIONS = ("stop", "pause")  # they wait for no single steps
 
 Args = dict[str, Any]
 
@@ -32,6 +34,8 @@ class Steerable(Protocol):
 
     @property
     def step_count(self) -> int: ...
+    @property
+    def ending(self) -> bool: ...
     def begin_single_steps(self, network: str) -> None: ...
     def make_steps(self, network: str, limit: int = 0) -> int: ...
     def pause(self) -> None: ...
@@ -47,31 +51,58 @@ class Commands:
 
     def __init__(self, session: Steerable) -> None:
         self.session = session
+        self._read: dict[Path, dict[str, Any]] = {}  # what the waiting files hold
+        self._steps_refused = False  # for a pause that waits
         self._handlers: dict[str, Callable[[Args], str]] = {
             "pause": self._pause, "resume": self._resume, "step": self._step, "save": self._save, "stop": self._stop,
             "tune": self._tune, "restore": self._restore}
 
     def execute_pending(self, only: str = "") -> None:
-        """Execute all commands in the folder, oldest first; with `only` those of this name, and leave the others there."""
-        for path, command in self.session.run.pending_commands():
-            if not only or command.get("command") == only:
-                self._execute(command)
-                path.unlink(missing_ok=True)
+        """Execute the commands in the folder, oldest first, also those that come meanwhile, until the session ends.
 
-    def _execute(self, command: dict[str, Any]) -> None:
+        Steps that a stop or a pause has followed are refused: it waits for none of them. With `only` the commands of this name
+        are executed, and the others stay there.
+        """
+        while not self.session.ending:
+            waiting = [one for one in self._waiting() if not only or one[1].get("command") == only]
+            if not waiting:
+                return
+            path, command = waiting[0]
+            try:
+                path.unlink()  # before it is executed: either the worker or its sender deletes it, who may withdraw it
+            except FileNotFoundError:
+                continue
+            self._execute(command, next((later["command"] for _, later in waiting[1:] if _interrupts(later)), ""))
+
+    def _waiting(self) -> list[tuple[Path, dict[str, Any]]]:
+        """The commands in the folder; each file is read once."""
+        waiting = self.session.run.pending_commands(self._read)
+        self._read = dict(waiting)
+        return waiting
+
+    def _execute(self, command: dict[str, Any], interruption: str) -> None:
+        """Execute a command that this later one, or none where it is "", has followed."""
         name, args, identity = command.get("command"), command.get("args"), command.get("id")
         if not isinstance(identity, str) or not isinstance(args, dict):
             return  # not written by this program: nobody waits for an answer
+        if name == "step" and interruption:
+            self._acknowledge(identity, name, f"A {interruption} was asked for before these steps began.")
+            self._steps_refused = True
+            return
         handler = self._handlers.get(name) if isinstance(name, str) else None
         message = f"{_short(name)!r} is no command of this worker." if handler is None else handler(args)
+        self._acknowledge(identity, _short(name), message)
+
+    def _acknowledge(self, identity: str, name: str, message: str) -> None:
         writer = self.session.status_writer
-        acknowledgement = Acknowledgement(id=identity, command=_short(name), ok=not message, message=message,
+        acknowledgement = Acknowledgement(id=identity, command=name, ok=not message, message=message,
                                           step=self.session.step_count)
         writer.write(acknowledged=[*writer.status.acknowledged, acknowledgement][-ACKNOWLEDGED:])
 
     def _pause(self, args: Args) -> str:
+        steps_refused, self._steps_refused = self._steps_refused, False
         if self.session.paused:
-            return "It is paused already."
+            return "" if steps_refused else "It is paused already."
         self.session.pause()
         return ""
 
@@ -83,7 +114,10 @@ class Commands:
         return ""
 
     def _step(self, args: Args) -> str:
-        """Single steps of a paused run: here for a second, the rest as by a running run that then pauses itself."""
+        """Single steps of a paused run: here for a second, the rest as by a running run that then pauses itself.
+
+        So it is with the rest as soon as a stop or a pause waits, which then ends it.
+        """
         session, network, count = self.session, args.get("network", "both"), args.get("count", 1)
         if not isinstance(network, str) or network not in NETWORKS:
             return f"There is no network {_short(network)!r}; choose one of: {', '.join(NETWORKS)}."
@@ -95,6 +129,8 @@ class Commands:
         started, done = time.monotonic(), 0
         while done < count and time.monotonic() - started < INLINE:
             done += session.make_steps(network, count - done)
+            if session.ending or any(_interrupts(command) for _, command in self._waiting()):
+                break
         if done < count:
             session.paused, session.pending_steps = False, (network, count - done)
             session.publish("running")
@@ -129,6 +165,11 @@ class Commands:
     def _stop(self, args: Args) -> str:
         self.session.stop()
         return ""
+
+
+def _interrupts(command: dict[str, Any]) -> bool:
+    name, args, identity = command.get("command"), command.get("args"), command.get("id")
+    return name in INTERRUPTIONS and isinstance(identity, str) and isinstance(args, dict)
 
 
 def _short(value: object) -> str:

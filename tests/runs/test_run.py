@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gan_core.compute.processes import process_exists
 from gan_core.config import PRESETS, ConfigError, TrainConfig
 from gan_core.messages import ENGLISH, Misfit
+from gan_core.runs import commands
 from gan_core.runs.run import CommandError, MetricsReader, Run, RunError, folder_name, list_runs
 from gan_core.runs.status import Status, controls
 
@@ -252,6 +253,32 @@ def test_waiting_ends_with_the_acknowledgement_the_refusal_or_the_end_of_the_wor
     alive(run, state="stopped", pid=0)
     with pytest.raises(CommandError, match="is stopped; no worker"):
         run.wait("c", timeout=60)
+
+
+def test_a_command_without_an_answer_is_withdrawn_and_one_that_was_taken_is_said_to_go_on(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    alive(run)
+    other, late = run.send("save"), run.send("step")
+    with pytest.raises(CommandError, match=r"has not answered for 0\.05 s; .* the command is withdrawn\."):
+        run.wait(late, timeout=0.05)
+    assert [body["id"] for _, body in run.pending_commands()] == [other], "nobody else's command is touched"
+    run.discard_commands()  # as a worker does that begins with it
+    with pytest.raises(CommandError, match="it has taken the command and may still carry it out"):
+        run.wait(other, timeout=0.05)
+
+
+def test_an_answer_that_comes_while_the_command_is_withdrawn_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(tmp_path)
+    alive(run)
+    command_id = run.send("save")
+
+    def too_late(folder: Path, identity: str) -> bool:
+        run.discard_commands()
+        alive(run, acknowledged=[{"id": identity, "command": "save", "ok": True, "message": "", "step": 3}])
+        return False
+
+    monkeypatch.setattr(commands, "withdraw_command", too_late)
+    assert run.wait(command_id, timeout=0.05).acknowledged[0]["id"] == command_id
 
 
 # Metrics.

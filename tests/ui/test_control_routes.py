@@ -83,11 +83,33 @@ def test_no_form_of_another_site_can_press_it(page, ask, action):
         assert httpx.post(url, content=body, headers=PAGE_HEADER).status_code == 422
 
 
-@pytest.mark.parametrize("body", [{"changes": None}, {"changes": []}, {"changes": {}}, {"changes": "x"}, {"run": 7},
-                                  {"lang": ["en"]}, {"run": None, "changes": {"lr_d": 1}, "lang": "de"}])
+@pytest.mark.parametrize("body", [{"changes": None}, {"changes": []}, {"changes": {}}, {"changes": "x"},
+                                  {"lang": ["en"]}, {"changes": {"lr_d": 1}, "lang": "de"}])
 def test_values_of_any_kind_are_refused_in_a_sentence(ask, body):
     status, sentence = ask("tune", **body)
     assert status == 409 and sentence["message"] and json.dumps(sentence)
+
+
+@pytest.mark.parametrize("action", ["step", "tune", "stop", "restore"])
+@pytest.mark.parametrize(("run", "shown"), [(["x"], '["x"]'), (5, "5"), (None, "null"), (False, "false")])
+def test_a_run_that_is_no_text_is_refused_and_never_means_the_active_one(page, ask, monkeypatch, action, run, shown):
+    reached = []
+    for name in ("single_steps", "tune", "stop", "restore"):
+        monkeypatch.setattr(page.controls, name, lambda *args, **more: reached.append(args))
+    for lang in words.LANGUAGES:
+        assert ask(action, run=run, lang=lang) == (422, refused("errors.run_type", lang, given=shown))
+    assert reached == []
+    assert "give the id of a run" in ask(action, run=run, lang="en")[1]["message"]
+
+
+@pytest.mark.parametrize(("step", "shown"), [("x", '"x"'), (1.5, "1.5"), (None, "null"), (True, "true")])
+def test_a_best_step_that_is_no_whole_number_is_refused(page, ask, monkeypatch, step, shown):
+    reached = []
+    monkeypatch.setattr(page.controls, "restore", lambda *args: reached.append(args))
+    for lang in words.LANGUAGES:
+        assert ask("restore", step=step, lang=lang) == (422, refused("errors.step_type", lang, given=shown))
+    assert reached == []
+    assert ask("restore", step=7, lang="en")[0] == 200 and reached == [("", "en", 7)], "no run means the active one"
 
 
 def test_half_a_letter_and_a_damaged_run_are_sentences(page, ask):

@@ -340,3 +340,21 @@ def test_the_active_run_is_looked_for_once_for_the_whole_list(catalogue, run, mo
     controls, listed, calls = Controls(catalogue), [make_run(catalogue.folder, steps=1) for _ in range(3)], []
     monkeypatch.setattr(type(catalogue.supervisor), "active", lambda self: calls.append(1))
     assert len(json.loads(runs_tab._abilities(controls, listed, "en"))) == 3 and len(calls) == 1
+
+
+@pytest.mark.parametrize(("command", "speed", "seconds"), [("pause", 0.0, 3), ("save", 1e6, 3), ("pause", 0.01, 1e3),
+                                                           ("save", 0.01, 25)])
+def test_an_answer_is_waited_for_as_long_as_slow_steps_take(catalogue, run, monkeypatch, command, speed, seconds):
+    status, waited = run.stored_status(), []
+    status.speed, status.state = speed, "running"
+    run.write_status(status)
+    monkeypatch.setattr(Run, "wait", lambda self, identity, timeout: waited.append(timeout))
+    getattr(Controls(catalogue), command)(run.id)
+    assert waited == [seconds] if seconds < 1e3 else waited[0] >= run.config.batch_size / speed
+
+
+def test_a_control_that_nobody_answers_is_refused_and_withdrawn(catalogue, run, monkeypatch):
+    monkeypatch.setattr("gan_core.ui.controls.ANSWER_TIMEOUT", 0.05)
+    with pytest.raises(Refusal, match="the command is withdrawn"):
+        Controls(catalogue).single_steps("both", 3, run.id)
+    assert run.pending_commands() == []

@@ -233,6 +233,42 @@ def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_
     assert len(worker.run.status().acknowledged) <= 16
 
 
+@pytest.mark.parametrize("command", ["stop", "pause"])
+def test_a_stop_and_a_pause_wait_for_no_single_steps(start, command: str) -> None:
+    worker = start(paused=True)
+    worker.until_state("paused")
+    run, first = worker.run, worker.run.stored_status().step
+    worker.process.send_signal(signal.SIGSTOP)  # so that all of them wait when it looks
+    until(lambda: psutil.Process(worker.process.pid).status() == psutil.STATUS_STOPPED, "the worker to freeze")
+    changed = run.send("tune", changes={"lr_d": 0.0005})
+    steps = [run.send("step", network="both", count=10_000) for _ in range(3)]
+    interruption = run.send(command)
+    worker.process.send_signal(signal.SIGCONT)
+    if command == "pause":
+        assert run.wait(interruption, PATIENCE).state == "paused", "it was asked for, and so it is no mistake"
+    status = worker.until_state("stopped" if command == "stop" else "paused")
+    assert (status.step, status.checkpoint_step, status.tuned) == (first, first, {"lr_d": 0.0005})
+    answers = {answer["id"]: (answer["ok"], answer["message"]) for answer in status.acknowledged}
+    assert list(answers) == [changed, *steps, interruption] and answers[changed] == answers[interruption] == (True, "")
+    assert {answers[step] for step in steps} == {(False, f"A {command} was asked for before these steps began.")}
+    assert run.pending_commands() == []
+
+
+@pytest.mark.parametrize("command", ["stop", "pause"])
+def test_a_stop_and_a_pause_come_between_the_steps_of_one_command(start, tmp_path: Path, command: str) -> None:
+    code = forked.WORKER.replace("import", "from gan_core.worker import commands; commands.INLINE = 1e9\nimport", 1)
+    worker = start(paused=True, code=code)
+    worker.until_state("paused")
+    worker.run.send("step", network="both", count=10_000)
+    until(lambda: not worker.run.pending_commands(), "the steps to begin", worker.process)
+    worker.run.send(command)
+    until(lambda: any(answer["command"] == command for answer in worker.run.stored_status().acknowledged), "the answer")
+    status = worker.until_state("stopped" if command == "stop" else "paused")
+    assert [(answer["command"], answer["ok"]) for answer in status.acknowledged] == [("step", True), (command, True)]
+    assert 0 < status.step < 10_000
+    assert command == "pause" or status.checkpoint_step == status.step
+
+
 def test_commands_from_before_a_workers_life_are_thrown_away_unread(start, tmp_path: Path) -> None:
     run = Run.create(PRESETS["quick"].replace(**SMALL), tmp_path)
     run.send("stop")
@@ -429,9 +465,14 @@ def test_a_frozen_worker_is_silent_not_dead_and_goes_on_when_thawed(start) -> No
     worker.process.send_signal(signal.SIGSTOP)
     until(lambda: psutil.Process(worker.process.pid).status() == psutil.STATUS_STOPPED, "the worker to freeze")
     assert worker.run.status().state == "paused" and worker.run.is_alive()
-    with pytest.raises(CommandError, match="has not answered"):
-        worker.run.wait(worker.run.send("resume"), timeout=0.3)
+    for command, args in (("step", {"network": "both"}), ("tune", {"changes": {"lr_d": 0.0005}}), ("resume", {})):
+        with pytest.raises(CommandError, match=r"has not answered for 0\.3 s; .* the command is withdrawn"):
+            worker.run.wait(worker.run.send(command, **args), timeout=0.3)
     worker.process.send_signal(signal.SIGCONT)
+    status = worker.request("save")
+    assert (status.state, status.step, status.tuned) == ("paused", 0, {}), "what was said not to be done is not done later"
+    assert [answer["command"] for answer in status.acknowledged] == ["save"]
+    worker.request("resume")
     worker.until_state("running")
 
 

@@ -198,7 +198,7 @@ def test_what_is_no_preset_is_a_sentence(catalogue, preset):
 
 
 @pytest.mark.parametrize(("lang", "sentence"), [
-    ("en", r"^Only one run can be active at a time, and {name} is active \(paused\)\. Stop it first; "),
+    ("en", r"^Only one run can be active at a time, and {name} is active \(paused\)\. Stop it first, under Runs; "),
     ("fr", r"^Un seul essai peut être actif à la fois, et {name} l’est déjà \(en pause\)\. ")])
 def test_resume_beside_a_paused_run_says_that_it_is_paused_and_changes_neither(catalogue, run, lang, sentence):
     write_worker_note(catalogue.folder, {"run": run.id, "pid": os.getpid(), "pid_started": psutil.Process().create_time(),

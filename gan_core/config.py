@@ -169,7 +169,7 @@ class TrainConfig(NamedFields):
         """Build from plain values; unknown names are refused by name."""
         if not isinstance(values, dict):
             raise ConfigError(f"a config is an object with named fields, not {type(values).__name__}.")
-        _check_names([f.name for f in fields(cls)], (), values)
+        _check_names([f.name for f in fields(cls)], (), values)  # also of names that are no text, which ** would not take
         return cls(**values)
 
     def replace(self, **overrides: Any) -> TrainConfig:
@@ -211,11 +211,11 @@ def _checked(f: Any, value: Any) -> Any:
         return value
     if f.type == "bool":
         if not isinstance(value, bool):
-            raise ConfigError(f"{f.name} is {value!r}; give true or false.", f.name, value, "bool")
+            raise ConfigError(f"{f.name} is {one_line(value)}; give true or false.", f.name, value, "bool")
         return value
     if f.type.startswith("tuple"):
         if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-            raise ConfigError(f"{f.name} is {value!r}; give two numbers from {about['low']:g} to {about['high']:g}.",
+            raise ConfigError(f"{f.name} is {one_line(value)}; give two numbers from {about['low']:g} to {about['high']:g}.",
                               f.name, value, "pair")
         return tuple(_number(f, v) for v in value)
     return _number(f, value)
@@ -224,7 +224,7 @@ def _checked(f: Any, value: Any) -> Any:
 def _dataset(value: Any) -> str:
     """A name of the registry, with what it is asked for after a colon."""
     if not isinstance(value, str):
-        raise ConfigError(f"dataset is {value!r}; give a name such as 'digits'.", "dataset", value)
+        raise ConfigError(f"dataset is {one_line(value)}; give a name such as 'digits'.", "dataset", value)
     try:
         kind, argument = registry.split_dataset(value)
     except registry.DatasetNameError as error:
@@ -242,7 +242,7 @@ def _number(f: Any, value: Any) -> int | float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or not about["low"] <= number <= about["high"] or (whole and number != int(number)):
-        raise ConfigError(f"{f.name} is {value!r}; give {allowed}.", f.name, value, "whole" if whole else "number")
+        raise ConfigError(f"{f.name} is {one_line(value)}; give {allowed}.", f.name, value, "whole" if whole else "number")
     return int(number) if whole else number
 
 

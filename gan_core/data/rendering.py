@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -33,6 +34,14 @@ def png(picture: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
         info.add_text(keyword, text)
     Image.fromarray(picture).save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE, pnginfo=info)
     return buffer.getvalue()
+
+
+def png_sides(data: bytes) -> tuple[int, int] | None:
+    """(width, height), each at least 1, of a PNG of which these are the first 24 bytes or more [RFC 2083, 4.1.1]; else None."""
+    if len(data) < 24:
+        return None
+    width, height = struct.unpack(">II", data[16:24])
+    return (width, height) if width and height else None
 
 
 def png_text(data: bytes, keyword: str) -> str | None:

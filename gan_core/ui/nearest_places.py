@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from ..data.rendering import png_text
+from ..data.rendering import png_sides, png_text
 from ..runs.frames import COLUMNS, NEAREST
+from ..runs.json_types import fits
 
 
 class NearestPlaces(TypedDict):
@@ -19,7 +19,7 @@ class NearestPlaces(TypedDict):
     distances: list[float]
 
 
-MOST = 2**31  # above any count and any distance; infinity and NaN are not below it
+MOST = 2**31  # above any count and any distance
 NONE: NearestPlaces = {"reals": 0, "places": [], "distances": []}
 
 
@@ -31,20 +31,17 @@ def read_nearest_places(path: Path, name: str) -> NearestPlaces:
     try:
         picture = path.read_bytes()
         told = json.loads(png_text(picture, NEAREST) or "{}")
-        reals, places, distances = told["reals"], told[name]["places"], told[name]["distances"]
-        # A PNG's first chunk begins with width and height [RFC 2083, 4.1.1]; its cells are square.
-        width, height = struct.unpack(">II", picture[16:24])
-        cells = COLUMNS * (COLUMNS * height // width)
-    except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError, struct.error, RecursionError):
+        found: NearestPlaces = {"reals": told["reals"], "places": told[name]["places"], "distances": told[name]["distances"]}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return NONE
-    sound = (_is_count(reals) and isinstance(places, list) and isinstance(distances, list) and len(places) == len(distances)
-             and all(_is_count(place) and place < cells for place in places) and all(map(_is_distance, distances)))
-    return {"reals": reals, "places": places, "distances": distances} if sound else NONE
+    return found if _is_sound(found, png_sides(picture)) else NONE
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST
-
-
-def _is_distance(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST
+def _is_sound(found: NearestPlaces, sides: tuple[int, int] | None) -> bool:
+    """Whether each fake has a distance, and a place among the square cells of a picture with these sides."""
+    if sides is None or not fits(found, NearestPlaces) or len(found["places"]) != len(found["distances"]):
+        return False
+    width, height = sides
+    cells = COLUMNS * (COLUMNS * height // width)
+    return (all(0 <= value < MOST for value in (found["reals"], *found["distances"]))
+            and all(0 <= place < min(cells, MOST) for place in found["places"]))

@@ -9,12 +9,12 @@ import base64
 import contextlib
 import json
 import math
-import struct
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from ..data.rendering import png_sides
 from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES, ROWS
 from ..runs.metrics import LOSSES, SERIES, MetricsReader, Record
 from ..runs.run import Run, RunError, controls, read_json
@@ -267,15 +267,12 @@ def _read_shown(path: Path) -> Any:
 
 
 def _grid_columns(picture: str) -> int | None:
-    """The square cells in a row of a grid: a PNG's first chunk begins with width and height [RFC 2083, 4.1.1].
-
-    None where the file is too short for that, or its sides are those of no grid.
-    """
-    sides = base64.b64decode(picture[len(PNG):len(PNG) + 32])[16:24]
-    if len(sides) < 8:
+    """The square cells in a row of a grid. None where the file is too short to say its sides, or they are those of no grid."""
+    sides = png_sides(base64.b64decode(picture[len(PNG):len(PNG) + 32]))
+    if sides is None:
         return None
-    width, height = struct.unpack(">II", sides)
-    if width == 0 or height == 0 or ROWS * width > MAX_COLUMNS * height:
+    width, height = sides
+    if ROWS * width > MAX_COLUMNS * height:
         return None
     return max(1, round(ROWS * width / height))
 

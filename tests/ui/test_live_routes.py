@@ -418,9 +418,10 @@ def test_a_failure_of_a_whole_poll_does_not_end_the_streams(catalogue, monkeypat
                 raise ZeroDivisionError("whatever it is")
             return poll(choices)
 
-        monkeypatch.setattr(hub, "_poll", fails)
-        with open(run.metrics_path(1), "a") as file:
-            file.write('{"step": 2, "d_loss": 1.5}\n')
+        async with hub._poll_lock:  # no poll is under way, which would see the record before one fails
+            monkeypatch.setattr(hub, "_poll", fails)
+            with open(run.metrics_path(1), "a") as file:
+                file.write('{"step": 2, "d_loss": 1.5}\n')
         ((name, _, _),) = await take(watching, 1)
         assert name == "metrics" and len(failures) == 2 and len(caplog.records) == 1
         hub.closed = True

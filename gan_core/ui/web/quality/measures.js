@@ -4,8 +4,18 @@ import { store } from "../store.js";
 import { decimal, known, short } from "../words.js";
 
 /**
+ * The charts, from the top. Each but the first has its title in the words, `quality.NAME`, and all have `quality.NAME_alt`.
+ * `leads`: only the first of its measures that a run has, with its floor and its best; lower is better. `share`: in [0, 1].
+ * @type {Record<string, { leads?: boolean, share?: boolean }>}
+ */
+export const CHARTS = {
+  head: { leads: true },
+  shares: { share: true },
+};
+
+/**
  * @typedef {object} Look how a measure is drawn
- * @property {"head" | "shares"} chart "head": a distance, lower is better; the first that a run has leads. "shares": in [0, 1]
+ * @property {string} chart of CHARTS
  * @property {string} [colour] of tokens.css
  * @property {number[]} [dash] in CSS pixels
  */
@@ -22,20 +32,26 @@ const LOOKS = {
   good: { chart: "shares" },
 };
 const drawnIn = (/** @type {string} */ chart) => Object.keys(LOOKS).filter((name) => LOOKS[name].chart === chart);
-const HEADLINES = drawnIn("head");
-export const SHARES = drawnIn("shares");
+const LEADER = Object.keys(CHARTS).find((chart) => CHARTS[chart].leads) ?? "";
 
 /** Colour and dash of a measure's line. @param {string} [name] @returns {{ colour: string, dash: number[] }} */
 export const lookOf = (name = "") => ({ colour: "--gen", dash: [], ...LOOKS[name] });
 
-/** Which names this run's measurements have, and what leads. */
+/** Which names this run's measurements have, what leads, and what each chart draws. */
 export function measures() {
   /** @type {Set<string>} */
   const names = new Set();
   for (const record of store.quality) for (const name of Object.keys(record)) if (known(`measures.${name}`)) names.add(name);
   const best = store.status?.best;
-  const first = best && names.has(best.name) ? best.name : HEADLINES.find((name) => names.has(name)) || [...names].at(0);
-  return { first, shares: SHARES.filter((name) => names.has(name)), names };
+  const leader = best && names.has(best.name) ? best.name : drawnIn(LEADER).find((name) => names.has(name));
+  const first = leader || [...names].at(0);
+  /** @type {Record<string, string[]>} */
+  const charts = {};
+  for (const chart of Object.keys(CHARTS)) {
+    const others = drawnIn(chart).filter((name) => name !== first && names.has(name));
+    charts[chart] = chart === LEADER ? [first ?? []].flat() : others;
+  }
+  return { first, charts, names };
 }
 
 /**
@@ -55,7 +71,7 @@ export const newest = (name) => measuredAt(name, null)?.value ?? NaN;
 /** @param {string} name @param {number} value */
 export function writtenValue(name, value) {
   if (!Number.isFinite(value)) return "\u2013";
-  if (SHARES.includes(name)) return decimal(value, 2);
+  if (CHARTS[LOOKS[name]?.chart]?.share) return decimal(value, 2);
   return short(name === measures().first ? value : Number(value.toFixed(3)));
 }
 
@@ -73,7 +89,7 @@ export function qualityColumns(past = false) {
   const records = past ? givenUp() : store.quality, { first = "", names } = measures();
   /** @type {Record<string, number[]>} */
   const data = { step: records.map(stepOf) };
-  for (const name of [...SHARES, ...names]) data[name] = records.map((record) => record[name] ?? NaN);
+  for (const name of [...Object.keys(LOOKS), ...names]) data[name] = records.map((record) => record[name] ?? NaN);
   data.head = (data[first] || []).map((value) => (value > 0 ? value : NaN)); // on a logarithmic axis
   return data;
 }

@@ -1,11 +1,13 @@
-// The measures of the averaged generator over the steps: the headline, the shares below it, and the newest numbers in words.
+// The measures of the averaged generator over the steps: what leads, the other charts below it, and the newest numbers in words.
 import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
 import { h, setText } from "../dom.js";
 import { inForce, isIn, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { qualityChart } from "./chart.js";
-import { bestColumns, floorColumns, floorOf, lookOf, measures, newest, qualityColumns, writtenValue } from "./measures.js";
+import {
+  CHARTS, bestColumns, floorColumns, floorOf, lookOf, measures, newest, qualityColumns, writtenValue,
+} from "./measures.js";
 
 const FIRST_S = 0.9; // seconds of one core that a first measurement takes, that of real against real with it
 const SHARE = 0.05; // of the time, where a run says no other
@@ -21,23 +23,27 @@ export class Quality {
   #floorKey = h("span", { class: "gan-guess gan-floor" }, h("i"), t("quality.floor"), " ", this.#floor);
   #bestKey = h("span", { class: "gan-bestkey" }, h("i"), t("quality.best"), " ", this.#best);
   #pastKey = givenUpKey();
-  #headLegend = h("div", { class: "gan-legend" });
-  #shareLegend = h("div", { class: "gan-legend", "data-chart": "shares" });
+  /** @type {Record<string, { title: HTMLElement | null, legend: HTMLElement }>} */
+  #heads = {};
   #rest = h("div", { class: "gan-legend gan-rest" });
-  #shareTitle = h("h2", { "data-chart": "shares" }, t("quality.shares"));
   #shape = ""; // which measures there are
   #stack;
 
   /** @param {HTMLElement} root @param {AbortSignal} signal */
   constructor(root, signal) {
-    this.#stack = new ChartStack(root, ["head", "shares"], {
+    this.#stack = new ChartStack(root, Object.keys(CHARTS), {
       prefix: "quality",
       make: qualityChart,
       draw: (charts) => this.#draw(charts),
       empty: emptySentence,
     }, signal);
-    this.element = h("div", { id: "quality-curves", class: "gan-curves", "data-of": "quality" },
-      this.#headLegend, this.#stack.boxes.head, this.#shareTitle, this.#shareLegend, this.#stack.boxes.shares, this.#rest,
+    const charts = Object.entries(CHARTS).flatMap(([chart, { leads }]) => {
+      const title = leads ? null : h("h2", { "data-chart": chart }, t(`quality.${chart}`));
+      const legend = h("div", { class: "gan-legend", "data-chart": chart });
+      this.#heads[chart] = { title, legend };
+      return [...(title ? [title] : []), legend, this.#stack.boxes[chart]];
+    });
+    this.element = h("div", { id: "quality-curves", class: "gan-curves", "data-of": "quality" }, ...charts, this.#rest,
       h("div", { class: "gan-room gan-told-room" }, this.#room, this.#sentence));
     this.#drawNumbers();
   }
@@ -74,14 +80,19 @@ export class Quality {
 
   /** When other things are measured: another run, or its first measurement. */
   #drawKeys() {
-    const { first, shares, names } = measures(), others = [...names].filter((name) => name !== first && !shares.includes(name));
-    this.#shareTitle.hidden = !shares.length;
-    const shape = JSON.stringify([first, shares, others]);
+    const { first, charts, names } = measures(), drawn = Object.values(charts).flat();
+    const others = [...names].filter((name) => !drawn.includes(name)), shape = JSON.stringify([charts, others]);
+    for (const [chart, { title }] of Object.entries(this.#heads)) {
+      if (title) title.hidden = !charts[chart].length;
+      this.#stack.boxes[chart].hidden = names.size > 0 && !charts[chart].length; // the place is kept until it is known
+    }
     if (shape === this.#shape) return;
     if (this.#shape) this.#stack.build();
     this.#shape = shape;
-    this.#headLegend.replaceChildren(...(first ? [this.#key(first), this.#floorKey, this.#bestKey, this.#pastKey.key] : []));
-    this.#shareLegend.replaceChildren(...shares.map((name) => this.#key(name)));
+    for (const [chart, { legend }] of Object.entries(this.#heads)) {
+      const more = CHARTS[chart].leads && first ? [this.#floorKey, this.#bestKey, this.#pastKey.key] : [];
+      legend.replaceChildren(...charts[chart].map((name) => this.#key(name)), ...more);
+    }
     this.#rest.replaceChildren(...others.map((name) => this.#key(name)));
     const sentences = [...names].map((name) => sentenceOf(name, 0));
     setText(this.#room, sentences.sort((a, b) => b.length - a.length)[0] ?? "");

@@ -50,6 +50,10 @@ def check_arguments(config: Any, name: Any, preset: Any) -> None:
 def runs_folder(value: Any) -> Path:
     """The path of a folder of runs. Raises RunError for what is no path."""
     try:
-        return Path(value)
-    except TypeError as error:
+        path = Path(value)
+        path.stat()
+    except (TypeError, ValueError) as error:  # a null byte is a ValueError
         raise RunError(f"{one_line(value)} is not a folder of runs; give its path, such as checkpoints.") from error
+    except OSError:
+        pass  # not there yet, perhaps
+    return path

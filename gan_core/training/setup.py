@@ -23,6 +23,7 @@ Array: TypeAlias = torch.Tensor | np.ndarray
 Shape = tuple[int, ...]
 
 ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps for each parameter
+MAX_SAMPLES = 1_000_000  # of one call: they are kept in memory together
 
 
 def load_data(config: TrainConfig) -> tuple[Array, Array | None]:
@@ -105,7 +106,7 @@ def as_tensor(what: str, value: Array) -> torch.Tensor:
     """An array or a tensor as a tensor. Raises ValueError, one sentence, for what is neither; what: "images" or "labels"."""
     try:
         return torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"{what} cannot be read from {type(value).__name__}; give a tensor or an array of numbers.") from error
 
 
@@ -123,9 +124,9 @@ def check_sample(z: Any, latent_dim: int, generator: str, generators: tuple[str,
     if generator not in generators:
         raise ValueError(f"generator is {one_line(generator)}; {registry.choose_one(generator, generators)}.")
     fits = isinstance(z, torch.Tensor) and z.ndim == 2 and z.shape[1] == latent_dim and len(z) > 0
-    if not (z >= 1 if is_whole(z) else fits):
+    if not (1 <= z <= MAX_SAMPLES if is_whole(z) else fits):
         given = tuple(z.shape) if isinstance(z, torch.Tensor) else one_line(z)
-        raise ValueError(f"z is {given}; give a whole number from 1, or a tensor (N, {latent_dim}).")
+        raise ValueError(f"z is {given}; give a whole number from 1 to {MAX_SAMPLES:,}, or a tensor (N, {latent_dim}).")
 
 
 def sample_labels(labels: Array | None, count: int, classes: int, device: torch.device) -> torch.Tensor | None:
@@ -144,7 +145,8 @@ def sample_labels(labels: Array | None, count: int, classes: int, device: torch.
 def check_data(data: torch.Tensor, labels: torch.Tensor | None, condition: str) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Pictures or points and their classes, labels as int64. Raises ValueError, one sentence, for what cannot be trained on."""
     pictures = data.ndim == 4 and data.dtype == torch.uint8
-    if not len(data) or not (pictures or (data.ndim == 2 and data.shape[1] == 2 and data.dtype == torch.float32)):
+    points = data.ndim == 2 and data.shape[1] == 2 and data.dtype == torch.float32
+    if not (pictures or points) or not len(data):
         raise ValueError(f"images are {data.dtype} {tuple(data.shape)}; give uint8 (N, C, H, W) with N at least 1, "
                          "or points as float32 (N, 2).")
     if not pictures and not (data.isfinite().all() and data.std() > 0):

@@ -56,43 +56,7 @@ def keras_model(images: np.ndarray, batch: int, steps: int) -> tuple[str, Contes
     """Keras on the torch backend, as Keras users write a GAN: a Model with a custom train_step, run by fit."""
     import keras
 
-    discriminator, generator = keras_course.networks()
-
-    class GAN(keras.Model):
-        """Two updates a step: the discriminator on one labelled batch of both kinds, then the generator through it."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.built = True  # both parts are built; the model itself is never called
-            self.discriminator, self.generator = discriminator, generator
-            self.loss_function = keras.losses.BinaryCrossentropy(from_logits=True)
-            self.d_optimizer, self.g_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
-
-        def train_step(self, data):
-            real = data[0] if isinstance(data, tuple) else data
-            n = len(real)
-            with torch.no_grad():
-                fake = self.generator(keras.random.normal((n, LATENT)), training=True)
-            labels = torch.cat([torch.ones(n, 1), torch.zeros(n, 1)])
-            labels = labels + 0.05 * torch.rand_like(labels)
-            d_loss = self.loss_function(labels, self.discriminator(torch.cat([fake, real]), training=True))
-            self.update(d_loss, self.discriminator.trainable_weights, self.d_optimizer)
-
-            self.discriminator.trainable = False
-            logits = self.discriminator(self.generator(keras.random.normal((n, LATENT)), training=True), training=True)
-            g_loss = self.loss_function(torch.zeros(n, 1), logits)
-            self.update(g_loss, self.generator.trainable_weights, self.g_optimizer)
-            self.discriminator.trainable = True
-            return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
-
-        def update(self, loss, weights, optimizer):
-            self.zero_grad()
-            loss.backward()
-            with torch.no_grad():
-                optimizer.apply([w.value.grad for w in weights], weights)
-
-    gan = GAN()
-    gan.compile()
+    gan = keras_course.gan(*keras_course.networks())
     data = (images[:steps * batch].transpose(0, 2, 3, 1) / 255).astype("float32")
     return f"Keras {keras.__version__} on torch", lambda: gan.fit(data, batch_size=batch, epochs=1, verbose=0)
 

@@ -1,28 +1,30 @@
 """DCGAN, the course's object for notebooks: fit, generate, save, load, plot.
 
-It holds two networks and a history. Training is left to `Trainer`, files to `runs.checkpoint`.
+It holds two networks and a history. What networks and arrays may be is left to `notebook`, training to `Trainer`, files to
+`runs.checkpoint`.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import nn
 from tqdm.auto import tqdm
 
 from . import plots, registry
 from .config import PRESETS, TrainConfig
 from .messages import is_whole, one_line
 from .networks.course import course_discriminator, course_generator
+from .notebook.adapters import adapt
+from .notebook.arrays import as_images
+from .notebook.callbacks import CallbackList
 from .runs import checkpoint
 from .runs.metrics import LOSSES, SERIES
-from .training import pixel_range
+from .training.setup import MAX_SAMPLES
 from .training.trainer import Trainer
 
 # The names of the course's loss in the libraries that it may come from.
@@ -36,18 +38,23 @@ class DCGAN:
         gan.fit(images, epochs=5, batch_size=32)
         gan.plot_samples()
 
-    discriminator: any module (N, 1, 28, 28) in [0, 1] -> logits (N,); above 0 means "fake" under the course's loss.
-    generator: any module (N, latent_dim) -> (N, 1, 28, 28) in [0, 1]. Left out, they are the course's networks.
-    Both are trained in place. `history` holds one mean per epoch of d_loss, g_loss and of the probability of "real" given
-    to real (d_real) and to generated images (d_fake).
+    generator: a network in torch or a Keras model, (N, latent_dim) -> pictures in [0, 1], or in [-1, 1] where it ends in a tanh;
+    torch's may take (N, latent_dim, 1, 1). discriminator: of the same pictures, one number each; above 0 means "fake" under the
+    course's loss. A sigmoid at its end is left out, because the loss applies one. Left out, they are the course's networks.
+
+    Both are trained in place; Keras models hold what was learned after each epoch. What cannot be taken is refused by a
+    ValueError, of one sentence. `history` holds one mean per epoch of d_loss, g_loss and of the probability of "real" given to
+    real (d_real) and to generated images (d_fake).
     """
 
-    def __init__(self, discriminator: nn.Module | None = None, generator: nn.Module | None = None, latent_dim: int = 128) -> None:
+    stop_training = False  # a callback may set it: `fit` ends after the epoch
+
+    def __init__(self, discriminator: Any = None, generator: Any = None, latent_dim: int = 128) -> None:
         self.config: TrainConfig = PRESETS["course"].replace(latent_dim=latent_dim, ema_half_life=0.0)
         self.latent_dim = self.config.latent_dim
         self.generator = course_generator(self.latent_dim) if generator is None else generator
         self.discriminator = course_discriminator() if discriminator is None else discriminator
-        _check_networks(self.generator, self.discriminator, self.latent_dim)
+        self._pair = adapt(self.generator, self.discriminator, self.latent_dim)
         self.history: dict[str, list[float]] = {name: [] for name in SERIES}
         self.trainer: Trainer | None = None
 
@@ -65,75 +72,96 @@ class DCGAN:
         self.config = self.config.replace(**changes)
         self.trainer = None
 
-    def fit(self, x: Any, epochs: int = 1, batch_size: int = 32, callbacks: Any = None, seed: int = 0) -> History:
+    def fit(self, x: Any, epochs: int = 1, batch_size: int = 32, callbacks: Any = None, seed: int = 0,
+            verbose: int | str = "auto") -> History:
         """Train for whole epochs of floor(N / batch_size) steps and return the history so far, a dict of lists.
 
-        x: (N, 28, 28, 1) or (N, 1, 28, 28), float in [0, 1] (rounded to 256 grey levels) or uint8. Calling it again goes on
-        where the last call ended. Callbacks are not called. Raises ValueError, in a sentence, for other images or numbers.
+        x: (N, H, W, C), (N, C, H, W) or, of grey pictures, (N, H, W), uint8 or float in [0, 1], rounded to 256 levels; with a
+        generator that makes [-1, 1] also float in [-1, 1]. Calling it again goes on where the last call ended. callbacks: one or
+        several as Keras has them, told after each batch and epoch of the four metrics. verbose: 0 silent, 1 or "auto" a bar, 2 a
+        line for each epoch. Raises ValueError, in a sentence, for anything else.
         """
-        data = as_images(x)
+        data = as_images(x, self._pair.shape, self._pair.signed)
         if not is_whole(epochs) or epochs < 1:
             raise ValueError(f"epochs is {one_line(epochs)}; give a whole number from 1.")
-        if callbacks:
-            warnings.warn("callbacks are not called here; read the returned history, or use Trainer.step().", stacklevel=2)
+        if verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose is {one_line(verbose)}; give 0 (silent), 1 or \"auto\" (a bar) or 2 (a line an epoch).")
         trainer = self._prepare(data, self.config.replace(batch_size=batch_size, seed=seed))
         steps = max(1, len(data) // self.config.batch_size)
-        with tqdm(total=epochs * steps, unit="step", dynamic_ncols=True) as bar:
-            for epoch in range(epochs):
-                bar.set_description(f"epoch {epoch + 1}/{epochs}")
-                means = _epoch(trainer, steps, bar)
-                for name in SERIES:
-                    self.history[name].append(means[name])
+        told = CallbackList(callbacks, self, {"epochs": epochs, "steps": steps, "verbose": 0 if verbose == 0 else 1})
+        self.stop_training, means = False, {}
+        told.call("on_train_begin")
+        try:
+            with tqdm(total=epochs * steps, unit="step", dynamic_ncols=True, disable=verbose in (0, 2)) as bar:
+                for epoch in range(epochs):
+                    bar.set_description(f"epoch {epoch + 1}/{epochs}")
+                    told.call("on_epoch_begin", epoch)
+                    means = _epoch(trainer, steps, bar, told)
+                    self._pair.write_weights()
+                    for name in SERIES:
+                        self.history[name].append(means[name])
+                    if verbose == 2:
+                        print(f"epoch {epoch + 1}/{epochs}: " + ", ".join(f"{name} {means[name]:.4f}" for name in SERIES))
+                    told.call("on_epoch_end", epoch, logs=means)
+                    if self.stop_training:
+                        break
+        finally:  # whoever interrupts keeps what was learned until then
+            self._pair.write_weights()
+        told.call("on_train_end", logs=means)
         return History({name: list(values) for name, values in self.history.items()})
 
     def _prepare(self, data: torch.Tensor, config: TrainConfig) -> Trainer:
         """A trainer for these images that goes on from the last one's state."""
         previous, self.config = self.trainer, config
-        self.trainer = trainer = Trainer(config, images=data, networks=(self.generator, self.discriminator))
+        self._pair.read_weights()
+        self.trainer = trainer = Trainer(config, images=data, networks=(self._pair.generator, self._pair.discriminator))
         if previous is not None:
             trainer.load_state_dict(previous.state_dict())
         return trainer
 
     def generate(self, z: Any = 16, seed: int = 0) -> np.ndarray:
-        """Generated images (N, 28, 28), float32 in [0, 1].
+        """Generated images (N, H, W), in colour (N, H, W, 3), float32 in [0, 1].
 
-        z: how many to draw, z ~ N(0, 1) from `seed`; or the z themselves, (N, latent_dim), `seed` then unused.
+        z: how many to draw, z ~ N(0, 1) from `seed`, the k-th the same whatever their number; or the z themselves,
+        (N, latent_dim), `seed` then unused.
         """
         if is_whole(z):
-            if z < 1:
-                raise ValueError(f"the number of images is {z}; give a whole number from 1.")
+            if not 1 <= z <= MAX_SAMPLES:
+                raise ValueError(f"the number of images is {one_line(z)}; give a whole number from 1 to {MAX_SAMPLES:,}.")
             if not is_whole(seed) or not -2**63 <= seed < 2**63:
                 raise ValueError(f"seed is {one_line(seed)}; give a whole number of at most 64 bits.")
-            z = torch.randn(int(z), self.latent_dim, generator=torch.Generator().manual_seed(int(seed)))
+            z = _draw_z(int(z), self.latent_dim, int(seed))
         try:
             z = torch.as_tensor(z, dtype=torch.float32)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise ValueError(f"z cannot be read from {type(z).__name__}; give numbers of the shape (N, {self.latent_dim}), "
                              "or a number of images.") from error
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise ValueError(f"z has the shape {tuple(z.shape)}; give (N, {self.latent_dim}), or a number of images.")
         if not z.isfinite().all():
             raise ValueError("z holds a NaN or an infinite number; give finite numbers.")
-        was_training = self.generator.training
-        self.generator.eval()
+        self._pair.read_weights()
+        network = self._pair.generator
+        was_training = network.training
+        network.eval()
         with torch.no_grad():
-            device = next(self.generator.parameters()).device
-            pictures = torch.cat([self.generator(part.to(device)).float().cpu() for part in z.split(256)])
-        self.generator.train(was_training)
-        return pictures[:, 0].contiguous().numpy()
+            device = next(network.parameters()).device
+            pictures = torch.cat([network(part.to(device)).float().cpu() for part in z.split(256)])
+        network.train(was_training)
+        return (pictures[:, 0] if pictures.shape[1] == 1 else pictures.permute(0, 2, 3, 1)).contiguous().numpy()
 
     def save(self, path: str | Path) -> None:
         """Write both networks, the settings and the history to one safetensors file, atomically."""
-        tensors = {f"generator.{name}": t for name, t in self.generator.state_dict().items()}
-        tensors |= {f"discriminator.{name}": t for name, t in self.discriminator.state_dict().items()}
         _check_path(path)
+        self._pair.read_weights()
+        tensors = {f"{part}.{name}": t for part, network in self._pair.inner.items() for name, t in network.state_dict().items()}
         try:
             checkpoint.write(path, tensors, {"kind": "DCGAN", "config": self.config.to_dict(), "history": self.history})
         except OSError as error:  # its own message would name a temporary file
             raise _advised(error, path, "give a file in a folder that is there and can be written to") from error
 
     @classmethod
-    def load(cls, path: str | Path, discriminator: nn.Module | None = None, generator: nn.Module | None = None) -> DCGAN:
+    def load(cls, path: str | Path, discriminator: Any = None, generator: Any = None) -> DCGAN:
         """The DCGAN that `save` wrote; its optimizers start anew. Networks other than the course's must be given again.
 
         Raises checkpoint.CheckpointError (a ValueError) for a file that is not exactly that, and OSError where none can be
@@ -149,12 +177,13 @@ class DCGAN:
             raise checkpoint.CheckpointError(f"{Path(path).name} was not written by DCGAN.save.")
         config = TrainConfig.from_dict(notes["config"])
         gan = cls(discriminator, generator, config.latent_dim)
-        parts = {"generator": gan.generator, "discriminator": gan.discriminator}
+        parts = gan._pair.inner
         expected = {f"{part}.{name}": (tuple(t.shape), t.dtype)
                     for part, network in parts.items() for name, t in network.state_dict().items()}
         tensors, _ = checkpoint.read(path, expected)
         for part, network in parts.items():
             network.load_state_dict({name: tensors[f"{part}.{name}"] for name in network.state_dict()})
+        gan._pair.write_weights()
         gan.config, gan.history = config, _history(notes.get("history"), path)
         return gan
 
@@ -175,32 +204,11 @@ class History(dict):
         return self
 
 
-def as_images(x: Any) -> torch.Tensor:
-    """(N, 28, 28, 1) or (N, 1, 28, 28), float in [0, 1] or uint8, as uint8 (N, 1, 28, 28). ValueError for anything else."""
-    allowed = "give (N, 28, 28, 1) or (N, 1, 28, 28)"
-    try:
-        x = x.detach().cpu() if isinstance(x, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(x))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"images cannot be read from {type(x).__name__}; {allowed} numbers.") from error
-    if x.ndim == 4 and x.shape[1:] == (28, 28, 1):
-        x = x.permute(0, 3, 1, 2)
-    if x.ndim != 4 or x.shape[1:] != (1, 28, 28) or not len(x):
-        raise ValueError(f"images have the shape {tuple(x.shape)}; {allowed}, with N at least 1.")
-    if x.dtype == torch.uint8:
-        return x.contiguous()
-    if not x.is_floating_point():
-        raise ValueError(f"images have the type {x.dtype}; give floats in [0, 1], or uint8.")
-    if not x.isfinite().all():
-        raise ValueError("images hold a NaN or an infinite number; give floats in [0, 1], or uint8.")
-    low, high = (v.item() for v in x.float().aminmax())
-    if low < 0 or high > 1:
-        raise ValueError(f"images lie between {low:g} and {high:g}; give floats in [0, 1] (0..255 as uint8, or divided by 255).")
-    return pixel_range.to_uint8(x).contiguous()
-
-
 def _check_path(path: Any) -> None:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"the path is {one_line(path)}; give that of a file, such as 'digits.safetensors'.")
+    if not Path(path).name or "\0" in str(path):  # neither can be a file
+        raise ValueError(f"the path is {one_line(str(path))}; give that of a file, such as 'digits.safetensors'.")
 
 
 def _advised(error: OSError, path: Any, advice: str) -> OSError:
@@ -208,12 +216,16 @@ def _advised(error: OSError, path: Any, advice: str) -> OSError:
     return type(error)(error.errno, f"{error.strerror or error}; {advice}", str(path))
 
 
-def _epoch(trainer: Trainer, steps: int, bar: tqdm) -> dict[str, float]:
-    """{metric: its mean over these steps}."""
+def _epoch(trainer: Trainer, steps: int, bar: tqdm, told: CallbackList) -> dict[str, float]:
+    """{metric: its mean over these steps}; the callbacks are told of each step's own."""
     sums = torch.zeros(len(SERIES), dtype=torch.float64)
     for step in range(steps):
+        told.call("on_train_batch_begin", step)
         metrics = trainer.step()
-        sums += torch.stack([metrics[name].detach() for name in SERIES]).cpu()
+        values = torch.stack([metrics[name].detach() for name in SERIES]).cpu()
+        sums += values
+        if told:
+            told.call("on_train_batch_end", step, logs=dict(zip(SERIES, values.tolist(), strict=True)))
         bar.update()
         if step % 10 == 0 or step == steps - 1:
             means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
@@ -221,33 +233,13 @@ def _epoch(trainer: Trainer, steps: int, bar: tqdm) -> dict[str, float]:
     return means
 
 
-def _check_networks(generator: nn.Module, discriminator: nn.Module, latent_dim: int) -> None:
-    """Passes two z through both, so that a mismatch is one sentence now and not a traceback from fit."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(network, nn.Module):
-            raise ValueError(f"{name} is a {type(network).__name__}; give a torch.nn.Module, such as course_{name}().")
-        if next(network.parameters(), None) is None:
-            raise ValueError(f"the {name} has no weights to train; give a torch.nn.Module with some, such as course_{name}().")
-    training = [(m, m.training) for m in (generator, discriminator)]
-    try:
-        with torch.no_grad():
-            pictures = generator.eval()(torch.zeros(2, latent_dim, device=next(generator.parameters()).device))
-            if _shape(pictures) != (2, 1, 28, 28):
-                raise ValueError(f"the generator makes {_shape(pictures)} of two z; it must make (2, 1, 28, 28).")
-            logits = discriminator.eval()(pictures)
-            if _shape(logits) != (2,):
-                raise ValueError(f"the discriminator makes {_shape(logits)} of two images; it must make logits (2,).")
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"the networks do not fit each other or latent_dim {latent_dim}: {reason}.") from error
-    finally:
-        for network, was in training:
-            network.train(was)
+def _draw_z(count: int, latent_dim: int, seed: int) -> torch.Tensor:
+    """z ~ N(0, 1), (count, latent_dim); row k depends on the seed and k alone.
 
-
-def _shape(output: Any) -> Any:
-    """The shape of what a network makes; where that is no tensor, its type."""
-    return tuple(output.shape) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+    torch draws normal numbers in blocks of 16 and draws the last of an incomplete block again: only whole ones are asked for.
+    """
+    blocks = -(-count * latent_dim // 16)
+    return torch.randn(blocks * 16, generator=torch.Generator().manual_seed(seed))[:count * latent_dim].view(count, latent_dim)
 
 
 def _adam(optimizer: Any, config: TrainConfig, side: str) -> tuple[float, tuple[float, float]]:

@@ -183,7 +183,7 @@ class Trainer:
         """(2) One update of G: minimise L_G(D(G(z))), with fresh z and no gradient in D."""
         self._seed_dropout("G", index)
         self.D.requires_grad_(False)
-        with self.choices.autocast():
+        with self.choices.autocast(), frozen_statistics(self.D):
             # A paired loss compares each fake with a real, another one than the discriminator has just seen.
             real, labels = self.batches.real(index, "G") if self.loss.paired else (None, self.batches.generator_labels(index))
             fake = forward(self.G, self.batches.z("G", index), labels)

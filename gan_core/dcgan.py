@@ -7,13 +7,13 @@ It holds two networks and a history. What networks and arrays may be is left to 
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 
 from . import plots, registry
 from .config import PRESETS, TrainConfig
@@ -26,6 +26,10 @@ from .runs import checkpoint
 from .runs.metrics import LOSSES, SERIES
 from .training.setup import MAX_SAMPLES
 from .training.trainer import Trainer
+
+with warnings.catch_warnings():  # that a notebook's bar is one of text where ipywidgets is not installed
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
 
 # The names of the course's loss in the libraries that it may come from.
 CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")

@@ -23,7 +23,7 @@ import numpy as np
 from ..runs.files import atomic_write
 from .types import Cancelled, DataRequest, LoadedData, crc32, data_folder
 
-SCHEMA = 2  # raise it when decoding changes: entries of another schema are not found and created again
+SCHEMA = 3  # raise it when decoding changes: entries of another schema are not found and created again
 MAX_TOTAL = 4 << 30  # bytes of all entries
 CHUNK = 16 << 20  # bytes read between two checks for a cancel
 
@@ -43,6 +43,7 @@ class EntryInfo(TypedDict):
     names: tuple[str, ...]
     found: int
     skipped: dict[str, int]
+    merged: tuple[str, ...]
     origin: str
 
 
@@ -107,7 +108,8 @@ def _read(folder: Path, request: DataRequest) -> LoadedData | None:
     try:
         about: EntryInfo = json.loads((folder / "about.json").read_bytes())
         arrays = {name: _read_array(folder / f"{name}.npy", info, request) for name, info in about["arrays"].items()}
-        loaded = LoadedData(arrays["data"], arrays.get("labels"), tuple(about["names"]), about["found"], about["skipped"])
+        loaded = LoadedData(arrays["data"], arrays.get("labels"), tuple(about["names"]), about["found"], about["skipped"],
+                            tuple(about["merged"]))
         os.utime(folder)  # the time of the last use, for eviction
     except Cancelled:
         raise
@@ -150,7 +152,7 @@ def _write(folder: Path, loaded: LoadedData, origin: str) -> None:
             name: {"dtype": str(array.dtype), "shape": list(array.shape), "crc32": crc32(array)}
             for name, array in arrays.items()}
         about: EntryInfo = {"arrays": infos, "names": loaded.names, "found": loaded.found_count, "skipped": loaded.skipped,
-                            "origin": origin}
+                            "merged": loaded.merged, "origin": origin}
         atomic_write(temporary / "about.json", json.dumps(about).encode())
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         os.rename(temporary, folder)  # fails where another process was first: its entry is the same

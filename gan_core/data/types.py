@@ -72,7 +72,8 @@ class LoadedData:
     """Pictures uint8 (N, C, H, W), or points float32 (N, 2), in memory.
 
     labels: int64 (N,) from 0, or None; names: the name of class k, () if unknown; found_count: how many there were before
-    any were left out; skipped: how many were left out for each reason (a word of docs/data.md).
+    any were left out; skipped: how many were left out for each reason (a word of docs/data.md); merged: the names of splits,
+    such as train and test, whose classes were put together.
     """
 
     data: np.ndarray
@@ -80,11 +81,12 @@ class LoadedData:
     names: tuple[str, ...] = ()
     found_count: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
+    merged: tuple[str, ...] = ()
 
     def summary(self) -> DataSummary:
         """Counts, shape, class names and checksum."""
         return {"count": len(self.data), "shape": list(self.data.shape[1:]), "names": list(self.names), "skipped": self.skipped,
-                "found": self.found_count or len(self.data), "labelled": self.labels is not None,
+                "merged": list(self.merged), "found": self.found_count or len(self.data), "labelled": self.labels is not None,
                 "bytes": int(self.data.nbytes), "crc32": self._checksum()}
 
     def _checksum(self) -> int:

@@ -26,7 +26,8 @@ from ..messages import byte_size, message, os_reason
 from ..runs import files
 from .reading import picture_file
 from .reading.archive import Archive
-from .reading.decode import common_prefix_length, display_name, found_message
+from .reading.classes import common_prefix_length
+from .reading.decode import display_name, found_message
 from .reading.picture_file import FORMATS, Unreadable
 from .types import DataError, data_folder
 

@@ -11,13 +11,15 @@ class DataSummary(TypedDict):
     """data.json. An older version's file has fewer keys.
 
     `shape`: (channels, height, width), or (2,) of points. `names`: of the classes. `found`: items in the source. `skipped`:
-    number of items left out, by reason. `bytes`: size in memory. `crc32`: checksum.
+    number of items left out, by reason. `merged`: splits, such as train and test, whose classes were put together. `bytes`: size
+    in memory. `crc32`: checksum.
     """
 
     count: int
     shape: list[int]
     names: NotRequired[list[str]]
     skipped: NotRequired[dict[str, int]]
+    merged: NotRequired[list[str]]
     found: NotRequired[int]
     labelled: NotRequired[bool]
     bytes: NotRequired[int]

@@ -92,6 +92,7 @@ class About(TypedDict):
     shape: list[int]
     names: NotRequired[list[str] | None]
     skipped: NotRequired[dict[str, int]]
+    merged: NotRequired[list[str]]
 
 
 class Kept(TypedDict):

@@ -12,9 +12,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from itertools import islice, takewhile
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,24 +21,14 @@ from ...messages import Message, message
 from .. import memory
 from ..types import ByteReader, DataError, DataRequest, LoadedData
 from . import picture_file
-from .picture_file import FORMATS, Unreadable
+from .classes import group
+from .item import Item
+from .picture_file import FORMATS, HEAD, Unreadable
 
 DEFAULT_SIDE = 32  # pixels, where no size is requested
 GROUP = 16  # files that a thread takes at a time
 TICK = 0.02  # seconds between two reports while large pictures are decoded
 COLOR_SAMPLE = 64  # pictures that decide whether a set is grey
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A file: its folders below the root, its name, and a `key` that says to its owner how to open it.
-
-    There may be a million: those of one folder share its tuple, and its key where the name says the rest.
-    """
-
-    folders: tuple[str, ...]
-    name: str
-    key: Any
 
 
 Opener: TypeAlias = Callable[[Item], AbstractContextManager[ByteReader]]
@@ -51,19 +40,22 @@ def decode_files(items: Sequence[Item], opener: Opener, request: DataRequest, wh
     """The pictures among the items, in the items' order; `what`: the set's name; `skipped`: files left out before, by reason.
 
     With a limit the pictures are an even spread over the classes and within each, the same at every call; files without a
-    picture are replaced by others. Raises DataError where no picture is left, or memory does not hold them; Cancelled.
+    picture are replaced by others, and pictures beside classes are left out (`classes.group`). Raises DataError where no picture
+    is left, or memory does not hold them; Cancelled.
     """
     counts = Counter(skipped or {})
     found_count, side = len(items) + sum(counts.values()), request.size or DEFAULT_SIDE
-    classes = item_classes(items)
-    order = spread(classes or [""] * len(items))
-    limit = min(len(items), request.limit or len(items))
+    grouping = group(items, _Heads(items, opener, request).kind)
+    counts.update(grouping.left_out.values())
+    classes, kept = grouping.classes, np.array([i for i in range(len(items)) if i not in grouping.left_out], np.int64)
+    order = kept[spread([classes[i] for i in kept] if classes else [""] * len(kept))]
+    limit = min(len(order), request.limit or len(order))
     with picture_file.strict_warnings(), _Decoder(opener, request, side) as decoder:
         color = request.color if request.color != "auto" else _color(decoder, items, order)
         shape = (1 if color == "grey" else 3, side, side)
         memory.check_pictures(limit, shape, what)
         data, indices, count, start = np.empty((limit, *shape), np.uint8), np.empty(limit, np.int64), 0, 0
-        while count < limit and start < len(items):
+        while count < limit and start < len(order):
             # The next files of the spread replace those without a picture, so that the limit is reached where it can be.
             batch = np.sort(order[start:start + limit - count])
             start += len(batch)
@@ -73,12 +65,34 @@ def decode_files(items: Sequence[Item], opener: Opener, request: DataRequest, wh
                 else:
                     data[count], indices[count] = result, i
                     count += 1
-    if len(items) > start:
-        counts["too_many"] += len(items) - start
+    if len(order) > start:
+        counts["too_many"] += len(order) - start
     if not count:
         raise DataError("no_picture_left", what=what, found=found_message(counts), formats=FORMATS[:-1], last=FORMATS[-1])
     labels, names = _labels([classes[i] for i in indices[:count]] if classes else [])
-    return LoadedData(data[:count], labels, names, found_count, dict(counts))
+    return LoadedData(data[:count], labels, names, found_count, dict(counts), grouping.merged)
+
+
+class _Heads:
+    """What items are, by their first bytes."""
+
+    def __init__(self, items: Sequence[Item], opener: Opener, request: DataRequest) -> None:
+        self._items, self._opener, self._request = items, opener, request
+        self._kinds: dict[int, str] = {}
+
+    def kind(self, index: int) -> str:
+        """"picture", or the reason why there is none. Raises Cancelled."""
+        if index not in self._kinds:
+            if len(self._kinds) % 100 == 0:
+                self._request.report_progress("reading", 0, 0, display_name(self._items[index].name))
+            try:
+                with self._opener(self._items[index]) as file:
+                    self._kinds[index] = picture_file.kind_of(file.read(HEAD))
+            except Unreadable as error:
+                self._kinds[index] = error.reason
+            except OSError:
+                self._kinds[index] = "broken"
+        return self._kinds[index]
 
 
 def found_message(skipped: Mapping[str, int]) -> Message:
@@ -88,22 +102,6 @@ def found_message(skipped: Mapping[str, int]) -> Message:
         return message("found_none")
     reasons = [message(f"skipped_{reason}", n=n) for reason, n in skipped.items()]
     return message("found_one", reasons=reasons) if total == 1 else message("found", n=total, reasons=reasons)
-
-
-def item_classes(items: Sequence[Item]) -> list[str]:
-    """Each item's class: its folder directly below the one that all share. Empty if a file lies beside them, or all in one.
-
-    The convention of torchvision's ImageFolder, except that a single folder around all, common in archives, is no class.
-    """
-    if not items:
-        return []
-    depth = common_prefix_length(min(item.folders for item in items), max(item.folders for item in items))
-    return [] if any(len(item.folders) <= depth for item in items) else [item.folders[depth] for item in items]
-
-
-def common_prefix_length(first: Sequence[str], second: Sequence[str]) -> int:
-    """How many parts, or letters, at the start of two names are equal."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def spread(classes: Sequence[str]) -> np.ndarray:
@@ -170,16 +168,16 @@ class _Decoder:
         groups = (batch[start:start + GROUP].tolist() for start in range(0, len(batch), GROUP))
         pending: deque[tuple[list[int], Future[list[Result]]]] = deque()
         while True:
-            for group in islice(groups, 2 * self._workers - len(pending)):
-                pending.append((group, self._pool.submit(self._decode_group, [items[i] for i in group], color)))
+            for indices in islice(groups, 2 * self._workers - len(pending)):
+                pending.append((indices, self._pool.submit(self._decode_group, [items[i] for i in indices], color)))
             if not pending:
                 return
-            group, future = pending.popleft()
-            self._request.report_progress("reading", done, total, display_name(items[group[0]].name))
+            indices, future = pending.popleft()
+            self._request.report_progress("reading", done, total, display_name(items[indices[0]].name))
             while not wait([future], timeout=TICK).done:
-                self._request.report_progress("reading", done, total, display_name(items[group[0]].name))
-            yield from zip(group, future.result(), strict=True)
-            done += len(group)
+                self._request.report_progress("reading", done, total, display_name(items[indices[0]].name))
+            yield from zip(indices, future.result(), strict=True)
+            done += len(indices)
 
     def _decode_group(self, items: list[Item], color: str) -> list[Result]:
         return [self._decode(item, color) for item in items if not self._stopped.is_set()]

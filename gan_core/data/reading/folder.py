@@ -22,7 +22,8 @@ from urllib.request import url2pathname
 from ...messages import message, os_reason
 from .. import array_cache
 from ..types import DataError, DataRequest, LoadedData
-from .decode import Item, decode_files, display_name, found_message
+from .decode import decode_files, display_name, found_message
+from .item import Item
 
 MAX_FILES = 1_000_000
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, None)  # the system's answers for a path that does not exist

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from ..types import ByteReader
 from .colors import to_srgb
@@ -29,10 +30,13 @@ if importlib.util.find_spec("pillow_heif"):  # an extra, because it contains a v
 FORMATS = tuple(name for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF") if name in Image.OPEN)
 MAX_BYTES = 32 << 20  # of one file
 MAX_PIXELS = 16 << 20  # by the header, before anything is decoded
+# Of a JPEG, which libjpeg decodes at an eighth of its size: 48 and 50 megapixels of a phone. A progressive one keeps 6 bytes a
+# pixel meanwhile, 400 MB at most.
+MAX_JPEG_PIXELS = 64 << 20
 LARGE = 4 << 20  # pixels; larger pictures are decoded one at a time in all threads together, to bound the memory
 HEAD = 64  # bytes that decide what a file is
 
-REASONS = ("broken", "too_large", "not_a_picture", "heic", "encrypted", "archive", "link", "too_many")
+REASONS = ("broken", "too_large", "not_a_picture", "heic", "encrypted", "archive", "link", "too_many", "beside")
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 # Transparent pixels become white, as on a page: most transparent pictures are dark drawings, invisible on black.
 BACKGROUND = 255
@@ -101,10 +105,11 @@ def decode_picture(data: bytes, side: int, color: str, crop: str) -> np.ndarray:
     """
     try:
         with Image.open(io.BytesIO(data), formats=("HEIF",) if _is_heic(data[:HEAD]) else FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            pixels = image.width * image.height
+            if pixels > (MAX_JPEG_PIXELS if isinstance(image, JpegImageFile) else MAX_PIXELS):
                 raise Unreadable("too_large")
             image.draft(None, (2 * side, 2 * side))  # JPEG: decode at a scale that leaves at least twice the pixels needed
-            large = image.width * image.height > LARGE
+            large = pixels > LARGE
             with _large_picture_lock if large else contextlib.nullcontext():
                 upright, profile = _upright(image), image.info.get("icc_profile")
                 return _square(_plain_mode(upright, profile), profile, side, color, crop)

@@ -206,6 +206,21 @@ def test_a_hundred_thousand_files_cost_bounded_memory(tmp_path):
     assert sum(result[1].values()) == 99_000 and memory < 150e6, memory
 
 
+@LINUX
+@pytest.mark.slow
+def test_some_of_two_hundred_thousand_pictures_are_read_in_place(tmp_path):
+    """As many entries, with such names, as the zip of aligned celebrities has."""
+    (tmp_path / "x.zip").write_bytes(archive([Entry(f"img_align_celeba/{i:06d}.jpg", GOOD) for i in range(202_599)]))
+    result, memory, _ = hostile.measured(MANY + "print(json.dumps(tried(5000)))", tmp_path)
+    assert result == [5000, {"too_many": 197_599}] and memory < 400e6, memory
+
+
+def test_a_list_that_memory_does_not_hold_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    data = archive([Entry(f"{i:06d}.png", GOOD) for i in range(20_000)])  # a list of more than a megabyte
+    monkeypatch.setattr("gan_core.data.memory.available_bytes", lambda: 270 << 20)
+    refused(tmp_path, data, r"given\.zip needs .* MB of memory while it is read")
+
+
 def test_more_files_than_are_allowed_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MAX_ENTRIES", 100)
     refused(tmp_path, archive([Entry(f"{i}") for i in range(101)]), "101 files; 100 are allowed")

@@ -17,7 +17,8 @@ from PIL import Image
 from gan_core.config import TrainConfig
 from gan_core.data import loading, memory, uploads
 from gan_core.data.reading import decode, folder
-from gan_core.data.reading.decode import Item, item_classes, spread
+from gan_core.data.reading.decode import spread
+from gan_core.data.reading.item import Item
 from gan_core.data.types import Cancelled, DataError, DataRequest
 
 DRAWINGS = Path(__file__).parents[4] / "shared" / "data" / "quickdraw_animals.npz"
@@ -104,15 +105,6 @@ def test_without_folders_there_are_no_classes_and_the_size_is_32(tmp_path):
     loaded = load(tmp_path)
     assert loaded.labels is None and loaded.names == () and loaded.data.shape == (3, 1, 32, 32)
     assert loaded.data[:, 0, 9, 9].tolist() == [0, 10, 20]
-
-
-@pytest.mark.parametrize("files, classes", [
-    (["a/1", "b/1"], ["a", "b"]), (["x/a/1", "x/b/1", "x/b/c/2"], ["a", "b", "b"]), (["a/1", "b/1", "1"], None),
-    (["1", "2"], None), (["x/1", "x/2"], None), (["x/y/1", "x/2"], None), (["a/b/1", "a/b/2", "c/1"], ["a", "a", "c"]),
-    ([], None)])
-def test_which_folders_are_classes(files, classes):
-    found = item_classes([Item(tuple(file.split("/")[:-1]), file.split("/")[-1], None) for file in files])
-    assert found == (classes or [])
 
 
 def test_a_folder_without_pictures_is_no_class(tmp_path):

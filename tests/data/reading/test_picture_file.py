@@ -235,6 +235,39 @@ print(json.dumps([reasons, peak() - before]))
     assert result[0] == ["too_large", "too_large", "broken"] and result[1] < 60e6, result
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc for the peak memory")
+@pytest.mark.parametrize(("how", "most"), [({}, 100e6), ({"progressive": True}, 450e6)], ids=["as phones do", "progressive"])
+def test_fifty_megapixels_of_a_phone_are_read_in_bounded_memory(tmp_path, how, most):
+    small = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8))
+    exif = Image.Exif()
+    exif[274] = 6  # on its side, as a phone held upright
+    (tmp_path / "phone.jpg").write_bytes(saved(small.resize((8192, 6144), 0).convert("RGB"), "JPEG", exif=exif, **how))
+    usual = saved(small.resize((512, 384), 0), "JPEG", exif=exif)
+    (tmp_path / "small.jpg").write_bytes(usual)
+    pixels, used = hostile.measured("""
+import sys
+from pathlib import Path
+from gan_core.data.reading.picture_file import decode_picture, strict_warnings
+phone, warm_up = (Path(path).read_bytes() for path in sys.argv[1:])
+with strict_warnings():
+    decode_picture(warm_up, 32, "grey", "stretch")
+    before = peak()
+    found = decode_picture(phone, 32, "grey", "stretch")
+print(json.dumps([found.tolist(), peak() - before]))
+""", tmp_path / "phone.jpg", tmp_path / "small.jpg")
+    expected = grey(usual, 32, "stretch").astype(int)
+    assert np.abs(np.array(pixels) - expected).mean() < 4 and expected.std() > 40  # the same picture
+    assert used < most, used
+
+
+def test_a_jpeg_too_large_in_its_header_is_refused():
+    whole = saved(Image.new("RGB", (64, 64)), "JPEG")
+    at = whole.index(b"\xff\xc0") + 5  # height and width in the frame's header
+    for side, expected in ((65_535, "too_large"), (8_193, "too_large")):
+        data = whole[:at] + side.to_bytes(2, "big") * 2 + whole[at + 4:]
+        assert reason(data) == expected
+
+
 SEEDS = [saved(BUSY, kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM")]
 
 

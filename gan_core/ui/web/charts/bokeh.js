@@ -65,6 +65,7 @@ export function figure({ size, log = false, share = false, last = 0 }) {
   for (const grid of p.center) grid.grid_line_color = grid.dimension === 1 ? token("--line") : null;
   below.formatter = formatter(number);
   below.ticker.desired_num_ticks = 5;
+  below.ticker.min_interval = 1; // steps are whole: no number twice while there is one measurement
   left.formatter = formatter(short);
   if (!log) left.ticker.desired_num_ticks = 3;
   if (share) {

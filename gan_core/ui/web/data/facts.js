@@ -15,6 +15,9 @@ export function classesOf({ names }, most = Infinity) {
   return t("data.classes", { n: number(names.length), names: names.length > most ? `${some}, …` : some });
 }
 
+/** The splits whose classes were put together, "" where there are none. @param {Stream.About} about */
+export const mergedOf = ({ merged }) => (merged?.length ? t("data.merged", { names: merged.join(", ") }) : "");
+
 /** How many files were left out, and why. @param {Stream.About} about */
 export function leftOutOf({ skipped }) {
   const all = Object.entries(skipped || {}).filter(([, n]) => n > 0);

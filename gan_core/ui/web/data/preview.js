@@ -4,7 +4,7 @@ import { wholeMultiple } from "../lib/zoom.js";
 import { drawRealStrip } from "../real.js";
 import { on } from "../store.js";
 import { t } from "../words.js";
-import { classesOf, leftOutOf, sizeOf } from "./facts.js";
+import { classesOf, leftOutOf, mergedOf, sizeOf } from "./facts.js";
 import { drawList, isReady, loadSets } from "./list.js";
 import { Panel } from "./panel.js";
 import { currentAnswer, formValues, isBusy, send } from "./request.js";
@@ -105,8 +105,10 @@ class Preview {
       this.#only(this.#image);
       this.#resize();
     }
-    this.#say([sizeOf(about), classesOf(about, MOST_NAMES), leftOutOf(about)].filter(Boolean).join(". "), true);
-    this.#sentence.title = [sizeOf(about), classesOf(about), leftOutOf(about)].filter(Boolean).join(". ");
+    const said = (/** @type {number} */ most) =>
+      [sizeOf(about), classesOf(about, most), mergedOf(about), leftOutOf(about)].filter(Boolean).join(". ");
+    this.#say(said(MOST_NAMES), true);
+    this.#sentence.title = said(Infinity);
   }
 
   /** @param {HTMLElement | null} shown */

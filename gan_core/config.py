@@ -83,6 +83,8 @@ class TrainConfig(NamedFields):
                       choices=("auto", "grey", "color"))
     crop: str = knob("center", "How a picture becomes square: cut to the middle, bars at the edges, or stretched.", "pictures",
                      choices=("center", "pad", "stretch"))
+    background: str = knob("auto", "What lies behind transparent parts; auto takes black where drawings are bright.", "pictures",
+                           choices=("auto", "white", "black"))
     max_images: int = knob(0, "The most pictures that are taken; 0 takes all that memory holds.", "pictures",
                            low=0, high=10**8, unit="pictures")
 

@@ -20,6 +20,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from ..runs.data_summary import Decisions
 from ..runs.files import atomic_write
 from .types import Cancelled, DataRequest, LoadedData, crc32, data_folder
 
@@ -43,7 +44,7 @@ class EntryInfo(TypedDict):
     names: tuple[str, ...]
     found: int
     skipped: dict[str, int]
-    merged: tuple[str, ...]
+    decisions: Decisions
     origin: str
 
 
@@ -52,7 +53,7 @@ def get_or_create(request: DataRequest, fingerprint: str, create: Callable[[], L
 
     origin: the data set that the entry is made of; `remove` finds it by that. Raises what `create` raises, and Cancelled.
     """
-    key = [SCHEMA, fingerprint, request.size, request.color, request.crop, request.limit]
+    key = [SCHEMA, fingerprint, request.size, request.color, request.crop, request.limit, request.background]
     folder = data_folder() / "prepared" / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
     loaded = _read(folder, request)
     if loaded is None:
@@ -109,7 +110,7 @@ def _read(folder: Path, request: DataRequest) -> LoadedData | None:
         about: EntryInfo = json.loads((folder / "about.json").read_bytes())
         arrays = {name: _read_array(folder / f"{name}.npy", info, request) for name, info in about["arrays"].items()}
         loaded = LoadedData(arrays["data"], arrays.get("labels"), tuple(about["names"]), about["found"], about["skipped"],
-                            tuple(about["merged"]))
+                            about["decisions"])
         os.utime(folder)  # the time of the last use, for eviction
     except Cancelled:
         raise
@@ -152,7 +153,7 @@ def _write(folder: Path, loaded: LoadedData, origin: str) -> None:
             name: {"dtype": str(array.dtype), "shape": list(array.shape), "crc32": crc32(array)}
             for name, array in arrays.items()}
         about: EntryInfo = {"arrays": infos, "names": loaded.names, "found": loaded.found_count, "skipped": loaded.skipped,
-                            "merged": loaded.merged, "origin": origin}
+                            "decisions": loaded.decisions, "origin": origin}
         atomic_write(temporary / "about.json", json.dumps(about).encode())
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         os.rename(temporary, folder)  # fails where another process was first: its entry is the same

@@ -22,7 +22,8 @@ def request_for(config: TrainConfig, on_progress: Callable[[Progress], None] = l
     """The config's request to its data set."""
     name, argument = registry.split_dataset(config.dataset)
     size = 0 if config.image_size == "auto" else int(config.image_size)
-    return DataRequest(name, argument, size, config.color, config.crop, config.max_images, on_progress, is_cancelled)
+    return DataRequest(name, argument, size, config.color, config.crop, config.max_images, config.background,
+                       on_progress, is_cancelled)
 
 
 def load(config: TrainConfig, on_progress: Callable[[Progress], None] = lambda progress: None,

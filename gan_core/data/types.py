@@ -16,7 +16,7 @@ import numpy as np
 import platformdirs
 
 from ..messages import Fault
-from ..runs.data_summary import DataSummary
+from ..runs.data_summary import DataSummary, Decisions
 
 
 class DataError(Fault, RuntimeError):
@@ -42,7 +42,8 @@ class DataRequest:
     """A data set and the form in which its data are needed.
 
     size: 28, 32 or 64 pixels, 0 for the set's native size; color: "auto", "grey" or "color"; crop: "center", "pad" or
-    "stretch"; limit: the most pictures, 0 for all that fit into memory. Whatever takes long calls `report_progress` often.
+    "stretch"; background: "auto", "white" or "black", of transparent parts; limit: the most pictures, 0 for all that fit into
+    memory. Whatever takes long calls `report_progress` often.
     """
 
     name: str
@@ -51,6 +52,7 @@ class DataRequest:
     color: str = "auto"
     crop: str = "center"
     limit: int = 0
+    background: str = "auto"
     on_progress: Callable[[Progress], None] = field(default=lambda progress: None, compare=False, repr=False)
     is_cancelled: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
 
@@ -72,8 +74,8 @@ class LoadedData:
     """Pictures uint8 (N, C, H, W), or points float32 (N, 2), in memory.
 
     labels: int64 (N,) from 0, or None; names: the name of class k, () if unknown; found_count: how many there were before
-    any were left out; skipped: how many were left out for each reason (a word of docs/data.md); merged: the names of splits,
-    such as train and test, whose classes were put together.
+    any were left out; skipped: how many were left out for each reason (a word of docs/data.md); decisions: what was chosen for
+    these pictures.
     """
 
     data: np.ndarray
@@ -81,12 +83,12 @@ class LoadedData:
     names: tuple[str, ...] = ()
     found_count: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
-    merged: tuple[str, ...] = ()
+    decisions: Decisions = field(default_factory=Decisions)
 
     def summary(self) -> DataSummary:
         """Counts, shape, class names and checksum."""
         return {"count": len(self.data), "shape": list(self.data.shape[1:]), "names": list(self.names), "skipped": self.skipped,
-                "merged": list(self.merged), "found": self.found_count or len(self.data), "labelled": self.labels is not None,
+                "decisions": self.decisions, "found": self.found_count or len(self.data), "labelled": self.labels is not None,
                 "bytes": int(self.data.nbytes), "crc32": self._checksum()}
 
     def _checksum(self) -> int:

@@ -7,19 +7,31 @@ from typing import NotRequired, TypedDict
 from ..messages import Message, Misfit, message
 
 
+class Decisions(TypedDict, total=False):
+    """What was chosen for a set of pictures as a whole; what was not has no key.
+
+    `merged`: splits, such as train and test, whose classes were put together. `background`: "white" or "black", behind
+    transparent parts. `white`: the value that became white, of 16 bits that are not used up. `blank`: pictures of one colour.
+    """
+
+    merged: list[str]
+    background: str
+    white: int
+    blank: int
+
+
 class DataSummary(TypedDict):
     """data.json. An older version's file has fewer keys.
 
     `shape`: (channels, height, width), or (2,) of points. `names`: of the classes. `found`: items in the source. `skipped`:
-    number of items left out, by reason. `merged`: splits, such as train and test, whose classes were put together. `bytes`: size
-    in memory. `crc32`: checksum.
+    number of items left out, by reason. `bytes`: size in memory. `crc32`: checksum.
     """
 
     count: int
     shape: list[int]
     names: NotRequired[list[str]]
     skipped: NotRequired[dict[str, int]]
-    merged: NotRequired[list[str]]
+    decisions: NotRequired[Decisions]
     found: NotRequired[int]
     labelled: NotRequired[bool]
     bytes: NotRequired[int]

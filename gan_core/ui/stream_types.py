@@ -6,6 +6,7 @@ Nothing is checked while the page runs. `run_events` builds these objects, `hub`
 # No `from __future__ import annotations` here: a TypedDict does not recognise NotRequired in a string.
 from typing import Any, Literal, NotRequired, TypedDict
 
+from ..runs.data_summary import Decisions
 from ..runs.status import Beliefs, Best, Failure, Probe, Progress
 
 __all__ = ["Beliefs"]  # part of Probe; the page's types are written from the names here
@@ -92,7 +93,7 @@ class About(TypedDict):
     shape: list[int]
     names: NotRequired[list[str] | None]
     skipped: NotRequired[dict[str, int]]
-    merged: NotRequired[list[str]]
+    decisions: NotRequired[Decisions]
 
 
 class Kept(TypedDict):

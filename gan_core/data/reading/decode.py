@@ -12,27 +12,44 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
 
 from ...messages import Message, message
+from ...runs.data_summary import Decisions
 from .. import memory
 from ..types import ByteReader, DataError, DataRequest, LoadedData
 from . import picture_file
-from .classes import group
+from .classes import Grouping, group
 from .item import Item
-from .picture_file import FORMATS, HEAD, Unreadable
+from .picture_file import FORMATS, HEAD, Traits, Unreadable
 
 DEFAULT_SIDE = 32  # pixels, where no size is requested
 GROUP = 16  # files that a thread takes at a time
 TICK = 0.02  # seconds between two reports while large pictures are decoded
-COLOR_SAMPLE = 64  # pictures that decide whether a set is grey
+SAMPLE = 64  # pictures that decide the form of a set
+BRIGHT = 128  # the mean grey level of drawings that are seen better on black
 
 
 Opener: TypeAlias = Callable[[Item], AbstractContextManager[ByteReader]]
-Result: TypeAlias = "np.ndarray | str"  # a picture (C, H, W), or the reason why there is none
+Result: TypeAlias = "np.ndarray | Traits | str"  # a picture (C, H, W), what it says of its set, or the reason why there is none
+
+
+@dataclass(frozen=True)
+class Look:
+    """The form of all pictures of a set, chosen once.
+
+    color: "grey" or "color". background: the grey level behind transparent pixels. white: the value of white in pictures of 16
+    bits. transparent: whether there are transparent pixels.
+    """
+
+    color: str
+    background: int
+    white: int
+    transparent: bool
 
 
 def decode_files(items: Sequence[Item], opener: Opener, request: DataRequest, what: Message,
@@ -51,26 +68,41 @@ def decode_files(items: Sequence[Item], opener: Opener, request: DataRequest, wh
     order = kept[spread([classes[i] for i in kept] if classes else [""] * len(kept))]
     limit = min(len(order), request.limit or len(order))
     with picture_file.strict_warnings(), _Decoder(opener, request, side) as decoder:
-        color = request.color if request.color != "auto" else _color(decoder, items, order)
-        shape = (1 if color == "grey" else 3, side, side)
+        look = choose_look(_sample(decoder, items, order), request)
+        shape = (1 if look.color == "grey" else 3, side, side)
         memory.check_pictures(limit, shape, what)
         data, indices, count, start = np.empty((limit, *shape), np.uint8), np.empty(limit, np.int64), 0, 0
         while count < limit and start < len(order):
             # The next files of the spread replace those without a picture, so that the limit is reached where it can be.
             batch = np.sort(order[start:start + limit - count])
             start += len(batch)
-            for i, result in decoder.run(items, batch, color, count, limit):
-                if isinstance(result, str):
-                    counts[result] += 1
-                else:
+            for i, result in decoder.run(items, batch, look, count, limit):
+                if isinstance(result, np.ndarray):
                     data[count], indices[count] = result, i
                     count += 1
+                else:
+                    counts[str(result)] += 1
     if len(order) > start:
         counts["too_many"] += len(order) - start
     if not count:
         raise DataError("no_picture_left", what=what, found=found_message(counts), formats=FORMATS[:-1], last=FORMATS[-1])
     labels, names = _labels([classes[i] for i in indices[:count]] if classes else [])
-    return LoadedData(data[:count], labels, names, found_count, dict(counts), grouping.merged)
+    return LoadedData(data[:count], labels, names, found_count, dict(counts), _decisions(data[:count], look, grouping))
+
+
+def _decisions(data: np.ndarray, look: Look, grouping: Grouping) -> Decisions:
+    """What was decided for these pictures that one may want to know."""
+    decisions = Decisions()
+    if grouping.merged:
+        decisions["merged"] = list(grouping.merged)
+    if look.transparent:
+        decisions["background"] = "black" if look.background == picture_file.BLACK else "white"
+    if look.white != picture_file.DEEP_WHITE:
+        decisions["white"] = look.white
+    blank = sum(int((part == part[:, :, :1, :1]).all((1, 2, 3)).sum()) for part in np.array_split(data, len(data) // 1000 + 1))
+    if blank:
+        decisions["blank"] = blank
+    return decisions
 
 
 class _Heads:
@@ -133,18 +165,31 @@ def display_name(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in plain)[:60] or "?"
 
 
-def _color(decoder: _Decoder, items: Sequence[Item], order: np.ndarray) -> str:
-    """"grey" where all pictures of a sample are, which is spread over the set; else "color"."""
-    count = 0
-    for start in range(0, min(len(order), 4 * COLOR_SAMPLE), COLOR_SAMPLE):
-        for _, result in decoder.run(items, order[start:start + COLOR_SAMPLE], "color", 0, 0):
-            if not isinstance(result, str):
-                if not picture_file.is_grey(result):
-                    return "color"
-                count += 1
-        if count >= COLOR_SAMPLE:
+def choose_look(traits: Sequence[Traits], request: DataRequest) -> Look:
+    """The form of a set, by what a sample of its pictures says and where the request leaves it open.
+
+    Grey where all of them are. Behind transparent parts white, on which most drawings are dark, or black where the drawings are
+    bright. Of 16 bits all are used, unless no picture comes near half of them: then the largest value of all is white.
+    """
+    color = request.color if request.color != "auto" else "grey" if traits and all(one.grey for one in traits) else "color"
+    inks = [one.ink for one in traits if one.ink is not None]
+    background = request.background if request.background != "auto" else (
+        "black" if inks and np.median(inks) >= BRIGHT else "white")
+    peaks = [one.peak for one in traits if one.peak is not None]
+    deep = bool(peaks) and 0 < max(peaks) <= picture_file.DEEP_WHITE // 2
+    return Look(color, picture_file.BLACK if background == "black" else picture_file.WHITE,
+                max(peaks) if deep else picture_file.DEEP_WHITE, bool(inks))
+
+
+def _sample(decoder: _Decoder, items: Sequence[Item], order: np.ndarray) -> list[Traits]:
+    """What some pictures say about their set, spread over it."""
+    traits: list[Traits] = []
+    for start in range(0, min(len(order), 4 * SAMPLE), SAMPLE):
+        results = decoder.run(items, order[start:start + SAMPLE], None, 0, 0)
+        traits += [result for _, result in results if isinstance(result, Traits)]
+        if len(traits) >= SAMPLE:
             break
-    return "grey" if count else "color"
+    return traits
 
 
 class _Decoder:
@@ -163,13 +208,14 @@ class _Decoder:
         self._stopped.set()  # takes effect between two pictures
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, items: Sequence[Item], batch: np.ndarray, color: str, done: int, total: int) -> Iterator[tuple[int, Result]]:
-        """(index, result) of each index in `batch`, in that order. Raises Cancelled."""
+    def run(self, items: Sequence[Item], batch: np.ndarray, look: Look | None, done: int, total: int,
+            ) -> Iterator[tuple[int, Result]]:
+        """(index, picture in this look, or without one its traits) of each index in `batch`, in that order. Raises Cancelled."""
         groups = (batch[start:start + GROUP].tolist() for start in range(0, len(batch), GROUP))
         pending: deque[tuple[list[int], Future[list[Result]]]] = deque()
         while True:
             for indices in islice(groups, 2 * self._workers - len(pending)):
-                pending.append((indices, self._pool.submit(self._decode_group, [items[i] for i in indices], color)))
+                pending.append((indices, self._pool.submit(self._decode_group, [items[i] for i in indices], look)))
             if not pending:
                 return
             indices, future = pending.popleft()
@@ -179,14 +225,17 @@ class _Decoder:
             yield from zip(indices, future.result(), strict=True)
             done += len(indices)
 
-    def _decode_group(self, items: list[Item], color: str) -> list[Result]:
-        return [self._decode(item, color) for item in items if not self._stopped.is_set()]
+    def _decode_group(self, items: list[Item], look: Look | None) -> list[Result]:
+        return [self._decode(item, look) for item in items if not self._stopped.is_set()]
 
-    def _decode(self, item: Item, color: str) -> Result:
+    def _decode(self, item: Item, look: Look | None) -> Result:
+        side, crop = self._side, self._request.crop
         try:
             with self._opener(item) as file:
                 data = picture_file.read_content(file)
-            return picture_file.decode_picture(data, self._side, color, self._request.crop)
+            if look is None:
+                return picture_file.read_traits(data, side, crop)
+            return picture_file.decode_picture(data, side, look.color, crop, look.background, look.white)
         except Unreadable as error:
             return error.reason
         except OSError:

@@ -11,6 +11,7 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -38,8 +39,8 @@ HEAD = 64  # bytes that decide what a file is
 
 REASONS = ("broken", "too_large", "not_a_picture", "heic", "encrypted", "archive", "link", "too_many", "beside")
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-# Transparent pixels become white, as on a page: most transparent pictures are dark drawings, invisible on black.
-BACKGROUND = 255
+BLACK, WHITE = 0, 255  # what may lie behind transparent pixels
+DEEP_WHITE = 65535  # white in a picture of 16 bits that uses all of them
 # Brands in a HEIC's head (ISO/IEC 23008-12, annex B): those of HEVC, or those of any still picture without AV1's.
 HEVC, STILL, AV1 = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}, {b"mif1", b"msf1"}, {b"avif", b"avis"}
 GREY_TOLERANCE = 8  # largest difference between the channels of a grey picture: JPEG's errors on a grey scan
@@ -95,14 +96,46 @@ def read_content(file: ByteReader) -> bytes:
     return data
 
 
-def decode_picture(data: bytes, side: int, color: str, crop: str) -> np.ndarray:
+@dataclass(frozen=True)
+class Traits:
+    """What one picture says about the form of the whole set.
+
+    grey: whether it has no colour. ink: the mean grey level of what is drawn, 0 to 255, None without transparent pixels. peak:
+    the largest value of a picture of 16 bits, None for others.
+    """
+
+    grey: bool
+    ink: float | None = None
+    peak: int | None = None
+
+
+def decode_picture(data: bytes, side: int, color: str, crop: str, background: int = WHITE, white: int = DEEP_WHITE) -> np.ndarray:
     """The picture in a file's bytes, uint8 (C, side, side): C is 1 where color is "grey", 3 where it is "color".
+
+    background: the grey level behind transparent pixels. white: the value of white in a picture of 16 bits.
 
     crop: "center" cuts out the middle square, "pad" keeps all and fills up with the border's median colour, "stretch"
     distorts. 28 pixels become 32 by a border of two, as in `data.resize`, unless they are stretched: strokes stay sharp.
-    An animation is its first frame; alpha is composited on white; 16 bits are scaled to 8; colours are converted to sRGB by
-    the picture's profile after it was made small, for a thousand times fewer pixels. Raises Unreadable.
+    An animation is its first frame; colours are converted to sRGB by the picture's profile after it was made small, for a
+    thousand times fewer pixels. Raises Unreadable.
     """
+    image, _ = _small(data, side, crop, white)
+    return _square(image, side, color, background)
+
+
+def read_traits(data: bytes, side: int, crop: str) -> Traits:
+    """What the picture says about its set, at the size of `decode_picture`. Raises Unreadable."""
+    image, peak = _small(data, side, crop, DEEP_WHITE)
+    ink = None
+    if image.mode == "RGBA":
+        values, alpha = np.asarray(image.convert("RGB").convert("L"), np.float32), np.asarray(image.getchannel("A"), np.float32)
+        if alpha.min() < 128 and alpha.max() > 0:
+            ink = float((values * alpha).sum() / alpha.sum())
+    return Traits(is_grey(_square(image, side, "color", WHITE)), ink, peak)
+
+
+def _small(data: bytes, side: int, crop: str, white: int) -> tuple[Image.Image, int | None]:
+    """(the picture in mode L, RGB or RGBA, in sRGB and small; the largest value of 16 bits). Raises Unreadable."""
     try:
         with Image.open(io.BytesIO(data), formats=("HEIF",) if _is_heic(data[:HEAD]) else FORMATS) as image:
             pixels = image.width * image.height
@@ -112,7 +145,8 @@ def decode_picture(data: bytes, side: int, color: str, crop: str) -> np.ndarray:
             large = pixels > LARGE
             with _large_picture_lock if large else contextlib.nullcontext():
                 upright, profile = _upright(image), image.info.get("icc_profile")
-                return _square(_plain_mode(upright, profile), profile, side, color, crop)
+                peak = _peak(upright)
+                return to_srgb(_resized(_plain_mode(upright, profile, white), side, crop), profile), peak
     except Unreadable:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
@@ -135,10 +169,18 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _plain_mode(image: Image.Image, profile: object) -> Image.Image:
+def _peak(image: Image.Image) -> int | None:
+    """The largest value of a picture of 16 bits; None for another one."""
+    if not image.mode.startswith("I"):
+        return None
+    low, high = np.asarray(image).min(), np.asarray(image).max()
+    return int(high) if low >= 0 and high <= DEEP_WHITE else None
+
+
+def _plain_mode(image: Image.Image, profile: object, white: int) -> Image.Image:
     """The same picture in mode L, RGB or RGBA; in CMYK only with a profile, by which `to_srgb` converts it."""
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_eight_bits(np.asarray(image)))
+        return Image.fromarray(_eight_bits(np.asarray(image), white))
     if image.has_transparency_data:
         return image.convert("RGBA")
     if image.mode in ("1", "L"):
@@ -148,28 +190,26 @@ def _plain_mode(image: Image.Image, profile: object) -> Image.Image:
     return image.convert("RGB")  # P, YCbCr, LAB, HSV, and CMYK, whose inversion by Adobe Pillow has undone
 
 
-def _eight_bits(values: np.ndarray) -> np.ndarray:
+def _eight_bits(values: np.ndarray, white: int) -> np.ndarray:
     """(H, W) of 16 bits, 32 bits or floats as uint8.
 
-    16 bits are divided by 257, so that white stays white. Floats from 0 to 1 are multiplied by 255. All other ranges are
-    unknown, and stretched from their least to their greatest value.
+    16 bits are scaled so that `white` becomes 255, and what is above it too. Floats from 0 to 1 are multiplied by 255. All other
+    ranges are unknown, and stretched from their least to their greatest value.
     """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise Unreadable("broken")
     low, high = values.min(), values.max()
-    if values.dtype.kind != "f" and low >= 0 and high <= 65535:
-        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if values.dtype.kind != "f" and low >= 0 and high <= DEEP_WHITE:
+        return ((values.astype(np.uint32).clip(max=white) * 255 + white // 2) // white).astype(np.uint8)
     if values.dtype.kind == "f" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     spread = float(high) - float(low) or 1.0
     return np.rint((values.astype(np.float32) - np.float32(low)) * np.float32(255 / spread)).clip(0, 255).astype(np.uint8)
 
 
-def _square(image: Image.Image, profile: object, side: int, color: str, crop: str) -> np.ndarray:
-    image = to_srgb(_resized(image, side, crop), profile)
+def _square(image: Image.Image, side: int, color: str, background: int) -> np.ndarray:
     if image.mode == "RGBA":
-        background = Image.new("RGBA", image.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
-        image = Image.alpha_composite(background, image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (background, background, background, 255)), image)
     values = np.asarray(image.convert("L" if color == "grey" else "RGB"))
     values = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
     _, height, width = values.shape

@@ -75,7 +75,7 @@ def test_each_folder_is_asked_only_until_its_first_picture():
 
 def write(path, level):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((8, 8), level, np.uint8)).save(path, "PNG")
+    Image.fromarray(np.full((8, 8), level, np.uint8) + np.eye(8, dtype=np.uint8)).save(path, "PNG")
 
 
 def real_folder(root):
@@ -105,7 +105,7 @@ def test_folders_and_archives_say_what_was_decided(tmp_path, monkeypatch, kind):
         loaded = source(DataRequest(kind, str(path)))
         summary = loaded.summary()
         assert loaded.names == ("cat", "dog") and loaded.labels.tolist() == [0, 0, 0, 1, 1, 1] * 2
-        assert summary["merged"] == ["Valid", "train"] and summary["count"] == 12
+        assert summary["decisions"] == {"merged": ["Valid", "train"]} and summary["count"] == 12
         assert summary["skipped"] == {"beside": 1, "not_a_picture": 2} and summary["found"] == 15
 
 

@@ -230,7 +230,7 @@ def test_more_than_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypat
         monkeypatch.setattr(memory, "available_bytes", lambda: 300 << 20)
         decode.decode_files(items, lambda item: asked.append(item) or folder._open(item), DataRequest("folder", size=64),
                       "The folder x")
-    assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * decode.COLOR_SAMPLE
+    assert "100,000 pictures" in str(caught.value) and len(asked) <= 4 * decode.SAMPLE
 
 
 def test_a_change_in_the_folder_is_seen(tmp_path):

@@ -15,8 +15,16 @@ export function classesOf({ names }, most = Infinity) {
   return t("data.classes", { n: number(names.length), names: names.length > most ? `${some}, …` : some });
 }
 
-/** The splits whose classes were put together, "" where there are none. @param {Stream.About} about */
-export const mergedOf = ({ merged }) => (merged?.length ? t("data.merged", { names: merged.join(", ") }) : "");
+/** What was decided for all pictures together. @param {Stream.About} about */
+export function decisionsOf({ decisions = {} }) {
+  const { merged, background, white, blank } = decisions;
+  return [
+    merged?.length ? t("data.merged", { names: merged.join(", ") }) : "",
+    background ? t(`data.background_${background}`) : "",
+    white ? t("data.white", { n: number(white) }) : "",
+    blank ? t("data.blank", { n: number(blank) }) : "",
+  ].filter(Boolean).join(". ");
+}
 
 /** How many files were left out, and why. @param {Stream.About} about */
 export function leftOutOf({ skipped }) {

@@ -4,7 +4,7 @@ import { wholeMultiple } from "../lib/zoom.js";
 import { drawRealStrip } from "../real.js";
 import { on } from "../store.js";
 import { t } from "../words.js";
-import { classesOf, leftOutOf, mergedOf, sizeOf } from "./facts.js";
+import { classesOf, leftOutOf, decisionsOf, sizeOf } from "./facts.js";
 import { drawList, isReady, loadSets } from "./list.js";
 import { Panel } from "./panel.js";
 import { currentAnswer, formValues, isBusy, send } from "./request.js";
@@ -106,7 +106,7 @@ class Preview {
       this.#resize();
     }
     const said = (/** @type {number} */ most) =>
-      [sizeOf(about), classesOf(about, most), mergedOf(about), leftOutOf(about)].filter(Boolean).join(". ");
+      [sizeOf(about), classesOf(about, most), decisionsOf(about), leftOutOf(about)].filter(Boolean).join(". ");
     this.#say(said(MOST_NAMES), true);
     this.#sentence.title = said(Infinity);
   }

@@ -1,7 +1,8 @@
 """folder:PATH, the pictures of a folder and of all folders below it.
 
-It only reads. Links are counted and not followed, so that nothing outside is read and no cycle entered. Hidden files, and what
-operating systems leave beside pictures, are ignored.
+It only reads. Links are followed, because caches of hubs and curated sets consist of them: who names a folder of the own machine
+may read it anyway, and strangers name none (docs/doors.md). Each file and folder counts once, so that no circle is entered; the
+class is that of the link's folder. Hidden files, and what operating systems leave beside pictures, are ignored.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.request import url2pathname
 from ...messages import message, os_reason
 from .. import array_cache
 from ..types import DataError, DataRequest, LoadedData
+from .classes import Folders
 from .decode import decode_files, display_name, found_message
 from .item import Item
 
@@ -78,12 +80,12 @@ class FileList(Sequence[Item]):
 
     def __init__(self) -> None:
         self._names, self._ends = bytearray(), array("Q")
-        self._folders: list[tuple[tuple[str, ...], str]] = []
+        self._folders: list[tuple[Folders, str]] = []
         self._starts: list[int] = []  # the index of each folder's first file
 
-    def add(self, parts: tuple[str, ...], folder: str, name: str) -> None:
-        """Add `name` in `folder`, whose parts below the root are `parts`. All files of a folder come one after the other."""
-        if not self._folders or self._folders[-1][1] != folder:
+    def add(self, parts: Folders, folder: str, name: str) -> None:
+        """Add `name` in `folder`, which stands at `parts` below the root. All files of one place come one after the other."""
+        if not self._folders or self._folders[-1] != (parts, folder):
             self._folders.append((parts, folder))
             self._starts.append(len(self))
         self._names += os.fsencode(name)
@@ -113,7 +115,8 @@ def list_files(root: Path, request: DataRequest) -> tuple[FileList, Counter[str]
     items = FileList()
     skipped: Counter[str] = Counter()
     digest = hashlib.sha256(os.fsencode(root.resolve()))
-    stack: list[tuple[str, tuple[str, ...]]] = [(os.fspath(root.resolve()), ())]
+    links = _Links(os.path.realpath(root))
+    stack: list[tuple[str, Folders]] = [(links.root, ())]
     while stack:
         folder, parts = stack.pop()
         current = display_name(parts[-1]) if parts else ""
@@ -122,7 +125,7 @@ def list_files(root: Path, request: DataRequest) -> tuple[FileList, Counter[str]
             request.report_progress("reading", len(items) + n, 0, current)
 
         try:
-            names, subfolders = _scan(folder, skipped, on_entries)
+            names, subfolders = _scan(folder, skipped, on_entries, links)
         except OSError as error:
             if not parts:
                 raise DataError("folder_unreadable", path=root, reason=os_reason(error)) from error
@@ -130,28 +133,74 @@ def list_files(root: Path, request: DataRequest) -> tuple[FileList, Counter[str]
             continue
         for name in names:
             path = os.path.join(folder, name)
+            if links.is_taken(path):
+                skipped["link"] += 1
+                continue
+            path = links.resolve(path)
             try:
                 info = os.stat(path, follow_symlinks=False)
             except OSError:  # it was deleted meanwhile
                 skipped["broken"] += 1
                 continue
-            digest.update(os.fsencode(f"{path}\0{info.st_size}\0{info.st_mtime_ns}\0"))
-            items.add(parts, folder, name)
+            digest.update(os.fsencode(f"{folder}/{name}\0{path}\0{info.st_size}\0{info.st_mtime_ns}\0"))
+            items.add(parts, *os.path.split(path))
             if len(items) % 1000 == 0:
                 on_entries(0)
-        stack.extend((os.path.join(folder, name), (*parts, name)) for name in reversed(subfolders))
+        stack.extend((links.resolve(os.path.join(folder, name)), (*parts, name)) for name in reversed(subfolders))
         if len(items) > MAX_FILES:
             raise DataError("folder_full", path=root, most=MAX_FILES)
     digest.update(repr(sorted(skipped.items())).encode())
     return items, skipped, digest.hexdigest()
 
 
-def _scan(folder: str, skipped: Counter[str], on_entries: Callable[[int], None]) -> tuple[list[str], list[str]]:
+class _Links:
+    """Where the links below `root` lead. Nothing is taken twice: what lies below the root is found without links."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._targets: dict[str, str] = {}  # of the links that are followed, by their own paths
+        self._files: set[str] = set()  # outside of the root
+        self._folders, self._above = {root}, set(_parents(root))  # those that are walked, and all that contain one
+
+    def follow(self, path: str) -> str:
+        """What the link at `path` adds: "file", "folder", or the reason why nothing."""
+        try:
+            target = os.path.realpath(path, strict=True)
+            mode = os.stat(target).st_mode
+        except OSError:  # it leads nowhere, or round in a circle
+            return "broken"
+        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+            return "not_a_picture"
+        if target in self._files or target in self._above or not self._folders.isdisjoint((target, *_parents(target))):
+            return "link"
+        self._targets[path] = target
+        if stat.S_ISREG(mode):
+            self._files.add(target)
+            return "file"
+        self._folders.add(target)
+        self._above.update(_parents(target))
+        return "folder"
+
+    def resolve(self, path: str) -> str:
+        """Where the link leads that this path may be; any other path itself."""
+        return self._targets.get(path, path)
+
+    def is_taken(self, path: str) -> bool:
+        """Whether a link has led to this file before its folder was walked."""
+        return path in self._files and path not in self._targets
+
+
+def _parents(path: str) -> list[str]:
+    return [str(parent) for parent in Path(path).parents]
+
+
+def _scan(folder: str, skipped: Counter[str], on_entries: Callable[[int], None], links: _Links) -> tuple[list[str], list[str]]:
     """The names of a folder's files and of its subfolders, sorted. Raises OSError; on_entries(n) is called every thousand.
 
     Names alone: a million entries of os.scandir would take as much memory as half their pictures.
     """
-    names, subfolders = [], []
+    names: list[str] = []
+    subfolders: list[str] = []
     on_entries(0)
     with os.scandir(folder) as entries:
         for n, entry in enumerate(entries, 1):
@@ -160,7 +209,11 @@ def _scan(folder: str, skipped: Counter[str], on_entries: Callable[[int], None])
             if is_ignored(entry.name):
                 continue
             if entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction()):
-                skipped["link"] += 1
+                found = links.follow(entry.path)
+                if found in ("file", "folder"):
+                    (names if found == "file" else subfolders).append(entry.name)
+                else:
+                    skipped[found] += 1
             elif entry.is_dir(follow_symlinks=False):
                 subfolders.append(entry.name)
             elif entry.is_file(follow_symlinks=False):

@@ -162,20 +162,55 @@ def test_auto_is_grey_only_where_all_are(tmp_path):
     assert load(tmp_path, color="color").data.shape[1] == 3
 
 
-def test_links_are_counted_and_not_followed_and_hidden_files_are_not_there(tmp_path):
+def test_hidden_files_are_not_there(tmp_path):
+    picture(tmp_path / "a.png")
+    picture(tmp_path / ".hidden" / "x.png")
+    picture(tmp_path / "__MACOSX" / "x.png")
+    picture(tmp_path / ".x.png")
+    (tmp_path / "Thumbs.db").write_bytes(b"x")
+    loaded = load(tmp_path)
+    assert len(loaded.data) == 1 and loaded.skipped == {} and loaded.found_count == 1
+
+
+def test_links_of_a_hubs_cache_are_followed_and_the_links_folder_is_the_class(tmp_path):
+    for k, kind in enumerate(("cat", "cat", "dog")):
+        picture(tmp_path / "blobs" / f"sha{k}", 50 * k)
+        (tmp_path / "snapshots" / "v1" / kind).mkdir(parents=True, exist_ok=True)
+        os.symlink(f"../../../blobs/sha{k}", tmp_path / "snapshots" / "v1" / kind / f"{k}.png")
+    loaded = load(tmp_path / "snapshots" / "v1")
+    assert loaded.names == ("cat", "dog") and loaded.labels.tolist() == [0, 0, 1] and loaded.skipped == {}
+    assert loaded.data[:, 0, 9, 9].tolist() == [0, 50, 100]
+
+
+def test_links_to_folders_are_followed_and_no_circle_is_entered(tmp_path):
     root = tmp_path / "root"
-    picture(root / "a.png")
-    picture(tmp_path / "outside" / "secret.png")
-    os.symlink(tmp_path / "outside", root / "out")
-    os.symlink(root, root / "circle")
-    os.symlink(tmp_path / "outside" / "secret.png", root / "b.png")
-    os.symlink("nowhere", root / "c.png")
-    picture(root / ".hidden" / "x.png")
-    picture(root / "__MACOSX" / "x.png")
-    picture(root / ".x.png")
-    (root / "Thumbs.db").write_bytes(b"x")
+    picture(root / "a" / "1.png", 10)
+    picture(tmp_path / "outside" / "deep" / "2.png", 20)
+    os.symlink(tmp_path / "outside", root / "b")
+    os.symlink(root, tmp_path / "outside" / "back")  # from outside into the root
+    os.symlink(root, root / "itself")
+    os.symlink(tmp_path, root / "above")
+    os.symlink("around", root / "around")
+    os.symlink("nowhere", root / "gone.png")
     loaded = load(root)
-    assert len(loaded.data) == 1 and loaded.skipped == {"link": 4} and loaded.found_count == 5
+    assert loaded.data[:, 0, 9, 9].tolist() == [10, 20] and loaded.names == ("a", "b")
+    assert loaded.skipped == {"link": 3, "broken": 2} and loaded.found_count == 7
+
+
+def test_each_file_counts_once_however_many_links_lead_to_it(tmp_path):
+    root = tmp_path / "root"
+    picture(root / "cat" / "1.png", 10)
+    picture(tmp_path / "outside" / "2.png", 20)
+    picture(tmp_path / "outside" / "3.png", 30)
+    os.symlink(root / "cat" / "1.png", root / "again.png")
+    (root / "dog").mkdir()
+    os.symlink(tmp_path / "outside" / "2.png", root / "dog" / "first.png")
+    os.symlink(tmp_path / "outside" / "2.png", root / "dog" / "second.png")
+    os.symlink(tmp_path / "outside", root / "whole")
+    os.symlink(tmp_path / "outside" / "3.png", root / "zz.png")
+    loaded = load(root)
+    assert sorted(loaded.data[:, 0, 9, 9].tolist()) == [10, 20, 30]
+    assert loaded.found_count == 3 + loaded.skipped["link"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gan_core import messages
+from gan_core.data.reading.formats import FORMATS
 from gan_core.data.reading.picture_file import REASONS
 from gan_core.data.types import Cancelled, DataError
 from gan_core.messages import ENGLISH, Fault, Misfit, byte_size, english_templates, message, os_reason
@@ -64,7 +65,8 @@ def test_every_fault_in_the_package_has_a_known_key_and_exactly_its_values():
             assert given == placeholders(key.value), where
     prefixes = ("os_", "size_", "doing_")
     known = english_templates()
-    result = {*used, *(f"skipped_{reason}" for reason in REASONS), *(key for key in known if key.startswith(prefixes))}
+    result = {*used, *FORMATS.values(), *(f"skipped_{reason}" for reason in REASONS)}
+    result |= {key for key in known if key.startswith(prefixes)}
     assert not set(known) - result, "a sentence that no code uses"
 
 

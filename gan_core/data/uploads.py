@@ -26,8 +26,11 @@ from ..messages import byte_size, message, os_reason
 from ..runs import files
 from .reading import picture_file
 from .reading.archive import Archive
+from .reading.array_files import kind_of as array_kind_of
+from .reading.array_sets import count_pictures
 from .reading.classes import common_prefix_length
 from .reading.decode import display_name, found_message
+from .reading.formats import refuse_known_format
 from .reading.picture_file import FORMATS, Unreadable
 from .types import DataError, data_folder
 
@@ -162,6 +165,8 @@ def _count_pictures(path: Path) -> int:
                 count += 1
             else:
                 skipped[kind] += 1
+        if not count:
+            count = count_pictures(archive.items, archive.open)
     if not count:
         raise DataError("no_picture_left", what=archive.what, found=found_message(skipped), formats=FORMATS[:-1],
                         last=FORMATS[-1])
@@ -185,10 +190,27 @@ def _pack(paths: Sequence[Path], target: Path) -> int:
             name = f"{count:06d}-{files.folder_name(path.stem)}".rstrip("-")
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     if not count:
+        count = _pack_arrays(paths, target)
+    if not count:
         single = len(paths) == 1
         what = message("the_file", name=display_name(paths[0].name)) if single else message("the_files", n=len(paths))
         raise DataError("own_no_picture", what=what, found=found_message(skipped), formats=FORMATS[:-1], last=FORMATS[-1])
     return count
+
+
+def _pack_arrays(paths: Sequence[Path], target: Path) -> int:
+    """Write the files of arrays into one zip, with the names of classes beside them; returns how many pictures they hold."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(paths, key=lambda path: path.name):
+            with open(path, "rb") as file:
+                head = file.read(picture_file.HEAD)
+                refuse_known_format(display_name(path.name), head)
+                if array_kind_of(head) or path.suffix.lower() == ".json":
+                    file.seek(0)
+                    with archive.open(zipfile.ZipInfo(path.name, (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as entry:
+                        shutil.copyfileobj(file, entry, 1 << 20)
+    with Archive(target) as packed:
+        return count_pictures(packed.items, packed.open)
 
 
 def _publish(temporary: Path, stem: str, count: int) -> str:

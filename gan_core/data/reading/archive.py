@@ -21,10 +21,12 @@ from pathlib import Path
 from ...messages import Message, byte_size, message, os_reason
 from .. import array_cache, memory
 from ..types import ByteReader, DataError, DataRequest, LoadedData, data_folder
+from . import array_files
+from .array_sets import MOST_ARRAYS
 from .decode import decode_files, found_message
 from .folder import is_ignored, parse_path
 from .item import Item
-from .picture_file import MAX_BYTES, Unreadable
+from .picture_file import HEAD, MAX_BYTES, Unreadable
 from .zip_names import decode_names
 
 MAX_ENTRIES = 500_000  # zipfile takes 600 bytes and 5 microseconds for each, before a picture is read
@@ -143,6 +145,8 @@ class Archive:
             if info.orig_filename.endswith(("/", "\\")) or not parts or any(is_ignored(part) for part in parts if part != ".."):
                 continue
             reason = _skip_reason(info, parts)
+            if reason == "too_large" and info.file_size <= limit and len(entries) <= MOST_ARRAYS and self._is_array(info):
+                reason = ""
             if not reason:
                 total += info.file_size
                 reason = "too_large" if total > limit else ""
@@ -151,6 +155,12 @@ class Archive:
             else:
                 self.items.append(Item(parts[:-1], parts[-1], info))
         self.items.sort(key=lambda item: (*item.folders, item.name))
+
+    def _is_array(self, info: zipfile.ZipInfo) -> bool:
+        """Whether an entry begins like an array, which is read in slices, however long it is."""
+        with contextlib.suppress(Unreadable, OSError), self.open(Item((), "", info)) as file:
+            return array_files.kind_of(file.read(HEAD)) != ""
+        return False
 
     def _refuse_overlaps(self, entries: list[zipfile.ZipInfo]) -> None:
         """Overlapping entries unpack a few megabytes to petabytes, and no honest packer writes them."""

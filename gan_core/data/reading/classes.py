@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 
+import numpy as np
+
 from .item import Item
 
 # The names that data sets give to their splits, in any case: train, Training-set, test_images, val2017.
@@ -67,6 +69,20 @@ def group(items: Sequence[Item], kind: Callable[[int], str]) -> Grouping:
             if not name and i not in left_out:
                 left_out[i] = kind(i)
     return Grouping(classes, left_out, tuple(merged))
+
+
+def spread(classes: Sequence[str]) -> np.ndarray:
+    """All indices in an order of which every beginning is spread evenly over the classes, and over each class's order.
+
+    Within a class i is sorted by the fractional part of i times the golden ratio, whose beginnings have no large gaps.
+    """
+    number = {name: k for k, name in enumerate(sorted(set(classes)))}
+    which = np.fromiter((number[name] for name in classes), np.int64, len(classes))
+    rank = np.empty(len(classes), np.int64)
+    for k in range(len(number)):
+        members = np.flatnonzero(which == k)
+        rank[members[np.argsort(np.arange(len(members)) * (5 ** 0.5 - 1) / 2 % 1, kind="stable")]] = np.arange(len(members))
+    return np.lexsort([which, rank])
 
 
 def common_prefix_length(first: Sequence[str], second: Sequence[str]) -> int:

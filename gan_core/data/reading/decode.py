@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
@@ -21,10 +20,12 @@ import numpy as np
 from ...messages import Message, message
 from ...runs.data_summary import Decisions
 from .. import memory
-from ..types import ByteReader, DataError, DataRequest, LoadedData
+from ..types import DataError, DataRequest, LoadedData
 from . import picture_file
-from .classes import Grouping, group
-from .item import Item
+from .array_sets import MOST_ARRAYS, find_arrays, load_arrays
+from .classes import Grouping, group, spread
+from .formats import refuse_known_format
+from .item import Item, Opener
 from .picture_file import FORMATS, HEAD, Traits, Unreadable
 
 DEFAULT_SIDE = 32  # pixels, where no size is requested
@@ -34,7 +35,6 @@ SAMPLE = 64  # pictures that decide the form of a set
 BRIGHT = 128  # the mean grey level of drawings that are seen better on black
 
 
-Opener: TypeAlias = Callable[[Item], AbstractContextManager[ByteReader]]
 Result: TypeAlias = "np.ndarray | Traits | str"  # a picture (C, H, W), what it says of its set, or the reason why there is none
 
 
@@ -62,7 +62,10 @@ def decode_files(items: Sequence[Item], opener: Opener, request: DataRequest, wh
     """
     counts = Counter(skipped or {})
     found_count, side = len(items) + sum(counts.values()), request.size or DEFAULT_SIDE
-    grouping = group(items, _Heads(items, opener, request).kind)
+    heads = _Heads(items, opener, request)
+    if len(items) <= MOST_ARRAYS and (loaded := _load_arrays(items, heads, opener, request, what)) is not None:
+        return loaded
+    grouping = group(items, heads.kind)
     counts.update(grouping.left_out.values())
     classes, kept = grouping.classes, np.array([i for i in range(len(items)) if i not in grouping.left_out], np.int64)
     order = kept[spread([classes[i] for i in kept] if classes else [""] * len(kept))]
@@ -105,26 +108,47 @@ def _decisions(data: np.ndarray, look: Look, grouping: Grouping) -> Decisions:
     return decisions
 
 
+def _load_arrays(items: Sequence[Item], heads: _Heads, opener: Opener, request: DataRequest, what: Message) -> LoadedData | None:
+    """The pictures in the arrays among these few files; None where there are pictures beside them, or no arrays."""
+    if not items or any(heads.kind(i) == "picture" for i in range(len(items))):
+        return None
+    arrays, names = find_arrays(items, opener)
+    if arrays:
+        return load_arrays(arrays, names, request, what)
+    for i, item in enumerate(items):
+        refuse_known_format(item.name, heads.head(i))
+    return None
+
+
 class _Heads:
     """What items are, by their first bytes."""
 
     def __init__(self, items: Sequence[Item], opener: Opener, request: DataRequest) -> None:
         self._items, self._opener, self._request = items, opener, request
-        self._kinds: dict[int, str] = {}
+        self._heads: dict[int, bytes | str] = {}
 
     def kind(self, index: int) -> str:
         """"picture", or the reason why there is none. Raises Cancelled."""
-        if index not in self._kinds:
-            if len(self._kinds) % 100 == 0:
+        head = self._read(index)
+        return head if isinstance(head, str) else picture_file.kind_of(head)
+
+    def head(self, index: int) -> bytes:
+        """The first bytes; b"" where there are none to be had. Raises Cancelled."""
+        head = self._read(index)
+        return b"" if isinstance(head, str) else head
+
+    def _read(self, index: int) -> bytes | str:
+        if index not in self._heads:
+            if len(self._heads) % 100 == 0:
                 self._request.report_progress("reading", 0, 0, display_name(self._items[index].name))
             try:
                 with self._opener(self._items[index]) as file:
-                    self._kinds[index] = picture_file.kind_of(file.read(HEAD))
+                    self._heads[index] = file.read(HEAD)
             except Unreadable as error:
-                self._kinds[index] = error.reason
+                self._heads[index] = error.reason
             except OSError:
-                self._kinds[index] = "broken"
-        return self._kinds[index]
+                self._heads[index] = "broken"
+        return self._heads[index]
 
 
 def found_message(skipped: Mapping[str, int]) -> Message:
@@ -134,20 +158,6 @@ def found_message(skipped: Mapping[str, int]) -> Message:
         return message("found_none")
     reasons = [message(f"skipped_{reason}", n=n) for reason, n in skipped.items()]
     return message("found_one", reasons=reasons) if total == 1 else message("found", n=total, reasons=reasons)
-
-
-def spread(classes: Sequence[str]) -> np.ndarray:
-    """All indices in an order of which every beginning is spread evenly over the classes, and over each class's order.
-
-    Within a class i is sorted by the fractional part of i times the golden ratio, whose beginnings have no large gaps.
-    """
-    number = {name: k for k, name in enumerate(sorted(set(classes)))}
-    which = np.fromiter((number[name] for name in classes), np.int64, len(classes))
-    rank = np.empty(len(classes), np.int64)
-    for k in range(len(number)):
-        members = np.flatnonzero(which == k)
-        rank[members[np.argsort(np.arange(len(members)) * (5 ** 0.5 - 1) / 2 % 1, kind="stable")]] = np.arange(len(members))
-    return np.lexsort([which, rank])
 
 
 def _labels(classes: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -23,8 +23,10 @@ from urllib.request import url2pathname
 from ...messages import message, os_reason
 from .. import array_cache
 from ..types import DataError, DataRequest, LoadedData
+from . import array_files, picture_file
 from .classes import Folders
 from .decode import decode_files, display_name, found_message
+from .formats import refuse_known_format
 from .item import Item
 
 MAX_FILES = 1_000_000
@@ -37,7 +39,7 @@ def source(request: DataRequest) -> LoadedData:
     root = parse_path(request.argument)
     try:
         if not stat.S_ISDIR(os.stat(root).st_mode):
-            raise DataError("folder_file", path=root)
+            return _load_file(root, request)
     except ValueError as error:  # a NUL in it
         raise DataError("folder_missing", path=root) from error
     except OSError as error:
@@ -50,6 +52,22 @@ def source(request: DataRequest) -> LoadedData:
         raise DataError("folder_empty", path=root, found=found_message(skipped))
     return array_cache.get_or_create(request, fingerprint, lambda: decode_files(items, _open, request, what, skipped),
                                      f"folder:{root.resolve()}")
+
+
+def _load_file(path: Path, request: DataRequest) -> LoadedData:
+    """The pictures in the arrays of one file. Raises DataError for any other file, Cancelled."""
+    path = path.resolve()
+    items = FileList()
+    items.add((), str(path.parent), path.name)
+    info = path.stat()
+    with _open(items[0]) as file:
+        head = file.read(picture_file.HEAD)
+    refuse_known_format(display_name(path.name), head)
+    if not array_files.kind_of(head):
+        raise DataError("folder_file", path=path)
+    fingerprint = hashlib.sha256(f"{path}\0{info.st_size}\0{info.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
+    return array_cache.get_or_create(request, fingerprint, lambda: decode_files(items, _open, request, message(
+        "the_file", name=display_name(path.name))), f"folder:{path}")
 
 
 def label(argument: str) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+from ..types import ByteReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +20,6 @@ class Item:
     folders: tuple[str, ...]
     name: str
     key: Any
+
+
+Opener: TypeAlias = Callable[[Item], AbstractContextManager[ByteReader]]

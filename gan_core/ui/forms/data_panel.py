@@ -23,7 +23,8 @@ from ..refusal import Refusal
 
 PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
-UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif"]  # not every system knows the last ones as pictures
+UPLOADS = [".zip", "image", ".webp", ".avif", ".heic", ".heif", ".hif",  # not every system knows the last ones as pictures
+           ".npy", ".npz", ".csv", ".gz", ".json"]
 FORM_CHANGED = containers.call("formChanged")
 # Asks for confirmation and waits until the upload is deleted or kept; gradio awaits the promise of a `js=`.
 DELETE = "async (lang, question) => [ganPage.language, await ganPage.call('askToDelete', question)]"

@@ -17,7 +17,7 @@ from PIL import Image
 from gan_core.config import TrainConfig
 from gan_core.data import loading, memory, uploads
 from gan_core.data.reading import decode, folder
-from gan_core.data.reading.decode import spread
+from gan_core.data.reading.classes import spread
 from gan_core.data.reading.item import Item
 from gan_core.data.types import Cancelled, DataError, DataRequest
 

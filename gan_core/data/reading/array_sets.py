@@ -1,0 +1,258 @@
+"""A set of pictures in arrays: which array holds pictures, which one their labels, and what their values mean.
+
+Files of one split and of several (train, test) become one set. Values become 8 bits by one rule for the whole set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from ...messages import Message
+from ...runs.data_summary import Decisions
+from .. import memory
+from ..resize import fit_slices, output_shape
+from ..types import DataError, DataRequest, LoadedData
+from .array_files import ArrayFile, open_array
+from .classes import spread
+from .item import Item, Opener
+from .picture_file import Unreadable
+
+MOST_ARRAYS = 64  # files of a set of arrays
+SIDES = (28, 32, 64)  # that networks have; pictures of another side become DEFAULT_SIDE where no size is requested
+DEFAULT_SIDE = 32
+MAX_CLASSES, MAX_PICTURES = 10_000, 10_000_000
+MAX_NAMES = 1 << 20  # bytes of a file with the names of the classes
+LABEL_WORDS = re.compile(r"(^|[^a-z])(y|labels?|targets?|classes|idx1)([^a-z]|$)", re.IGNORECASE)
+WORDS = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
+# Words that say what an array is, not of which split.
+ROLES = {"x", "y", "images", "image", "imgs", "img", "data", "pixels", "labels", "label", "targets", "target", "classes", "idx",
+         "ubyte", "npy", "npz", "csv", "gz", "arr", "1", "3", "0"}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """An array of pictures: `convert` makes (n, C, H, W) of a slice of its rows. label_column: of a table, or None."""
+
+    array: ArrayFile
+    shape: tuple[int, int, int]
+    convert: Callable[[np.ndarray], np.ndarray]
+    label_column: int | None = None
+
+
+def find_arrays(items: Sequence[Item], opener: Opener) -> tuple[list[ArrayFile], list[str]]:
+    """(the arrays of numbers among these files, the names of the classes that one of them holds). Raises DataError."""
+    arrays: list[ArrayFile] = []
+    names: list[str] = []
+    for item in items:
+        with contextlib.suppress(Unreadable, OSError):
+            if item.name.lower().endswith(".json"):
+                with opener(item) as file:
+                    names = names or list(read_names(file.read(MAX_NAMES)))
+            elif (array := open_array(item.name, partial(opener, item))) is not None:
+                arrays.append(array)
+    words = [array for array in arrays if array.dtype.kind in "US" and len(array.shape) == 1 and array.shape[0] <= MAX_CLASSES]
+    if words and not names:
+        names = [str(name) for rows in words[0].slices() for name in rows.tolist()]
+    return [array for array in arrays if array not in words], names
+
+
+def count_pictures(items: Sequence[Item], opener: Opener) -> int:
+    """How many pictures the arrays among these files hold. Raises DataError."""
+    if len(items) > MOST_ARRAYS:
+        return 0
+    return sum(array.shape[0] for array in find_arrays(items, opener)[0] if as_pictures(array) is not None)
+
+
+def load_arrays(arrays: Sequence[ArrayFile], names: Sequence[str], request: DataRequest, what: Message) -> LoadedData:
+    """The pictures in these arrays and their labels. names: of the classes, where a file says them, else ().
+
+    Raises DataError where none of them holds pictures, values are of no known range, or memory does not hold them; Cancelled.
+    """
+    found = [pictures for array in arrays if (pictures := as_pictures(array)) is not None]
+    if not found:
+        shapes = ", ".join(f"{array.name} {array.shape}" for array in arrays[:4])
+        raise DataError("array_none", what=what, shapes=shapes)
+    shape = max({one.shape for one in found}, key=lambda shape: sum(one.array.shape[0] for one in found if one.shape == shape))
+    parts = [one for one in found if one.shape == shape]
+    others = [array for array in arrays if all(array is not one.array for one in found)]
+    total = sum(part.array.shape[0] for part in parts)
+    if total > MAX_PICTURES:
+        raise DataError("array_many", what=what, count=total, most=MAX_PICTURES)
+    labels = [_labels_of(part, others, len(parts)) for part in parts]
+    classes, class_names = _classes(labels, names)
+    picks = _picks(total, classes, request.limit)
+    size = request.size or (shape[1] if shape[1] == shape[2] and shape[1] in SIDES else DEFAULT_SIDE)
+    request = replace(request, size=size)
+    memory.check_pictures(len(picks), output_shape(shape, request), what)
+    low, high = _range(parts, request)
+    scale, white = _scale(parts, low, high, what)
+    rows = _rows(parts, picks, scale, request)
+    data = fit_slices(rows, len(picks), (shape[0], min(shape[1:]), min(shape[1:])), request)
+    decisions = Decisions()
+    if len(parts) > 1:
+        decisions["merged"] = [part.array.name for part in parts]
+    if white:
+        decisions["white"] = white
+    skipped = {"too_many": total - len(picks)} if total > len(picks) else {}
+    return LoadedData(data, None if classes is None else classes[picks], class_names, total, skipped, decisions)
+
+
+def as_pictures(array: ArrayFile) -> Pictures | None:
+    """How to read an array as pictures: (N, H, W), (N, H, W, C), (N, C, H, W), (N, pixels), or a table of a label and pixels."""
+    shape = array.shape
+    if len(shape) < 2 or not shape[0] or array.dtype.kind not in "biuf":
+        return None
+    if len(shape) == 3 and min(shape[1:]) >= 4:
+        return Pictures(array, (1, *shape[1:]), lambda rows: rows[:, None])
+    if len(shape) == 4 and shape[3] in (1, 3, 4) and min(shape[1:3]) >= 4:
+        channels = min(shape[3], 3)
+        return Pictures(array, (channels, *shape[1:3]), lambda rows: rows[..., :channels].transpose(0, 3, 1, 2))
+    if len(shape) == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 4:
+        return Pictures(array, (shape[1], *shape[2:]), lambda rows: rows)
+    if len(shape) != 2:
+        return None
+    column = _label_column(array)
+    form = _form(shape[1] - (column is not None))
+    if form is None:
+        return None
+    return Pictures(array, form, lambda rows: _without(rows, column).reshape(len(rows), *form), column)
+
+
+def _form(pixels: int) -> tuple[int, int, int] | None:
+    """(C, side, side) of so many values: grey, or three colours one after the other as in CIFAR's files."""
+    for channels in (1, 3):
+        side = math.isqrt(pixels // channels)
+        if side >= 4 and channels * side * side == pixels:
+            return channels, side, side
+    return None
+
+
+def _label_column(array: ArrayFile) -> int | None:
+    """The column of a table that holds the labels: by its name, else the first where the others make a picture."""
+    for k, name in enumerate(array.columns):
+        if LABEL_WORDS.search(name):
+            return k
+    whole, less = _form(array.shape[1]), _form(array.shape[1] - 1)
+    return 0 if whole is None and less is not None else None
+
+
+def _without(rows: np.ndarray, column: int | None) -> np.ndarray:
+    return rows if column is None else np.delete(rows, column, axis=1)
+
+
+# Labels.
+
+
+def _labels_of(part: Pictures, others: Sequence[ArrayFile], parts: int) -> np.ndarray | None:
+    """The labels (N,) of an array of pictures: in its own table, or another array as long; None where there are none."""
+    count = part.array.shape[0]
+    if part.label_column is not None:
+        return np.concatenate([rows[:, part.label_column] for rows in part.array.slices()])
+    fitting = [one for one in others if one.shape[:1] == (count,) and one.dtype.kind in "iufUSb" and (
+        len(one.shape) == 1 or one.shape[1:] == (1,) or (len(one.shape) == 2 and LABEL_WORDS.search(one.name)))]
+    fitting.sort(key=lambda one: (_split(one.name) != _split(part.array.name), LABEL_WORDS.search(one.name) is None))
+    if not fitting or (parts > 1 and _split(fitting[0].name) != _split(part.array.name)):
+        return None
+    values = np.concatenate(list(fitting[0].slices()))
+    return values.argmax(1) if values.ndim == 2 and values.shape[1] > 1 else values.reshape(count)
+
+
+def _split(name: str) -> list[str]:
+    """What a name says beside the array's role: ["train"] of train-images-idx3-ubyte.gz and of y_train.npy."""
+    return [word for word in WORDS.findall(name.lower()) if word not in ROLES]
+
+
+def _classes(labels: Sequence[np.ndarray | None], names: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """(class of each picture, int64 from 0; the classes' names). None, () where a part has no labels, or all have the same."""
+    if any(part is None for part in labels):
+        return None, ()
+    values = np.concatenate([part for part in labels if part is not None])
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == values.round()).all()):
+        return None, ()
+    if values.dtype.kind == "f":
+        values = values.astype(np.int64)
+    found, classes = np.unique(values, return_inverse=True)
+    if not 2 <= len(found) <= MAX_CLASSES:
+        return None, ()
+    texts = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in found.tolist()]
+    if names and values.dtype.kind in "iu" and found[0] >= 0 and found[-1] < len(names):
+        texts = [names[int(one)] for one in found]
+    return classes.astype(np.int64), tuple(text[:60] for text in texts)
+
+
+def read_names(data: bytes) -> tuple[str, ...]:
+    """The names of the classes in a JSON file: a list, {"0": name}, or {name: 0}; () for anything else."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return ()
+    if isinstance(value, dict) and value and all(isinstance(k, int) and not isinstance(k, bool) for k in value.values()):
+        value = {str(k): name for name, k in value.items()}
+    if isinstance(value, dict):
+        value = [value.get(str(k)) for k in range(len(value))]
+    return tuple(value) if isinstance(value, list) and all(isinstance(name, str) for name in value) else ()
+
+
+# Values.
+
+
+def _picks(total: int, classes: np.ndarray | None, limit: int) -> np.ndarray:
+    """The rows that are taken, in order: all, or an even spread over the classes."""
+    if not limit or limit >= total:
+        return np.arange(total)
+    return np.sort(spread([""] * total if classes is None else [str(k) for k in classes.tolist()])[:limit])
+
+
+def _range(parts: Sequence[Pictures], request: DataRequest) -> tuple[float, float]:
+    """The least and the greatest value of all pictures; (0, 255) of bytes without looking."""
+    if all(part.array.dtype == np.uint8 for part in parts):
+        return 0.0, 255.0
+    low, high = math.inf, -math.inf
+    for part in parts:
+        for rows in part.array.slices():
+            values = part.convert(rows)
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+            request.report_progress("reading", 0, 0, part.array.name)
+    return low, high
+
+
+def _scale(parts: Sequence[Pictures], low: float, high: float, what: Message) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """(values -> uint8, what became white where that is not the type's own). Raises DataError for another range."""
+    kinds = {part.array.dtype.kind for part in parts}
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise DataError("array_infinite", what=what)
+    if low >= -1 and high <= 1:
+        lift, span = (1.0, 2.0) if low < 0 else (0.0, 1.0)
+        return lambda values: np.rint((values.astype(np.float32) + lift) * (255 / span)).astype(np.uint8), 0
+    if low >= 0 and high <= 255:
+        return lambda values: np.rint(values).astype(np.uint8), 0
+    if low >= 0 and high <= 65_535 and not kinds & {"f"}:
+        white = int(high) if high < 32_768 else 65_535
+        return (lambda values: np.rint(values.astype(np.float32) * np.float32(255 / white)).astype(np.uint8),
+                white if white != 65_535 else 0)
+    raise DataError("array_range", what=what, low=round(low, 4), high=round(high, 4))
+
+
+def _rows(parts: Sequence[Pictures], picks: np.ndarray, scale: Callable[[np.ndarray], np.ndarray],
+          request: DataRequest) -> Iterator[np.ndarray]:
+    """The picked pictures in slices, uint8 (n, C, side, side): a picture that is no square is cut to its middle."""
+    start = 0
+    for part in parts:
+        for rows in part.array.slices():
+            mine = picks[np.searchsorted(picks, start):np.searchsorted(picks, start + len(rows))] - start
+            start += len(rows)
+            if len(mine):
+                values = scale(part.convert(rows[mine]))
+                high, wide = values.shape[2:]
+                side = min(high, wide)
+                top, left = (high - side) // 2, (wide - side) // 2
+                yield np.ascontiguousarray(values[:, :, top:top + side, left:left + side])
+            request.report_progress("reading", 0, 0, part.array.name)

@@ -29,7 +29,7 @@ from gan_core.training.trainer import Metrics, Trainer
 
 EVERY = 100  # steps from look to look
 GOOD, KL = 0.9, 0.03  # the bar: at least this share of good points, a reverse KL below this, and all modes
-STEPS = {"ring": 6_000, "grid": 9_000, "merry-go-round": 150_000}  # until what decays has decayed; ten minutes of one core
+STEPS = {"ring": 6_000, "grid": 9_000, "merry-go-round": 150_000}  # beyond what decays; ten minutes of one core
 FAKES, TURNED = 500, 0.1  # fakes of a look at the merry-go-round; the share of the whole time that must still turn at its end
 # What the presets were before they were looked at on the way.
 _POINTS: dict[str, Any] = {"lr_d": 3e-3, "lr_g": 3e-3, "betas_d": (0.0, 0.99), "betas_g": (0.0, 0.99), "batch_size": 128,

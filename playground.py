@@ -11,7 +11,7 @@ import time
 from gan_core.ui.command_line import arguments, listening_fault
 
 NEEDED = ("gradio", "torch", "torchvision", "numpy", "matplotlib", "safetensors", "sse_starlette", "bokeh", "scipy", "mlxtend",
-          "PIL", "psutil", "platformdirs", "tqdm", "filelock", "fsspec", "httpx")
+          "PIL", "psutil", "platformdirs", "tqdm", "filelock", "fsspec", "httpx", "charset_normalizer")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from ..messages import Fault, Message, message, os_reason
+from ..proxies import proxy_for
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 20.0  # seconds
 TICK = 0.05  # seconds between two checks for a cancel while nothing arrives
@@ -96,6 +97,8 @@ def _connect(url: str, headers: dict[str, str], items: _Queue, closed: threading
     """The thread: puts the head and the chunks into the queue, and last None or a FetchFailed."""
     import httpx
 
+    proxy = proxy_for(url)
+
     def put(item: _Head | bytes | FetchFailed | None) -> None:
         while not closed.is_set():
             with contextlib.suppress(queue.Full):
@@ -113,11 +116,15 @@ def _connect(url: str, headers: dict[str, str], items: _Queue, closed: threading
                     return
         put(None)
     except httpx.ConnectTimeout:
-        put(FetchFailed("no_answer", seconds=CONNECT_TIMEOUT))
+        put(FetchFailed("no_answer", seconds=CONNECT_TIMEOUT) if not proxy else FetchFailed("proxy_silent", proxy=proxy))
     except httpx.TimeoutException:
-        put(ConnectionCut("no_answer", seconds=READ_TIMEOUT))
+        put(ConnectionCut("no_answer", seconds=READ_TIMEOUT) if not proxy else ConnectionCut("proxy_silent", proxy=proxy))
+    except httpx.ProxyError as error:  # it has answered, with a refusal
+        put(FetchFailed("proxy_refused", proxy=proxy, reason=error))
     except httpx.ConnectError as error:
-        put(FetchFailed("no_host", host=urlsplit(url).hostname, reason=_root_cause(error)))
+        reason = _root_cause(error)
+        put(FetchFailed("proxy_failed", proxy=proxy, reason=reason) if proxy else FetchFailed(
+            "no_host", host=urlsplit(url).hostname, reason=reason))
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
         put(FetchFailed("no_address", reason=error))
     except httpx.TransportError as error:

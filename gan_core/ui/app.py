@@ -5,6 +5,7 @@ It puts the parts together and owns what lives as long as the server: supervisor
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.middleware import Middleware
 
 from ..compute.processes import raise_open_files_limit
 from ..data.uploads import MAX_UPLOAD
+from ..proxies import bypass_for_this_machine
 from ..runs.supervisor import PROJECT, Supervisor
 from . import api, containers, control_routes, exposure, live_routes, preview_routes, web_files
 from .controls import Controls
@@ -68,6 +70,7 @@ class Playground:
                inbrowser: bool = False, quiet: bool = False) -> None:
         """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
         raise_open_files_limit()
+        bypass_for_this_machine(host or os.environ.get("GRADIO_SERVER_NAME", ""))  # gradio asks its own page whether it is there
         # Strangers must not read this machine's folders.
         self.catalogue.public = exposure.is_public(host, share)
         self.controls.local_paths = not self.catalogue.public

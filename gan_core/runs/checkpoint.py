@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from .checkpoint_index import BEST, CheckpointError, checkpoint_step, read_pointer, write_pointer
+from .checkpoint_index import BEST, CheckpointError, CheckpointPointer, checkpoint_step, read_pointer, write_pointer
 from .files import atomic_write, remove_leftovers
 from .layout import checkpoint_name
 
@@ -242,10 +242,19 @@ def newest_valid(folder: Path | str, expected: TensorSpecs | None = None, limit:
         except (CheckpointError, OSError) as error:
             skip_reasons.append(str(error))
             continue
-        return Checkpoint(path, step, tensors, metadata, tuple(skip_reasons))
+        return Checkpoint(path, step, tensors, _with_knobs(metadata, pointer, step), tuple(skip_reasons))
     if skip_reasons:
         raise CheckpointError(f"no checkpoint in {Path(folder)} can be used: {skip_reasons[0]}")
     return None
+
+
+def _with_knobs(metadata: dict[str, Any], pointer: CheckpointPointer | None, step: int) -> dict[str, Any]:
+    """The metadata of this step's file with the knobs that its pointer has, if any, in its config."""
+    knobs = pointer.get("knobs") if pointer is not None and pointer["step"] == step else None
+    config = metadata.get("config")
+    if not isinstance(knobs, dict) or not isinstance(config, dict):
+        return metadata
+    return {**metadata, "config": {**config, **knobs}}
 
 
 def prune(folder: Path | str, keep: int) -> list[Path]:

@@ -26,7 +26,8 @@ class CheckpointError(ValueError):
 class CheckpointPointer(TypedDict):
     """latest.json or best.json. `file`: its name in the same folder; `sha256`: of that file, in hex.
 
-    latest.json may have `restored`: a later step, `left`, was left to go back to this one. best.json has the measure's `name`,
+    latest.json may have `restored`: a later step, `left`, was left to go back to this one; and `knobs`: the live settings, in
+    place of those in the file, which is the best one's and stays as it was measured. best.json has the measure's `name`,
     its `value` and the `rank`, by which generators are ordered (lower is better).
     """
 
@@ -35,6 +36,7 @@ class CheckpointPointer(TypedDict):
     step: int
     restored: NotRequired[bool]
     left: NotRequired[int]
+    knobs: NotRequired[dict[str, Any]]
     name: NotRequired[str]
     value: NotRequired[float]
     rank: NotRequired[list[float]]

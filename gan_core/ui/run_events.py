@@ -56,7 +56,7 @@ class RunEvents:
 
     def __init__(self, run: Run | None, shows_nearest: bool = True) -> None:
         self.run, self._shows_nearest = run, shows_nearest
-        self.surroundings: Surroundings = {"worker": "none", "active": None}
+        self.surroundings: Surroundings = {"worker": "none", "active": None, "active_run": None}
         self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
         self._quality: list[Measurement] = []

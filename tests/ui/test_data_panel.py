@@ -22,6 +22,7 @@ from gan_core.ui import preview_routes, words
 from gan_core.ui.controls import Controls, Refusal
 from gan_core.ui.forms import data_panel, settings
 from gan_core.ui.preview_jobs import PreviewJobs
+from gan_core.ui.upload_deletion import delete_upload
 
 
 @pytest.fixture
@@ -302,7 +303,7 @@ def test_the_page_deletes_nothing_by_another_name(panel, delete, farm, name):
         delete("en", str(asked))
     assert storage.find(f"zip:{farm}") is not None
     with pytest.raises(Refusal):
-        panel._controls.delete_data("mnist")
+        delete_upload(panel._controls, "mnist")
 
 
 @pytest.mark.parametrize("wrong", [{"kind": {}}, {"kind": [1]}, {"kind": "folder", "folder": 5},

@@ -49,14 +49,22 @@ def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
 
 
 def _abilities(controls: Controls, listed: list[Run], lang: str) -> str:
-    """JSON, id of a run -> {"resume", "stop", "detach"}: whether that may be done with it now; "reason": why no resume, or ""."""
+    """JSON, id of a run -> what may be done with it now: {"resume", "stop", "detach", "reason", "instead"}.
+
+    reason: why it cannot be resumed, or what that asks first, or ""; instead: {"id", "name"} of the run that would be stopped for
+    it, or null.
+    """
     able, active = {}, controls.supervisor.active()
     for run in listed:
         with contextlib.suppress(RunError):
             status = run.status()
-            refusal = controls.resume_refusal(run, status, active, lang)
-            able[run.id] = {"resume": refusal is None, "reason": str(refusal or ""),
-                            "stop": controls.can_stop(run, status, active), "detach": isinstance(run, ExternalRun)}
+            refusal, replaced = controls.resume_refusal(run, status, active, lang), controls.replaceable(run, status, active)
+            able[run.id] = {"resume": refusal is None or replaced is not None, "stop": controls.can_stop(run, status, active),
+                            "detach": isinstance(run, ExternalRun), "reason": str(refusal or ""), "instead": None}
+            if replaced is not None:
+                state = words.text(f"states.{replaced.stored_status().state}", lang).lower()
+                able[run.id] |= {"instead": {"id": replaced.id, "name": replaced.name},
+                                 "reason": words.text("runs.resumed_instead", lang, name=replaced.name, state=state)}
     return json.dumps(able)
 
 

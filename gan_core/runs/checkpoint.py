@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from .checkpoint_index import BEST, CheckpointError, CheckpointPointer, checkpoint_step, read_pointer, write_pointer
-from .files import atomic_write, remove_leftovers
+from .files import atomic_write, open_plain, remove_leftovers
 from .layout import checkpoint_name
 
 __all__ = ["Checkpoint", "CheckpointError", "newest_valid", "prune", "read", "read_pointer", "step_path", "write",
@@ -80,7 +80,7 @@ def read(path: Path | str, expected: TensorSpecs | None = None, limit: int = MAX
 def _read(path: Path, expected: TensorSpecs | None, limit: int, sha256: str = "") -> tuple[Tensors, dict[str, Any]]:
     if not stat.S_ISREG(path.stat().st_mode):
         raise CheckpointError(f"{path.name} is not a plain file.")
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
         if size > limit:

@@ -25,6 +25,7 @@ from .hub import Hub
 from .latent_service import LatentService, NotReady
 from .nearest_places import read_nearest_places
 from .run_catalogue import RunCatalogue
+from .run_pictures import WrongKindError, read_grid, read_nearest, read_points
 
 PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
 MAX_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
@@ -100,14 +101,17 @@ class LiveRoutes:
         path = run.now_path(frame) if now and frame.path.suffix == ".png" else frame.path
         if kind == NEAREST:
             path = run.nearest_path(frame).with_suffix(".png")  # none of points
+        read = read_nearest if kind == NEAREST else read_points if path.suffix == ".json" else read_grid
         try:
-            picture = await asyncio.to_thread(path.read_bytes)
+            picture = await asyncio.to_thread(read, path)
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
+        except WrongKindError as error:
+            raise LookupError(f"The picture {seq[:20]!r} of this run is damaged.") from error
         if kind == VERDICTS:
             return Response(_verdicts(picture), media_type="application/json", headers=headers)
         media_type = "application/json" if path.suffix == ".json" else "image/png"
-        return Response(picture, media_type=media_type, headers=headers)
+        return Response(picture, media_type=media_type, headers={"X-Content-Type-Options": "nosniff", **headers})
 
     async def script(self, request: Request) -> Response:
         """One of Bokeh's own scripts."""

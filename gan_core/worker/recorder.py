@@ -6,7 +6,6 @@ When training stops is not decided here. What is shown may take at most 5% of th
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import time
 from functools import cached_property
@@ -19,6 +18,7 @@ from ..evaluation import plane
 from ..networks.spectral_norm import state_without_spectral_norm
 from ..runs import checkpoint, layout
 from ..runs.checkpoint_index import BEST, LATEST, CheckpointPointer, left_step
+from ..runs.files import sha256_of
 from ..runs.frames import COLUMNS, VERDICTS, Frame, grid_labels, grid_layout, kept_frames
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
@@ -260,8 +260,7 @@ class Recorder:
         with contextlib.suppress(checkpoint.CheckpointError, OSError):
             best = checkpoint.read_pointer(folder, BEST)
             if best is not None and best["step"] == step:
-                whole = hashlib.sha256((folder / best["file"]).read_bytes()).hexdigest() == best["sha256"]
-                return best if whole else None
+                return best if sha256_of(folder / best["file"]) == best["sha256"] else None
         return None
 
     def save_best(self, state: checkpoint.Tensors, metadata: CheckpointMetadata,

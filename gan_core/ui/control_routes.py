@@ -101,15 +101,19 @@ class ControlRoutes:
                 lang = choice if isinstance(choice, str) and choice in words.LANGUAGES else lang
                 answer = await run_in_threadpool(self.actions[name], body, lang)
             except BodyError as error:
-                return _refused(error.status, str(error), lang)
+                return self._refused(error.status, str(error), lang)
             except Refusal as refusal:
-                return _refused(409, str(refusal), lang)
+                return self._refused(409, str(refusal), lang)
             except RunError as error:  # its folder is damaged or gone
-                return _refused(409, words.text("errors.unexpected", lang, message=str(error)), lang)
+                return self._refused(409, words.text("errors.unexpected", lang, message=str(error)), lang)
             except DataError as error:
-                return _refused(422, words.fault(error.payload(), lang, str(error)), lang)
-            return JSONResponse({"ok": True, **answer}, headers=NO_STORE)
+                return self._refused(422, words.fault(self.controls.catalogue.shown(error.payload()), lang, str(error)), lang)
+            return JSONResponse({"ok": True, **self.controls.catalogue.shown(answer)}, headers=NO_STORE)
         return handle
+
+    def _refused(self, status: int, message: str, lang: str) -> Response:
+        shown = self.controls.catalogue.shown(message)
+        return JSONResponse({"message": shown, "title": words.text("errors.title", lang)}, status, headers=NO_STORE)
 
 
 def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
@@ -130,6 +134,3 @@ def _wrong_type(key: str, given: object, lang: str) -> BodyError:
     shown = json.dumps(given, ensure_ascii=False)
     return BodyError(422, words.text(key, lang, given=shown if len(shown) <= 40 else shown[:40] + "…"))
 
-
-def _refused(status: int, message: str, lang: str) -> Response:
-    return JSONResponse({"message": message, "title": words.text("errors.title", lang)}, status, headers=NO_STORE)

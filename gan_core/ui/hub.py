@@ -141,7 +141,7 @@ class Hub:
             logger.error("The live stream of run %r fails.", run_id, exc_info=error)
 
     def _new_events(self, run: Run | None) -> RunEvents:
-        return RunEvents(run, shows_nearest=run is not None and self.catalogue.shows_nearest(run))
+        return RunEvents(run, run is not None and self.catalogue.shows_nearest(run), self.catalogue.shown)
 
     def _send(self, updates: dict[str, tuple[RunEvents, list[Event]]]) -> None:
         """Queue the events; each is encoded once for all viewers."""

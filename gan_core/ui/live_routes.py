@@ -118,6 +118,24 @@ class LiveRoutes:
         path = _bokeh() / SCRIPTS[request.url.path.rsplit("/", 1)[-1]]
         return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
 
+    def with_status(self, handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        """The handler with its errors as one sentence and a status."""
+        def refused(sentence: object, status: int, headers: dict[str, str] | None = None) -> Response:
+            return PlainTextResponse(self.catalogue.shown(str(sentence)), status, headers={**NO_STORE, **(headers or {})})
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except NotReady as error:
+                return refused(error, 503, {"Retry-After": "1"})
+            except LookupError as error:
+                return refused(error.args[0], 404)
+            except RunError as error:
+                return refused(error, 404)
+            except ValueError as error:
+                return refused(error, 422)
+        return answer
+
     def _run(self, request: Request) -> Run:
         run_id = request.query_params.get("run", "")
         run = self.catalogue.find_or_default(run_id)
@@ -136,24 +154,8 @@ def routes(catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> 
     live = LiveRoutes(catalogue, hub, latent_service)
     by_get = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
              **{name: live.script for name in SCRIPTS}}
-    return [*(Route(PREFIX + name, _with_status(handler), methods=["GET"]) for name, handler in by_get.items()),
-            Route(PREFIX + "z", _with_status(live.z), methods=["POST"])]
-
-
-def _with_status(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """The handler with its errors as one sentence and a status."""
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except NotReady as error:
-            return PlainTextResponse(str(error), 503, headers={"Retry-After": "1", **NO_STORE})
-        except LookupError as error:
-            return PlainTextResponse(str(error.args[0]), 404, headers=NO_STORE)
-        except RunError as error:
-            return PlainTextResponse(str(error), 404, headers=NO_STORE)
-        except ValueError as error:
-            return PlainTextResponse(str(error), 422, headers=NO_STORE)
-    return answer
+    return [*(Route(PREFIX + name, live.with_status(handler), methods=["GET"]) for name, handler in by_get.items()),
+            Route(PREFIX + "z", live.with_status(live.z), methods=["POST"])]
 
 
 def _number(request: Request, name: str, default: str) -> float:

@@ -51,10 +51,13 @@ RealData = str | RealPoints | None  # a picture as data URI, or points
 
 
 class RunEvents:
-    """The state of one run. `refresh` reads what is new in the folder and yields the events that follow from it."""
+    """The state of one run. `refresh` reads what is new in the folder and yields the events that follow from it.
 
-    def __init__(self, run: Run | None, shows_nearest: bool = True) -> None:
-        self.run, self._shows_nearest = run, shows_nearest
+    `shows_nearest`: whether the nearest real pictures are shown; `shown`: of texts, what a browser may be shown of them.
+    """
+
+    def __init__(self, run: Run | None, shows_nearest: bool = True, shown: Callable[[Any], Any] = lambda value: value) -> None:
+        self.run, self._shows_nearest, self._shown = run, shows_nearest, shown
         self.surroundings: Surroundings = {"worker": "none", "active": None, "active_run": None}
         self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
@@ -135,9 +138,9 @@ class RunEvents:
             points = isinstance(real, dict) or "points" in (self._frame or {})
             snapshot: RunSnapshot = {
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
-                "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
-                "preset": info.get("preset", ""), "config": config,
-                "dataset_label": {lang: words.dataset(dataset, lang) for lang in words.LANGUAGES},
+                "kind": run.kind if run is not None else "none", "origin": self._shown(info.get("origin", "")),
+                "preset": info.get("preset", ""), "config": self._shown(config),
+                "dataset_label": self._shown({lang: words.dataset(dataset, lang) for lang in words.LANGUAGES}),
                 "status": self._public_status(), "controls": self._controls(), "silent": self._seconds_silent(),
                 **self.surroundings, "series": _columns(_thin(self._rows)), "quality": _subsample(self._quality),
                 "floor": self._floor,
@@ -165,11 +168,14 @@ class RunEvents:
         """The status without the fields that change all the time: otherwise every heartbeat would be an event."""
         if self._status is None:
             return None
-        public = {key: value for key, value in self._status.to_dict().items() if key not in ("heartbeat", "acknowledged")}
+        status = self._shown(self._status.to_dict())
+        public = {key: value for key, value in status.items() if key not in ("heartbeat", "acknowledged")}
         if isinstance(public["error"], dict) and public["error"].get("fault"):
             error = public["error"]
             sentences = {lang: words.fault(error["fault"], lang, error.get("message", "")) for lang in words.LANGUAGES}
             public["error"] = {**error, "said": sentences}
+            if error != self._status.error:  # its values say where each path ends, the sentence does not
+                public["error"]["message"] = sentences[words.REFERENCE]
         if notices := public.pop("notices"):
             sentences_by_language = {lang: [words.fault(one, lang) for one in notices] for lang in words.LANGUAGES}
             public["noticed"] = {lang: " ".join(sentences) if all(sentences) else public["notice"]

@@ -145,7 +145,7 @@ class DataPanel:
         try:
             name = uploads.save_pictures([str(file) for file in files or []])
         except DataError as reason:
-            return gr.skip(), None, alert(words.fault(reason.payload(), lang))
+            return gr.skip(), None, alert(words.fault(self._controls.catalogue.shown(reason.payload()), lang))
         return gr.Dropdown(choices=kept(lang), value=name), None, ""
 
     def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, Any]:

@@ -74,11 +74,11 @@ def _list_runs(controls: Controls, run_id: str, lang: str, now: str | None) -> t
     cards, listed = [], _listed_runs(catalogue)
     for run in listed:
         with contextlib.suppress(RunError):  # it is being deleted
-            cards.append((card(run, lang), run.id))
+            cards.append((catalogue.shown(card(run, lang)), run.id))
     ids = {name for _, name in cards}
     # A choice is left alone: it may have changed since this was asked.
     choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
-    folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
+    folder = words.text("runs.folder", lang, folder=f"`{catalogue.shown(str(catalogue.folder.resolve()))}`")
     text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
     return gr.Radio(choices=cards, **choice), text, _abilities(controls, listed, lang)
 

@@ -33,10 +33,10 @@ def show_refusals(action: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def warning(lang: str) -> Callable[[str], None]:
+def warning(controls: Controls, lang: str) -> Callable[[str], None]:
     """Shows a sentence on the page beside what was done."""
     def show(sentence: str) -> None:
-        gr.Warning(sentence, title=words.text("errors.not_saved_title", lang), duration=20)
+        gr.Warning(controls.catalogue.shown(sentence), title=words.text("errors.not_saved_title", lang), duration=20)
     return show
 
 
@@ -81,7 +81,8 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     form = [settings.filled, *settings.inputs]
 
     def start(run_id: str, lang: str, filled: str, preset: str, *values: Any, force: bool = False) -> None:
-        controls.start(settings.config(lang, filled, preset, *values), preset, force=force, lang=lang, warn=warning(lang))
+        controls.start(settings.config(lang, filled, preset, *values), preset, force=force, lang=lang,
+                       warn=warning(controls, lang))
 
     def start_force(run_id: str, lang: str, *values: Any) -> None:
         start(run_id, lang, *values, force=True)
@@ -96,7 +97,7 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     def resetter(paused: bool) -> Callable[..., None]:
         def reset(run_id: str, lang: str, filled: str, preset: str, *values: Any) -> None:
             controls.reset(settings.config(lang, filled, preset, *values), preset, paused=paused, run_id=run_id, lang=lang,
-                           warn=warning(lang))
+                           warn=warning(controls, lang))
         return reset
 
     with_form: dict[str, Callable[..., Any]] = {

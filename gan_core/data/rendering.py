@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MARGIN = 0.15  # of the points' extent, free around them: fakes may lie outside
 
 
@@ -38,7 +39,7 @@ def png(picture: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
 
 def png_sides(data: bytes) -> tuple[int, int] | None:
     """(width, height), each at least 1, of a PNG of which these are the first 24 bytes or more [RFC 2083, 4.1.1]; else None."""
-    if len(data) < 24:
+    if len(data) < 24 or data[:8] != PNG_SIGNATURE or data[12:16] != b"IHDR":
         return None
     width, height = struct.unpack(">II", data[16:24])
     return (width, height) if width and height else None

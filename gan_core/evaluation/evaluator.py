@@ -62,6 +62,11 @@ class Evaluator:
         """The measures that suit the data, chosen on first use."""
         return choose_suite(self.trainer, self._classifier)
 
+    @property
+    def compared(self) -> int:
+        """How many generators have been compared, those among them whose values were no numbers, of which nothing is told."""
+        return self._index
+
     # Slices.
 
     def advance(self) -> Measurement | None:

@@ -18,8 +18,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from .checkpoint_index import BEST, CheckpointError, checkpoint_step, read_pointer, write_pointer
-from .files import atomic_write, remove_leftovers
+from .checkpoint_index import BEST, CheckpointError, CheckpointPointer, checkpoint_step, read_pointer, write_pointer
+from .files import atomic_write, open_plain, remove_leftovers
 from .layout import checkpoint_name
 
 __all__ = ["Checkpoint", "CheckpointError", "newest_valid", "prune", "read", "read_pointer", "step_path", "write",
@@ -80,7 +80,7 @@ def read(path: Path | str, expected: TensorSpecs | None = None, limit: int = MAX
 def _read(path: Path, expected: TensorSpecs | None, limit: int, sha256: str = "") -> tuple[Tensors, dict[str, Any]]:
     if not stat.S_ISREG(path.stat().st_mode):
         raise CheckpointError(f"{path.name} is not a plain file.")
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
         if size > limit:
@@ -242,10 +242,19 @@ def newest_valid(folder: Path | str, expected: TensorSpecs | None = None, limit:
         except (CheckpointError, OSError) as error:
             skip_reasons.append(str(error))
             continue
-        return Checkpoint(path, step, tensors, metadata, tuple(skip_reasons))
+        return Checkpoint(path, step, tensors, _with_knobs(metadata, pointer, step), tuple(skip_reasons))
     if skip_reasons:
         raise CheckpointError(f"no checkpoint in {Path(folder)} can be used: {skip_reasons[0]}")
     return None
+
+
+def _with_knobs(metadata: dict[str, Any], pointer: CheckpointPointer | None, step: int) -> dict[str, Any]:
+    """The metadata of this step's file with the knobs that its pointer has, if any, in its config."""
+    knobs = pointer.get("knobs") if pointer is not None and pointer["step"] == step else None
+    config = metadata.get("config")
+    if not isinstance(knobs, dict) or not isinstance(config, dict):
+        return metadata
+    return {**metadata, "config": {**config, **knobs}}
 
 
 def prune(folder: Path | str, keep: int) -> list[Path]:

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
-from .files import atomic_write
+from .files import atomic_write, open_plain, sha256_of
 from .layout import BEST, LATEST, checkpoint_step
 
 __all__ = ["BEST", "LATEST", "CheckpointError", "CheckpointPointer", "checkpoint_step", "left_step", "read_pointer",
@@ -26,7 +25,8 @@ class CheckpointError(ValueError):
 class CheckpointPointer(TypedDict):
     """latest.json or best.json. `file`: its name in the same folder; `sha256`: of that file, in hex.
 
-    latest.json may have `restored`: a later step, `left`, was left to go back to this one. best.json has the measure's `name`,
+    latest.json may have `restored`: a later step, `left`, was left to go back to this one; and `knobs`: the live settings, in
+    place of those in the file, which is the best one's and stays as it was measured. best.json has the measure's `name`,
     its `value` and the `rank`, by which generators are ordered (lower is better).
     """
 
@@ -35,6 +35,7 @@ class CheckpointPointer(TypedDict):
     step: int
     restored: NotRequired[bool]
     left: NotRequired[int]
+    knobs: NotRequired[dict[str, Any]]
     name: NotRequired[str]
     value: NotRequired[float]
     rank: NotRequired[list[float]]
@@ -48,7 +49,7 @@ def write_pointer(folder: Path | str, file: str, sha256: str, step: int, pointer
 def read_pointer(folder: Path | str, name: str = LATEST) -> CheckpointPointer | None:
     """The pointer, or None where there is none. Raises CheckpointError for a damaged one."""
     try:
-        with open(Path(folder) / name, "rb") as file:
+        with open_plain(Path(folder) / name) as file:
             pointer = json.loads(file.read(10_000))
     except FileNotFoundError:
         return None
@@ -73,7 +74,7 @@ def restore_best(folder: Path | str, left: int | None = None) -> int:
     if best is None:
         raise CheckpointError("nothing has been measured yet, so there is no best checkpoint to go back to.")
     try:
-        sha256 = hashlib.sha256((folder / best["file"]).read_bytes()).hexdigest()
+        sha256 = sha256_of(folder / best["file"])
     except OSError as error:
         raise CheckpointError(f"the best checkpoint, {best['file']}, cannot be read ({error.strerror or error}).") from error
     if sha256 != best["sha256"]:

@@ -1,4 +1,4 @@
-"""Atomic file writes, folder names and JSON objects: a reader sees the old file or the new one, never a part.
+"""Atomic file writes, reads of plain files, folder names and JSON objects: a reader sees the old file or the new one.
 
 What the files hold is left to the callers. This module imports no torch.
 """
@@ -6,15 +6,20 @@ What the files hold is left to the callers. This module imports no torch.
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
+import io
 import json
 import os
 import re
+import stat
 import time
 import unicodedata
 import uuid
 from pathlib import Path
 from typing import Any
 
+MAX_JSON = 16 << 20  # bytes of a JSON file of a run
 REPLACE_TRIES = 50  # Windows refuses to replace a file that another process reads: try for about a second
 REPLACE_PAUSE = 0.02
 
@@ -56,14 +61,39 @@ def replace(source: Path, target: Path) -> None:
             time.sleep(REPLACE_PAUSE)
 
 
+def open_plain(path: Path | str) -> io.BufferedReader:
+    """A plain file, to be read. Raises OSError for anything else: the reader of a pipe or a device might wait for ever."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "It is no plain file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_plain(path: Path | str, most: int) -> bytes:
+    """The bytes of a plain file. Raises OSError for anything else, and for more than `most` bytes."""
+    with open_plain(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"It has more than {most:,} bytes", str(path))
+    return data
+
+
+def sha256_of(path: Path | str) -> str:
+    """The SHA-256 of a plain file, in hex. Raises OSError."""
+    with open_plain(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file that others replace. Raises OSError, or ValueError where there is no object in it.
+    """The JSON object in a plain file that others replace. Raises OSError, or ValueError where there is no object in it.
 
     Windows may refuse to read for a moment, so this tries for half a second.
     """
     for attempt in range(10):
         try:
-            value = json.loads(path.read_bytes())
+            value = json.loads(read_plain(path, MAX_JSON))
             break
         except PermissionError:
             if attempt == 9:

@@ -6,12 +6,17 @@ docs/run-folder.md defines the records; layout.py defines the file names.
 # Without `from __future__ import annotations`, which would hide Required from the TypedDict at run time.
 import contextlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NotRequired, Required, TypedDict, cast
 
 from . import layout
+from .files import open_plain
 from .json_types import MAX_NUMBER, fits, resembles, type_hints
+
+MOST_BYTES = 1 << 30  # of one life's file
+CHUNK = 8 << 20  # bytes that are read at a time
 
 
 class SegmentStart(TypedDict):
@@ -128,19 +133,32 @@ class MetricsReader:
 
     def _read_lines(self, segment: Path) -> list[dict[str, Any]]:
         """The new whole lines; a line that is still being written waits for the next call."""
-        with contextlib.suppress(OSError), open(segment, "rb") as file:
-            file.seek(self._offset)
-            data = file.read()
-            end = data.rfind(b"\n") + 1
-            self._offset += end
-            lines = []
-            for text in data[:end].splitlines():
-                with contextlib.suppress(ValueError, RecursionError):  # skip a line that a full disk cut off, or a foreign one
-                    value = json.loads(text)
-                    if isinstance(value, dict) and _is_record(value):
-                        lines.append(value)
-            return lines
-        return []
+        lines: list[dict[str, Any]] = []
+        with contextlib.suppress(OSError), open_plain(segment) as file:
+            if file.seek(0, os.SEEK_END) > MOST_BYTES:
+                return []
+            while True:
+                file.seek(self._offset)
+                data = file.read(CHUNK)
+                end = data.rfind(b"\n") + 1
+                if not end and len(data) == CHUNK:
+                    end = CHUNK  # a line of so many bytes is no record
+                self._offset += end
+                lines += _records(data[:end])
+                if len(data) < CHUNK:
+                    break
+        return lines
+
+
+def _records(data: bytes) -> list[dict[str, Any]]:
+    """The lines that are records, or the starts of lives."""
+    lines = []
+    for text in data.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):  # skip a line that a full disk cut off, or a foreign one
+            value = json.loads(text)
+            if isinstance(value, dict) and _is_record(value):
+                lines.append(value)
+    return lines
 
 
 def _is_record(line: dict[str, Any]) -> bool:

@@ -27,6 +27,7 @@ from .worker_process import (
     is_training,
     kill_run,
     only_launcher_remains,
+    record_kill,
     worker_command,
 )
 
@@ -211,8 +212,9 @@ class Supervisor:
     def stop(self, timeout: float = 6.0, expected: Path | None = None) -> Run | None:
         """Let the active worker save and end; returns its run, or None, with nothing ended, where none is active.
 
-        It is killed after `timeout` seconds without a heartbeat, or where it has not ended after `stop_timeout`, which allows for
-        slow steps. `expected`: the folder of the run that is meant; another one is not ended.
+        The run's status says whether it was saved: only then is it stopped, or finished. A worker is killed after `timeout`
+        seconds without a heartbeat, or where it has not ended after `stop_timeout`, which allows for slow steps. `expected`: the
+        folder of the run that is meant; another one is not ended.
         """
         with self._lock:
             run = self.active()
@@ -226,12 +228,7 @@ class Supervisor:
             time.sleep(0.02)
         if is_training(child, run):
             kill_run(child, run)
-            with contextlib.suppress(RunError, OSError):
-                status = run.stored_status()
-                if status.state == "starting" and run.status().state == "failed":  # not started yet: nothing failed
-                    status.move_to("stopped")
-                    status.progress, status.restarting = None, ""
-                    run.write_status(status)
+            record_kill(run)
         return run
 
     def _send_stop(self, run: Run, command_id: str) -> str:

@@ -16,8 +16,9 @@ from pathlib import Path
 import psutil
 
 from ..compute.processes import is_launcher, is_running, process_exists, process_tree
+from ..messages import Fault
 from .run import Run, RunError
-from .status import ACTIVE, Status
+from .status import ACTIVE, Failure, Status
 
 MAX_RESTARTS = 3  # how often torchrun restarts the processes of a run
 STOP_TIMEOUT = 30.0  # seconds for a worker with a heartbeat to finish its step, save and end
@@ -122,6 +123,22 @@ def kill_run(child: subprocess.Popen[str] | None, run: Run) -> None:
         time.sleep(0.01)
     if child is not None:
         child.wait()
+
+
+def record_kill(run: Run) -> None:
+    """Write into the status of a run whose processes `kill_run` has killed what became of it: it was not saved."""
+    with contextlib.suppress(RunError, OSError):
+        status = run.stored_status()
+        if status.state not in ACTIVE or run.status().state != "failed":
+            return  # the worker has written its end itself, or it is of another host, where it may live
+        if status.state == "starting":  # not started yet: nothing failed
+            status.move_to("stopped")
+            status.progress, status.restarting = None, ""
+        else:
+            fault = Fault("ended_unsaved")
+            status.move_to("failed")
+            status.error = Failure(kind="killed", message=str(fault), step=status.step, fault=fault.payload())
+        run.write_status(status)
 
 
 def end_process(child: subprocess.Popen[str], timeout: float) -> None:

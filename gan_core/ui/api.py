@@ -76,7 +76,7 @@ def build(controls: Controls, latent_service: LatentService) -> None:
 
     calls: tuple[Callable[..., Any], ...] = (start, pause, resume, step, reset, save, *_steering(controls), state, generate)
     for call in calls:
-        gr.api(_with_gradio_errors(call), api_name=call.__name__, queue=False)
+        gr.api(_with_gradio_errors(call, controls.catalogue.shown), api_name=call.__name__, queue=False)
 
 
 def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
@@ -125,8 +125,11 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _with_gradio_errors(call: Callable[..., Any]) -> Callable[..., Any]:
-    """The same call with gradio's errors for refusals. Clients see its signature and docstring, so both are kept."""
+def _with_gradio_errors(call: Callable[..., Any], shown: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The same call with gradio's errors for refusals. Clients see its signature and docstring, so both are kept.
+
+    `shown`: of a status, what a client may be shown of it.
+    """
     def error(reason: Exception) -> gr.Error:
         return gr.Error(str(reason), print_exception=False)
 
@@ -141,7 +144,7 @@ def _with_gradio_errors(call: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(call)
         def wrapped(*args: Any) -> Any:
             try:
-                return call(*args)
+                return shown(call(*args))
             except (Refusal, NotReady, RunError, ValueError) as reason:
                 raise error(reason) from reason
     return wrapped

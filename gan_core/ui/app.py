@@ -53,6 +53,7 @@ class Playground:
             return self.i18n(translation_key(name))
 
         with Page(title="GAN Playground", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+            demo.shown = self.catalogue.shown
             run_box = gr.Textbox(visible=False, elem_id="gan-run-box")
             lang_box = gr.Textbox(visible=False, elem_id="gan-lang-box")
             containers.bar()

@@ -1,4 +1,4 @@
-"""POST control/NAME: the controls that need no form: step, tune, stop, restore, prepare, and two for data.
+"""POST control/NAME: the controls that need no form: step, tune, stop, resume, restore, prepare, and two for data.
 
 A refusal is one sentence in the language of the request. `controls` defines what each control does.
 """
@@ -35,8 +35,8 @@ class ControlRoutes:
     def __init__(self, controls: Controls, preview_jobs: PreviewJobs) -> None:
         self.controls, self.preview_jobs = controls, preview_jobs
         self.actions: dict[str, Callable[[Body, str], dict[str, Any]]] = {
-            "step": self.step, "tune": self.tune, "stop": self.stop, "restore": self.restore, "keep-drawing": self.keep_drawing,
-            "delete-data": self.delete_data, "prepare": self.prepare}
+            "step": self.step, "tune": self.tune, "stop": self.stop, "resume": self.resume, "restore": self.restore,
+            "keep-drawing": self.keep_drawing, "delete-data": self.delete_data, "prepare": self.prepare}
 
     def step(self, body: Body, lang: str) -> dict[str, Any]:
         """{"run", "network", "count"} -> {"state"}: single steps of a paused run; "running" while the rest of them is made."""
@@ -53,13 +53,28 @@ class ControlRoutes:
         self.controls.stop(_run(body, lang), lang)
         return {}
 
+    def resume(self, body: Body, lang: str) -> dict[str, Any]:
+        """{"run", "instead_of"} -> {"warnings"}: go on with a run; the run `instead_of` is saved and stopped for it.
+
+        Where another one is active by now nothing is ended. warnings: sentences, where that run could not be saved.
+        """
+        warnings: list[str] = []
+        instead_of = _run(body, lang, "instead_of")
+        self.controls.resume(_run(body, lang), lang, instead_of, warn=warnings.append)
+        return {"warnings": warnings}
+
     def restore(self, body: Body, lang: str) -> dict[str, Any]:
-        """{"run", "step"}: go back to its best measured state, paused; refused where that is no longer the one of `step`."""
+        """{"run", "step", "instead_of"} -> {"warnings"}: go back to its best measured state, paused.
+
+        Refused where that is no longer the one of `step`. The others: as in `resume`.
+        """
         step = body.get("step")
         if "step" in body and type(step) is not int:
             raise _wrong_type("errors.step_type", step, lang)
-        self.controls.restore(_run(body, lang), lang, step)
-        return {}
+        warnings: list[str] = []
+        instead_of = _run(body, lang, "instead_of")
+        self.controls.restore(_run(body, lang), lang, step, instead_of, warn=warnings.append)
+        return {"warnings": warnings}
 
     def keep_drawing(self, body: Body, lang: str) -> dict[str, Any]:
         """{"points": [[x, y], ...] in [0, 1]} -> {"name"}: keep a drawing; the name of an empty one is ""."""
@@ -86,15 +101,19 @@ class ControlRoutes:
                 lang = choice if isinstance(choice, str) and choice in words.LANGUAGES else lang
                 answer = await run_in_threadpool(self.actions[name], body, lang)
             except BodyError as error:
-                return _refused(error.status, str(error), lang)
+                return self._refused(error.status, str(error), lang)
             except Refusal as refusal:
-                return _refused(409, str(refusal), lang)
+                return self._refused(409, str(refusal), lang)
             except RunError as error:  # its folder is damaged or gone
-                return _refused(409, words.text("errors.unexpected", lang, message=str(error)), lang)
+                return self._refused(409, words.text("errors.unexpected", lang, message=str(error)), lang)
             except DataError as error:
-                return _refused(422, words.fault(error.payload(), lang, str(error)), lang)
-            return JSONResponse({"ok": True, **answer}, headers=NO_STORE)
+                return self._refused(422, words.fault(self.controls.catalogue.shown(error.payload()), lang, str(error)), lang)
+            return JSONResponse({"ok": True, **self.controls.catalogue.shown(answer)}, headers=NO_STORE)
         return handle
+
+    def _refused(self, status: int, message: str, lang: str) -> Response:
+        shown = self.controls.catalogue.shown(message)
+        return JSONResponse({"message": shown, "title": words.text("errors.title", lang)}, status, headers=NO_STORE)
 
 
 def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
@@ -103,11 +122,11 @@ def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
     return [Route(f"{PREFIX}control/{name}", handlers.handler(name), methods=["POST"]) for name in CONTROLS]
 
 
-def _run(body: Body, lang: str) -> str:
-    """The id of the run; "" for the default one. Raises BodyError for what is no text: it must not mean another run."""
-    run = body.get("run", "")
+def _run(body: Body, lang: str, name: str = "run") -> str:
+    """The id of a run; "" for none, or the default one. Raises BodyError for what is no text: it must not mean another run."""
+    run = body.get(name, "")
     if not isinstance(run, str):
-        raise _wrong_type("errors.run_type", run, lang)
+        raise _wrong_type(f"errors.{name}_type", run, lang)
     return run
 
 
@@ -115,6 +134,3 @@ def _wrong_type(key: str, given: object, lang: str) -> BodyError:
     shown = json.dumps(given, ensure_ascii=False)
     return BodyError(422, words.text(key, lang, given=shown if len(shown) <= 40 else shown[:40] + "…"))
 
-
-def _refused(status: int, message: str, lang: str) -> Response:
-    return JSONResponse({"message": message, "title": words.text("errors.title", lang)}, status, headers=NO_STORE)

@@ -5,36 +5,27 @@ Runs are controlled through the supervisor and their command folders. Buttons an
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import time
 from typing import Any
 
-from .. import registry
 from ..config import LIVE, PRESETS, TrainConfig
-from ..data import storage
 from ..runs import run as runs
-from ..runs.run import CommandError, Run, RunError
+from ..runs.run import Run, RunError
 from ..runs.status import ACTIVE, Status
-from ..runs.supervisor import WorkerBusy, capacity_limit
-from ..runs.worker_process import answer_timeout, stop_timeout
+from ..runs.supervisor import capacity_limit
 from . import words
 from .external_runs import PlaceError
-from .refusal import FIELDS, WATCHED, Refusal, busy, not_now, validated
+from .refusal import FIELDS, WATCHED, Refusal, busy, not_now, unsaved, validated
+from .run_access import ANSWER_TIMEOUT, START_TIMEOUT, RunAccess, Warn, ignore, is_same
 from .run_catalogue import RunCatalogue
 
-ANSWER_TIMEOUT = 3.0  # seconds for a worker to answer a command
-LONGEST_ANSWER = 25.0  # seconds where steps are slow, but for a pause: the page's own scripts wait for 30 s
-START_TIMEOUT = 20.0  # seconds for a new worker to begin before its first single step
 
-
-class Controls:
+class Controls(RunAccess):
     """The controls of one page. `defaults` are config values from the command line (seed, device)."""
 
     def __init__(self, catalogue: RunCatalogue, defaults: dict[str, Any] | None = None) -> None:
-        self.catalogue, self.supervisor, self.defaults = catalogue, catalogue.supervisor, defaults or {}
-        self.local_paths = True  # whether paths of this machine are allowed; False where strangers reach the page
+        super().__init__(catalogue)
+        self.defaults = defaults or {}
 
     def config(self, preset: str, overrides: dict[str, Any], lang: str = "en", labels: bool = False) -> TrainConfig:
         """The preset with the values of the command line and then `overrides`. Raises Refusal for a bad value.
@@ -49,23 +40,12 @@ class Controls:
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
         return config
 
-    def _refuse_local_path(self, dataset: str, key: str, lang: str) -> None:
-        """Raise this Refusal where strangers reach the page and the data set names a path of this machine."""
-        if not self.local_paths and registry.reads_local_path(dataset):
-            raise Refusal(key, lang)
-
-    def _refuse_local_life(self, run: Run, lang: str) -> None:
-        """The same before a run begins a life, which reads the data again: whatever lies at the path by then."""
-        config = run.info.get("config")
-        dataset = str(config.get("dataset", "")) if isinstance(config, dict) else ""
-        with contextlib.suppress(ValueError):  # an unknown data set: the worker refuses it by name
-            self._refuse_local_path(dataset, "errors.no_local_life", lang)
-
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en",
-              replaced: Run | None = None) -> Run:
+              replaced: Run | None = None, warn: Warn = ignore) -> Run:
         """A new run that trains, or waits paused. With `force` the active one is saved and stopped first.
 
         `replaced`: the run that the caller takes for the active one; where another one is active by now, nothing is ended.
+        `warn` is given a sentence where the one that was ended could not be saved: the new one begins nevertheless.
         """
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
         room = capacity_limit(config.processes, config.device)
@@ -74,7 +54,7 @@ class Controls:
         if not config.is_batch_shared_by(config.processes):
             raise Refusal("errors.processes_batch", lang, n=config.processes, batch=config.batch_size)
         active = self.supervisor.active()
-        if active is not None and (not force or (replaced is not None and not _is_same(replaced, active))):
+        if active is not None and (not force or (replaced is not None and not is_same(replaced, active))):
             raise busy(active, lang)
         try:
             run = Run.create(config, self.catalogue.folder, preset=preset)
@@ -83,40 +63,30 @@ class Controls:
         if active is not None:
             if config.processes == 1:
                 self.supervisor.prepare()  # it imports torch while the old one saves
-            self.supervisor.stop(expected=active.path)
+            self._end(active, lang, warn)
         self._start_worker(run, paused, lang, new=True)
         return run
-
-    def _start_worker(self, run: Run, paused: bool, lang: str, new: bool = False) -> None:
-        self._refuse_local_life(run, lang)
-        try:
-            self.supervisor.start(run, paused)
-        except WorkerBusy as error:
-            if new:
-                shutil.rmtree(run.path, ignore_errors=True)  # another start came first: the run was never used
-            raise busy(error.run, lang) from error
-        except (OSError, RunError) as error:
-            raise Refusal("errors.unexpected", lang, message=str(error)) from error
-        self._wait_for_start(run, ANSWER_TIMEOUT)
-
-    def _wait_for_start(self, run: Run, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while run.status().state == "starting" and time.monotonic() < deadline:
-            time.sleep(0.02)
 
     def pause(self, run_id: str = "", lang: str = "en") -> Run:
         """Pause within one step."""
         return self._send(self._target(run_id, "pause", lang), "pause", lang)
 
-    def resume(self, run_id: str = "", lang: str = "en") -> Run:
-        """Continue: at once where the run is paused, else in a new life from its last checkpoint."""
+    def resume(self, run_id: str = "", lang: str = "en", instead_of: str = "", warn: Warn = ignore) -> Run:
+        """Continue: at once where the run is paused, else in a new life from its last checkpoint.
+
+        `instead_of`: the id of the run that may be saved and stopped for it; another one that is active is not. `warn`: as in
+        `start`.
+        """
         run = self._find(run_id, lang)
-        status = run.status()
-        refusal = self.resume_refusal(run, status, self.supervisor.active(), lang)
-        if refusal is not None:
+        status, active = run.status(), self.supervisor.active()
+        refusal = self.resume_refusal(run, status, active, lang)
+        replaced = self.replaceable(run, status, active)
+        if refusal is not None and (replaced is None or replaced.id != instead_of):
             raise refusal
         if status.state == "paused":
             return self._send(run, "resume", lang)
+        if replaced is not None:
+            self._end(replaced, lang, warn)
         self._start_worker(run, False, lang)
         return run
 
@@ -125,7 +95,7 @@ class Controls:
         run = self.catalogue.find_or_default(run_id)
         if run is None or run.kind != "run":
             run = self.start(config, preset, paused=True, lang=lang)
-            self._wait_for_start(run, START_TIMEOUT * config.processes)  # each of them imports torch
+            self._wait_while(run, ("starting",), START_TIMEOUT * config.processes)  # each of them imports torch
             return self._send(run, "step", lang, network=network, count=count)
         return self.single_steps(network, count, run.id, lang)
 
@@ -133,16 +103,19 @@ class Controls:
         """Single steps of a paused run; the worker checks the two arguments."""
         return self._send(self._target(run_id, "step", lang), "step", lang, network=network, count=count)
 
-    def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en") -> Run:
-        """End the run, which is saved and kept, and begin a new one."""
+    def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en",
+              warn: Warn = ignore) -> Run:
+        """End the run, which is saved and kept, and begin a new one. `warn`: as in `start`."""
         self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)  # before the run is ended
         run = self._target(run_id, "reset", lang)
         status, active = run.status(), self.supervisor.active()
         force = status.state in ACTIVE
-        if force and self.catalogue.is_external(run) and not _is_same(run, active):
+        if force and self.catalogue.is_external(run) and not is_same(run, active):
             force = False
-            self._send(run, "stop", lang, stop_timeout(run, status))
-        return self.start(config, preset, force=force, paused=paused, lang=lang, replaced=run)
+            self._stop_elsewhere(run, status, lang)
+            if (lost := unsaved(run, lang)) is not None:
+                warn(str(lost))
+        return self.start(config, preset, force=force, paused=paused, lang=lang, replaced=run, warn=warn)
 
     def prepare(self) -> bool:
         """Warm a worker up for a run that may take the active one's place; whether that was done.
@@ -187,10 +160,12 @@ class Controls:
             raise Refusal("errors.ema_zero", lang, field=label("ema_half_life"))
         return self._send(run, "tune", lang, changes=requested)
 
-    def restore(self, run_id: str = "", lang: str = "en", step: int | None = None) -> Run:
+    def restore(self, run_id: str = "", lang: str = "en", step: int | None = None, instead_of: str = "",
+                warn: Warn = ignore) -> Run:
         """Go back to the best measured state, paused: in the running worker, else in a new life that begins there.
 
         `step`: what the caller takes for the best one; another may have been measured since, and then nothing is done.
+        `instead_of`, `warn`: as in `resume`.
         """
         run = self._target(run_id, "restore", lang)
         best = run.status().best
@@ -198,10 +173,13 @@ class Controls:
             raise Refusal("errors.best_moved", lang, step=words.number(best["step"], lang))
         if run.status().state in ACTIVE:
             return self._send(run, "restore", lang)
-        rival = self.supervisor.rival(run, self.supervisor.active())
-        if rival is not None:
+        active = self.supervisor.active()
+        rival, replaced = self.supervisor.rival(run, active), self._only_rival(run, active)
+        if rival is not None and (replaced is None or replaced.id != instead_of):
             raise busy(rival, lang)
-        self._refuse_local_life(run, lang)  # before its next checkpoint is chosen
+        self._refuse_local_life(run, lang)  # before its next checkpoint is chosen, and another run ended
+        if replaced is not None:
+            self._end(replaced, lang, warn)
         try:
             run.restore_best()
         except RunError as error:
@@ -213,39 +191,58 @@ class Controls:
         """Save and end a run, "" for the active one. Raises Refusal where it cannot be ended now; no other one is ended then.
 
         The active run is ended by force where its heart stands still; a run that another program trains is only asked to stop.
+        Raises Refusal, too, where the run has ended without being saved.
         """
         if not run_id:
-            self.supervisor.stop(ANSWER_TIMEOUT)
-            return
-        run, active = self._find(run_id, lang), self.supervisor.active()
-        status = run.status()
-        if not self.can_stop(run, status, active):
-            raise not_now(run, status.state, lang)
-        if not _is_same(run, active):
-            self._send(run, "stop", lang, stop_timeout(run, status))
-        elif self.supervisor.stop(ANSWER_TIMEOUT, run.path) is None:  # it has ended just now, and another one may train
-            raise not_now(run, run.status().state, lang)
+            run = self.supervisor.stop(ANSWER_TIMEOUT)
+            if run is None:
+                return
+        else:
+            run, active = self._find(run_id, lang), self.supervisor.active()
+            status = run.status()
+            if not self.can_stop(run, status, active):
+                raise not_now(run, status.state, lang)
+            if not is_same(run, active):
+                self._stop_elsewhere(run, status, lang)
+            elif self.supervisor.stop(ANSWER_TIMEOUT, run.path) is None:  # it has ended just now, and another one may train
+                state = run.status().state
+                raise (unsaved(run, lang) if state == "failed" else None) or not_now(run, state, lang)
+        lost = unsaved(run, lang)
+        if lost is not None:
+            raise lost
 
     def can_stop(self, run: Run, status: Status, active: Run | None) -> bool:
         """Whether `stop` can end this run now; `status`: its status, `active`: the supervisor's active run."""
-        return run.kind == "run" and (_is_same(run, active) or runs.controls(status, run.kind)["save"])
+        return run.kind == "run" and (is_same(run, active) or runs.controls(status, run.kind)["save"])
 
     def resume_refusal(self, run: Run, status: Status, active: Run | None, lang: str = "en") -> Refusal | None:
         """Why this run cannot be resumed now, or None; `status`: its status, `active`: the supervisor's active run."""
+        refusal = self._unfit_to_resume(run, status, lang)
+        if refusal is not None or status.state == "paused":
+            return refusal
+        rival = self.supervisor.rival(run, active)
+        return None if rival is None else busy(rival, lang)
+
+    def _unfit_to_resume(self, run: Run, status: Status, lang: str) -> Refusal | None:
+        """Why this run cannot be resumed whichever other one is active, or None."""
         if run.kind in WATCHED:
             return not_now(run, status.state, lang)
         if not runs.controls(status, run.kind)["resume"]:
             if run.kind == "run" and status.state in ("stopped", "failed"):
                 return Refusal("errors.no_checkpoint", lang)
             return Refusal(f"runs.not_resumed_{status.state if run.kind == 'run' else run.kind}", lang)
-        if status.state == "paused":
-            return None
         try:
-            self._refuse_local_life(run, lang)
+            if status.state != "paused":
+                self._refuse_local_life(run, lang)
         except Refusal as refusal:
             return refusal
-        rival = self.supervisor.rival(run, active)
-        return None if rival is None else busy(rival, lang)
+        return None
+
+    def replaceable(self, run: Run, status: Status, active: Run | None) -> Run | None:
+        """The active run, where it alone keeps this one from being resumed: it can be stopped for it."""
+        if status.state == "paused" or self._unfit_to_resume(run, status, "en") is not None:
+            return None
+        return self._only_rival(run, active)
 
     def attach(self, text: str, lang: str = "en") -> Run:
         """Open a run, a folder of runs or an address in another place; returns the most recently changed run."""
@@ -264,63 +261,3 @@ class Controls:
             raise Refusal(error.key, lang, **error.values) from error
         if not removed:
             raise Refusal("errors.attach_gone", lang)
-
-    def runs_using(self, dataset: str, lang: str = "en") -> list[Run]:
-        """The runs that need an upload to continue from their checkpoint. Raises Refusal where it may not be deleted now."""
-        if not self.local_paths:
-            raise Refusal("data.delete_shared", lang)
-        dependent = []
-        for run in [*self.catalogue.own_runs(), *self.catalogue.external_runs.runs()]:
-            config = run.info.get("config")
-            if run.kind == "run" and isinstance(config, dict) and config.get("dataset") == dataset:
-                status = run.status()
-                if status.state in ACTIVE:
-                    raise Refusal("data.delete_busy", lang, run=run.name)
-                dependent += [run] if status.checkpoint_step >= 0 else []
-        return dependent
-
-    def delete_data(self, dataset: str, lang: str = "en") -> None:
-        """Delete an upload and what was prepared from it; downloads and folders are never deleted."""
-        self.runs_using(dataset, lang)
-        try:
-            removed = dataset.startswith("zip:") and storage.remove(dataset)
-        except OSError as error:
-            raise Refusal("data.delete_failed", lang, message=error.strerror or error) from error
-        if not removed:
-            raise Refusal("data.delete_gone", lang)
-
-    def _target(self, run_id: str, control: str, lang: str) -> Run:
-        """The run with this id, "" for the default. Raises Refusal where the control is not possible now."""
-        run = self._find(run_id, lang)
-        status = run.status()
-        # Without a run a single step begins one, so `controls` allows it; these runs themselves take no command.
-        fixed = run.kind in ("starter", *WATCHED)
-        if fixed or not runs.controls(status, run.kind).get(control):
-            if control == "restore" and status.best is None and run.kind == "run":
-                raise Refusal("errors.no_best", lang)
-            raise not_now(run, status.state, lang)
-        return run
-
-    def _find(self, run_id: str, lang: str) -> Run:
-        run = self.catalogue.find_or_default(run_id)
-        if run is None:
-            raise Refusal("errors.unknown_run", lang, name=run_id[:80]) if run_id else Refusal("empty.run", lang)
-        return run
-
-    def _send(self, run: Run, command: str, lang: str, timeout: float = 0.0, **args: Any) -> Run:
-        """Send a command and wait for its answer: by default for ANSWER_TIMEOUT, or as long as a few slow steps take."""
-        try:
-            if not timeout:
-                timeout = answer_timeout(run, run.status(), ANSWER_TIMEOUT)
-                timeout = timeout if command == "pause" else min(timeout, LONGEST_ANSWER)
-            run.wait(run.send(command, **args), timeout=timeout)
-        except CommandError as error:
-            raise Refusal("errors.refused", lang, message=str(error)) from error
-        except OSError as error:
-            raise Refusal("errors.unexpected", lang, message=str(error)) from error
-        return run
-
-
-def _is_same(run: Run, other: Run | None) -> bool:
-    """Whether these are one run: a run elsewhere may have the name of another one."""
-    return other is not None and run.path == other.path

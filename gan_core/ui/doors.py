@@ -76,8 +76,8 @@ FORM_BODY = 64 << 10  # bytes; the form with all 345 categories is 10 kB
 UPLOAD_BODY = MAX_UPLOAD + (1 << 20)  # and the form around it
 _LOOK, _STREAM = Door(Role.WATCHER), Door(Role.WATCHER, stream=True)
 _EVENT = Door(Role.WATCHER, body=EVENT_BODY)  # `page` checks the event itself
-CONTROLS = {"step": Role.DRIVER, "tune": Role.DRIVER, "stop": Role.DRIVER, "restore": Role.DRIVER, "keep-drawing": Role.DRIVER,
-            "prepare": Role.DRIVER, "delete-data": Role.OPERATOR}  # by the last part of the path
+CONTROLS = {**dict.fromkeys(("step", "tune", "stop", "resume", "restore", "keep-drawing", "prepare"), Role.DRIVER),
+            "delete-data": Role.OPERATOR}  # by the last part of the path
 
 # The open routes: (method, path in the router's notation).
 PATHS: dict[tuple[str, str], Door] = {

@@ -13,10 +13,10 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
 
-from ..runs.run import Run
+from ..runs.run import Run, RunError
 from .run_catalogue import RunCatalogue
 from .run_events import Event, RunEvents
-from .stream_types import Surroundings
+from .stream_types import ActiveRun, Surroundings
 
 POLL_SECONDS = 0.125  # eight times a second
 QUEUE_SIZE = 40  # events by which a viewer may lag before it gets a snapshot instead
@@ -99,7 +99,8 @@ class Hub:
         active = supervisor.active()
         shown = active or self.catalogue.idle_default()
         worker = "busy" if active is not None else supervisor.spare
-        surroundings: Surroundings = {"worker": worker, "active": active.id if active is not None else None}
+        surroundings: Surroundings = {"worker": worker, "active": active.id if active is not None else None,
+                                      "active_run": _about(active)}
         updates: dict[str, tuple[RunEvents, list[Event]]] = {}
         new_events: dict[str, list[Event]] = {}
         for choice in choices:
@@ -140,7 +141,7 @@ class Hub:
             logger.error("The live stream of run %r fails.", run_id, exc_info=error)
 
     def _new_events(self, run: Run | None) -> RunEvents:
-        return RunEvents(run, shows_nearest=run is not None and self.catalogue.shows_nearest(run))
+        return RunEvents(run, run is not None and self.catalogue.shows_nearest(run), self.catalogue.shown)
 
     def _send(self, updates: dict[str, tuple[RunEvents, list[Event]]]) -> None:
         """Queue the events; each is encoded once for all viewers."""
@@ -182,3 +183,10 @@ class Hub:
             viewer.queue.get_nowait()
         viewer.run, viewer.overflowed = run_events.id, False
         viewer.queue.put_nowait(event)
+
+
+def _about(active: Run | None) -> ActiveRun | None:
+    """What every viewer is told of the active run; None where there is none, or it cannot be read just now."""
+    with contextlib.suppress(RunError):
+        return {"name": active.name, "state": active.stored_status().state} if active is not None else None
+    return None

@@ -25,6 +25,7 @@ from .hub import Hub
 from .latent_service import LatentService, NotReady
 from .nearest_places import read_nearest_places
 from .run_catalogue import RunCatalogue
+from .run_pictures import WrongKindError, read_grid, read_nearest, read_points
 
 PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
 MAX_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
@@ -100,19 +101,40 @@ class LiveRoutes:
         path = run.now_path(frame) if now and frame.path.suffix == ".png" else frame.path
         if kind == NEAREST:
             path = run.nearest_path(frame).with_suffix(".png")  # none of points
+        read = read_nearest if kind == NEAREST else read_points if path.suffix == ".json" else read_grid
         try:
-            picture = await asyncio.to_thread(path.read_bytes)
+            picture = await asyncio.to_thread(read, path)
         except OSError as error:  # removed since, by the rule of kept frames
             raise LookupError(f"The picture {seq[:20]!r} of this run is no longer kept.") from error
+        except WrongKindError as error:
+            raise LookupError(f"The picture {seq[:20]!r} of this run is damaged.") from error
         if kind == VERDICTS:
             return Response(_verdicts(picture), media_type="application/json", headers=headers)
         media_type = "application/json" if path.suffix == ".json" else "image/png"
-        return Response(picture, media_type=media_type, headers=headers)
+        return Response(picture, media_type=media_type, headers={"X-Content-Type-Options": "nosniff", **headers})
 
     async def script(self, request: Request) -> Response:
         """One of Bokeh's own scripts."""
         path = _bokeh() / SCRIPTS[request.url.path.rsplit("/", 1)[-1]]
         return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
+
+    def with_status(self, handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        """The handler with its errors as one sentence and a status."""
+        def refused(sentence: object, status: int, headers: dict[str, str] | None = None) -> Response:
+            return PlainTextResponse(self.catalogue.shown(str(sentence)), status, headers={**NO_STORE, **(headers or {})})
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except NotReady as error:
+                return refused(error, 503, {"Retry-After": "1"})
+            except LookupError as error:
+                return refused(error.args[0], 404)
+            except RunError as error:
+                return refused(error, 404)
+            except ValueError as error:
+                return refused(error, 422)
+        return answer
 
     def _run(self, request: Request) -> Run:
         run_id = request.query_params.get("run", "")
@@ -132,24 +154,8 @@ def routes(catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> 
     live = LiveRoutes(catalogue, hub, latent_service)
     by_get = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
              **{name: live.script for name in SCRIPTS}}
-    return [*(Route(PREFIX + name, _with_status(handler), methods=["GET"]) for name, handler in by_get.items()),
-            Route(PREFIX + "z", _with_status(live.z), methods=["POST"])]
-
-
-def _with_status(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """The handler with its errors as one sentence and a status."""
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except NotReady as error:
-            return PlainTextResponse(str(error), 503, headers={"Retry-After": "1", **NO_STORE})
-        except LookupError as error:
-            return PlainTextResponse(str(error.args[0]), 404, headers=NO_STORE)
-        except RunError as error:
-            return PlainTextResponse(str(error), 404, headers=NO_STORE)
-        except ValueError as error:
-            return PlainTextResponse(str(error), 422, headers=NO_STORE)
-    return answer
+    return [*(Route(PREFIX + name, live.with_status(handler), methods=["GET"]) for name, handler in by_get.items()),
+            Route(PREFIX + "z", live.with_status(live.z), methods=["POST"])]
 
 
 def _number(request: Request, name: str, default: str) -> float:

@@ -9,6 +9,7 @@ from typing import TypedDict
 from ..data.rendering import png_sides, png_text
 from ..runs.frames import COLUMNS, NEAREST
 from ..runs.json_types import fits
+from .run_pictures import read_nearest
 
 
 class NearestPlaces(TypedDict):
@@ -29,7 +30,7 @@ def read_nearest_places(path: Path, name: str) -> NearestPlaces:
     Each field is taken by itself: whatever else stands in the file reaches nobody.
     """
     try:
-        picture = path.read_bytes()
+        picture = read_nearest(path)
         told = json.loads(png_text(picture, NEAREST) or "{}")
         found: NearestPlaces = {"reals": told["reals"], "places": told[name]["places"], "distances": told[name]["distances"]}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

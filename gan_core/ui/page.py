@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -13,7 +13,12 @@ from . import doors, words
 
 
 class Page(gr.Blocks):
-    """gr.Blocks whose events are checked against `doors`. The name in a path proves nothing: the body may name another event."""
+    """gr.Blocks whose events are checked against `doors`. The name in a path proves nothing: the body may name another event.
+
+    `shown`: of the sentence of an error, what a browser may be shown of it.
+    """
+
+    shown: Callable[[str], str] = staticmethod(str)
 
     async def process_api(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As gradio's. Raises gr.Error, in the caller's language, for an event that the caller may not use."""
@@ -32,6 +37,11 @@ class Page(gr.Blocks):
             return await super().process_api(block_fn, inputs, *args, **kwargs)
         except InvalidPathError:  # its text names folders of this machine
             raise gr.Error(words.text("errors.no_address", lang), print_exception=False) from None
+        except gr.Error as error:
+            error.message = self.shown(error.message)
+            raise
+        except Exception as error:  # gradio would show its text, too
+            raise gr.Error(words.text("errors.unexpected", lang, message=self.shown(str(error)))) from error
 
 
 def _headers(request: Any) -> Mapping[str, str] | None:

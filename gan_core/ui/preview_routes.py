@@ -46,7 +46,7 @@ class PreviewRoutes:
         return JSONResponse(result, headers=NO_STORE)
 
     def _status(self, client: str, lang: str, values: list[Any]) -> dict[str, Any]:
-        return {**_localized(self.preview_jobs.status(client), lang), **self._form(lang, values)}
+        return {**self._localized(self.preview_jobs.status(client), lang), **self._form(lang, values)}
 
     def _request(self, client: str, lang: str, values: list[Any]) -> dict[str, Any]:
         try:
@@ -54,7 +54,14 @@ class PreviewRoutes:
         except Refusal as refusal:  # something is not chosen yet, or a number is out of range
             self.preview_jobs.release(client)
             return {"state": "open", "sentence": str(refusal)}
-        return {**_localized(self.preview_jobs.request(client, config), lang), **self._form(lang, values)}
+        return {**self._localized(self.preview_jobs.request(client, config), lang), **self._form(lang, values)}
+
+    def _localized(self, result: dict[str, Any], lang: str) -> dict[str, Any]:
+        """A job's payload with its sentence in this language, as this browser may be shown it."""
+        shown = self.controls.catalogue.shown
+        sentence = words.fault(shown(result.get("fault")), lang, shown(result.get("sentence", "")))
+        progress = {"progress": shown(result["progress"])} if "progress" in result else {}
+        return {**{name: value for name, value in result.items() if name != "fault"}, **progress, "sentence": sentence}
 
     def _form(self, lang: str, values: list[Any]) -> dict[str, Any]:
         """{"misfit": why the chosen networks cannot take the data, or "", "config": the values that were chosen, or None}.
@@ -82,12 +89,6 @@ def routes(controls: Controls, preview_jobs: PreviewJobs) -> list[Route]:
     handlers = PreviewRoutes(controls, preview_jobs)
     return [Route(PREFIX + "data", handlers.data, methods=["POST"]),
             Route(PREFIX + "data/sets", handlers.datasets, methods=["GET"])]
-
-
-def _localized(result: dict[str, Any], lang: str) -> dict[str, Any]:
-    """A job's payload with its sentence in this language."""
-    sentence = words.fault(result.get("fault"), lang, result.get("sentence", ""))
-    return {**{name: value for name, value in result.items() if name != "fault"}, "sentence": sentence}
 
 
 def _refusal_response(status: int, sentence: str) -> Response:

@@ -6,15 +6,18 @@ Which control is possible is decided by `controls`; the sentences are in `words`
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from ..config import ConfigError, TrainConfig
+from ..messages import message
 from ..runs.run import Run, RunError
+from ..runs.status import ACTIVE
 from . import words
 
 WATCHED = ("reading", "remote")  # kinds of run elsewhere that cannot be steered from here
+FAILURES = ("diverged", "out_of_memory", "killed", "refused", "crashed")  # kinds that the banner has words for
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
@@ -40,6 +43,31 @@ def not_now(run: Run, state: str, lang: str) -> Refusal:
         return Refusal("errors.watched", lang, name=run.name)
     shown = "starter" if run.kind == "starter" else state
     return Refusal("errors.not_now", lang, state=words.text(f"states.{shown}", lang).lower())
+
+
+def unsaved(run: Run, lang: str) -> Refusal | None:
+    """Why a run that was to be saved and ended was not, by what its status says now; None where it was."""
+    status = run.status()
+    if status.state in ACTIVE:
+        return Refusal("errors.not_ended", lang, name=run.name)
+    failed = [notice for notice in status.notices if notice.get("key") == "notice_saving"]  # a full disk, for one
+    if status.state == "failed":
+        reason = why_failed(status.error or {}, lang)
+    elif failed:
+        reason = words.fault(message("saving_failed", reason=failed[0].get("values", {}).get("reason", "")), lang)
+    else:
+        return None
+    step = status.checkpoint_step
+    resume = words.text("banner.failed_resume", lang, step=words.number(step, lang)) if step >= 0 else \
+        words.text("errors.no_checkpoint", lang)
+    return Refusal("errors.not_saved", lang, name=run.name, reason=reason, resume=resume)
+
+
+def why_failed(error: Mapping[str, Any], lang: str) -> str:
+    """The sentence of a failed run's `error`, as the banner over the run says it."""
+    kind = error.get("kind") if error.get("kind") in FAILURES else "crashed"
+    own = error.get("message", "") if kind in ("refused", "crashed") else ""
+    return words.fault(error.get("fault"), lang) or str(own) or words.text(f"banner.{kind}", lang)
 
 
 def validated(build: Callable[[], TrainConfig], lang: str, labels: bool) -> TrainConfig:

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from .. import registry
+from ..data.types import data_folder
 from ..runs import layout
 from ..runs.run import Run, RunError, list_runs
-from ..runs.supervisor import Supervisor
+from ..runs.supervisor import PROJECT, Supervisor
 from .external_runs import ExternalRuns
+from .redaction import PathRedaction
 
 
 class RunCatalogue:
@@ -23,6 +28,8 @@ class RunCatalogue:
         self.supervisor, self.folder, self._starters = supervisor, supervisor.folder, starters
         self.external_runs = ExternalRuns(supervisor.folder)
         self.public = False  # whether strangers reach the page
+        self._redaction = PathRedaction([supervisor.folder, starters, data_folder(), PROJECT, Path.home(), Path(sys.prefix),
+                                         Path(tempfile.gettempdir())])
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, or None. An id is a plain folder name, so it cannot lead outside."""
@@ -36,6 +43,10 @@ class RunCatalogue:
     def is_external(self, run: Run) -> bool:
         """Whether a run lies outside the two folders of this catalogue."""
         return run.path.parent not in (self.folder, self._starters)
+
+    def shown(self, value: Any) -> Any:
+        """A text or JSON values as a browser may be shown them: where strangers reach the page, without paths of this machine."""
+        return self._redaction.value(value) if self.public else value
 
     def shows_nearest(self, run: Run) -> bool:
         """Whether the page shows the real pictures nearest to the fakes, which with time may be all that the run learns.

@@ -10,16 +10,16 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from ..data.rendering import png_sides
 from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES, ROWS
 from ..runs.metrics import LOSSES, SERIES, MetricsReader, Record
 from ..runs.run import Run, RunError, controls, read_json
 from ..runs.status import ACTIVE, Status
 from . import words
+from .run_pictures import grid_columns, read_grid, read_picture
 from .stream_types import (
     About,
     Columns,
@@ -44,7 +44,6 @@ MAX_POINTS = 2000  # of each series in a snapshot
 MAX_MEASUREMENTS = 500  # measurements in a snapshot
 MAX_MARKS = 200  # marks in a snapshot, the newest
 MAX_GIVEN_UP = 600  # points of each series, and a quarter as many measurements, of what was given up at a return
-MAX_COLUMNS = 100  # of a grid; a worker draws about ten
 PNG = "data:image/png;base64,"
 SILENT_AFTER = 3.0  # seconds without a heartbeat before a living worker is called silent
 Event = tuple[str, str]  # name, JSON
@@ -52,11 +51,14 @@ RealData = str | RealPoints | None  # a picture as data URI, or points
 
 
 class RunEvents:
-    """The state of one run. `refresh` reads what is new in the folder and yields the events that follow from it."""
+    """The state of one run. `refresh` reads what is new in the folder and yields the events that follow from it.
 
-    def __init__(self, run: Run | None, shows_nearest: bool = True) -> None:
-        self.run, self._shows_nearest = run, shows_nearest
-        self.surroundings: Surroundings = {"worker": "none", "active": None}
+    `shows_nearest`: whether the nearest real pictures are shown; `shown`: of texts, what a browser may be shown of them.
+    """
+
+    def __init__(self, run: Run | None, shows_nearest: bool = True, shown: Callable[[Any], Any] = lambda value: value) -> None:
+        self.run, self._shows_nearest, self._shown = run, shows_nearest, shown
+        self.surroundings: Surroundings = {"worker": "none", "active": None, "active_run": None}
         self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
         self._quality: list[Measurement] = []
@@ -136,9 +138,9 @@ class RunEvents:
             points = isinstance(real, dict) or "points" in (self._frame or {})
             snapshot: RunSnapshot = {
                 "run": run.id if run is not None else None, "name": run.name if run is not None else "",
-                "kind": run.kind if run is not None else "none", "origin": info.get("origin", ""),
-                "preset": info.get("preset", ""), "config": config,
-                "dataset_label": {lang: words.dataset(dataset, lang) for lang in words.LANGUAGES},
+                "kind": run.kind if run is not None else "none", "origin": self._shown(info.get("origin", "")),
+                "preset": info.get("preset", ""), "config": self._shown(config),
+                "dataset_label": self._shown({lang: words.dataset(dataset, lang) for lang in words.LANGUAGES}),
                 "status": self._public_status(), "controls": self._controls(), "silent": self._seconds_silent(),
                 **self.surroundings, "series": _columns(_thin(self._rows)), "quality": _subsample(self._quality),
                 "floor": self._floor,
@@ -166,11 +168,14 @@ class RunEvents:
         """The status without the fields that change all the time: otherwise every heartbeat would be an event."""
         if self._status is None:
             return None
-        public = {key: value for key, value in self._status.to_dict().items() if key not in ("heartbeat", "acknowledged")}
+        status = self._shown(self._status.to_dict())
+        public = {key: value for key, value in status.items() if key not in ("heartbeat", "acknowledged")}
         if isinstance(public["error"], dict) and public["error"].get("fault"):
             error = public["error"]
             sentences = {lang: words.fault(error["fault"], lang, error.get("message", "")) for lang in words.LANGUAGES}
             public["error"] = {**error, "said": sentences}
+            if error != self._status.error:  # its values say where each path ends, the sentence does not
+                public["error"]["message"] = sentences[words.REFERENCE]
         if notices := public.pop("notices"):
             sentences_by_language = {lang: [words.fault(one, lang) for one in notices] for lang in words.LANGUAGES}
             public["noticed"] = {lang: " ".join(sentences) if all(sentences) else public["notice"]
@@ -201,9 +206,8 @@ class RunEvents:
         newest = run.newest_frame() if run is not None else None
         if run is None or newest is None or (self._frame is not None and newest.seq == self._frame["seq"]):
             return False
-        shown = _read_shown(newest.path)
-        columns = _grid_columns(shown) if isinstance(shown, str) else None
-        if shown is None or (isinstance(shown, str) and columns is None):
+        shown, columns = _read_shown(newest.path, read_grid)
+        if shown is None:
             return False
         if columns is not None:
             self._frame = {"seq": newest.seq, "step": newest.step, "src": shown, "rows": ROWS, "cols": columns,
@@ -216,7 +220,7 @@ class RunEvents:
     def _read_real(self) -> RealData:
         if self.run is not None and (stamp := _stamp(self.run.real_path)) != self._real_stamp:
             self._floor = None if self._real_stamp is not None else self._floor  # it belongs to the old data
-            self._real, self._about, self._real_stamp = _read_shown(self.run.real_path), None, stamp
+            self._real, self._about, self._real_stamp = _read_shown(self.run.real_path, read_picture)[0], None, stamp
         return self._real
 
     def _read_about(self) -> About | None:
@@ -258,23 +262,16 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def _read_shown(path: Path) -> Any:
-    """A picture as data URI, or the JSON object of points; None where there is none, or it is damaged."""
+def _read_shown(path: Path, read: Callable[[Path], bytes]) -> tuple[Any, int | None]:
+    """(a picture as data URI, its columns as a grid), or (the JSON object of points, None); Nones where there is none, or it is
+    damaged."""
     try:
-        return read_json(path) if path.suffix == ".json" else PNG + base64.b64encode(path.read_bytes()).decode()
+        if path.suffix == ".json":
+            return read_json(path), None
+        picture = read(path)
+        return PNG + base64.b64encode(picture).decode(), grid_columns(picture)
     except (OSError, ValueError):
-        return None  # not there yet, or removed by the rule of kept frames
-
-
-def _grid_columns(picture: str) -> int | None:
-    """The square cells in a row of a grid. None where the file is too short to say its sides, or they are those of no grid."""
-    sides = png_sides(base64.b64decode(picture[len(PNG):len(PNG) + 32]))
-    if sides is None:
-        return None
-    width, height = sides
-    if ROWS * width > MAX_COLUMNS * height:
-        return None
-    return max(1, round(ROWS * width / height))
+        return None, None  # not there yet, or removed by the rule of kept frames
 
 
 def _columns(rows: list[list[Any]]) -> Columns:

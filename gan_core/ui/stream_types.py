@@ -157,11 +157,19 @@ class GivenUp(TypedDict):
     marks: list[Mark]
 
 
+class ActiveRun(TypedDict):
+    """The run that trains, or waits paused."""
+
+    name: str
+    state: str
+
+
 class Surroundings(TypedDict):
     """The same for every run. `worker`: "none", "warming", "ready" or "busy"; `active`: the id of the active run."""
 
     worker: str
     active: str | None
+    active_run: ActiveRun | None
 
 
 class StatusEvent(Surroundings):

@@ -1,4 +1,4 @@
-"""The quality of a run while it trains: when to measure, what is written of it, and the best generator, kept to go back to.
+"""The quality of a run: when to measure, what is written of it, and the best generator, kept to go back to.
 
 It decides by a share of the training time and by the rank of a measurement; what is measured is left to `Evaluator`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..config import LIVE
-from ..evaluation.evaluator import Evaluator, Measurement
+from ..evaluation.evaluator import MIN_REALS, Evaluator, Measurement
 from ..runs import checkpoint
 from ..runs.checkpoint_index import BEST, read_pointer, restore_best
 from ..runs.run import Run
@@ -27,6 +27,9 @@ MAX_CREDIT = 1.0  # seconds of measuring that may be saved up, so that a share t
 
 class BestCheckpoint:
     """The measuring of one session. `run_slice` between two steps takes its share of the elapsed time and no more.
+
+    A paused run is measured once, by `run_paused_slice`: nothing is trained that could be slowed down. Where it waits is a state
+    of the run like any other, also after steps of one network alone, and may turn out its best.
 
     A measurement is of the step at which it began. If it turns out best, the state of that very step is saved; it is
     copied in memory when the measurement begins, which takes some milliseconds. Writing a checkpoint at every beginning
@@ -42,6 +45,7 @@ class BestCheckpoint:
         self._state: dict[str, torch.Tensor] = {}
         self._metadata: CheckpointMetadata | None = None
         self._best = self._known_best()  # (measure, rank)
+        self._measured: int | None = None  # the newest step whose measuring is over; None: not looked up yet
 
     def _known_best(self) -> tuple[str, list[float]] | None:
         """(measure, rank) of best.json, which is deleted if its file is gone or if this session begins before its step."""
@@ -67,14 +71,39 @@ class BestCheckpoint:
             return
         started = time.monotonic()
         try:
-            measurement = self.evaluator.advance()
-            if self.evaluator.floor is not None and not self.run.floor_path.exists():
-                self.run.write_file(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
-            if measurement is not None:
-                self._record(measurement, recorder)
+            self._advance(recorder)
         finally:
             seconds = time.monotonic() - started
             self.seconds_spent, self._credit = self.seconds_spent + seconds, self._credit - seconds
+
+    def run_paused_slice(self, recorder: Recorder, elapsed: float) -> bool:
+        """Measure for one slice unless the step of this paused run has been measured; whether there was anything to do.
+
+        A measurement that was under way is completed first. Raises OSError.
+        """
+        step, images = self.trainer.step_count, self.trainer.images
+        if not step or not self.trainer.config.measure_share or len(images) < MIN_REALS:
+            return False
+        if self._measured is None:
+            self._measured = max((record["step"] for record in self.run.metrics() if "quality" in record), default=0)
+        if self._measured >= step and self.evaluator.floor is not None:
+            return False
+        self._elapsed = elapsed
+        self._advance(recorder)
+        return True
+
+    def _advance(self, recorder: Recorder) -> None:
+        """One slice of measuring, and what comes of it."""
+        under_way, compared = self._metadata, self.evaluator.compared
+        try:
+            measurement = self.evaluator.advance()
+        finally:
+            if under_way is not None and self.evaluator.compared > compared:
+                self._measured = under_way["step"]  # also where its values are no numbers: another try would find no others
+        if self.evaluator.floor is not None and not self.run.floor_path.exists():
+            self.run.write_file(self.run.floor_path, json.dumps(self.evaluator.floor).encode())
+        if measurement is not None:
+            self._record(measurement, recorder)
 
     @torch.no_grad()
     def _capture(self) -> None:
@@ -113,4 +142,5 @@ class BestCheckpoint:
         saved = best.metadata["config"]
         changes = self.trainer.tune(**{name: saved[name] for name in LIVE if name in saved})
         self.trainer.load_state_dict(best.tensors)
+        self._measured = best.step
         return best, changes

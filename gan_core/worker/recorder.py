@@ -13,10 +13,12 @@ from typing import Any, NotRequired, TypedDict
 
 import torch
 
+from ..config import LIVE
 from ..evaluation import plane
 from ..networks.spectral_norm import state_without_spectral_norm
 from ..runs import checkpoint, layout
-from ..runs.checkpoint_index import BEST, left_step
+from ..runs.checkpoint_index import BEST, LATEST, CheckpointPointer, left_step
+from ..runs.files import sha256_of
 from ..runs.frames import COLUMNS, VERDICTS, Frame, grid_labels, grid_layout, kept_frames
 from ..runs.run import Run
 from ..training.pixel_range import grid, png
@@ -231,18 +233,35 @@ class Recorder:
     # Checkpoints.
 
     def save(self, elapsed: float) -> int:
-        """Write the whole state of training; returns its step. Raises OSError, or Diverged where a weight is not a number."""
+        """Write the whole state of training; returns its step. Raises OSError, or Diverged where a weight is not a number.
+
+        At the step of the best checkpoint only the knobs can differ from it: they stand beside it, and its file stays as it is.
+        """
         started, trainer = time.monotonic(), self.trainer
         self.flush(everything=True)
         path = checkpoint.step_path(self.run.checkpoint_folder, trainer.step_count)
+        best = self._best_of(trainer.step_count)
         try:
-            sha256 = checkpoint.write(path, trainer.state_dict(), {**checkpoint_metadata(trainer, elapsed)})
+            sha256 = best["sha256"] if best is not None else checkpoint.write(
+                path, trainer.state_dict(), {**checkpoint_metadata(trainer, elapsed)})
         except checkpoint.CheckpointError as error:
             raise Diverged(trainer.step_count) from error
-        checkpoint.write_pointer(self.run.checkpoint_folder, path.name, sha256, trainer.step_count)
+        config, beside = trainer.config.to_dict(), {}
+        if best is not None:
+            beside["knobs"] = {name: config[name] for name in sorted(LIVE)}
+        checkpoint.write_pointer(self.run.checkpoint_folder, path.name, sha256, trainer.step_count, LATEST, **beside)
         checkpoint.prune(self.run.checkpoint_folder, KEPT_CHECKPOINTS)
         self.checkpoints.record(started)
         return trainer.step_count
+
+    def _best_of(self, step: int) -> CheckpointPointer | None:
+        """best.json where it is of this step and its file is whole, else None."""
+        folder = self.run.checkpoint_folder
+        with contextlib.suppress(checkpoint.CheckpointError, OSError):
+            best = checkpoint.read_pointer(folder, BEST)
+            if best is not None and best["step"] == step:
+                return best if sha256_of(folder / best["file"]) == best["sha256"] else None
+        return None
 
     def save_best(self, state: checkpoint.Tensors, metadata: CheckpointMetadata,
                   name: str, value: float, rank: list[float]) -> int:

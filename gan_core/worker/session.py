@@ -84,7 +84,8 @@ class Session:
                 break
             if self.paused:
                 self.coordinator.keep_alive()
-                time.sleep(POLL)
+                if not self._measure_at_rest():
+                    time.sleep(POLL)
                 continue
             if self._finished():
                 self._end("finished")
@@ -227,6 +228,21 @@ class Session:
             self.status_writer.attempt(what, action)
         except checkpoint.CheckpointError as error:
             raise Diverged(self.trainer.step_count) from error
+
+    def _measure_at_rest(self) -> bool:
+        """Measure a paused run for one slice, so that what is shown has its number; whether there was anything to measure.
+
+        Between two slices commands are looked for. Single steps in quick succession are over when the next one is late.
+        """
+        measuring = False
+
+        def measure() -> None:
+            nonlocal measuring
+            measuring = self.best.run_paused_slice(self.recorder, self.elapsed)
+
+        if time.monotonic() - self._probed >= BURST:
+            self._attempt("measures", measure)
+        return measuring
 
     # What commands do; see `commands.Steerable`.
 

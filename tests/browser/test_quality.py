@@ -149,6 +149,23 @@ def test_a_knob_turned_while_it_trains_acts_is_marked_and_can_be_put_back(playgr
     assert person.errors == [] and other.errors == []
 
 
+def test_the_number_beside_the_fakes_is_of_the_step_at_which_a_run_waits(playground, visit):
+    person = visit(playground.url)
+    headline = person.page.locator("#headline:not(.none):not(.old)")
+    person.start()
+    person.until_step(20)
+    held = person.pause()
+    for step in (held, held + 1):  # after a pause, and after a single step
+        person.until("step => ganPlayground.store.quality.at(-1)?.step === step", step)
+        headline.wait_for()
+        assert text("headline.of", step=step) in headline.get_attribute("title")
+        person.click("btn-step")
+        person.until_step(step + 1)
+    person.click("btn-resume")
+    person.wait_state("running")
+    assert person.errors == []
+
+
 def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playground, visit):
     person = visit(playground.url)
     page = person.page

@@ -139,14 +139,16 @@ def test_a_stopped_run_is_found_in_the_list_and_resumed(playground, visit):
     person.until("others => !others.includes(ganPlayground.run) && ganPlayground.state === 'running'", [run, starter])
     # The list was read while it trained; what may be done with the old one is asked anew when that is chosen.
     page.get_by_role("tab", name=text("tabs.runs")).click()
+    other = page.evaluate("ganPlayground.run")
+    page.locator("#runs label", has_text=other).wait_for()  # the list has been read
     page.locator("#runs label", has_text=run).click()
-    assert page.locator("#btn-resume-run").is_disabled()
+    page.locator("#runs-reason", has_text=other).wait_for()
     # And when the other one ends while the list is open; the keyboard stays in the list.
     page.locator("#runs input:checked").focus()
-    Run.open(playground.folder / page.evaluate("ganPlayground.run")).send("stop")
+    Run.open(playground.folder / other).send("stop")
     person.until("() => ganPlayground.state === 'stopped'")
-    page.locator("#btn-resume-run:enabled").wait_for()
-    assert page.locator("#runs-reason").text_content() == ""
+    person.until("() => document.getElementById('runs-reason').textContent === ''")
+    assert page.locator("#btn-resume-run").is_enabled()
     assert page.evaluate("document.activeElement === document.querySelector('#runs input:checked')")
     assert person.errors == []
 

@@ -1,8 +1,11 @@
 """POST control/NAME: a real page and a real worker, asked as the page's scripts ask."""
 
 import json
+import os
 import shutil
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -48,6 +51,47 @@ def test_a_run_is_tuned_and_stopped(page, ask):
     assert status == 409 and "stopped" in sentence["message"]
 
 
+def training(page, **config):
+    """A new run, once it makes steps."""
+    small = {"batch_size": 2, "latent_dim": 8, "measure_share": 0.0, **config}
+    run = page.controls.start(page.controls.config("quick", small), "quick")
+    deadline = time.monotonic() + 60
+    while run.status().state != "running" or run.status().step < 1:
+        assert time.monotonic() < deadline, run.status()
+        time.sleep(0.02)
+    return run
+
+
+@pytest.mark.parametrize(("end", "lang"), [("killed", "en"), ("frozen", "fr")])
+def test_stop_says_that_a_run_ended_without_being_saved(page, ask, end, lang):
+    run = training(page)
+    pid, saved = run.status().pid, run.wait(run.send("save"), 60).checkpoint_step
+    os.kill(pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, "stop", run=run.id, lang=lang)
+        while end == "killed" and not run.pending_commands():
+            time.sleep(0.01)
+        if end == "killed":
+            os.kill(pid, signal.SIGKILL)
+        reason = words.text("banner.killed" if end == "killed" else "fault.ended_unsaved", lang)
+        resume = words.text("banner.failed_resume", lang, step=words.number(saved, lang))
+        assert answer.result(60) == (409, refused("errors.not_saved", lang, name=run.name, reason=reason, resume=resume))
+    assert run.status().state == "failed"
+
+
+def test_a_stopped_run_goes_on_in_place_of_the_one_that_is_named(page, ask):
+    first = training(page)
+    assert ask("stop", run=first.id) == (200, {"ok": True})
+    second = training(page)
+    status, body = ask("resume", run=first.id, instead_of="another", lang="en")
+    assert status == 409 and f"{second.name} is active" in body["message"] and second.status().state == "running"
+    assert ask("resume", run=first.id, instead_of=second.id) == (200, {"ok": True, "warnings": []})
+    ended = second.status()
+    assert ended.state == "stopped" and ended.checkpoint_step == ended.step > 0
+    assert page.supervisor.active().id == first.id and first.status().state in ("starting", "running")
+    assert ask("stop", run=first.id) == (200, {"ok": True})
+
+
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_what_cannot_be_done_is_said_in_the_language_that_is_asked_for(ask, lang):
     assert ask("tune", run="nobody", lang=lang, changes={"lr_d": 1}) == (409, refused("errors.unknown_run", lang, name="nobody"))
@@ -90,11 +134,19 @@ def test_values_of_any_kind_are_refused_in_a_sentence(ask, body):
     assert status == 409 and sentence["message"] and json.dumps(sentence)
 
 
-@pytest.mark.parametrize("action", ["step", "tune", "stop", "restore"])
+@pytest.mark.parametrize("action", ["resume", "restore"])
+@pytest.mark.parametrize(("name", "shown"), [(["x"], '["x"]'), (5, "5"), (None, "null"), (False, "false")])
+def test_a_run_to_be_stopped_that_is_no_text_is_refused(page, ask, monkeypatch, action, name, shown):
+    monkeypatch.setattr(page.controls, action, lambda *args, **more: pytest.fail("it meant another run"))
+    for lang in words.LANGUAGES:
+        assert ask(action, instead_of=name, lang=lang) == (422, refused("errors.instead_of_type", lang, given=shown))
+
+
+@pytest.mark.parametrize("action", ["step", "tune", "stop", "resume", "restore"])
 @pytest.mark.parametrize(("run", "shown"), [(["x"], '["x"]'), (5, "5"), (None, "null"), (False, "false")])
 def test_a_run_that_is_no_text_is_refused_and_never_means_the_active_one(page, ask, monkeypatch, action, run, shown):
     reached = []
-    for name in ("single_steps", "tune", "stop", "restore"):
+    for name in ("single_steps", "tune", "stop", "resume", "restore"):
         monkeypatch.setattr(page.controls, name, lambda *args, **more: reached.append(args))
     for lang in words.LANGUAGES:
         assert ask(action, run=run, lang=lang) == (422, refused("errors.run_type", lang, given=shown))
@@ -105,11 +157,11 @@ def test_a_run_that_is_no_text_is_refused_and_never_means_the_active_one(page, a
 @pytest.mark.parametrize(("step", "shown"), [("x", '"x"'), (1.5, "1.5"), (None, "null"), (True, "true")])
 def test_a_best_step_that_is_no_whole_number_is_refused(page, ask, monkeypatch, step, shown):
     reached = []
-    monkeypatch.setattr(page.controls, "restore", lambda *args: reached.append(args))
+    monkeypatch.setattr(page.controls, "restore", lambda *args, warn: reached.append(args))
     for lang in words.LANGUAGES:
         assert ask("restore", step=step, lang=lang) == (422, refused("errors.step_type", lang, given=shown))
     assert reached == []
-    assert ask("restore", step=7, lang="en")[0] == 200 and reached == [("", "en", 7)], "no run means the active one"
+    assert ask("restore", step=7, lang="en")[0] == 200 and reached == [("", "en", 7, "")], "no run means the active one"
 
 
 def test_half_a_letter_and_a_damaged_run_are_sentences(page, ask):

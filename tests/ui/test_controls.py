@@ -11,10 +11,12 @@ from making import make_run
 from gan_core.runs import layout
 from gan_core.runs.run import Run, RunError
 from gan_core.runs.status import Status
+from gan_core.runs.supervisor import WorkerBusy
 from gan_core.runs.worker_note import write_worker_note
 from gan_core.ui import words
 from gan_core.ui.controls import WATCHED, Controls, Refusal
 from gan_core.ui.forms import runs_tab
+from gan_core.ui.refusal import unsaved
 
 
 @pytest.fixture
@@ -27,12 +29,26 @@ def run(catalogue):
     return run
 
 
+def left(run, state, **fields):
+    """The run, whose status says so."""
+    status = run.stored_status()
+    status.state = state
+    for name, value in fields.items():
+        setattr(status, name, value)
+    run.write_status(status)
+    return run
+
+
 @pytest.fixture
 def asked(monkeypatch):
-    """What would have been sent to the worker."""
+    """What would have been sent to the worker, which obeys a stop."""
     sent = []
-    monkeypatch.setattr(Controls, "_send",
-                        lambda self, run, command, lang, timeout=0.0, **args: sent.append((command, args)) or run)
+
+    def send(self, run, command, lang, timeout=0.0, **args):
+        sent.append((command, args))
+        return left(run, "stopped") if command == "stop" else run
+
+    monkeypatch.setattr(Controls, "_send", send)
     return sent
 
 
@@ -232,9 +248,9 @@ def saved(run):
 
 
 def told(controls, run, lang):
-    """(whether it can be stopped, why it cannot be resumed) as the list of runs says it."""
+    """(whether it can be stopped, why it cannot be resumed at once) as the list of runs says it."""
     able = json.loads(runs_tab._abilities(controls, [run], lang))[run.id]
-    assert able["resume"] == (not able["reason"])
+    assert able["resume"] == (not able["reason"] or able["instead"] is not None)
     return able["stop"], able["reason"]
 
 
@@ -245,10 +261,12 @@ def test_the_list_says_why_a_run_cannot_be_resumed_and_which_one_can_be_stopped(
     assert told(controls, run, lang) == (True, ""), "the paused run goes on"
     stopped = saved(make_run(catalogue.folder, steps=1, state="stopped"))
     paused = words.text("states.paused", lang).lower()
-    assert told(controls, stopped, lang) == (False, words.text("errors.busy", lang, name=run.name, state=paused))
+    assert told(controls, stopped, lang) == (False, words.text("runs.resumed_instead", lang, name=run.name, state=paused))
+    able = json.loads(runs_tab._abilities(controls, [stopped], lang))[stopped.id]
+    assert able["instead"] == {"id": run.id, "name": run.name}, "whoever presses is asked whether to stop this one"
     with pytest.raises(Refusal) as caught:
         controls.resume(stopped.id, lang)
-    assert str(caught.value) == told(controls, stopped, lang)[1], "what it says is what a press would have said"
+    assert str(caught.value) == words.text("errors.busy", lang, name=run.name, state=paused), "without an answer to that"
     no_checkpoint = words.text("errors.no_checkpoint", lang)
     assert told(controls, make_run(catalogue.folder, steps=1, state="failed"), lang) == (False, no_checkpoint)
     starter = make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1)
@@ -270,7 +288,7 @@ def test_stop_ends_the_run_that_is_meant_and_no_other(catalogue, run, monkeypatc
     named(catalogue, run)
     ended = []
     monkeypatch.setattr(type(catalogue.supervisor), "stop",
-                        lambda self, timeout, expected=None: ended.append((self.active().id, expected)) or self.active())
+                        lambda self, timeout, expected=None: ended.append((self.active().id, expected)) or left(run, "stopped"))
     other, controls = make_run(catalogue.folder, steps=1, state="stopped"), Controls(catalogue)
     broken = make_run(catalogue.folder, steps=1)
     (broken.path / layout.CONFIG).write_bytes(b"{")
@@ -283,8 +301,104 @@ def test_stop_ends_the_run_that_is_meant_and_no_other(catalogue, run, monkeypatc
             assert str(caught.value) == words.text("errors.unknown_run", lang, name=name)
     assert ended == []
     controls.stop(run.id)
+    left(run, "paused")
     controls.stop()
     assert ended == [(run.id, run.path), (run.id, None)]
+
+
+@pytest.fixture
+def lives(catalogue, monkeypatch):
+    """What was ended, and begun, in this order; what is ended is saved."""
+    done = []
+
+    def stop(self, timeout=0, expected=None):
+        done.append(("ended", expected))
+        return left(Run.open(expected), "stopped")
+
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", stop)
+    monkeypatch.setattr(type(catalogue.supervisor), "start", lambda self, run, paused=False: done.append(("begun", run.path)))
+    return done
+
+
+@pytest.mark.parametrize("action", ["resume", "restore"])
+def test_a_run_goes_on_instead_of_the_one_that_is_named_and_of_no_other(catalogue, run, lives, monkeypatch, action):
+    named(catalogue, run)
+    monkeypatch.setattr(Run, "restore_best", lambda self: lives.append(("chosen", self.path)))
+    other = saved(make_run(catalogue.folder, steps=1, state="stopped"))
+    left(other, "stopped", best={"step": 1, "name": "fd", "value": 9.0})
+    act = getattr(Controls(catalogue), action)
+    for instead_of in ("", other.id, "somebody-else"):
+        with pytest.raises(Refusal, match=f"{run.name} is active"):
+            act(other.id, instead_of=instead_of)
+    assert lives == []
+    warned = []
+    assert act(other.id, instead_of=run.id, warn=warned.append).id == other.id and warned == []
+    assert [what for what in lives if what[0] != "chosen"] == [("ended", run.path), ("begun", other.path)]
+    assert action == "resume" or lives[1][0] == "chosen", "its checkpoints are touched once it may begin"
+    count = len(lives)
+    assert act(other.id, instead_of=run.id).id == other.id, "that one has ended by now"
+    assert not [what for what in lives[count:] if what[0] == "ended"]
+
+
+def test_nothing_is_stopped_for_a_run_that_cannot_go_on(catalogue, run, lives, tmp_path):
+    named(catalogue, run)
+    controls = Controls(catalogue)
+    cannot = [make_run(catalogue.folder, steps=1, state="failed"), saved(make_run(catalogue.folder, steps=1)),
+              make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1)]
+    away = tmp_path / "away"
+    busy, idle = make_run(away, steps=1), saved(make_run(away, steps=1, state="stopped"))
+    left(busy, "running", pid=os.getpid(), pid_started=psutil.Process().create_time())
+    write_worker_note(away, {"run": busy.id, "pid": os.getpid(), "pid_started": psutil.Process().create_time()})
+    cannot += [one for one in catalogue.external_runs.open(str(away)) if one.path == idle.path]
+    for one in cannot:
+        assert controls.replaceable(one, one.status(), run) is None
+        with pytest.raises(Refusal):
+            controls.resume(one.id, instead_of=run.id)
+    assert lives == []
+
+
+def test_a_run_that_begins_between_the_question_and_the_answer_is_named(catalogue, run, lives, monkeypatch):
+    named(catalogue, run)
+    other, third = (saved(make_run(catalogue.folder, steps=1, state="stopped")) for _ in range(2))
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, expected: None)  # the third one is active by now
+
+    def start(self, run, paused=False):
+        raise WorkerBusy(third)
+
+    monkeypatch.setattr(type(catalogue.supervisor), "start", start)
+    with pytest.raises(Refusal, match=f"{third.name} is active"):
+        Controls(catalogue).resume(other.id, instead_of=run.id)
+
+
+NOT_WRITTEN = {"key": "notice_saving", "values": {"reason": {"key": "os_enospc", "values": {}},
+                                                  "kept": {"key": "kept_none", "values": {}}}}
+
+
+@pytest.mark.parametrize(("state", "fields", "said"), [
+    ("stopped", {}, ""), ("finished", {}, ""),
+    ("failed", {"error": {"kind": "killed", "message": "", "step": 1}}, "may have been killed or run out of memory. Resume con"),
+    ("failed", {"error": {"kind": "killed", "message": "", "step": 1, "fault": {"key": "ended_unsaved", "values": {}}}},
+     "did not answer, so it was ended without being saved. Resume continues from the last checkpoint, at step 1."),
+    ("failed", {"error": {"kind": "refused", "message": "No such sheep.", "step": 1}, "checkpoint_step": -1},
+     "No such sheep. This run has no checkpoint"),
+    ("failed", {}, "crashed"), ("stopped", {"notices": [NOT_WRITTEN]}, "Saving failed: No space left on device. Resume"),
+    ("running", {}, "was asked to stop and has not ended yet")])
+def test_whether_a_run_was_saved_is_told_by_its_status(catalogue, state, fields, said):
+    run = left(saved(make_run(catalogue.folder, steps=1)), state, host="a-node-of-the-cluster", **fields)
+    refusal = unsaved(run, "en")
+    assert (refusal is None) if not said else said in str(refusal) and run.name in str(refusal)
+    assert said or unsaved(run, "fr") is None
+    assert not said or unsaved(run, "fr") is not None
+
+
+def test_a_new_run_begins_also_where_the_old_one_could_not_be_saved_and_that_is_said(catalogue, run, lives, monkeypatch):
+    named(catalogue, run)
+    killed = {"kind": "killed", "message": "", "step": 1}
+    monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, expected: left(run, "failed", error=killed))
+    monkeypatch.setattr(type(catalogue.supervisor), "prepare", lambda self: None)
+    controls, warned = Controls(catalogue), []
+    begun = controls.start(controls.config("quick", {}), "quick", force=True, warn=warned.append)
+    assert lives == [("begun", begun.path)] and warned == [str(unsaved(run, "en"))]
 
 
 def test_stop_says_that_another_run_has_taken_the_place_of_the_one_that_is_meant(catalogue, run, monkeypatch):
@@ -354,7 +468,7 @@ def test_an_answer_is_waited_for_as_long_as_slow_steps_take(catalogue, run, monk
 
 
 def test_a_control_that_nobody_answers_is_refused_and_withdrawn(catalogue, run, monkeypatch):
-    monkeypatch.setattr("gan_core.ui.controls.ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr("gan_core.ui.run_access.ANSWER_TIMEOUT", 0.05)
     with pytest.raises(Refusal, match="the command is withdrawn"):
         Controls(catalogue).single_steps("both", 3, run.id)
     assert run.pending_commands() == []

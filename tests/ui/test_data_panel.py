@@ -22,6 +22,7 @@ from gan_core.ui import preview_routes, words
 from gan_core.ui.controls import Controls, Refusal
 from gan_core.ui.forms import data_panel, settings
 from gan_core.ui.preview_jobs import PreviewJobs
+from gan_core.ui.upload_deletion import delete_upload
 
 
 @pytest.fixture
@@ -169,9 +170,9 @@ def test_a_name_too_long_is_refused_in_the_page_s_language(page):
         assert result["state"] == "open" and result["sentence"].startswith(start) and len(result["sentence"]) < 150
 
 
-def test_an_upload_is_refused_in_the_page_s_language(data, tmp_path):
+def test_an_upload_is_refused_in_the_page_s_language(panel, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"no zip")
-    *_, notice = data_panel.DataPanel._keep(None, "fr", [str(tmp_path / "x.zip")])
+    *_, notice = panel._keep("fr", [str(tmp_path / "x.zip")])
     assert "Le fichier x.zip : ni image, ni zip d’images" in notice and "pas des images : 1" in notice
 
 
@@ -185,11 +186,11 @@ def test_a_page_that_strangers_can_open_names_no_folders(catalogue):
         assert str(caught.value) == words.text("errors.no_local_paths", lang)
 
 
-def test_a_refusal_is_text_and_nothing_else(data, monkeypatch):
+def test_a_refusal_is_text_and_nothing_else(panel, monkeypatch):
     def refuse(paths):
         raise DataError("archive_missing", path="<img src=x> ${value} {{x}}")
     monkeypatch.setattr(uploads, "save_pictures", refuse)
-    *_, notice = data_panel.DataPanel._keep(None, "en", ["x"])
+    *_, notice = panel._keep("en", ["x"])
     assert "There is no file &lt;img src=x&gt; &#36;&#123;value&#125; &#123;&#123;x&#125;&#125;; give the path" in notice
 
 
@@ -302,7 +303,7 @@ def test_the_page_deletes_nothing_by_another_name(panel, delete, farm, name):
         delete("en", str(asked))
     assert storage.find(f"zip:{farm}") is not None
     with pytest.raises(Refusal):
-        panel._controls.delete_data("mnist")
+        delete_upload(panel._controls, "mnist")
 
 
 @pytest.mark.parametrize("wrong", [{"kind": {}}, {"kind": [1]}, {"kind": "folder", "folder": 5},

@@ -278,12 +278,21 @@ def test_stop_and_reset_of_a_run_elsewhere_ask_that_run_and_end_no_other(catalog
     status.state, status.host = "running", "a-node-of-the-cluster"
     opened.write_status(status)
     done = []
+
+    def ends(run, identity, timeout):
+        """It has answered, and then it ends."""
+        done.append(run.path)
+        ended = run.stored_status()
+        ended.state = "stopped"
+        run.write_status(ended)
+
     monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, timeout: done.append("own"))
-    monkeypatch.setattr(Run, "wait", lambda self, identity, timeout: done.append(self.path))
+    monkeypatch.setattr(Run, "wait", ends)
     monkeypatch.setattr(type(catalogue.supervisor), "start", lambda self, run, paused=False: done.append("start"))
     controls = Controls(catalogue)
     controls.stop(opened.id)
     assert done == [away / "first"]
+    opened.write_status(status)
     controls.reset(opened.config, "quick", run_id=opened.id)
     assert done == [away / "first", away / "first", "start"]
     assert [body["command"] for _, body in opened.pending_commands()] == ["stop", "stop"]

@@ -1,7 +1,9 @@
 """The live routes: sliders, history and stream, asked as a browser and as a stranger would."""
 
 import asyncio
+import contextlib
 import json
+import os
 import zlib
 
 import numpy as np
@@ -16,6 +18,7 @@ from gan_core.data.rendering import png, png_text
 from gan_core.latent.view import load_live, seed_z
 from gan_core.networks.pair import build_pair
 from gan_core.runs import checkpoint
+from gan_core.runs.run import RunError
 from gan_core.ui import live_routes
 from gan_core.ui.hub import QUEUE_SIZE, Hub
 from gan_core.ui.latent_service import LatentService
@@ -428,3 +431,83 @@ def test_a_failure_of_a_whole_poll_does_not_end_the_streams(catalogue, monkeypat
         await hub._task
 
     asyncio.run(story())
+
+
+# Files that are not what their names say.
+
+SHOWN = ("frame", "now", "nearest", "real.png")
+READ = ("live", "data.json", "floor.json", "status.json", "metrics/0002.jsonl", "checkpoint/best.json", "control/00-x.json")
+
+
+def place_of(run, name):
+    """The file of a run; "frame" and so on: of its newest moment."""
+    newest = run.frames()[-1]
+    places = {"frame": newest.path, "now": run.now_path(newest), "nearest": run.nearest_path(newest), "live": run.live_path()}
+    return places.get(name) or run.path / name
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("name", "make"), [(name, make) for name in SHOWN for make in ("pipe", "folder", "vast", "text")]
+                         + [(name, make) for name in READ for make in ("pipe", "vast")])
+def test_what_is_no_plain_file_of_its_kind_reaches_nobody_and_holds_no_thread(client, catalogue, name, make):
+    run = make_run(catalogue.folder)
+    at = f"{AT}frame?run={run.id}&seq={run.frames()[-1].seq}"
+    wanted = {"frame": at, "now": at + "&of=now", "nearest": at + "&as=nearest", "verdicts": at + "&as=verdicts",
+              "places": at + "&as=nearest-places"}
+    path = place_of(run, name)
+    path.unlink(missing_ok=True)
+    if make == "pipe":
+        os.mkfifo(path)
+    elif make == "folder":
+        path.mkdir()
+    elif make == "text":
+        path.write_text("root:x:0:0\n")
+    else:
+        with open(path, "wb") as file:
+            file.truncate(3 << 30)  # it takes no room
+    for kind, address in wanted.items():
+        reply = client.get(address)
+        spoilt = {"frame": ("frame", "verdicts"), "now": ("now",), "nearest": ("nearest",), "status.json": ()}
+        if kind in spoilt.get(name, ()):
+            assert reply.status_code == 404 and reply.text.endswith(".") and "root" not in reply.text
+        else:
+            assert reply.status_code == 200 and reply.content, (kind, reply.text)
+        if kind == "places":
+            assert (reply.json() == NO_PLACES) == (name == "nearest")
+    assert client.post(f"{AT}z?run={run.id}", content=seed_z(7, 20).tobytes()).status_code in (200, 404, 422, 503)
+
+    async def watched():
+        hub = Hub(catalogue)
+        watching = hub.watch(run.id)
+        if name != "status.json":
+            ((event, text, _),) = await take(watching, 1)
+            assert event == "snapshot" and "root:" not in text
+        hub._send(hub._poll({run.id}))
+        hub.closed = True
+
+    asyncio.run(watched())
+    assert run.metrics()[-1]["step"] == 3 and run.pending_commands() is not None
+    with contextlib.suppress(RunError):
+        run.restore_best()
+
+
+@pytest.mark.parametrize("sides", [(223, 56), (8 * 28, 27), (8 * 28, 0), (4, 4), (2**31 - 1, 2**31 - 1)])
+def test_only_square_pictures_in_rows_of_eight_are_shown_as_the_nearest(client, catalogue, sides):
+    run = make_run(catalogue.folder, steps=1)
+    frame = run.frames()[-1]
+    run.nearest_path(frame).write_bytes(header(*sides) + bytes(100))
+    reply = client.get(f"{AT}frame?run={run.id}&seq={frame.seq}&as=nearest")
+    assert reply.status_code == 404 and "damaged" in reply.text
+
+
+def test_points_are_served_where_they_are_an_object(client, catalogue):
+    run = make_run(catalogue.folder, **OF_POINTS)
+    frame = run.frames()[-1]
+    for data in (b"[1]", b"{", b"<b>", b"[" * 100_000):
+        frame.path.write_bytes(data)
+        reply = client.get(f"{AT}frame?run={run.id}&seq={frame.seq}")
+        assert reply.status_code == 404 and "damaged" in reply.text
+    frame.path.write_bytes(b'{"fake": []}')
+    reply = client.get(f"{AT}frame?run={run.id}&seq={frame.seq}")
+    assert reply.content == b'{"fake": []}' and reply.headers["x-content-type-options"] == "nosniff"

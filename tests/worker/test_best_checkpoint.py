@@ -64,7 +64,7 @@ def test_measuring_takes_no_more_than_its_share_of_the_time(tmp_path_factory, co
         best.trainer.config = CONFIG.replace(measure_share=share)
         best.run = Run.create(CONFIG, tmp_path_factory.mktemp("run"))
         best._credit, best._credited_at, best.seconds_spent, costs = 0.0, 0.0, 0.0, list(costs)
-        best.evaluator = type("Clock", (), {"floor": None})
+        best._metadata, best.evaluator = None, type("Clock", (), {"floor": None, "compared": 0})
 
         def turn():
             nonlocal spent
@@ -109,6 +109,79 @@ def test_what_is_saved_is_the_state_of_the_step_that_was_measured(tmp_path):
     kept = checkpoint.read(checkpoint.step_path(run.checkpoint_folder, step))[0]
     assert kept.keys() == again.state_dict().keys()
     assert all(torch.equal(kept[name], tensor) for name, tensor in again.state_dict().items())
+
+
+def paused(best, recorder, elapsed=1.0):
+    """The slices of a pause, until nothing is left to measure; the steps of all measurements so far."""
+    while best.run_paused_slice(recorder, elapsed):
+        pass
+    return [record["step"] for record in recorder.run.metrics() if "quality" in record]
+
+
+def test_a_paused_run_is_measured_once_at_its_step_and_takes_none_of_the_share(tmp_path):
+    run, trainer, recorder, best, result = life(tmp_path)
+    assert paused(best, recorder) == [], "nothing has been learned yet"
+    trainer.step()
+    assert paused(best, recorder) == [1] and set(run.floor()) == set(run.metrics()[-1]["quality"])
+    assert paused(best, recorder) == [1] and best.seconds_spent == 0.0 and best._credit == 0.0
+    assert result["best"]["step"] == 1 == read_pointer(run.checkpoint_folder, BEST)["step"]
+    trainer.discriminator_step()
+    trainer.generator_step()
+    assert paused(best, recorder, 7.0) == [1, 3]
+    assert [record["t"] for record in run.metrics() if "quality" in record] == [1.0, 7.0]
+    recorder.save(0.0)
+    run, trainer, recorder, best, _ = life(tmp_path, run)
+    assert paused(best, recorder).count(trainer.step_count) == 1, "so has what an earlier life measured"
+    trainer.config = trainer.config.replace(measure_share=0.0)
+    trainer.step()
+    assert trainer.step_count not in paused(best, recorder)
+
+
+def test_after_a_return_the_steps_that_are_made_again_are_measured_again(tmp_path):
+    _, trainer, recorder, best, _ = life(tmp_path)
+    trainer.step()
+    with pytest.MonkeyPatch.context() as patch:
+        measured(patch, trainer, best, recorder, 0.0)
+    for _ in range(3):
+        trainer.step()
+    assert paused(best, recorder) == [1, 4]
+    best.restore()
+    assert trainer.step_count == 1 and paused(best, recorder) == [1, 4], "the best one has its measurement"
+    trainer.step()
+    assert paused(best, recorder) == [1, 4, 2]
+
+
+def test_a_measurement_under_way_is_completed_before_that_of_the_pause(tmp_path):
+    _, trainer, recorder, best, _ = life(tmp_path)
+    trainer.step()
+    elapsed = 0.0
+    while best._metadata is None:
+        elapsed += 1.0
+        best.run_slice(recorder, elapsed)
+    trainer.step()
+    assert paused(best, recorder) == [1, 2]
+
+
+def test_what_has_no_numbers_is_measured_once_too(tmp_path, monkeypatch):
+    _, trainer, recorder, best, _ = life(tmp_path)
+    trainer.step()
+    paused(best, recorder)
+    trainer.step()
+
+    def compare(fakes):
+        yield
+        return {"fd": float("nan")}
+
+    monkeypatch.setattr(best.evaluator.suite, "compare", compare)
+    assert paused(best, recorder) == [1]
+
+
+def test_few_pictures_are_not_measured_on_a_pause(tmp_path):
+    run = Run.create(CONFIG, tmp_path)
+    trainer = Trainer(CONFIG, IMAGES[:19], LABELS[:19])
+    recorder, best = Recorder(run, trainer, 1, 0, 0), b.BestCheckpoint(run, trainer, StatusFields(), 0.0)
+    trainer.step()
+    assert paused(best, recorder) == []
 
 
 def test_the_best_is_kept_whatever_is_saved_later_and_known_in_the_next_life(tmp_path, monkeypatch):
@@ -156,6 +229,28 @@ def test_restoring_puts_back_tensors_and_knobs_and_the_way_on_is_the_same_as_bef
     assert checkpoint._steps(run.checkpoint_folder) == [3], "what came after belongs to a way that was left"
     again = [trainer.step() for _ in range(2)]
     assert all(torch.equal(a[name], w[name]) for a, w in zip(again, wanted, strict=True) for name in w)
+
+
+def test_a_knob_turned_at_the_step_of_the_best_leaves_that_as_it_was_measured(tmp_path, monkeypatch):
+    """As after a return: the run waits at its best, and whoever changes something there may want to go back again."""
+    run, trainer, recorder, best, _ = life(tmp_path)
+    trainer.step()
+    measured(monkeypatch, trainer, best, recorder, 2.0)
+    file = checkpoint.step_path(run.checkpoint_folder, 1)
+    before = file.read_bytes()
+    trainer.tune(lr_d=1e-5)
+    assert recorder.save(0.0) == 1 and file.read_bytes() == before
+    resumed = checkpoint.newest_valid(run.checkpoint_folder)
+    assert resumed.step == 1 and resumed.metadata["config"]["lr_d"] == 1e-5, "a kill takes no change back"
+    assert resumed.metadata["config"].keys() == CONFIG.to_dict().keys()
+    trainer.step()
+    recorder.save(0.0)
+    assert checkpoint.newest_valid(run.checkpoint_folder).metadata["config"]["lr_d"] == 1e-5
+    kept, changes = best.restore()
+    assert kept.step == 1 and changes == {"lr_d": [1e-5, CONFIG.lr_d]}
+    file.write_bytes(b"torn")  # then it is written anew
+    recorder.save(0.0)
+    assert checkpoint.newest_valid(run.checkpoint_folder).path == file and file.read_bytes() != b"torn"
 
 
 def test_an_ended_run_goes_on_from_its_best_and_says_so_once(tmp_path, monkeypatch):

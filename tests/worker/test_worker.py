@@ -35,7 +35,7 @@ from gan_core.worker.cli import Options
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0  # seconds; only a broken worker needs them
-SMALL = {"batch_size": 4, "latent_dim": 8, "threads": 1}
+SMALL = {"batch_size": 4, "latent_dim": 8, "threads": 1, "measure_share": 0.0}  # measuring has its own tests
 
 
 def until(condition: Callable[[], object], what: str, worker: subprocess.Popen | None = None) -> None:
@@ -359,12 +359,35 @@ def test_what_a_kill_took_is_not_given_up_by_a_return_and_what_a_person_left_is(
     assert given_up(third.run) == (2, [3, 4]), "the four were lost by the kill"
 
 
+def test_a_pause_is_measured_once_and_training_goes_on_as_if_it_had_not_been(start) -> None:
+    worker = start(paused=True, measure_share=0.05)
+    run = worker.run
+    worker.until_state("paused")
+
+    def measured() -> list[int]:
+        return [record["step"] for record in run.metrics() if "quality" in record]
+
+    for step in (2, 5):
+        worker.steps(step - run.stored_status().step)
+        until(lambda step=step: measured()[-1:] == [step] and run.floor(), f"the measurement of step {step}", worker.process)
+    best = run.stored_status().best
+    assert best["step"] in (2, 5) and run.stored_status().checkpoint_step >= best["step"]
+    beat = run.stored_status().heartbeat
+    until(lambda: run.stored_status().heartbeat > beat + 3, "some heartbeats", worker.process)
+    assert measured() == [2, 5], "once each, and not the untrained one"
+    worker.steps(3)
+    kept = worker.save()
+    worker.kill()
+    assert same(kept.tensors, trained_in_one_life(start, 8).tensors)
+
+
 @pytest.mark.slow
 def test_a_real_run_measures_itself_keeps_its_best_and_goes_back_to_it(start) -> None:
     worker = start(measure_share=0.5)
     run = worker.run
     until(lambda: run.stored_status().best and run.floor(), "a measurement and its floor", worker.process)
-    status = worker.request("pause")
+    worker.request("pause")
+    status = worker.request("tune", changes={"measure_share": 0.0})  # the pause itself would be measured
     line = next(record for record in run.metrics() if "quality" in record)
     assert set(run.floor()) == set(line["quality"]) and line["step"] <= status.step
     best = run.stored_status().best
@@ -418,8 +441,9 @@ COURSE_BF16 = 40 if cpu_has_bf16() else 20  # where the processor has no bf16, a
                           pytest.param("course", "fp32", 2, 40, marks=pytest.mark.slow),
                           pytest.param("quick", "fp32", 2, 100, marks=pytest.mark.slow)])
 def test_resume_after_a_kill_is_exact_bit_for_bit(start, preset: str, precision: str, threads: int, steps: int) -> None:
-    config = {**PRESETS[preset].to_dict(), "batch_size": 4, "precision": precision, "threads": threads,
-              "rewrites": "on", "memory_format": "channels_last"}  # what is measured might be chosen otherwise for the second run
+    # What is measured might be chosen otherwise for the second run.
+    config = {**PRESETS[preset].to_dict(), "batch_size": 4, "precision": precision, "threads": threads, "rewrites": "on",
+              "memory_format": "channels_last", "measure_share": 0.0}
     whole, halves = trained_in_one_life(start, steps, **config), trained_in_two_lives(start, steps, **config)
     assert whole.step == halves.step == steps
     assert same(whole.tensors, halves.tensors)

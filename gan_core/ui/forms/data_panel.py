@@ -20,6 +20,7 @@ from .. import containers, words
 from ..controls import Controls
 from ..preview_jobs import PreviewJobs
 from ..refusal import Refusal
+from ..upload_deletion import delete_upload, runs_using
 
 PICTURES = FIELD_GROUPS["pictures"]  # the form of pictures, in a config
 ARGUMENTS = 5  # values that together name a data set: kind, categories, folder, upload, drawing
@@ -145,7 +146,7 @@ class DataPanel:
         try:
             name = uploads.save_pictures([str(file) for file in files or []])
         except DataError as reason:
-            return gr.skip(), None, alert(words.fault(reason.payload(), lang))
+            return gr.skip(), None, alert(words.fault(self._controls.catalogue.shown(reason.payload()), lang))
         return gr.Dropdown(choices=kept(lang), value=name), None, ""
 
     def _known(self, lang: str, kind: str, now: str | None) -> tuple[Any, Any]:
@@ -183,7 +184,7 @@ def megabytes(size: int, lang: str) -> str:
 
 def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
     """{"name", "title", "text", "go"}: what is deleted with an upload, and how many runs need it. Raises Refusal."""
-    runs = len(controls.runs_using(f"zip:{name}", lang))
+    runs = len(runs_using(controls, f"zip:{name}", lang))
     datasets = storage.list_datasets()
     one = storage.find(f"zip:{name}", datasets)
     if one is None or one.count is None:  # uploads are counted, downloads are not
@@ -198,7 +199,7 @@ def question(controls: Controls, name: str, lang: str) -> dict[str, str]:
 
 def delete(controls: Controls, preview_jobs: PreviewJobs, name: str, lang: str) -> None:
     """Delete an upload and what was prepared from it. Raises Refusal."""
-    controls.delete_data(f"zip:{name}", lang)
+    delete_upload(controls, f"zip:{name}", lang)
     preview_jobs.discard(f"zip:{name}")
 
 

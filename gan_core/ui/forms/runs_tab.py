@@ -49,14 +49,22 @@ def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
 
 
 def _abilities(controls: Controls, listed: list[Run], lang: str) -> str:
-    """JSON, id of a run -> {"resume", "stop", "detach"}: whether that may be done with it now; "reason": why no resume, or ""."""
+    """JSON, id of a run -> what may be done with it now: {"resume", "stop", "detach", "reason", "instead"}.
+
+    reason: why it cannot be resumed, or what that asks first, or ""; instead: {"id", "name"} of the run that would be stopped for
+    it, or null.
+    """
     able, active = {}, controls.supervisor.active()
     for run in listed:
         with contextlib.suppress(RunError):
             status = run.status()
-            refusal = controls.resume_refusal(run, status, active, lang)
-            able[run.id] = {"resume": refusal is None, "reason": str(refusal or ""),
-                            "stop": controls.can_stop(run, status, active), "detach": isinstance(run, ExternalRun)}
+            refusal, replaced = controls.resume_refusal(run, status, active, lang), controls.replaceable(run, status, active)
+            able[run.id] = {"resume": refusal is None or replaced is not None, "stop": controls.can_stop(run, status, active),
+                            "detach": isinstance(run, ExternalRun), "reason": str(refusal or ""), "instead": None}
+            if replaced is not None:
+                state = words.text(f"states.{replaced.stored_status().state}", lang).lower()
+                able[run.id] |= {"instead": {"id": replaced.id, "name": replaced.name},
+                                 "reason": words.text("runs.resumed_instead", lang, name=replaced.name, state=state)}
     return json.dumps(able)
 
 
@@ -66,11 +74,11 @@ def _list_runs(controls: Controls, run_id: str, lang: str, now: str | None) -> t
     cards, listed = [], _listed_runs(catalogue)
     for run in listed:
         with contextlib.suppress(RunError):  # it is being deleted
-            cards.append((card(run, lang), run.id))
+            cards.append((catalogue.shown(card(run, lang)), run.id))
     ids = {name for _, name in cards}
     # A choice is left alone: it may have changed since this was asked.
     choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}
-    folder = words.text("runs.folder", lang, folder=f"`{catalogue.folder.resolve()}`")
+    folder = words.text("runs.folder", lang, folder=f"`{catalogue.shown(str(catalogue.folder.resolve()))}`")
     text = f"{folder}. {words.text('runs.help' if cards else 'runs.empty', lang)}"
     return gr.Radio(choices=cards, **choice), text, _abilities(controls, listed, lang)
 

@@ -33,6 +33,13 @@ def show_refusals(action: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def warning(controls: Controls, lang: str) -> Callable[[str], None]:
+    """Shows a sentence on the page beside what was done."""
+    def show(sentence: str) -> None:
+        gr.Warning(controls.catalogue.shown(sentence), title=words.text("errors.not_saved_title", lang), duration=20)
+    return show
+
+
 def build(t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, run_box: gr.Textbox,
           lang_box: gr.Textbox) -> list[Any]:
     """Everything inside the first tab; returns the form's inputs. run_box, lang_box: hidden inputs, see `containers.WITH_RUN`."""
@@ -74,7 +81,8 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     form = [settings.filled, *settings.inputs]
 
     def start(run_id: str, lang: str, filled: str, preset: str, *values: Any, force: bool = False) -> None:
-        controls.start(settings.config(lang, filled, preset, *values), preset, force=force, lang=lang)
+        controls.start(settings.config(lang, filled, preset, *values), preset, force=force, lang=lang,
+                       warn=warning(controls, lang))
 
     def start_force(run_id: str, lang: str, *values: Any) -> None:
         start(run_id, lang, *values, force=True)
@@ -88,7 +96,8 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
 
     def resetter(paused: bool) -> Callable[..., None]:
         def reset(run_id: str, lang: str, filled: str, preset: str, *values: Any) -> None:
-            controls.reset(settings.config(lang, filled, preset, *values), preset, paused=paused, run_id=run_id, lang=lang)
+            controls.reset(settings.config(lang, filled, preset, *values), preset, paused=paused, run_id=run_id, lang=lang,
+                           warn=warning(controls, lang))
         return reset
 
     with_form: dict[str, Callable[..., Any]] = {

@@ -27,8 +27,8 @@ function followAddress() {
   emit("present");
 }
 
-/** What is presented is there, and the tabs are out of sight. */
-function openTrainView() {
+/** Where training is seen. A presentation shows nothing else, and the tabs are out of sight. */
+export function openTrainView() {
   if (document.getElementById("gan-train")?.checkVisibility()) return;
   /** @type {HTMLElement | null} */ (document.querySelector(".tab-container [role=tab]"))?.click();
 }

@@ -36,9 +36,8 @@ export const noticeKey = () => `${store.run} ${store.status?.notice}`;
 
 /** @param {Stream.Status} status @param {Stream.FailureWithSentences} error */
 function failure(status, { kind, message, step, said }) {
-  const sentence = said?.[language] || message;
-  const known = ERRORS.includes(kind) ? kind : "crashed";
-  const reason = ["refused", "crashed"].includes(known) && sentence ? sentence : t(`banner.${known}`);
+  const known = ERRORS.includes(kind) ? kind : "crashed", own = ["refused", "crashed"].includes(known) ? message : "";
+  const reason = said?.[language] || own || t(`banner.${known}`);
   const resume = store.controls.resume && status.checkpoint_step >= 0
     ? " " + t("banner.failed_resume", { step: number(status.checkpoint_step) }) : "";
   return t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume;

@@ -6,6 +6,12 @@ import { t } from "../words.js";
 
 const reason = h("p", { id: "runs-reason", role: "status" }); // a screen reader says it when it changes
 
+/** @typedef {import("../transport/instead.js").Rival} Rival */
+/** @type {{ run: string, rival: Rival } | null} */
+let replacing = null;
+/** The chosen run and the one that would be stopped to resume it, null where none is in its way. */
+export const chosenReplacement = () => replacing;
+
 /** What may be done with a run depends on it. */
 const situation = () => `${store.active} ${store.status?.state}`;
 
@@ -24,10 +30,12 @@ export function runReason(root, signal) {
 
 /**
  * What gradio is to do with the buttons: show, resume, stop, detach.
- * @param {string | null} run the chosen one @param {string} abilities JSON, by run: {resume, stop, detach, reason}
+ * @param {string | null} run the chosen one
+ * @param {string} abilities JSON, by run: {resume, stop, detach, reason, instead}
  */
 export function runButtons(run, abilities) {
   const able = JSON.parse(abilities)[run ?? ""], resume = nativeButton("btn-resume-run");
+  replacing = run && able?.instead ? { run, rival: able.instead } : null;
   setText(reason, able ? able.reason : t("runs.not_resumed_none"));
   if (resume) setAttribute(resume, "aria-describedby", reason.textContent ? reason.id : null);
   const enabled = [Boolean(able), able?.resume, able?.stop, able?.detach];

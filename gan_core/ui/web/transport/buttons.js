@@ -3,11 +3,13 @@
 import { control, prepare } from "../control.js";
 import { nativeButton, setAttribute } from "../dom.js";
 import { passOn } from "../focus.js";
+import { chosenReplacement } from "../runs/buttons.js";
 import { chooseRun } from "../storage.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { beforeAfter } from "./before_after.js";
 import { ask } from "./dialog.js";
+import { askToResume, rivalOfShown } from "./instead.js";
 import { keyOf, withKey } from "./keys.js";
 import { forgetSteps, stepsOf } from "./steps.js";
 
@@ -92,6 +94,14 @@ const questions = {
   "btn-reset": () => askToReset,
   "btn-restore": () => askToRestore,
   "btn-start": () => (store.active && store.active !== store.run ? askToTakeOver : null),
+  "btn-resume": () => {
+    const rival = rivalOfShown();
+    return rival && (() => askToResume(store.run, rival));
+  },
+  "btn-resume-run": () => {
+    const chosen = chosenReplacement();
+    return chosen && (() => askToResume(chosen.run, chosen.rival));
+  },
 };
 
 async function askToReset() {
@@ -119,16 +129,19 @@ async function askToRestore() {
   const best = store.status?.best;
   if (!best) return;
   const step = number(best.step), values = { step, name: t(`measures.${best.name}`), value: short(best.value) };
-  const choice = await ask(t("dialog.restore_title", { step }), t("dialog.restore_text", values), [t("dialog.restore_go")],
-    beforeAfter(best));
-  if (choice >= 0) control("restore", { step: best.step });
+  const rival = rivalOfShown(), go = t(rival ? "dialog.restore_instead_go" : "dialog.restore_go");
+  const text = [t("dialog.restore_text", values), ...(rival ? [t("dialog.restore_instead", { name: rival.name })] : [])];
+  if (rival) prepare();
+  const choice = await ask(t("dialog.restore_title", { step }), text.join(" "), [go], beforeAfter(best));
+  if (choice >= 0) control("restore", { step: best.step, instead_of: rival?.id ?? "" });
 }
 
 /** Who takes the place of the button that was pressed; nobody yet while the answer is on its way. */
 const awaited = () => (store.pending ? [] : placedButtons());
 
 export function watchButtons() {
-  document.documentElement.style.setProperty("--not-done", JSON.stringify(t("errors.title"))); // over a refusal, by gradio.css
+  const titles = { "--not-done": t("errors.title"), "--not-saved": t("errors.not_saved_title") }; // by gradio.css
+  for (const [name, title] of Object.entries(titles)) document.documentElement.style.setProperty(name, JSON.stringify(title));
   addEventListener("click", pressed, true);
   on("snapshot status connection page keys", draw);
   // The button that takes another's place takes its focus too; a button that is only disabled for a while gets it again.

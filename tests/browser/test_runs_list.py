@@ -1,0 +1,94 @@
+"""The list of runs in a real browser: going on with one run in place of another, and what a row says while it is open."""
+
+import os
+import signal
+
+import pytest
+
+from gan_core.runs.run import Run
+from gan_core.ui.words import text
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+LOCALES = {"en": "en-US", "fr": "fr-FR"}
+
+
+def chosen(person, run: str, lang: str = "en") -> None:
+    """This run, chosen in the list as it is now: it is opened, and read."""
+    person.page.get_by_role("tab", name=text("tabs.runs", lang)).click()
+    shown, state = person.page.evaluate("[ganPlayground.run, ganPlayground.state]")
+    rows = person.page.locator("#runs label")
+    rows.filter(has_text=shown).filter(has_text=text(f"states.{state}", lang)).wait_for()
+    rows.filter(has_text=run).click()
+
+
+def stopped(person, folder, lang: str = "en") -> str:
+    """A run that has made some steps and was stopped in the list."""
+    person.start()
+    run = person.page.evaluate("ganPlayground.run")
+    chosen(person, run, lang)
+    person.page.locator("#btn-stop-run:enabled").click()
+    person.until("() => ganPlayground.state === 'stopped'")
+    assert Run.open(folder / run).status().checkpoint_step > 0
+    person.page.get_by_role("tab", name=text("tabs.train", lang)).click()
+    return run
+
+
+def asked(person, name: str, lang: str):
+    """The dialog that names this run; its safe button has the focus."""
+    dialog = person.page.locator("dialog[open]")
+    dialog.get_by_role("heading", name=text("dialog.instead_title", lang, name=name)).wait_for()
+    assert dialog.get_by_role("button", name=text("dialog.cancel", lang)).evaluate("one => one === document.activeElement")
+    return dialog
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_resume_beside_an_active_run_asks_and_goes_on_in_its_place(playground, visit, lang):
+    person = visit(playground.url, locale=LOCALES[lang])
+    page = person.page
+    first = stopped(person, playground.folder, lang)
+    person.start()
+    second = page.evaluate("ganPlayground.run")
+
+    # In the list: refused by the safe button, done by the other one.
+    chosen(person, first, lang)
+    said = text("runs.resumed_instead", lang, name=second, state=text("states.running", lang).lower())
+    person.until("said => document.getElementById('runs-reason').textContent === said", said)
+    page.locator("#btn-resume-run:enabled").focus()
+    page.keyboard.press("Enter")
+    asked(person, second, lang)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog", state="detached")
+    assert person.state() == "running" and page.evaluate("ganPlayground.run") == second
+    page.keyboard.press("Enter")
+    asked(person, second, lang).get_by_role("button", name=text("dialog.instead_go", lang)).click()
+    person.until("first => ganPlayground.run === first && ganPlayground.state === 'running'", first)
+    page.locator("#sample-grid").wait_for()  # the Train view is open
+    ended = Run.open(playground.folder / second).status()
+    assert ended.state == "stopped" and ended.checkpoint_step == ended.step > 0
+
+    # Over the stopped run that is shown.
+    chosen(person, second, lang)
+    page.locator("#btn-show:enabled").click()
+    person.until("second => ganPlayground.run === second && ganPlayground.state === 'stopped'", second)
+    page.locator("#btn-resume:enabled").click()
+    asked(person, first, lang).get_by_role("button", name=text("dialog.instead_go", lang)).click()
+    person.until("second => ganPlayground.run === second && ganPlayground.state === 'running'", second)
+    assert Run.open(playground.folder / first).status().state == "stopped"
+    assert page.locator(".toast-body").count() == 0 and person.errors == []
+
+
+def test_a_start_in_place_of_a_run_that_could_not_be_saved_says_so(playground, visit):
+    person = visit(playground.url)
+    page = person.page
+    person.start()
+    first, pid = page.evaluate("[ganPlayground.run, ganPlayground.store.status.pid]")
+    os.kill(pid, signal.SIGSTOP)
+    person.click("btn-reset")
+    page.get_by_role("button", name=text("dialog.reset_go")).click()
+    toast = page.locator(".toast-body", has_text=first)
+    toast.wait_for(timeout=60_000)
+    assert text("fault.ended_unsaved") in toast.inner_text()
+    title = "one => getComputedStyle(one.querySelector('.toast-title'), '::before').content"
+    assert toast.evaluate(title) == f'"{text("errors.not_saved_title")}"'
+    person.until("first => ganPlayground.run !== first && ganPlayground.state === 'running'", first)
+    assert Run.open(playground.folder / first).status().state == "failed" and person.errors == []

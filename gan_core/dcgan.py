@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from . import plots, registry
+from . import plots
 from .config import PRESETS, TrainConfig
 from .messages import is_whole, one_line
 from .networks.course import course_discriminator, course_generator
 from .notebook.adapters import adapt
 from .notebook.arrays import as_images
 from .notebook.callbacks import CallbackList
+from .notebook.compile_arguments import read_adam, read_loss
 from .runs import checkpoint
 from .runs.metrics import LOSSES, SERIES
 from .training.setup import MAX_SAMPLES
@@ -30,9 +31,6 @@ from .training.trainer import Trainer
 with warnings.catch_warnings():  # that a notebook's bar is one of text where ipywidgets is not installed
     warnings.simplefilter("ignore")
     from tqdm.auto import tqdm
-
-# The names of the course's loss in the libraries that it may come from.
-CROSS_ENTROPIES = ("BinaryCrossentropy", "BCEWithLogitsLoss", "BCELoss")
 
 
 class DCGAN:
@@ -59,8 +57,19 @@ class DCGAN:
         self.generator = course_generator(self.latent_dim) if generator is None else generator
         self.discriminator = course_discriminator() if discriminator is None else discriminator
         self._pair = adapt(self.generator, self.discriminator, self.latent_dim)
-        self.history: dict[str, list[float]] = {name: [] for name in SERIES}
+        self._history: dict[str, list[float]] = {name: [] for name in SERIES}
+        self._fitting = False
         self.trainer: Trainer | None = None
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """One mean per epoch of d_loss, g_loss, d_real and d_fake."""
+        return self._history
+
+    @history.setter
+    def history(self, value: Any) -> None:
+        if isinstance(value, dict):  # Keras' History puts itself here when training begins
+            self._history = value
 
     def compile(self, discriminator_optimizer: Any = None, generator_optimizer: Any = None, loss_fn: Any = None) -> None:
         """Choose optimizers and loss; calling it is optional and forgets the optimizers' state.
@@ -68,9 +77,9 @@ class DCGAN:
         An optimizer is a learning rate, a torch or Keras Adam (its rate and betas are read), or None, the course's Adam(1e-4).
         loss_fn is a name ("course", "non-saturating"), a binary cross-entropy of torch or Keras, or None, the course's.
         """
-        changes: dict[str, Any] = {"loss": _loss_name(loss_fn)}
+        changes: dict[str, Any] = {"loss": read_loss(loss_fn)}
         for side, optimizer in (("d", discriminator_optimizer), ("g", generator_optimizer)):
-            changes[f"lr_{side}"], changes[f"betas_{side}"] = _adam(optimizer, self.config, side)
+            changes[f"lr_{side}"], changes[f"betas_{side}"] = read_adam(optimizer, side)
         # The noise on labels belongs to the course's loss.
         changes["label_noise"] = PRESETS["course"].label_noise if changes["loss"] == "course" else 0.0
         self.config = self.config.replace(**changes)
@@ -93,9 +102,9 @@ class DCGAN:
         trainer = self._prepare(data, self.config.replace(batch_size=batch_size, seed=seed))
         steps = max(1, len(data) // self.config.batch_size)
         told = CallbackList(callbacks, self, {"epochs": epochs, "steps": steps, "verbose": 0 if verbose == 0 else 1})
-        self.stop_training, means = False, {}
-        told.call("on_train_begin")
+        self.stop_training, self._fitting, means = False, True, {}
         try:
+            told.call("on_train_begin")
             with tqdm(total=epochs * steps, unit="step", dynamic_ncols=True, disable=verbose in (0, 2)) as bar:
                 for epoch in range(epochs):
                     bar.set_description(f"epoch {epoch + 1}/{epochs}")
@@ -111,13 +120,14 @@ class DCGAN:
                         break
         finally:  # whoever interrupts keeps what was learned until then
             self._pair.write_weights()
+            self._fitting = False
         told.call("on_train_end", logs=means)
         return History({name: list(values) for name, values in self.history.items()})
 
     def _prepare(self, data: torch.Tensor, config: TrainConfig) -> Trainer:
         """A trainer for these images that goes on from the last one's state."""
         previous, self.config = self.trainer, config
-        self._pair.read_weights()
+        self._read_weights()
         self.trainer = trainer = Trainer(config, images=data, networks=(self._pair.generator, self._pair.discriminator))
         if previous is not None:
             trainer.load_state_dict(previous.state_dict())
@@ -144,20 +154,40 @@ class DCGAN:
             raise ValueError(f"z has the shape {tuple(z.shape)}; give (N, {self.latent_dim}), or a number of images.")
         if not z.isfinite().all():
             raise ValueError("z holds a NaN or an infinite number; give finite numbers.")
-        self._pair.read_weights()
+        self._read_weights()
         network = self._pair.generator
         was_training = network.training
         network.eval()
         with torch.no_grad():
-            device = next(network.parameters()).device
-            pictures = torch.cat([network(part.to(device)).float().cpu() for part in z.split(256)])
+            weight = next(network.parameters())
+            pictures = torch.cat([network(part.to(weight)).float().cpu() for part in z.split(256)])
         network.train(was_training)
         return (pictures[:, 0] if pictures.shape[1] == 1 else pictures.permute(0, 2, 3, 1)).contiguous().numpy()
 
-    def save(self, path: str | Path) -> None:
-        """Write both networks, the settings and the history to one safetensors file, atomically."""
+    def _read_weights(self) -> None:
+        """Take what Keras models hold; while they train they are behind, and a callback may ask for pictures then."""
+        if not self._fitting:
+            self._pair.read_weights()
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All tensors of both networks, for `set_weights`."""
+        self._read_weights()
+        return [t.detach().cpu().numpy().copy() for network in self._pair.inner.values() for t in network.state_dict().values()]
+
+    def set_weights(self, weights: Any) -> None:
+        """Take what `get_weights` gave."""
+        tensors = [t for network in self._pair.inner.values() for t in network.state_dict().values()]
+        with torch.no_grad():
+            for tensor, array in zip(tensors, weights, strict=True):
+                tensor.copy_(torch.as_tensor(array))
+        self._pair.write_weights()
+
+    def save(self, path: str | Path, overwrite: bool = True) -> None:
+        """Write both networks, the settings and the history to one safetensors file, atomically; `overwrite` is Keras'."""
         _check_path(path)
-        self._pair.read_weights()
+        if not overwrite and Path(path).exists():
+            raise FileExistsError(f"{path} is there already; give another path, or overwrite=True.")
+        self._read_weights()
         tensors = {f"{part}.{name}": t for part, network in self._pair.inner.items() for name, t in network.state_dict().items()}
         try:
             checkpoint.write(path, tensors, {"kind": "DCGAN", "config": self.config.to_dict(), "history": self.history})
@@ -244,30 +274,6 @@ def _draw_z(count: int, latent_dim: int, seed: int) -> torch.Tensor:
     """
     blocks = -(-count * latent_dim // 16)
     return torch.randn(blocks * 16, generator=torch.Generator().manual_seed(seed))[:count * latent_dim].view(count, latent_dim)
-
-
-def _adam(optimizer: Any, config: TrainConfig, side: str) -> tuple[float, tuple[float, float]]:
-    """(learning rate, betas) of an optimizer as DCGAN.compile takes it."""
-    course = PRESETS["course"]
-    lr, betas = getattr(course, f"lr_{side}"), getattr(course, f"betas_{side}")
-    if optimizer is None:
-        return lr, betas
-    if isinstance(optimizer, int | float) and not isinstance(optimizer, bool):
-        return float(optimizer), betas
-    if type(optimizer) is torch.optim.Adam:
-        return float(optimizer.defaults["lr"]), optimizer.defaults["betas"]
-    if type(optimizer).__name__ == "Adam" and hasattr(optimizer, "beta_1"):
-        return float(optimizer.learning_rate), (float(optimizer.beta_1), float(optimizer.beta_2))
-    raise ValueError(f"the optimizer is a {type(optimizer).__name__}; give a learning rate, an Adam of torch or Keras, or None.")
-
-
-def _loss_name(loss_fn: Any) -> str:
-    if loss_fn is None or type(loss_fn).__name__ in CROSS_ENTROPIES:
-        return "course"
-    if isinstance(loss_fn, str) and loss_fn in registry.LOSSES:
-        return loss_fn
-    raise ValueError(f"loss_fn is {one_line(loss_fn)}; give a binary cross-entropy, or "
-                     f"{registry.choose_one(loss_fn, registry.LOSSES, 'one of')}.")
 
 
 def _history(stored: Any, path: str | Path) -> dict[str, list[float]]:

@@ -37,7 +37,7 @@ def trainer() -> Trainer:
 
 
 CASES = {
-    "an unknown field": (lambda: TrainConfig(foo=1), TypeError, "unknown field 'foo'; the fields are: augment, batch_size,"),
+    "an unknown field": (lambda: TrainConfig(foo=1), TypeError, "unknown field 'foo'; the fields are: augment, background,"),
     "nearly a field": (lambda: TrainConfig(batchsize=1), ConfigError, "; the nearest: batch_size"),
     "a field to replace": (lambda: QUICK.replace(lr=1), ConfigError, "; the nearest: lr_g, lr_d"),
     "dataclasses.replace": (lambda: replace(QUICK, lr=1), TypeError, "unknown field 'lr'"),

@@ -15,13 +15,16 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
+from ..losses.precision import upcast
+from ..messages import one_line
 from ..networks.course import CourseDiscriminator, CourseGenerator
 from .keras_models import Graph, KerasNetwork, is_keras_model
 
 ROWS = 16  # z, and pictures, of a trial
 HUGE = 1e3  # times what is usual: a bounded network stays within its bounds, another one leaves them
-EPSILON, EDGE = 1e-3, 1e-2  # what rounding may add to a bound; how near to its bound a saturated output is
+EPSILON = 1e-3  # what rounding may add to a bound
 
 
 class AdaptedGenerator(nn.Module):
@@ -32,7 +35,7 @@ class AdaptedGenerator(nn.Module):
         self.network, self.maps, self.signed = network, maps, signed
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        pictures = self.network(z[:, :, None, None] if self.maps else z).float()
+        pictures = upcast(self.network(z[:, :, None, None] if self.maps else z))  # bfloat16 is as coarse as a grey level
         return (pictures + 1) / 2 if self.signed else pictures
 
 
@@ -46,7 +49,7 @@ class AdaptedDiscriminator(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = 2 * x - 1 if self.signed else x
         if not self.sigmoid:
-            return self.network(x).float().flatten()
+            return self.network(x).flatten()
         taken: list[torch.Tensor] = []  # what goes into the sigmoid: its own output has no logit left where it is 0 or 1
         layer = self.network.get_submodule(self.sigmoid)
         hook = layer.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
@@ -54,7 +57,7 @@ class AdaptedDiscriminator(nn.Module):
             self.network(x)
         finally:
             hook.remove()
-        return taken[-1].float().flatten()
+        return taken[-1].flatten()
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,11 @@ def _module(name: str, network: Any, input_shape: tuple[int, ...], keras: list[K
     if not isinstance(network, nn.Module):
         raise ValueError(f"{name} is a {type(network).__name__}; give a torch.nn.Module, such as course_{name}(), or a Keras "
                          "model.")
-    if next(network.parameters(), None) is None:
+    parameters = dict(network.named_parameters())
+    frozen = [name for name, p in parameters.items() if not p.requires_grad]
+    if 0 < len(frozen) < len(parameters):
+        raise ValueError(f"{name}.{frozen[0]} does not require a gradient; here all weights learn: call requires_grad_(True).")
+    if not parameters:
         raise ValueError(f"the {name} has no weights to train; give a torch.nn.Module with some, such as course_{name}().")
     return network
 
@@ -124,8 +131,10 @@ def _trial(network: nn.Module) -> Iterator[None]:
     try:
         with torch.no_grad():
             yield
-    except RuntimeError as error:
-        raise ValueError(f"the networks do not fit each other or latent_dim: {str(error).splitlines()[0]}.") from error
+    except (ValueError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # the networks are anybody's code
+        raise ValueError(f"the networks do not fit each other or latent_dim: {one_line(str(error), 200)}.") from error
     finally:
         for module, was in training:
             module.training = was
@@ -139,15 +148,16 @@ def _rows(network: nn.Module, *shape: int) -> torch.Tensor:
 
 def _try_generator(G: nn.Module, latent_dim: int) -> tuple[bool, torch.Tensor]:
     """(whether G takes z as (N, d, 1, 1), what it makes of two z). Raises ValueError where it makes no pictures of either."""
-    z = _rows(G, latent_dim)[:2]
-    try:
-        maps, made = False, G(z)
-    except RuntimeError as first:
+    z, reasons = _rows(G, latent_dim)[:2], []
+    for maps in (False, True):
         try:
-            maps, made = True, G(z[:, :, None, None])
-        except RuntimeError:
-            raise ValueError(f"the generator does not take z of latent_dim {latent_dim}, neither as (2, {latent_dim}) nor as (2, "
-                             f"{latent_dim}, 1, 1): {str(first).splitlines()[0]}.") from first
+            made = G(z[:, :, None, None] if maps else z)
+            break
+        except Exception as error:  # the network is anybody's code
+            reasons.append(error)
+    else:
+        raise ValueError(f"the generator does not take z of latent_dim {latent_dim}, neither as (2, {latent_dim}) nor as (2, "
+                         f"{latent_dim}, 1, 1): {one_line(str(reasons[0]), 200)}.") from reasons[0]
     if not isinstance(made, torch.Tensor) or made.ndim != 4 or len(made) != 2 or made.shape[1] not in (1, 3):
         raise ValueError(f"the generator makes {_shape(made)} of two z; it must make pictures, such as (2, 1, 28, 28).")
     return maps, made
@@ -159,11 +169,14 @@ def _is_signed(G: nn.Module, latent_dim: int, maps: bool) -> bool:
         return False
     z = _rows(G, latent_dim)
     z = torch.cat([z, HUGE * z])
-    low, high = (value.item() for value in G(z[:, :, None, None] if maps else z).float().aminmax())
+    made, last = _traced(G, z[:, :, None, None] if maps else z)
+    with _last_weights_scaled(G):  # normalised features do not grow with z
+        larger = G(z[:, :, None, None] if maps else z)
+    low, high = (value.item() for value in torch.cat([made.float(), larger.float()]).aminmax())
     if low < -1 - EPSILON or high > 1 + EPSILON or not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"the generator makes values from {low:.3g} to {high:.3g}; end it with a sigmoid, for [0, 1], or with a "
                          "tanh, for [-1, 1].")
-    return low < -EPSILON
+    return low < -EPSILON or last == "tanh"
 
 
 def _try_discriminator(D: nn.Module, pictures: torch.Tensor) -> None:
@@ -188,12 +201,47 @@ def _sigmoid_of(D: nn.Module, shape: tuple[int, int, int]) -> str:
             hook.remove()
     if ran and torch.equal(ran[-1][1].flatten(), made.flatten()):
         return ran[-1][0]
-    low, high = (value.item() for value in made.float().aminmax())
-    if low >= -1 - EPSILON and high <= 1 + EPSILON and max(-low, high) > 1 - EDGE:
-        end = "tanh" if low < -EPSILON else "sigmoid"
+    if end := _traced(D, x)[1]:
         raise ValueError(f"the discriminator ends in a {end}; return what goes into it, without {end}(...): the loss takes "
                          "logits and applies the sigmoid itself.")
     return ""
+
+
+class _Ends(TorchFunctionMode):
+    """Remembers what the last sigmoid or tanh made, as a layer or as a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: tuple[str, torch.Tensor] | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name in ("sigmoid", "sigmoid_", "special_expit", "tanh", "tanh_") and isinstance(made, torch.Tensor):
+            self.last = ("tanh" if "tanh" in name else "sigmoid", made.clone())
+        return made
+
+
+def _traced(network: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, str]:
+    """(what the network makes, "sigmoid" or "tanh" where it ends in one, else "")."""
+    with _Ends() as ends:
+        made = network(x)
+    is_last = ends.last is not None and torch.equal(ends.last[1].flatten(), made.flatten())
+    return made, ends.last[0] if is_last and ends.last is not None else ""
+
+
+@contextlib.contextmanager
+def _last_weights_scaled(network: nn.Module) -> Iterator[None]:
+    """Within it the last parameter with axes, that of the last layer as a rule, is HUGE times as large."""
+    weights = [p for p in network.parameters() if p.ndim > 1][-1:]
+    kept = [p.detach().clone() for p in weights]
+    try:
+        for p in weights:
+            p.mul_(HUGE)
+        yield
+    finally:
+        for p, old in zip(weights, kept, strict=True):
+            p.copy_(old)
 
 
 def _shape(output: Any) -> Any:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# Callbacks of Keras that ask its model for what is not here.
+UNSUPPORTED = {"LearningRateScheduler": "changes the rate of a single optimizer, and here are two",
+               "ReduceLROnPlateau": "changes the rate of a single optimizer, and here are two",
+               "BackupAndRestore": "stores a state of Keras' own; use DCGAN.save", "SwapEMAWeights": "needs Keras' optimizer",
+               "TensorBoard": "reads Keras' graphs"}
 EVENTS = ("on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_train_batch_end", "on_epoch_end", "on_train_end")
 
 
@@ -18,6 +23,10 @@ class CallbackList:
         given = callbacks if isinstance(callbacks, Iterable) else [] if callbacks is None else [callbacks]
         self.callbacks = list(given)
         for callback in self.callbacks:
+            if type(callback).__name__ in UNSUPPORTED:
+                raise ValueError(f"{type(callback).__name__} {UNSUPPORTED[type(callback).__name__]}; leave it out.")
+            if isinstance(callback, type):
+                raise ValueError(f"callbacks hold the class {callback.__name__}; give an object of it: {callback.__name__}(...).")
             if not any(callable(getattr(callback, event, None)) for event in EVENTS):
                 raise ValueError(f"callbacks hold a {type(callback).__name__}; give objects with {', '.join(EVENTS[3:5])}, such "
                                  "as a keras.callbacks.Callback.")

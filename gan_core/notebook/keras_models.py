@@ -114,6 +114,15 @@ class KerasNetwork:
         self.model, self._holders = model, []  # type: Any, list[tuple[Any, nn.Module]]
         if not model.built:
             model.build((None, *input_shape))
+        takes = tuple(getattr(model, "input_shape", None) or ())
+        if takes[1:] != tuple(input_shape) and isinstance(getattr(model, "input_shape", None), tuple):
+            raise UnsupportedModel(f"the model {model.name!r} takes {takes[1:]}; here it gets {tuple(input_shape)}: a generator "
+                                   "takes latent_dim numbers, a discriminator what the generator makes.")
+        policy = getattr(getattr(model, "dtype_policy", None), "name", "float32")
+        if policy != "float32":
+            raise UnsupportedModel(f"the model {model.name!r} computes in {policy}; build it with "
+                                   'keras.config.set_dtype_policy("float32"): what is faster is chosen here.')
+        self._refuse_partly_frozen(model)
         graph = self._convert(model)
         self.last = graph.last_activation()
         self.network: nn.Module = self._course_form(graph) or graph
@@ -129,6 +138,12 @@ class KerasNetwork:
         """Gives them back to the model."""
         for layer, module in self._holders:
             layer.set_weights(kl.write_weights(module))
+
+    def _refuse_partly_frozen(self, model: Any) -> None:
+        """A model that is frozen as a whole is one that a combined model trained through; here the two steps decide that."""
+        frozen = [layer.name for layer in model.layers if layer.weights and not layer.trainable]
+        if frozen and len(frozen) < sum(bool(layer.weights) for layer in model.layers):
+            raise UnsupportedModel(f"the layer {frozen[0]!r} is not trainable; here all layers learn: set its trainable to True.")
 
     # Conversion.
 
@@ -185,7 +200,7 @@ class KerasNetwork:
         if layers == list(map(repr, _course_discriminator(self.last))):
             network: nn.Module = CourseDiscriminator()
             order = ["conv1", "conv2", "conv3", "dense"]
-        elif isinstance(chain[0], nn.Linear) and layers == list(map(repr, _course_generator(chain[0].in_features))):
+        elif chain and isinstance(chain[0], nn.Linear) and layers == list(map(repr, _course_generator(chain[0].in_features))):
             network, order = CourseGenerator(chain[0].in_features), ["dense", "conv1", "conv2", "conv3"]
         else:
             return None

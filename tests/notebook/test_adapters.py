@@ -105,7 +105,59 @@ def test_trying_leaves_networks_and_random_numbers_as_they_were():
     assert G.training and not G.main[1].training and G.main[4].training and not D._forward_hooks and not D.main[-1]._forward_hooks
 
 
+class Normalised(nn.Module):
+    """Features of one size whatever goes in, and a function at the end that no layer shows."""
+
+    def __init__(self, function, channels=3):
+        super().__init__()
+        self.conv, self.norm, self.line = nn.Conv2d(channels, 4, 3), nn.LayerNorm(4 * 14 * 14), nn.Linear(784, 1)
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self.line(self.norm(self.conv(x).flatten(1))))
+
+
+class Assuming(nn.Module):
+    """A generator that says by an assertion, or by unpacking, that it wants (N, d, 1, 1)."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.main, self.how = TutorialGenerator(), how
+
+    def forward(self, z):
+        if self.how == "assert":
+            assert z.ndim == 4, "give maps"
+        elif self.how == "unpack":
+            _, _, _, _ = z.shape
+        else:
+            z = z.squeeze(3)[..., None]
+        return self.main(z)
+
+
+@pytest.mark.parametrize("how", ["assert", "unpack", "squeeze"])
+def test_a_generator_may_say_in_any_way_that_it_wants_maps(how):
+    assert adapt(Assuming(how), TutorialDiscriminator(), NZ).shape == (3, 16, 16)
+
+
+def test_networks_of_doubles_learn():
+    G, D = TutorialGenerator().double(), TutorialDiscriminator().double()
+    gan = DCGAN(D, G, NZ)
+    history = gan.fit(np.random.default_rng(0).random((16, 16, 16, 3)), batch_size=8, verbose=0)
+    assert np.isfinite(history["d_loss"]).all() and gan.generate(2).dtype == np.float32
+
+
+def partly_frozen():
+    D = TutorialDiscriminator()
+    D.main[0].requires_grad_(False)
+    return TutorialGenerator(), D
+
+
 FIT = {
+    "a sigmoid behind a norm": (lambda: (TutorialGenerator(), Normalised(torch.sigmoid)), "ends in a sigmoid; return"),
+    "a method behind a norm": (lambda: (TutorialGenerator(), Normalised(torch.Tensor.sigmoid)), "ends in a sigmoid"),
+    "no bounds behind a norm": (lambda: (nn.Sequential(TutorialGenerator(end=nn.Identity), nn.InstanceNorm2d(3),
+                                                       nn.Conv2d(3, 3, 1)), TutorialDiscriminator()), "makes values from"),
+    "some frozen weights": (partly_frozen, r"discriminator\.main\.0\.weight does not require a gradient"),
     "a generator without bounds": (lambda: (TutorialGenerator(end=nn.Identity), TutorialDiscriminator()),
                                    r"generator makes values from -.* to .*; end it with a sigmoid, for \[0, 1\], or with a tanh"),
     "a sigmoid that is no layer": (lambda: (TutorialGenerator(), FunctionalEnd(torch.sigmoid)),

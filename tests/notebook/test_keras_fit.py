@@ -157,7 +157,72 @@ def test_a_callback_may_stop_the_training_as_in_keras():
     assert len(gan.fit(PICTURES, epochs=1, batch_size=24, verbose=0)["d_loss"]) == 3
 
 
+def test_pictures_in_a_callback_take_nothing_back():
+    """The Keras models are an epoch behind then; what has been learned since stays."""
+    results = []
+    for asks in (False, True):
+        keras.utils.set_random_seed(3)
+        gan = DCGAN(**small_models())
+
+        class Ask:
+            def on_train_batch_end(self, batch, logs, gan=gan, asks=asks):
+                if asks:
+                    gan.generate(1)
+
+        gan.fit(PICTURES, batch_size=8, callbacks=Ask(), verbose=0)
+        results.append(weights(gan.generator))
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_the_callbacks_of_keras_that_need_no_optimizer_work(tmp_path):
+    gan = DCGAN(**small_models())
+    stop = keras.callbacks.EarlyStopping(monitor="g_loss", mode="max", patience=1, restore_best_weights=True)
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    callbacks = [keras.callbacks.History(), log, keras.callbacks.TerminateOnNaN(), stop,
+                 keras.callbacks.ModelCheckpoint(str(tmp_path / "{epoch}.keras"), monitor="d_loss", mode="min")]
+    history = gan.fit(PICTURES, epochs=3, batch_size=16, callbacks=callbacks, verbose=0)
+    assert len(history["d_loss"]) == len(gan.history["d_loss"]) >= 2 and (tmp_path / "1.keras").exists()
+    assert (tmp_path / "log.csv").read_text().startswith("epoch,d_fake,d_loss,d_real,g_loss")
+    np.testing.assert_allclose(gan.generator.predict(np.ones((1, 6)), verbose=0)[..., 0], 2 * gan.generate(np.ones((1, 6))) - 1,
+                               atol=1e-5)
+
+
+@pytest.mark.parametrize(("change", "part"), [
+    (lambda models: setattr(models["generator"].layers[0], "trainable", False), "'dense.*' is not trainable; here all layers"),
+    (lambda models: models.update(latent_dim=7), r"takes \(6,\); here it gets \(7,\)"),
+    (lambda models: models.update(discriminator=models["generator"]), r"takes \(6,\); here it gets \(28, 28, 1\)")])
+def test_models_that_would_learn_something_else_are_refused(change, part):
+    models = small_models()
+    change(models)
+    with pytest.raises(ValueError, match=part) as caught:
+        DCGAN(**models)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_discriminator_that_is_frozen_as_a_whole_learns_in_its_own_step():
+    models = small_models()
+    models["discriminator"].trainable = False  # as in notebooks that train through a combined model
+    gan = DCGAN(**models)
+    before = weights(gan.discriminator)
+    gan.fit(PICTURES, batch_size=16, verbose=0)
+    assert not np.array_equal(before[0], weights(gan.discriminator)[0])
+
+
+@pytest.mark.parametrize(("how", "part"), [
+    (lambda: {"loss_fn": keras.losses.BinaryCrossentropy(label_smoothing=0.2)}, "loss_fn has label_smoothing=0.2"),
+    (lambda: {"loss_fn": torch.nn.BCEWithLogitsLoss(pos_weight=torch.ones(1))}, "loss_fn has a pos_weight"),
+    (lambda: {"generator_optimizer": keras.optimizers.Adam(clipnorm=1.0)}, "the optimizer has clipnorm=1.0"),
+    (lambda: {"generator_optimizer": torch.optim.Adam([torch.zeros(1)], weight_decay=0.1)}, "the optimizer has weight_decay=0.1"),
+    (lambda: {"discriminator_optimizer": keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(1e-3, 10, 0.9))},
+     "learning rate is a schedule")])
+def test_what_would_be_forgotten_is_refused(how, part):
+    with pytest.raises(ValueError, match=part):
+        DCGAN(**small_models()).compile(**how())
+
+
 @pytest.mark.parametrize(("wrong", "part"), [
+    ({"callbacks": [keras.callbacks.LearningRateScheduler(lambda k, r: r)]}, "LearningRateScheduler changes the rate of a"),
+    ({"callbacks": [keras.callbacks.History]}, r"callbacks hold the class History; give an object of it: History\(\.\.\.\)"),
     ({"callbacks": [print]}, "callbacks hold a builtin_function_or_method; give objects with on_train_batch_end, on_epoch_end"),
     ({"verbose": 7}, "verbose is 7; give 0"), ({"verbose": None}, "verbose is None; give 0")])
 def test_other_callbacks_are_refused_before_anything_trains(wrong, part):

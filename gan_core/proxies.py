@@ -16,10 +16,10 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 def bypass_for_this_machine(host: str = "") -> None:
     """Let requests to this machine, in this process and those that it starts, go past every proxy; host: an address of it."""
     hosts = [*LOCAL, platform.node(), *([host] if host and host not in ("0.0.0.0", "::") else [])]
-    for name in ("NO_PROXY", "no_proxy"):
-        known = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
-        if "*" not in known:
-            os.environ[name] = ",".join(dict.fromkeys([*known, *filter(None, hosts)]))
+    # Both names mean the same, and some programs read one of them only.
+    known = [part.strip() for name in ("no_proxy", "NO_PROXY") for part in os.environ.get(name, "").split(",") if part.strip()]
+    every = "*" if "*" in known else ",".join(dict.fromkeys([*known, *filter(None, hosts)]))
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = every
 
 
 def proxy_for(url: str) -> str:

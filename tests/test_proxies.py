@@ -47,7 +47,15 @@ def test_this_machine_is_added_to_what_needs_no_proxy(monkeypatch):
     assert os.environ["no_proxy"].startswith("school.example,")
     monkeypatch.setenv("NO_PROXY", "*")
     bypass_for_this_machine()
-    assert os.environ["NO_PROXY"] == "*"
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "*"
+
+
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_what_a_school_has_set_stays(monkeypatch, name):
+    monkeypatch.setenv(name, "school.example")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example")
+    bypass_for_this_machine()
+    assert proxy_for("http://school.example/x") == "" and proxy_for("http://other.example/x") == "proxy.example"
 
 
 @pytest.mark.parametrize(("name", "value", "url", "expected"), [

@@ -128,7 +128,7 @@ class Archive:
             finally:
                 with self._lock:
                     file.close()
-        except (Unreadable, OSError):
+        except (Unreadable, OSError, DataError):
             raise
         except Exception as error:  # a damaged entry: BadZipFile, zlib.error, EOFError, ...
             raise Unreadable("broken") from error

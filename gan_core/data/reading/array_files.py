@@ -5,14 +5,18 @@ The first bytes decide, never the name. Nothing is unpickled. An array is read i
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
 import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -21,10 +25,15 @@ from .. import memory
 from ..types import ByteReader, DataError
 
 SLICE_BYTES = 8 << 20  # of an array, at a time
+MAX_MEMBERS = 64  # of an .npz
 MAX_HEADER = 1 << 16  # bytes before the values; NumPy's own limit is 10,000 letters
 MAX_LINE, MAX_TABLE = 1 << 20, 2 << 30  # bytes of a table's line, and of all of them
+MAX_COLUMNS = 20_000  # 3 x 64 x 64 pixels have 12,288
 GZIP, NPY = b"\x1f\x8b", b"\x93NUMPY"
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # as in the files of MNIST
+
+# What damaged bytes make the readers of packed files raise.
+BROKEN = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile)
 
 Opening = Callable[[], AbstractContextManager[ByteReader]]
 
@@ -51,19 +60,40 @@ def kind_of(head: bytes) -> str:
     return "table" if _is_table(head) else ""
 
 
+def open_arrays(name: str, opening: Opening) -> list[ArrayFile]:
+    """The arrays in a file: one, those of an .npz that lies in a folder, or none. Raises DataError as `open_array`."""
+    with opening() as file:
+        if not (name.lower().endswith(".npz") and file.read(4) == b"PK\x03\x04" and hasattr(file, "seek")):
+            array = open_array(name, opening)
+            return [] if array is None else [array]
+    try:
+        with opening() as file, zipfile.ZipFile(cast(BinaryIO, file)) as packed:
+            members = [info.filename for info in packed.infolist()[:MAX_MEMBERS] if info.filename.endswith(".npy")]
+    except BROKEN as error:
+        raise DataError("array_broken", name=name) from error
+    found = [open_array(f"{name}/{member}", partial(_open_member, opening, member)) for member in members]
+    return [array for array in found if array is not None]
+
+
+@contextlib.contextmanager
+def _open_member(opening: Opening, member: str) -> Iterator[ByteReader]:
+    with opening() as file, zipfile.ZipFile(cast(BinaryIO, file)) as packed, packed.open(member) as entry:
+        yield entry
+
+
 def open_array(name: str, opening: Opening) -> ArrayFile | None:
     """The array in a file, None where there is none. Raises DataError for one that cannot be read without running its code.
 
     opening() opens the file at its beginning.
     """
-    with ExitStack() as stack:
-        head, opening = _unpacked(stack, opening)
-        kind = kind_of(head)
-        if kind == "npy":
-            return _open_npy(name, opening)
-        if kind == "idx":
-            return _open_idx(name, opening)
-        return _open_table(name, opening) if kind == "table" else None
+    try:
+        with ExitStack() as stack:
+            head, opening = _unpacked(stack, opening)
+        opener = {"npy": _open_npy, "idx": _open_idx, "table": _open_table}.get(kind_of(head))
+        array = None if opener is None else opener(name, opening)
+    except BROKEN as error:
+        raise DataError("array_broken", name=name) from error
+    return array if array is not None and array.dtype.itemsize else None
 
 
 def _unpacked(stack: ExitStack, opening: Opening) -> tuple[bytes, Opening]:
@@ -80,7 +110,7 @@ def _unpacked(stack: ExitStack, opening: Opening) -> tuple[bytes, Opening]:
 
     try:
         return stack.enter_context(unpacked()).read(64), unpacked
-    except (OSError, EOFError):
+    except BROKEN:
         return b"", opening
 
 
@@ -131,7 +161,10 @@ def _npy_header(file: ByteReader, name: str) -> tuple[tuple[int, ...], bool, np.
         if size > MAX_HEADER:
             raise ValueError("a header too long")
         text = io.BytesIO(struct.pack("<H", size) + _read_exactly(file, size))
-        return np.lib.format.read_array_header_1_0(text)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(text)
+        if any(length < 0 for length in shape):
+            raise ValueError("a length below 0")
+        return shape, fortran, dtype
     except Exception as error:  # NumPy parses the header with Python's own tokenizer, which may raise anything
         raise DataError("array_broken", name=name) from error
 
@@ -147,11 +180,8 @@ def _open_idx(name: str, opening: Opening) -> ArrayFile:
         return _Closing(file, stack)
 
     with opening() as file:
-        try:
-            head = _read_exactly(file, 4)
-            shape = struct.unpack(f">{head[3]}I", _read_exactly(file, 4 * head[3]))
-        except (OSError, EOFError, ValueError) as error:
-            raise DataError("array_broken", name=name) from error
+        head = _read_exactly(file, 4)
+        shape = struct.unpack(f">{head[3]}I", _read_exactly(file, 4 * head[3]))
     dtype = np.dtype(IDX_TYPES[head[2]])
     return ArrayFile(name, shape, dtype, lambda: _slices(begin, shape, dtype, name))
 
@@ -160,14 +190,15 @@ def _slices(begin: Opening, shape: tuple[int, ...], dtype: np.dtype, name: str) 
     """The rows of values that lie one after another."""
     row = math.prod(shape[1:]) * dtype.itemsize
     count = max(1, SLICE_BYTES // max(1, row))
-    with begin() as file:
-        for start in range(0, shape[0], count):
-            rows = min(count, shape[0] - start)
-            try:
-                data = _read_exactly(file, rows * row)
-            except (OSError, EOFError, ValueError) as error:
-                raise DataError("array_cut", name=name) from error
-            yield np.frombuffer(data, dtype).reshape(rows, *shape[1:])
+    if row > SLICE_BYTES:
+        memory.check_bytes(3 * row, name)
+    try:
+        with begin() as file:
+            for start in range(0, shape[0], count):
+                rows = min(count, shape[0] - start)
+                yield np.frombuffer(_read_exactly(file, rows * row), dtype).reshape(rows, *shape[1:])
+    except BROKEN as error:  # a file cut short, or a checksum that is wrong
+        raise DataError("array_cut", name=name) from error
 
 
 def _read_exactly(file: ByteReader, size: int) -> bytes:
@@ -198,6 +229,8 @@ def _open_table(name: str, opening: Opening) -> ArrayFile:
         lines = io.BufferedReader(cast(io.RawIOBase, _Raw(file)))
         first = lines.readline(MAX_LINE).decode("utf-8-sig", "replace").strip()
         columns = tuple(part.strip(' "') for part in first.split(","))
+        if len(columns) > MAX_COLUMNS:
+            raise DataError("array_table", name=name, reason=f"{len(columns):,} columns; {MAX_COLUMNS:,} at most")
         named = not all(_is_number(part) for part in columns)
         count = int(not named)
         read = 0
@@ -215,7 +248,9 @@ def _open_table(name: str, opening: Opening) -> ArrayFile:
             try:
                 for part in pandas.read_csv(_Raw(file), header=0 if named else None, chunksize=rows, dtype=np.float32):
                     yield part.to_numpy()
-            except (ValueError, OSError, pandas.errors.ParserError) as error:
+            except DataError:
+                raise
+            except Exception as error:  # words in it, a line too long, damaged bytes of a packed one
                 raise DataError("array_table", name=name, reason=str(error).splitlines()[0][:120]) from error
 
     return ArrayFile(name, (count, len(columns)), np.dtype(np.float32), slices, columns if named else ())

@@ -20,21 +20,21 @@ from ...runs.data_summary import Decisions
 from .. import memory
 from ..resize import fit_slices, output_shape
 from ..types import DataError, DataRequest, LoadedData
-from .array_files import ArrayFile, open_array
-from .classes import spread
-from .item import Item, Opener
-from .picture_file import Unreadable
+from .array_files import ArrayFile, open_arrays
+from .classes import SPLIT, spread
+from .item import DEFAULT_SIDE, Item, Opener
+from .picture_file import BLACK, WHITE, Unreadable
 
 MOST_ARRAYS = 64  # files of a set of arrays
 SIDES = (28, 32, 64)  # that networks have; pictures of another side become DEFAULT_SIDE where no size is requested
-DEFAULT_SIDE = 32
+LEAST_SIDE, MOST_PIXELS = 8, 16 << 20  # of a picture
 MAX_CLASSES, MAX_PICTURES = 10_000, 10_000_000
-MAX_NAMES = 1 << 20  # bytes of a file with the names of the classes
-LABEL_WORDS = re.compile(r"(^|[^a-z])(y|labels?|targets?|classes|idx1)([^a-z]|$)", re.IGNORECASE)
-WORDS = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
-# Words that say what an array is, not of which split.
-ROLES = {"x", "y", "images", "image", "imgs", "img", "data", "pixels", "labels", "label", "targets", "target", "classes", "idx",
-         "ubyte", "npy", "npz", "csv", "gz", "arr", "1", "3", "0"}
+MAX_NAMES, MAX_TEXT = 1 << 20, 64 << 20  # bytes of a file with the names of the classes, of an array of texts
+WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+# Words that say what an array is. What else is in a name says of which split, shard or class.
+PICTURE_WORDS = {"x", "images", "image", "imgs", "img", "data", "pixels", "pictures", "arr"}
+LABEL_WORDS = {"y", "labels", "label", "targets", "target", "classes", "class", "category"}
+OTHER_WORDS = {"idx", "ubyte", "npy", "npz", "csv", "gz"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Pictures:
 
 
 def find_arrays(items: Sequence[Item], opener: Opener) -> tuple[list[ArrayFile], list[str]]:
-    """(the arrays of numbers among these files, the names of the classes that one of them holds). Raises DataError."""
+    """(the arrays among these files, the names of the classes that one of them holds). Raises DataError."""
     arrays: list[ArrayFile] = []
     names: list[str] = []
     for item in items:
@@ -56,12 +56,18 @@ def find_arrays(items: Sequence[Item], opener: Opener) -> tuple[list[ArrayFile],
             if item.name.lower().endswith(".json"):
                 with opener(item) as file:
                     names = names or list(read_names(file.read(MAX_NAMES)))
-            elif (array := open_array(item.name, partial(opener, item))) is not None:
-                arrays.append(array)
-    words = [array for array in arrays if array.dtype.kind in "US" and len(array.shape) == 1 and array.shape[0] <= MAX_CLASSES]
-    if words and not names:
-        names = [str(name) for rows in words[0].slices() for name in rows.tolist()]
-    return [array for array in arrays if array not in words], names
+                continue
+            arrays += open_arrays("/".join((*item.folders, item.name)), partial(opener, item))
+    lengths = {array.shape[0] for array in arrays if as_pictures(array) is not None}
+    for array in arrays:
+        # Texts are the names of the classes, or as many as pictures and so their labels.
+        if _is_text(array) and array.shape[0] not in lengths and not names:
+            names = [str(name) for rows in array.slices() for name in rows.tolist()]
+    return [array for array in arrays if not _is_text(array) or array.shape[0] in lengths], names
+
+
+def _is_text(array: ArrayFile) -> bool:
+    return array.dtype.kind in "US" and len(array.shape) == 1 and array.dtype.itemsize * array.shape[0] <= MAX_TEXT
 
 
 def count_pictures(items: Sequence[Item], opener: Opener) -> int:
@@ -76,28 +82,36 @@ def load_arrays(arrays: Sequence[ArrayFile], names: Sequence[str], request: Data
 
     Raises DataError where none of them holds pictures, values are of no known range, or memory does not hold them; Cancelled.
     """
+    if len(arrays) > 1 and len({array.shape for array in arrays}) == 1 and all(map(_may_be_one, arrays)):
+        raise DataError("array_single", what=what, shape=str(arrays[0].shape))
     found = [pictures for array in arrays if (pictures := as_pictures(array)) is not None]
     if not found:
-        shapes = ", ".join(f"{array.name} {array.shape}" for array in arrays[:4])
-        raise DataError("array_none", what=what, shapes=shapes)
-    shape = max({one.shape for one in found}, key=lambda shape: sum(one.array.shape[0] for one in found if one.shape == shape))
+        listed = ", ".join(f"{array.name} {array.shape}" for array in arrays[:4])
+        raise DataError("array_none", what=what, shapes=listed)
+    shapes = sorted({one.shape for one in found}, key=lambda shape: (
+        sum(one.array.shape[0] for one in found if one.shape == shape), shape))
+    shape = shapes[-1]
     parts = [one for one in found if one.shape == shape]
     others = [array for array in arrays if all(array is not one.array for one in found)]
     total = sum(part.array.shape[0] for part in parts)
     if total > MAX_PICTURES:
         raise DataError("array_many", what=what, count=total, most=MAX_PICTURES)
-    labels = [_labels_of(part, others, len(parts)) for part in parts]
+    labels = [_labels_of(part, others, len(parts), what) for part in parts]
+    by_name = len(parts) > 1 and all(part is None for part in labels) and _are_classes(parts)
+    if by_name:  # cat.npy, dog.npy
+        labels = [np.full(part.array.shape[0], " ".join(_split(part.array.name))) for part in parts]
     classes, class_names = _classes(labels, names)
     picks = _picks(total, classes, request.limit)
     size = request.size or (shape[1] if shape[1] == shape[2] and shape[1] in SIDES else DEFAULT_SIDE)
     request = replace(request, size=size)
-    memory.check_pictures(len(picks), output_shape(shape, request), what)
+    memory.check_pictures(len(picks), output_shape((3 if shape[0] == 4 else shape[0], *shape[1:]), request), what)
     low, high = _range(parts, request)
     scale, white = _scale(parts, low, high, what)
     rows = _rows(parts, picks, scale, request)
-    data = fit_slices(rows, len(picks), (shape[0], min(shape[1:]), min(shape[1:])), request)
+    channels = 3 if shape[0] == 4 else shape[0]
+    data = fit_slices(rows, len(picks), (channels, min(shape[1:]), min(shape[1:])), request)
     decisions = Decisions()
-    if len(parts) > 1:
+    if len(parts) > 1 and not by_name:
         decisions["merged"] = [part.array.name for part in parts]
     if white:
         decisions["white"] = white
@@ -107,67 +121,102 @@ def load_arrays(arrays: Sequence[ArrayFile], names: Sequence[str], request: Data
 
 def as_pictures(array: ArrayFile) -> Pictures | None:
     """How to read an array as pictures: (N, H, W), (N, H, W, C), (N, C, H, W), (N, pixels), or a table of a label and pixels."""
-    shape = array.shape
-    if len(shape) < 2 or not shape[0] or array.dtype.kind not in "biuf":
+    shape, words = array.shape, set(_words(array.name))
+    if len(shape) < 2 or not shape[0] or array.dtype.kind not in "biuf" or (words & LABEL_WORDS and not words & PICTURE_WORDS
+                                                                           and not array.columns):
         return None
-    if len(shape) == 3 and min(shape[1:]) >= 4:
+    if len(shape) == 3 and _is_picture(*shape[1:]):
         return Pictures(array, (1, *shape[1:]), lambda rows: rows[:, None])
-    if len(shape) == 4 and shape[3] in (1, 3, 4) and min(shape[1:3]) >= 4:
-        channels = min(shape[3], 3)
-        return Pictures(array, (channels, *shape[1:3]), lambda rows: rows[..., :channels].transpose(0, 3, 1, 2))
-    if len(shape) == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 4:
+    if len(shape) == 4 and shape[3] in (1, 3, 4) and _is_picture(*shape[1:3]):
+        return Pictures(array, (shape[3], *shape[1:3]), lambda rows: rows.transpose(0, 3, 1, 2))
+    if len(shape) == 4 and shape[1] in (1, 3, 4) and _is_picture(*shape[2:]):
         return Pictures(array, (shape[1], *shape[2:]), lambda rows: rows)
     if len(shape) != 2:
         return None
-    column = _label_column(array)
-    form = _form(shape[1] - (column is not None))
+    nameless = [k for k, name in enumerate(array.columns) if not name]  # the index that pandas writes
+    column = _label_column(array, len(nameless))
+    form = _form(shape[1] - (column is not None) - len(nameless))
     if form is None:
         return None
-    return Pictures(array, form, lambda rows: _without(rows, column).reshape(len(rows), *form), column)
+    left_out = nameless if column is None else [*nameless, column]
+    return Pictures(array, form, lambda rows: np.delete(rows, left_out, axis=1).reshape(len(rows), *form), column)
+
+
+def _is_picture(height: int, width: int) -> bool:
+    return min(height, width) >= LEAST_SIDE and height * width <= MOST_PIXELS
+
+
+def _may_be_one(array: ArrayFile) -> bool:
+    """Whether the array may as well be a single picture (H, W) or (H, W, C)."""
+    shape = array.shape
+    return not array.columns and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))) and _is_picture(*shape[:2])
 
 
 def _form(pixels: int) -> tuple[int, int, int] | None:
     """(C, side, side) of so many values: grey, or three colours one after the other as in CIFAR's files."""
     for channels in (1, 3):
-        side = math.isqrt(pixels // channels)
-        if side >= 4 and channels * side * side == pixels:
+        side = math.isqrt(max(0, pixels) // channels)
+        if side >= LEAST_SIDE and channels * side * side == pixels:
             return channels, side, side
     return None
 
 
-def _label_column(array: ArrayFile) -> int | None:
-    """The column of a table that holds the labels: by its name, else the first where the others make a picture."""
+def _label_column(array: ArrayFile, nameless: int) -> int | None:
+    """The column of a table that holds the labels: by its name, else the first or the last where the others make a picture."""
     for k, name in enumerate(array.columns):
-        if LABEL_WORDS.search(name):
+        if LABEL_WORDS & set(_words(name)):
             return k
-    whole, less = _form(array.shape[1]), _form(array.shape[1] - 1)
-    return 0 if whole is None and less is not None else None
-
-
-def _without(rows: np.ndarray, column: int | None) -> np.ndarray:
-    return rows if column is None else np.delete(rows, column, axis=1)
+    count = array.shape[1] - nameless
+    if _form(count) is not None or _form(count - 1) is None:
+        return None
+    first_rows = next(array.slices())
+    first, last = (len(np.unique(first_rows[:, k])) for k in (nameless, -1))
+    # A pixel of the corner is mostly black; where both change, labels have fewer values, and most tables put them first.
+    return array.shape[1] - 1 if first == 1 < last or last * 2 < first else nameless
 
 
 # Labels.
 
 
-def _labels_of(part: Pictures, others: Sequence[ArrayFile], parts: int) -> np.ndarray | None:
-    """The labels (N,) of an array of pictures: in its own table, or another array as long; None where there are none."""
+def _labels_of(part: Pictures, others: Sequence[ArrayFile], parts: int, what: Message) -> np.ndarray | None:
+    """The labels (N,) of an array of pictures: in its own table, or another array as long; None where there are none.
+
+    Raises DataError for an array of labels that has another length than the only array of pictures.
+    """
     count = part.array.shape[0]
     if part.label_column is not None:
         return np.concatenate([rows[:, part.label_column] for rows in part.array.slices()])
+    named = [one for one in others if LABEL_WORDS & set(_words(one.name)) and one.shape]
     fitting = [one for one in others if one.shape[:1] == (count,) and one.dtype.kind in "iufUSb" and (
-        len(one.shape) == 1 or one.shape[1:] == (1,) or (len(one.shape) == 2 and LABEL_WORDS.search(one.name)))]
-    fitting.sort(key=lambda one: (_split(one.name) != _split(part.array.name), LABEL_WORDS.search(one.name) is None))
-    if not fitting or (parts > 1 and _split(fitting[0].name) != _split(part.array.name)):
+        len(one.shape) == 1 or one.shape[1:] == (1,) or (len(one.shape) == 2 and one in named))]
+    fitting.sort(key=lambda one: (_split(one.name) != _split(part.array.name), one not in named))
+    if parts > 1:
+        fitting = [one for one in fitting if _split(one.name) == _split(part.array.name)]
+    elif named and not fitting:
+        raise DataError("array_labels", what=what, labels=named[0].shape[0], pictures=count)
+    if not fitting:
         return None
     values = np.concatenate(list(fitting[0].slices()))
-    return values.argmax(1) if values.ndim == 2 and values.shape[1] > 1 else values.reshape(count)
+    if values.ndim == 2 and values.shape[1] > 1:  # one-hot
+        return values.argmax(1) if (np.sort(values, axis=1)[:, :-1] == 0).all() else None
+    return values.reshape(count)
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name, in small letters; idx1 and idx3, which say how many axes an array has, are one word."""
+    return [word.lower() for word in WORDS.findall(re.sub(r"idx\d", "idx ", name))]
 
 
 def _split(name: str) -> list[str]:
     """What a name says beside the array's role: ["train"] of train-images-idx3-ubyte.gz and of y_train.npy."""
-    return [word for word in WORDS.findall(name.lower()) if word not in ROLES]
+    return [word for word in _words(name) if word not in PICTURE_WORDS | LABEL_WORDS | OTHER_WORDS]
+
+
+def _are_classes(parts: Sequence[Pictures]) -> bool:
+    """Whether the names of arrays without labels say what is in each: not a number, nor a split."""
+    splits = [_split(part.array.name) for part in parts]
+    return len({*map(tuple, splits)}) == len(parts) and all(
+        words and not any(word.isdigit() or SPLIT.fullmatch(word) for word in words) for words in splits)
 
 
 def _classes(labels: Sequence[np.ndarray | None], names: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -212,9 +261,7 @@ def _picks(total: int, classes: np.ndarray | None, limit: int) -> np.ndarray:
 
 
 def _range(parts: Sequence[Pictures], request: DataRequest) -> tuple[float, float]:
-    """The least and the greatest value of all pictures; (0, 255) of bytes without looking."""
-    if all(part.array.dtype == np.uint8 for part in parts):
-        return 0.0, 255.0
+    """The least and the greatest value of all pictures."""
     low, high = math.inf, -math.inf
     for part in parts:
         for rows in part.array.slices():
@@ -229,7 +276,7 @@ def _scale(parts: Sequence[Pictures], low: float, high: float, what: Message) ->
     kinds = {part.array.dtype.kind for part in parts}
     if not (math.isfinite(low) and math.isfinite(high)):
         raise DataError("array_infinite", what=what)
-    if low >= -1 and high <= 1:
+    if low >= -1 and high <= 1 and low < high:
         lift, span = (1.0, 2.0) if low < 0 else (0.0, 1.0)
         return lambda values: np.rint((values.astype(np.float32) + lift) * (255 / span)).astype(np.uint8), 0
     if low >= 0 and high <= 255:
@@ -239,6 +286,12 @@ def _scale(parts: Sequence[Pictures], low: float, high: float, what: Message) ->
         return (lambda values: np.rint(values.astype(np.float32) * np.float32(255 / white)).astype(np.uint8),
                 white if white != 65_535 else 0)
     raise DataError("array_range", what=what, low=round(low, 4), high=round(high, 4))
+
+
+def _on_ground(values: np.ndarray, ground: int) -> np.ndarray:
+    """(n, 4, H, W) with alpha -> (n, 3, H, W) on this grey level."""
+    alpha = values[:, 3:].astype(np.float32) / 255
+    return np.rint(values[:, :3] * alpha + ground * (1 - alpha)).astype(np.uint8)
 
 
 def _rows(parts: Sequence[Pictures], picks: np.ndarray, scale: Callable[[np.ndarray], np.ndarray],
@@ -251,6 +304,8 @@ def _rows(parts: Sequence[Pictures], picks: np.ndarray, scale: Callable[[np.ndar
             start += len(rows)
             if len(mine):
                 values = scale(part.convert(rows[mine]))
+                if values.shape[1] == 4:
+                    values = _on_ground(values, BLACK if request.background == "black" else WHITE)
                 high, wide = values.shape[2:]
                 side = min(high, wide)
                 top, left = (high - side) // 2, (wide - side) // 2

@@ -17,7 +17,8 @@ import numpy as np
 from .item import Item
 
 # The names that data sets give to their splits, in any case: train, Training-set, test_images, val2017.
-SPLIT = re.compile(r"(train(ing)?|test(ing)?|val(id(ation)?)?|dev|eval)([-_ ]?(set|data|images|imgs|\d{1,4}))?", re.IGNORECASE)
+SPLIT = re.compile(r"(train(ing)?|tests?|testing|val(id(ation)?)?|dev|eval(uation)?|holdout|unlabell?ed|extra)"
+                   r"([-_ ]?(set|data|images|imgs|\d{1,4}))?", re.IGNORECASE)
 PICTURE = "picture"
 Folders = tuple[str, ...]
 

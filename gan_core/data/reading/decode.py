@@ -25,10 +25,9 @@ from . import picture_file
 from .array_sets import MOST_ARRAYS, find_arrays, load_arrays
 from .classes import Grouping, group, spread
 from .formats import refuse_known_format
-from .item import Item, Opener
+from .item import DEFAULT_SIDE, Item, Opener
 from .picture_file import FORMATS, HEAD, Traits, Unreadable
 
-DEFAULT_SIDE = 32  # pixels, where no size is requested
 GROUP = 16  # files that a thread takes at a time
 TICK = 0.02  # seconds between two reports while large pictures are decoded
 SAMPLE = 64  # pictures that decide the form of a set

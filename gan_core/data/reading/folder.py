@@ -63,7 +63,7 @@ def _load_file(path: Path, request: DataRequest) -> LoadedData:
     with _open(items[0]) as file:
         head = file.read(picture_file.HEAD)
     refuse_known_format(display_name(path.name), head)
-    if not array_files.kind_of(head):
+    if not array_files.kind_of(head) and not (head.startswith(b"PK") and path.suffix.lower() == ".npz"):
         raise DataError("folder_file", path=path)
     fingerprint = hashlib.sha256(f"{path}\0{info.st_size}\0{info.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
     return array_cache.get_or_create(request, fingerprint, lambda: decode_files(items, _open, request, message(

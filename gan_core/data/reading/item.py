@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 from ..types import ByteReader
 
+DEFAULT_SIDE = 32  # pixels of a picture, where no size is requested
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

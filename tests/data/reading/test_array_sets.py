@@ -46,9 +46,11 @@ def table(labels, pictures, header=True):
 
 
 def load(tmp_path, files, **how):
-    """Through a folder, and through a zip where it is one."""
+    """The set of a folder with these files alone."""
     root = tmp_path / "set"
     root.mkdir(exist_ok=True)
+    for path in root.iterdir():
+        path.unlink()
     for name, data in files.items():
         (root / name).write_bytes(data)
     return folder.source(DataRequest("folder", str(root), **how))
@@ -140,14 +142,109 @@ class Evil:
         return (print, ("run!",))
 
 
+def test_a_table_with_its_label_last_or_with_an_index_is_read_right(tmp_path):
+    named = "\n".join([",".join([*(f"pixel{k}" for k in range(1, 785)), "class"])] + [
+        ",".join(map(str, [*row, label])) for row, label in zip(PICTURES.reshape(30, 784), LABELS, strict=True)])
+    corner = PICTURES.copy()
+    corner[:, 0, 0] = 0
+    nameless = "\n".join(",".join(map(str, [*row, label])) for row, label in zip(corner.reshape(30, 784), LABELS, strict=True))
+    indexed = "\n".join(["," + ",".join(["label", *(f"p{k}" for k in range(784))])] + [
+        ",".join(map(str, [k, LABELS[k], *row])) for k, row in enumerate(PICTURES.reshape(30, 784))])
+    for text, expected in ((named, PICTURES), (nameless, corner), (indexed, PICTURES)):
+        loaded = load(tmp_path, {"x.csv": text.encode()})
+        assert loaded.labels.tolist() == LABELS.tolist() and (loaded.data[:, 0] == expected).all()
+
+
+def test_labels_find_the_pictures_of_their_split_and_their_shard(tmp_path):
+    other = (LABELS + 1) % 3
+    for kind, labels in (("train", LABELS), ("test", other)):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+        (tmp_path / "set" / kind / "images.npy").write_bytes(npy(PICTURES))
+        (tmp_path / "set" / kind / "labels.npy").write_bytes(npy(labels))
+    loaded = folder.source(DataRequest("folder", str(tmp_path / "set")))
+    assert loaded.labels.tolist() == [*other, *LABELS]  # in the order of the names: test, train
+    for names in (("images_0", "labels_0", "images_1", "labels_1"), ("trainX", "trainY", "testX", "testY")):
+        root = tmp_path / names[0]
+        root.mkdir()
+        for name, array in zip(names, (PICTURES, LABELS, PICTURES, other), strict=True):
+            (root / f"{name}.npy").write_bytes(npy(array))
+        loaded = folder.source(DataRequest("folder", str(root)))
+        first = [*LABELS, *other] if names[0] == "images_0" else [*other, *LABELS]
+        assert loaded.labels.tolist() == first and len(loaded.data) == 60
+
+
+@pytest.mark.parametrize("classes", [3, 16, 36, 49, 64, 100])
+def test_one_hot_labels_of_any_number_are_no_pictures(tmp_path, classes):
+    hot = np.eye(classes, dtype=np.float32)[LABELS]
+    loaded = load(tmp_path, {"x_train.npy": npy(PICTURES), "y_train.npy": npy(hot)})
+    assert loaded.labels.tolist() == LABELS.tolist() and (loaded.data[:, 0] == PICTURES).all()
+
+
+def test_labels_may_be_words_and_files_may_be_classes(tmp_path):
+    words = np.array(["cat", "dog", "emu"])
+    loaded = load(tmp_path, {"x.npy": npy(PICTURES), "y.npy": npy(words[LABELS])})
+    assert loaded.names == ("cat", "dog", "emu") and loaded.labels.tolist() == LABELS.tolist()
+    (tmp_path / "drawn").mkdir()
+    for name, part in (("cat", PICTURES[:10]), ("dog", PICTURES[10:])):
+        (tmp_path / "drawn" / f"{name}.npy").write_bytes(npy(part.reshape(-1, 784)))
+    loaded = folder.source(DataRequest("folder", str(tmp_path / "drawn")))
+    assert loaded.names == ("cat", "dog") and loaded.labels.tolist() == [0] * 10 + [1] * 20 and loaded.decisions == {}
+
+
+def test_alpha_lies_on_the_ground(tmp_path):
+    values = np.zeros((6, 28, 28, 4), np.uint8)
+    values[:, 5:20, 5:20] = 40, 40, 40, 255
+    values[:, :5] = 90, 0, 0, 0  # a colour that nobody sees
+    assert load(tmp_path, {"x.npy": npy(values)}).data[0, :, 0, 0].tolist() == [255] * 3
+    assert load(tmp_path, {"x.npy": npy(values)}, background="black").data[0, :, 0, 0].tolist() == [0] * 3
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, bool, np.float32])
+def test_zeros_and_ones_are_black_and_white(tmp_path, kind):
+    assert set(np.unique(load(tmp_path, {"x.npy": npy((PICTURES > 128).astype(kind))}).data)) == {0, 255}
+
+
+@pytest.mark.parametrize("how", ["folder", "path"])
+def test_an_npz_is_read_in_a_folder_and_by_its_path(tmp_path, how):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "m.npz").write_bytes(npz(images=PICTURES, labels=LABELS))
+    loaded = folder.source(DataRequest("folder", str(tmp_path / "set" / ("m.npz" if how == "path" else ""))))
+    assert (loaded.data[:, 0] == PICTURES).all() and loaded.labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("damage", range(12))
+def test_damaged_bytes_anywhere_are_refused_in_a_sentence(tmp_path, damage):
+    """In a file, packed, in a zip: what opens them raises many kinds of errors."""
+    rng = np.random.default_rng(damage)
+    whole = {"x.npy": npy(PICTURES), "x.npy.gz": gzip.compress(npy(PICTURES)), "x.gz": gzip.compress(idx(PICTURES)),
+             "x.csv.gz": gzip.compress(table(LABELS, PICTURES)), "m.npz": npz(images=PICTURES, labels=LABELS)}
+    for name, data in whole.items():
+        broken = bytearray(data)
+        for at in rng.integers(0, min(len(data), 200 if damage % 2 else len(data)), 6):
+            broken[at] ^= int(rng.integers(1, 256))
+        broken = bytes(broken[:len(broken) - int(rng.integers(0, 2)) * 50])
+        (tmp_path / name).write_bytes(broken)
+        for source in ((folder, archive) if name == "m.npz" else (folder,)):
+            try:
+                source.source(DataRequest("folder" if source is folder else "zip", str(tmp_path / name)))
+            except DataError as error:
+                assert "\n" not in str(error)
+
+
 REFUSED = {
+    "labels of another number": ({"x.npy": npy(PICTURES), "labels.npy": npy(LABELS[:29])}, "29 labels for 30 pictures"),
+    "one picture a file": ({f"{k}.npy": npy(PICTURES[k]) for k in range(4)}, r"one picture a file, \(28, 28\)"),
+    "an empty array": ({"x.npy": npy(np.zeros((5, 0)))}, "no array of pictures"),
+    "a table of words": ({"x.csv": table(["cat", "dog"] * 15, PICTURES)}, "cannot be read as a table of numbers"),
+    "a picture without end": ({"x.npy.gz": gzip.compress(npy(np.zeros((2, 5000, 5000), np.uint8)))}, "no array of pictures"),
+    "many columns": ({"x.csv": (",".join(["0"] * 30_000) + "\n").encode()}, "30,000 columns; 20,000 at most"),
     "objects": ({"x.npy": npy(np.array([Evil()], object), allow_pickle=True)}, "holds Python objects"),
     "a pickle": ({"data.pkl": b"\x80\x04\x95" + bytes(80)}, r"data\.pkl is a Python pickle, .* np\.savez"),
     "hdf5": ({"data.h5": b"\x89HDF\r\n\x1a\n" + bytes(80)}, "is an HDF5 file"),
     "matlab": ({"data.mat": b"MATLAB 5.0 MAT-file" + bytes(80)}, "is a MATLAB file"),
     "parquet": ({"data.parquet": b"PAR1" + bytes(80)}, "is a Parquet or Arrow file"),
-    "cut": ({"x.npy": npy(PICTURES)[:-100]}, "ends before its last value"),
-    "idx cut": ({"x": idx(PICTURES)[:-1]}, "ends before its last value"),
+    "cut": ({"x.npy": npy(PICTURES)[:-100]}, "is damaged, or ends before its last value"),
+    "idx cut": ({"x": idx(PICTURES)[:-1]}, "is damaged, or ends before its last value"),
     "a broken header": ({"x.npy": b"\x93NUMPY\x01\x00\x40\x00" + b"(" * 64}, "header cannot be read"),
     "no pictures": ({"loss.npy": npy(RNG.random(50))}, r"no array of pictures: loss\.npy \(50,\)"),
     "another range": ({"x.npy": npy(PICTURES.astype(float) * 7)}, "values from 0 to 1,785; give 0 to 255"),

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from fake_run import PNG
 
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.runs.run import Run
@@ -212,6 +213,20 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
         person.wait_state("paused")
     assert best <= person.step() and page.evaluate("Math.max(...ganPlayground.store.series.step)") <= person.step()
     assert page.evaluate("ganPlayground.store.status.best.step") == person.step()
+    assert person.errors == []
+
+
+@pytest.mark.parametrize(("measurements", "said"), [(7, ""), (11, "FD (judge) 20.7 (step 110)"), (12, "FD (judge) 25.5")])
+def test_beside_the_question_stands_what_was_measured_since_the_best_and_when(standing, visit, measurements, said):
+    run = measured_run(standing.folder, measurements)
+    for seq, step in ((1, 70), (2, 120)):
+        run.frame_path(seq, step).write_bytes(PNG)
+    person = visit(standing.url)
+    show(person, run)
+    person.page.locator("#btn-restore:enabled").click()
+    best, newest = person.page.locator(".gan-before-after p").all_inner_texts()
+    assert best == f"{text('quality.best')} · step 70\nFD (judge) 13.4"
+    assert newest.rstrip() == f"{text('dialog.newest')} · step 120\n{said}".rstrip()
     assert person.errors == []
 
 

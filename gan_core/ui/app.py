@@ -59,11 +59,14 @@ class Playground:
             containers.bar()
             with gr.Tabs(selected="train") as tabs:
                 with gr.Tab(t("tabs.train"), id="train"):
-                    form = train_tab.build(t, self.controls, self.preview_jobs, run_box, lang_box)
+                    settings = train_tab.build(t, self.controls, self.preview_jobs, run_box, lang_box)
                 with gr.Tab(t("tabs.runs"), id="runs") as runs:
                     runs_tab.build(t, self.controls, run_box, lang_box, tabs, runs)
             api.build(self.controls, self.latent_service)
-            demo.load(None, form, None, js=FORM_CHANGED, api_name="preview-load", queue=False, api_visibility="private")
+            quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+            recall = f"() => ganPage.call('keptForm', {len(settings.kept)})"  # after a change of language
+            demo.load(None, None, settings.kept, js=recall, api_name="recall-form", **quiet).then(
+                None, settings.inputs, None, js=FORM_CHANGED, api_name="preview-load", **quiet)
         demo.queue(max_size=64)
         return demo
 

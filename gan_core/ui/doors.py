@@ -43,14 +43,14 @@ EVENTS: dict[str, Role] = {
                                                         "reset-paused") for end in ("", "-accepted", "-failed")), Role.DRIVER),
     **dict.fromkeys((f"button-{name}" for name in ("pause", "resume", "save")), Role.DRIVER),
     # The form; these change only the form itself.
-    **dict.fromkeys((*(f"fill-{what}{end}" for what in ("preset", "defaults") for end in ("", "-filled")), "follow-dataset"),
-                    Role.WATCHER),
+    **dict.fromkeys((*(f"fill-{what}{end}" for what in ("preset", "defaults") for end in ("", "-filled")), "follow-dataset",
+                     "recall-form"), Role.WATCHER),
     **dict.fromkeys((f"check-{name}" for name in FIELDS if name != "dataset"), Role.WATCHER),
     # The choice of data.
     **dict.fromkeys((f"preview-{name}" for name in ("load", "dataset", "preset", "data-categories", "data-kept", "data-drawn",
                                                     "folder-submit", "folder-blur", "field-networks", "field-condition",
                                                     *(f"field-{name}" for name in FIELD_GROUPS["pictures"]))), Role.WATCHER),
-    **dict.fromkeys(("list-uploads", "keep-upload"), Role.DRIVER),
+    **dict.fromkeys(("list-uploads", "recall-upload", "keep-upload"), Role.DRIVER),
     **dict.fromkeys(("ask-delete-data", "ask-delete-data-shown"), Role.OPERATOR),
     # The list of runs.
     **dict.fromkeys(("list-runs", "list-runs-enabled", "refresh-runs", "refresh-runs-enabled", "choose-run", "read-abilities",

@@ -2,17 +2,22 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from fake_run import PNG
 
 from gan_core.config import PRESETS, TrainConfig
+from gan_core.evaluation.evaluator import MIN_REALS
 from gan_core.runs.run import Run
+from gan_core.ui import web_files
 from gan_core.ui.words import text
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 # A line of a chart that ends at a step, seen on its axis.
 GHOST_DRAWN = """to => [...Bokeh.index].some(({ model: p }) => p.type === "Figure" && p.x_range.end >= to
   && p.renderers.some(({ data_source, visible }) => visible && data_source?.data.step?.at(-1) === to))"""
+QUALITY = Path(web_files.FOLDER) / "quality" / "quality.js"
 FITS = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
 
 
@@ -79,6 +84,20 @@ def test_quality_is_drawn_told_in_words_and_fits_the_screen(standing, visit, mea
     page.reload()
     person.until("() => document.querySelector('.gan-faces')?.dataset.face === 'quality'")
     assert person.errors == []
+
+
+def test_what_has_too_few_pictures_to_be_measured_says_so_and_what_waits_its_share(standing, visit):
+    assert re.search(r"FEWEST = (\d+);", QUALITY.read_text())[1] == str(MIN_REALS)
+    person = visit(standing.url)
+    for share, count, said in ((0.05, 19, text("quality.few", n=20)), (0.2, 20, text("quality.empty", n=20)),
+                               (0.0, 20, text("quality.none"))):
+        run = measured_run(standing.folder, 0, measure_share=share)
+        (run.path / "data.json").write_text(json.dumps({"count": count, "shape": [1, 28, 28]}))
+        status = run.stored_status()
+        status.state, status.host = "running", "a-node-of-the-cluster"
+        run.write_status(status)
+        show(person, run)
+        person.until("said => document.querySelector('#quality-curves .gan-empty').textContent === said", said)
 
 
 def test_a_run_without_measurements_says_why(standing, visit):
@@ -171,7 +190,7 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
     page = person.page
     person.start()
     page.click("#curves-face [data-key=quality]")
-    page.locator("#quality-curves .gan-empty", has_text=text("quality.empty", n="").split("  ")[0]).first.wait_for()
+    page.locator("#quality-curves .gan-empty", has_text=text("quality.empty", n=5)).first.wait_for()
     person.measure_often()
     person.until("() => { const { status, quality, floor } = ganPlayground.store; "
                  "return status.best && quality.length > 0 && floor; }", seconds=120)
@@ -212,6 +231,20 @@ def test_the_best_is_gone_back_to_after_asking_and_the_run_waits_there(playgroun
         person.wait_state("paused")
     assert best <= person.step() and page.evaluate("Math.max(...ganPlayground.store.series.step)") <= person.step()
     assert page.evaluate("ganPlayground.store.status.best.step") == person.step()
+    assert person.errors == []
+
+
+@pytest.mark.parametrize(("measurements", "said"), [(7, ""), (11, "FD (judge) 20.7 (step 110)"), (12, "FD (judge) 25.5")])
+def test_beside_the_question_stands_what_was_measured_since_the_best_and_when(standing, visit, measurements, said):
+    run = measured_run(standing.folder, measurements)
+    for seq, step in ((1, 70), (2, 120)):
+        run.frame_path(seq, step).write_bytes(PNG)
+    person = visit(standing.url)
+    show(person, run)
+    person.page.locator("#btn-restore:enabled").click()
+    best, newest = person.page.locator(".gan-before-after p").all_inner_texts()
+    assert best == f"{text('quality.best')} · step 70\nFD (judge) 13.4"
+    assert newest.rstrip() == f"{text('dialog.newest')} · step 120\n{said}".rstrip()
     assert person.errors == []
 
 

@@ -22,6 +22,15 @@ test("a snapshot replaces everything, and nothing of it is shared", () => {
   assert.deepEqual([store.run, store.pending, store.marks, snapshot.series.step], ["a", "", [], [1]]);
 });
 
+test("a moment that is looked at stays over a snapshot of the same run that has kept it", () => {
+  const again = (changes) => {
+    store.moment = 100;
+    reducers.snapshot({ ...structuredClone(SNAPSHOT), ...changes });
+    return store.moment;
+  };
+  assert.deepEqual([again({}), again({ run: "b" }), again({ history: [{ seq: 2, step: 101 }] })], [100, null, null]);
+});
+
 test("rows, measurements and marks are added at the end", () => {
   reducers.metrics({ series: { step: [2], d_loss: [null] } });
   reducers.quality({ quality: [{ step: 2, fd: 1 }], floor: { fd: 0.1 } });

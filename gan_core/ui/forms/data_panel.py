@@ -123,6 +123,7 @@ class DataPanel:
             with gr.Row(elem_id="gan-data-hand"):  # out of sight
                 self.drawn = gr.Textbox("", elem_id="data-drawn", label="drawn")  # web/data/pad.js writes into it
                 self.question = gr.Textbox("", elem_id="data-question", label="question")
+                self.recalled = gr.Textbox("", label="recalled")  # an upload that was chosen before the page was loaded anew
         self.inputs = [self.kind, self.categories, self.folder, self.kept, self.drawn]
 
     def wire(self, lang: gr.Textbox, form: list[Any], others: list[Any], controls: Controls, preview_jobs: PreviewJobs) -> None:
@@ -137,6 +138,7 @@ class DataPanel:
                            api_name="keep-upload", **QUEUED)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=with_language,
                         api_name="list-uploads", **QUEUED)
+        self.recalled.change(self._recall, [lang, self.recalled], self.kept, js=with_language, api_name="recall-upload", **QUEUED)
         question = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=with_language,
                                      api_name="ask-delete-data", **QUEUED)
         question.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUEUED)
@@ -157,6 +159,10 @@ class DataPanel:
         choices = kept(lang)
         names = [name for _, name in choices]
         return gr.Dropdown(choices=choices, value=now if now in names else next(iter(names), None)), gr.skip()
+
+    def _recall(self, lang: str, name: str) -> Any:
+        """The list of uploads with this one chosen, or the newest one where it is no longer there."""
+        return self._known(lang if lang in words.LANGUAGES else "en", "zip", name)[0] if name else gr.skip()
 
     def _question(self, lang: str, name: str | None) -> tuple[str, str]:
         """(the question of the page's dialog as JSON, why the upload cannot be deleted); one of them is ""."""

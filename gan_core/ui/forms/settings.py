@@ -168,6 +168,7 @@ class Settings:
             defaults = gr.Button(t("settings.defaults"), size="sm", elem_id="btn-defaults")
         self.inputs = [self.preset, *self.data.inputs, *self.fields]
         self.filled = gr.Textbox(name, elem_id="form-filled", elem_classes="hidden", visible="hidden")
+        self.kept = [self.filled, *self.inputs, self.data.recalled]  # what a change of language leaves as it was
         self._wire(controls, lang, defaults)
 
     def config(self, lang: str, filled: str, preset: str, *values: Any) -> TrainConfig:

@@ -41,8 +41,8 @@ def warning(controls: Controls, lang: str) -> Callable[[str], None]:
 
 
 def build(t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs, run_box: gr.Textbox,
-          lang_box: gr.Textbox) -> list[Any]:
-    """Everything inside the first tab; returns the form's inputs. run_box, lang_box: hidden inputs, see `containers.WITH_RUN`."""
+          lang_box: gr.Textbox) -> Settings:
+    """Everything inside the first tab; returns its form. run_box, lang_box: hidden inputs, see `containers.WITH_RUN`."""
     with gr.Column(elem_id="gan-train"):
         with gr.Row(elem_id="gan-main"):
             with gr.Column(elem_id="gan-settings"):
@@ -61,7 +61,7 @@ def build(t: Callable[[str], Any], controls: Controls, preview_jobs: PreviewJobs
         with gr.Column(elem_id="gan-bottom"):
             containers.latent()
     _wire(controls, settings, buttons, run_box, lang_box)
-    return settings.inputs
+    return settings
 
 
 def _transport(t: Callable[[str], Any]) -> dict[str, gr.Button]:

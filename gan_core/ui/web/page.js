@@ -1,7 +1,8 @@
 // window.ganPage: the one object that gradio's event snippets use. boot.js puts it up, so that a snippet that runs before the
 // modules are there can use it too: values are plain fields, and `call` waits for the functions that `answerGradio` hands in.
-import { askToDelete } from "./data/uploads.js";
+import { keptForm } from "./data/kept_form.js";
 import { formChanged } from "./data/request.js";
+import { askToDelete } from "./data/uploads.js";
 import { runButtons } from "./runs/buttons.js";
 import { emit, on, store } from "./store.js";
 import { followChoice, showRun } from "./stream.js";
@@ -22,6 +23,7 @@ import { followChoice, showRun } from "./stream.js";
 const calls = {
   /** What the form of the next run holds now. */
   formChanged,
+  keptForm,
   askToDelete,
   /** Look at this run from now on. @param {string | null} run */
   showRun(run) {

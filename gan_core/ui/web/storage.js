@@ -17,6 +17,20 @@ export function remember(key, value) {
   } catch { /* not remembered */ }
 }
 
+/** For this tab, over one loading of the page. @param {string} key @param {any} value of JSON */
+export function keepOnce(key, value) {
+  try { sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* not remembered */ }
+}
+
+/** What was kept so, once; null where there is nothing. @param {string} key */
+export function takeOnce(key) {
+  try {
+    const kept = sessionStorage.getItem(key);
+    sessionStorage.removeItem(key);
+    return kept && JSON.parse(kept);
+  } catch { return null; }
+}
+
 /** The run that this tab has chosen to look at, or null for the one that everybody is shown. */
 export function chosenRun() {
   try { return sessionStorage.getItem(RUN); } catch { return null; }

@@ -1,7 +1,8 @@
 // The store: the last snapshot with everything that came after it, and who is told when it changes. Only stream.js feeds it.
 // Events: those of the stream, and "connection", "pending", "page" (gradio has changed the page), "colours", "driven",
-// "moment" (another step of the past is looked at, or none), "generator" (pictures are of the other one of the two), "present"
-// (presentation mode is on, or off), "verdicts" (those of the grid on the page, or null) and "nearest" (what was found for it).
+// "moment" (another step of the past is looked at, or none), "live" (the newest is to be looked at again), "generator" (pictures
+// are of the other one of the two), "present" (presentation mode is on, or off), "verdicts" (those of the grid on the page, or
+// null) and "nearest" (what was found for it).
 import { kept } from "./lib/history.js";
 import { append, copied, thinned } from "./lib/series.js";
 
@@ -84,13 +85,16 @@ export const isIn = (...states) => Boolean(store.status && states.includes(store
 export const reducers = {
   snapshot(event) {
     const { run, name, preset, kind, origin, config, dataset_label, status, worker, frame, real, latent, active } = event;
+    // Of the same run, after a lost connection or somebody's resume: whoever looks at a moment that is still kept stays there.
+    const isKept = run === store.run && event.history?.some(({ step }) => step === store.moment);
     Object.assign(store, {
       run, name, preset, kind, origin, config, dataset_label, status, worker, frame, real, latent, active,
       active_run: event.active_run || null,
       frame_rule: event.frame_rule, controls: event.controls || {}, silent: event.silent || 0,
       data: event.data || "images", about: event.about || null,
       series: copied(event.series), history: [...(event.history || [])], quality: [...(event.quality || [])],
-      floor: event.floor || null, marks: [...(event.marks || [])], given_up: event.given_up || null, pending: "", moment: null,
+      floor: event.floor || null, marks: [...(event.marks || [])], given_up: event.given_up || null, pending: "",
+      moment: isKept ? store.moment : null,
     });
   },
   status(event) {

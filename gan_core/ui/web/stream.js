@@ -16,6 +16,7 @@ let boot = "", retryMs = 0, retryTimer = 0, goneTimer = 0;
 
 /** Which run this browser looks at: an id, or null for the one that everybody is shown. @param {string | null} run */
 export function showRun(run) {
+  emit("live");
   chooseRun(run);
   close();
   open();

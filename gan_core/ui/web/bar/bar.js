@@ -1,5 +1,6 @@
 // The bar on top: state, step and facts of the shown run, the banner under it, language and colours.
 import { control } from "../control.js";
+import { keepForm } from "../data/kept_form.js";
 import { h, setText, smallButton } from "../dom.js";
 import { clock } from "../lib/numbers.js";
 import { presentButton } from "../present.js";
@@ -130,6 +131,7 @@ function languageButton() {
   const props = { type: "button", class: "gan-btn", id: "gan-language", title: t("bar.language"), lang: other };
   const choose = () => {
     remember("gan.language", other);
+    keepForm();
     location.reload();
   };
   return h("button", { ...props, onclick: choose }, other.toUpperCase());

@@ -4,6 +4,7 @@ import { control } from "../control.js";
 import { fillBox, h, pixelRatio, setText, smallButton, token } from "../dom.js";
 import { along } from "../lib/strokes.js";
 import { contextOf } from "../plane/canvas.js";
+import { keepOnce, takeOnce } from "../storage.js";
 import { on } from "../store.js";
 import { number, t } from "../words.js";
 
@@ -12,8 +13,11 @@ const MOST = 3000; // points in all
 
 /** @typedef {[x: number, y: number][]} Stroke points of the unit square, y upwards */
 
+const KEPT = "gan.strokes"; // over a change of language
+
 /** @type {Stroke[]} */
-let strokes = [];
+let strokes = takeOnce(KEPT) ?? [];
+export const keepStrokes = () => keepOnce(KEPT, strokes);
 const points = () => strokes.flat();
 
 /** @type {import("../mount.js").Part} */

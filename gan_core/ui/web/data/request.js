@@ -34,6 +34,9 @@ export const hasForm = () => form !== null;
 /** What the form names, each "" before gradio has filled it. @returns {{ preset: string, kind: string, upload: string }} */
 export const formValues = () => ({ preset: form?.[0] ?? "", kind: form?.[1] ?? "", upload: form?.[4] ?? "" });
 
+/** All values in the form's own order, null before gradio has filled it. */
+export const formInputs = () => form;
+
 /** The values that were chosen for the next run, null where they are not known or cannot be trained. */
 export const formConfig = () => config;
 

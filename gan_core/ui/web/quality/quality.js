@@ -2,6 +2,7 @@
 import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
 import { h, setText } from "../dom.js";
+import { percent } from "../lib/numbers.js";
 import { inForce, isIn, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { qualityChart } from "./chart.js";
@@ -9,8 +10,8 @@ import {
   CHARTS, bestColumns, floorColumns, floorOf, lookOf, measures, newest, qualityColumns, writtenValue,
 } from "./measures.js";
 
-const FIRST_S = 0.9; // seconds of one core that a first measurement takes, that of real against real with it
 const SHARE = 0.05; // of the time, where a run says no other
+const FEWEST = 20; // real pictures or points that are measured, as in evaluation/evaluator.py
 
 export class Quality {
   #sentence = h("p", { class: "gan-told", "aria-live": "polite" });
@@ -131,6 +132,7 @@ function emptySentence() {
   if (store.quality.length) return "";
   const share = store.config ? inForce("measure_share") : 0;
   if (share === 0) return t("quality.none");
-  const active = store.kind === "run" && isIn("starting", "running", "paused");
-  return active ? t("quality.empty", { n: Math.round(FIRST_S / (share || SHARE)) }) : t("quality.never");
+  if (store.kind !== "run" || !isIn("starting", "running", "paused")) return t("quality.never");
+  const { count = FEWEST } = store.about ?? {};
+  return count < FEWEST ? t("quality.few", { n: FEWEST }) : t("quality.empty", { n: percent(share || SHARE) });
 }

@@ -17,10 +17,24 @@ export class HistorySlider {
   constructor(changed) {
     this.#changed = changed;
     this.#slider.addEventListener("input", () => this.#choose());
-    this.#live.addEventListener("click", () => {
-      this.#slider.value = this.#slider.max;
-      this.#choose();
-    });
+    this.#live.addEventListener("click", () => this.#goLive());
+  }
+
+  /** Back from the past, if one is there. */
+  leavePast() {
+    if (this.chosen) this.#goLive();
+  }
+
+  /** The moment that is looked at, among what is kept by now. */
+  follow() {
+    const { moment, history } = store, { chosen } = this;
+    const same = history.filter(({ step }) => step === moment);
+    this.chosen = same.find(({ seq }) => seq === chosen?.seq) ?? same[0] ?? null;
+  }
+
+  #goLive() {
+    this.#slider.value = this.#slider.max;
+    this.#choose();
   }
 
   /** @param {number | null} step that is on the page */

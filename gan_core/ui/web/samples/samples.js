@@ -38,7 +38,6 @@ class Samples {
   #holder;
   #caption = h("span");
   #captionLine = h("span", { class: "gan-caption" }, h("b", { class: "g" }, t("samples.fakes")), " ", this.#caption);
-  #headline;
   #switch = segments(t("generator.label"), [["now", t("generator.now")], ["average", t("generator.average")]], "average",
     (name) => chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)));
   #history = new HistorySlider(() => this.#look());
@@ -56,22 +55,22 @@ class Samples {
     this.#holder = h("div", { id: "sample-grid", class: "gan-holder" }, this.#columns.element,
       h("div", { class: "gan-picture" }, this.#image, this.#cells.element), this.#empty);
     this.#stage = new Stage(this.#holder, signal);
-    this.#headline = new Headline(signal);
     this.#switch.id = "generator-shown";
     this.#switch.title = t("generator.help");
     root.append(h("div", { class: "gan-stage" }, this.#holder,
-      h("div", { class: "gan-under" }, this.#captionLine, this.#headline.element, this.#switch, this.#history.element),
+      h("div", { class: "gan-under" }, this.#captionLine, new Headline(signal).element, this.#switch, this.#history.element),
       new NearestLine(signal).element));
     new ResizeObserver(() => this.#resize()).observe(this.#holder);
     on("snapshot", () => this.#restart(), signal);
     on("status connection", () => this.#describe(), signal);
     on("frame", () => this.#update(), signal);
+    on("live", () => this.#history.leavePast(), signal);
     on("generator verdicts-shown nearest-shown", () => { this.#describe(); this.#look(); }, signal);
     this.#update();
   }
 
   #restart() {
-    this.#history.chosen = this.#current = null;
+    this.#history.follow();
     if (!store.frame) {
       this.#image.hidden = true;
       this.#nameColumns(0);
@@ -79,7 +78,8 @@ class Samples {
       this.#empty.hidden = false;
       this.#history.showStep(null);
     }
-    this.#update();
+    this.#describe();
+    this.#look();
   }
 
   #update() {

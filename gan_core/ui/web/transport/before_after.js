@@ -19,12 +19,8 @@ export function beforeAfter(best) {
   const then = closest(best.step, newest.seq);
   if (!then) return null;
   const at = (/** @type {number} */ step) => t("samples.at_step", { step: number(step) });
-  const title = (/** @type {string} */ word, /** @type {number} */ step) => {
-    const measured = measuredAt(best.name, step), name = t(`measures.${best.name}`);
-    const value = measured ? `${name} ${writtenValue(best.name, measured.value)}` : ""; // perhaps of some steps before
-    return h("p", {}, h("b", {}, word), ` \u00b7 ${at(step)}`, h("br"),
-      measured && measured.step !== step ? `${value} (${at(measured.step)})` : value);
-  };
+  const title = (/** @type {string} */ word, /** @type {number} */ step) =>
+    h("p", {}, h("b", {}, word), ` \u00b7 ${at(step)}`, h("br"), measuredIn(best, step, at));
   const shown = (/** @type {Stream.Kept} */ frame, /** @type {string} */ of) => h("figure", {}, picture(frame, of),
     h("figcaption", {}, hasBoth() ? `${t(`generator.${of}`)} \u00b7 ${at(frame.step)}` : at(frame.step)));
   const column = (/** @type {Stream.Kept} */ frame, /** @type {HTMLElement} */ head) =>
@@ -32,6 +28,17 @@ export function beforeAfter(best) {
       ...(hasBoth() ? ["average", "now"] : ["average"]).map((of) => shown(frame, of))));
   return h("div", { class: "gan-before-after" }, column(then, title(t("quality.best"), best.step)),
     column(newest, title(t("dialog.newest"), newest.step)));
+}
+
+/**
+ * What was measured at a step, or last before it, with its own step; "" where nothing has been since the best.
+ * @param {Stream.Best} best @param {number} step @param {(step: number) => string} at
+ */
+function measuredIn({ name, step: best }, step, at) {
+  const measured = measuredAt(name, step);
+  if (!measured || (measured.step === best && step !== best)) return "";
+  const value = `${t(`measures.${name}`)} ${writtenValue(name, measured.value)}`;
+  return measured.step === step ? value : `${value} (${at(measured.step)})`;
 }
 
 /** Of the other kept frames the nearest to a step: older ones stand further apart. @param {number} step @param {number} but */

@@ -16,6 +16,7 @@ import { forgetSteps, stepsOf } from "./steps.js";
 /** @type {Record<string, string>} button -> the control that enables it */
 const CONTROLS = { "btn-start": "start", "btn-pause": "pause", "btn-resume": "resume", "btn-step": "step", "btn-step-d": "step",
   "btn-step-g": "step", "btn-reset": "reset", "btn-save": "save", "btn-restore": "restore" };
+const GOES_ON = ["btn-resume", "btn-step", "btn-step-d", "btn-step-g"];
 const PLACED = ["start", "pause", "resume"]; // those that take each other's place
 
 /** Which of the three are worth a place; the first is the primary button. */
@@ -70,20 +71,27 @@ function expectRun() {
   draw();
 }
 
-/** @param {MouseEvent} event before gradio gets it */
-function pressed(event) {
+/** The native button that a click is on, with its id. @param {MouseEvent} event */
+function buttonOf(event) {
   const target = /** @type {Element} */ (event.target);
   const button = /** @type {HTMLButtonElement | null} */ (target.closest?.("button[id^=btn-], [id^=btn-] button"));
-  const id = button?.closest("[id^=btn-]")?.id;
+  return { button, id: button?.closest("[id^=btn-]")?.id };
+}
+
+/** @param {MouseEvent} event before gradio gets it */
+function pressed(event) {
+  const { button, id } = buttonOf(event);
   if (!button || !id) return;
   if (event.detail > 0) button.blur(); // after the mouse the keys are the page's again; a visitor who came by Tab keeps the focus
-  const steps = stepsOf(id), instead = questions[id]?.() ?? steps;
+  const steps = stepsOf(id), question = questions[id]?.(), instead = question ?? steps;
   if (!steps) forgetSteps();
   if (instead) {
     event.stopImmediatePropagation();
     event.preventDefault();
-    if (!button.disabled) instead();
-  } else if (id === "btn-start" && !button.disabled) expectRun();
+  }
+  if (button.disabled) return;
+  if (!question && GOES_ON.includes(id)) emit("live"); // whoever presses wants to see what comes of it
+  if (instead) instead(); else if (id === "btn-start") expectRun();
 }
 
 /**
@@ -133,7 +141,9 @@ async function askToRestore() {
   const text = [t("dialog.restore_text", values), ...(rival ? [t("dialog.restore_instead", { name: rival.name })] : [])];
   if (rival) prepare();
   const choice = await ask(t("dialog.restore_title", { step }), text.join(" "), [go], beforeAfter(best));
-  if (choice >= 0) control("restore", { step: best.step, instead_of: rival?.id ?? "" });
+  if (choice < 0) return;
+  emit("live");
+  control("restore", { step: best.step, instead_of: rival?.id ?? "" });
 }
 
 /** Who takes the place of the button that was pressed; nobody yet while the answer is on its way. */

@@ -296,3 +296,22 @@ def test_axe_finds_nothing_serious_behind_the_other_faces(standing, visit, measu
         group.click()
     found += [one for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
     assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []
+
+
+def test_a_triangle_at_the_edge_of_a_chart_points_to_where_the_value_lies(standing, visit):
+    run = measured_run(standing.folder)
+    wild = {30: 900.0, 60: -900.0}
+    records = [json.loads(line) for line in run.metrics_path(1).read_text().splitlines()]
+    for record in records:
+        if "d_loss" in record:
+            record["d_loss"] = wild.get(record["step"], 1.0 + 0.1 * (record["step"] % 3))
+    run.metrics_path(1).write_text("".join(json.dumps(record) + "\n" for record in records))
+    person = visit(standing.url)
+    show(person, run, "losses")
+    marked = """() => Bokeh.documents.flatMap(d => d.roots()).flatMap(p => p.renderers || [])
+        .filter(({ glyph }) => glyph.type === 'Scatter' && glyph.y?.field?.startsWith('d_loss'))
+        .map(({ glyph, data_source: { data } }) => [glyph.marker.value,
+            [...data.step].filter((_, i) => Number.isFinite(data[glyph.y.field][i]))])"""
+    person.until(f"() => ({marked})().length >= 2")
+    assert dict(person.page.evaluate(marked)) == {"triangle": [30], "inverted_triangle": [60]}
+    assert person.errors == []

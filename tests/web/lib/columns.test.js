@@ -11,9 +11,9 @@ const spiky = (/** @type {number} */ usual, /** @type {number} */ spike) =>
 test("a loss far away is drawn at the edge, a belief never: its axis is fixed", () => {
   store.series = { step, d_loss: spiky(1, 1200), g_loss: spiky(1, 1), d_real: spiky(0.5, 0.97), d_fake: spiky(0.5, 0.02) };
   const data = curveColumns(0.9, false);
-  assert.ok(Number(data.d_loss_drawn[0]) < 2 && data.d_loss_beyond[0] === data.d_loss_drawn[0] && data.d_loss[0] === 1200);
+  assert.ok(Number(data.d_loss_drawn[0]) < 2 && data.d_loss_above[0] === data.d_loss_drawn[0] && data.d_loss[0] === 1200);
   assert.deepEqual([data.d_real_drawn[0], data.d_fake_drawn[0]], [0.97, 0.02]);
-  assert.ok(data.d_real_beyond.every(Number.isNaN) && data.g_loss_beyond.every(Number.isNaN));
+  assert.ok([...data.d_real_above, ...data.g_loss_above, ...data.d_loss_below].every(Number.isNaN));
 });
 
 test("on a logarithmic axis nothing is cut", () => {

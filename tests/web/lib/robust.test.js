@@ -9,20 +9,22 @@ test("a spike is at the edge and named, the rest is as it was", () => {
   const values = [...calm];
   values[100] = 1200;
   values[101] = -900;
-  const range = usualRange(values), { inside, beyond } = clipped(values, range);
+  const range = usualRange(values), { inside, above, below } = clipped(values, range);
   assert.ok(range && range[1] < 5 && range[0] > -5);
   assert.deepEqual([inside[100], inside[101]], [range[1], range[0]]);
-  assert.deepEqual([beyond[100], beyond[101]], [range[1], range[0]]);
-  values.forEach((value, i) => { if (i !== 100 && i !== 101) assert.ok(inside[i] === value && Number.isNaN(beyond[i])); });
+  assert.deepEqual([above[100], below[100], above[101], below[101]], [range[1], NaN, NaN, range[0]]);
+  values.forEach((value, i) => {
+    if (i !== 100 && i !== 101) assert.ok(inside[i] === value && Number.isNaN(above[i]) && Number.isNaN(below[i]));
+  });
 });
 
 test("nothing is cut of a calm curve, of a short one, of a constant one, of one that grows or changes its level", () => {
   const curves = [calm, [1, 2, 1200], Array(100).fill(3), calm.map((value, i) => value + i),
     calm.map((value, i) => value + (i > 200 ? 50 : 0))];
   for (const curve of curves) {
-    const { inside, beyond } = clipped(curve, usualRange(curve));
+    const { inside, above, below } = clipped(curve, usualRange(curve));
     assert.deepEqual(inside, curve);
-    assert.ok(beyond.every(Number.isNaN));
+    assert.ok([...above, ...below].every(Number.isNaN));
   }
 });
 
@@ -42,6 +44,6 @@ test("few values are drawn as they are and bound their guests; where there are n
 });
 
 test("where there is no value there is none, and no mark", () => {
-  const values = [...calm, NaN, 1200, NaN], { inside, beyond } = clipped(values, usualRange(values));
-  assert.ok(Number.isNaN(inside[400]) && Number.isNaN(beyond[400]) && beyond[401] === inside[401] && inside[401] < 10);
+  const values = [...calm, NaN, 1200, NaN], { inside, above } = clipped(values, usualRange(values));
+  assert.ok(Number.isNaN(inside[400]) && Number.isNaN(above[400]) && above[401] === inside[401] && inside[401] < 10);
 });

@@ -6,8 +6,11 @@ import { token } from "../dom.js";
 import { t } from "../words.js";
 import { CHARTS } from "./columns.js";
 
+/** What stands at an edge for a value far beyond it, and points there. */
+const BEYOND = { above: "triangle", below: "inverted_triangle" };
+
 /**
- * `lines`: what Bokeh draws of each name; a triangle at the edge stands for a value far beyond it.
+ * `lines`: what Bokeh draws of each name.
  * @param {string} kind
  * @param {any} source
  * @param {any} past of what was given up
@@ -27,8 +30,8 @@ export function curveChart(kind, source, past, { log, hidden, size, last }) {
     lines[name] = [
       p.line(x, { field: `${name}_drawn` }, { source, line_color, line_width: wide, line_alpha: 0.28 }),
       p.line(x, { field: `${name}_smooth` }, { source, line_color, line_width: 2 * wide }),
-      p.scatter(x, { field: `${name}_beyond` },
-        { source, marker: "triangle", size: 7 * wide, fill_color: line_color, line_color: null }),
+      ...Object.entries(BEYOND).map(([side, marker]) => p.scatter(x, { field: `${name}_${side}` },
+        { source, marker, size: 7 * wide, fill_color: line_color, line_color: null })),
       p.line(x, { field: `${name}_smooth` }, { source: past, line_color, line_width: 1.5 * wide, ...GIVEN_UP }),
     ];
     for (const line of lines[name]) line.visible = !hidden.has(name);

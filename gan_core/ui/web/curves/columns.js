@@ -15,7 +15,8 @@ const RECENT = 200; // values whose average the legend shows
 
 /**
  * Every line as it is and smoothed: `NAME` what was measured, `NAME_drawn` and `NAME_smooth` with rare values far away at the
- * edge of the others, `NAME_beyond` that edge where there is one. On a logarithmic axis a loss of 0 or less has no place.
+ * edge of the others, `NAME_above` and `NAME_below` that edge where there is one. On a logarithmic axis a loss of 0 or less has
+ * no place.
  * @param {number} weight of the past
  * @param {boolean} log
  */
@@ -25,11 +26,12 @@ export function curveColumns(weight, log) {
   const data = { step: series.step.filter(keep) };
   for (const [chart, name] of allLines()) {
     const values = placed(series, name, log && chart === "losses");
-    const { inside, beyond } = clipped(values, log || chart !== "losses" ? null : usualRange(values));
+    const { inside, above, below } = clipped(values, log || chart !== "losses" ? null : usualRange(values));
     data[name] = values.filter(keep);
     data[`${name}_drawn`] = inside.filter(keep);
     data[`${name}_smooth`] = smoothed(inside, weight).filter(keep);
-    data[`${name}_beyond`] = beyond.filter(keep);
+    data[`${name}_above`] = above.filter(keep);
+    data[`${name}_below`] = below.filter(keep);
   }
   return data;
 }
@@ -49,15 +51,16 @@ export function givenUpColumns(weight, log) {
     const noPlace = log && chart === "losses", now = placed(store.series, name, noPlace);
     const shared = now.filter((_, i) => Number(store.series.step[i]) <= past.step), first = Math.max(0, shared.length - 1);
     const way = [...shared, ...placed(past.series, name, noPlace)];
-    const { inside, beyond } = clipped(way, log || chart !== "losses" ? null : usualRange(now, way));
-    data[`${name}_smooth`] = smoothed(inside, weight).map((value, i) => (isLost(beyond, i) ? NaN : value)).slice(first);
+    const { inside, above, below } = clipped(way, log || chart !== "losses" ? null : usualRange(now, way));
+    const isBeyond = way.map((_, i) => above[i] === inside[i] || below[i] === inside[i]);
+    data[`${name}_smooth`] = smoothed(inside, weight).map((value, i) => (isLost(isBeyond, i) ? NaN : value)).slice(first);
     data.step = [...store.series.step.slice(0, shared.length), ...past.series.step].slice(first);
   }
   return data;
 }
 
-/** Whether a curve is beyond the axis here, before and after. @param {number[]} beyond @param {number} i */
-const isLost = (beyond, i) => [i - 1, i, i + 1].every((k) => k >= beyond.length || (k >= 0 && !Number.isNaN(beyond[k])));
+/** Whether a curve is beyond the axis here, before and after. @param {boolean[]} isBeyond @param {number} i */
+const isLost = (isBeyond, i) => [i - 1, i, i + 1].every((k) => k >= isBeyond.length || isBeyond[k]);
 
 const allLines = () => Object.entries(CHARTS).flatMap(([chart, lines]) => Object.keys(lines).map((name) => [chart, name]));
 

@@ -22,12 +22,16 @@ export function usualRange(values, guests = []) {
 }
 
 /**
- * The values with those beyond the range at its edge, and the edge alone where a value lay beyond it.
+ * The values with those beyond the range at its edge; the upper edge alone where a value lay above it, and the lower one where
+ * one lay below.
  * @param {number[]} values
  * @param {[low: number, high: number] | null} range
  */
 export function clipped(values, range) {
   const [low, high] = range ?? [-Infinity, Infinity];
-  const inside = values.map((value) => Math.min(high, Math.max(low, value)));
-  return { inside, beyond: values.map((value, i) => (value === inside[i] || Number.isNaN(value) ? NaN : inside[i])) };
+  return {
+    inside: values.map((value) => Math.min(high, Math.max(low, value))),
+    above: values.map((value) => (value > high ? high : NaN)),
+    below: values.map((value) => (value < low ? low : NaN)),
+  };
 }

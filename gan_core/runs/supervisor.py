@@ -12,6 +12,7 @@ import platform
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -60,6 +61,7 @@ class Supervisor:
         self._spare_timer: threading.Timer | None = None  # ends a spare that `prepare` started
         self._current: tuple[Run, subprocess.Popen[str]] | None = None
         self._closed = False
+        self._ending: list[Run] = []
         self._heartbeats: dict[Path, tuple[int, float]] = {}  # run on another host -> (heartbeat, when it last changed)
 
     # The spare worker.
@@ -223,13 +225,30 @@ class Supervisor:
             child = self._current[1] if self._current is not None and self._current[0].id == run.id else None
         # Without the lock, so that other threads can read the state meanwhile.
         command_id, deadline = "", StopDeadline(run, timeout)
-        while is_training(child, run) and not only_launcher_remains(child, run) and not deadline.has_passed():
-            command_id = self._send_stop(run, command_id)
-            time.sleep(0.02)
-        if is_training(child, run):
-            kill_run(child, run)
-            record_kill(run)
+        with self.being_ended(run):
+            while is_training(child, run) and not only_launcher_remains(child, run) and not deadline.has_passed():
+                command_id = self._send_stop(run, command_id)
+                time.sleep(0.02)
+            if is_training(child, run):
+                kill_run(child, run)
+                record_kill(run)
         return run
+
+    def ending(self) -> list[Run]:
+        """The runs that are being saved and ended just now: a step may take long, and so may saving."""
+        with self._lock:
+            return list(self._ending)
+
+    @contextlib.contextmanager
+    def being_ended(self, run: Run) -> Iterator[None]:
+        """Meanwhile the run is among those that are `ending`; for whoever ends it otherwise than by `stop`."""
+        with self._lock:
+            self._ending.append(run)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._ending.remove(run)
 
     def _send_stop(self, run: Run, command_id: str) -> str:
         """Send the command stop, again where it was lost: a worker deletes the commands from before its life. Returns its id."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 
@@ -19,6 +20,7 @@ from .run_events import Event, RunEvents
 from .stream_types import ActiveRun, Surroundings
 
 POLL_SECONDS = 0.125  # eight times a second
+ACTIVE_SECONDS = 1.0  # after which those who look at another run are told the step of the active one
 QUEUE_SIZE = 40  # events by which a viewer may lag before it gets a snapshot instead
 MAX_CACHED = 8  # runs kept without a viewer, so that a reload is fast
 logger = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ class Hub:
         self._run_events: dict[str, RunEvents] = {}
         self._failing: set[str] = set()  # runs whose events were lost by a failure: a snapshot comes next
         self._logged: set[tuple[str, str]] = set()  # (run, kind of error)
+        self._active_run: ActiveRun | None = None
+        self._active_at = 0.0
         self._count = 0
         self._task: asyncio.Task[None] | None = None
         self._poll_lock = asyncio.Lock()
@@ -100,7 +104,7 @@ class Hub:
         shown = active or self.catalogue.idle_default()
         worker = "busy" if active is not None else supervisor.spare
         surroundings: Surroundings = {"worker": worker, "active": active.id if active is not None else None,
-                                      "active_run": _about(active)}
+                                      "active_run": self._about(active), "ending": [run.id for run in supervisor.ending()]}
         updates: dict[str, tuple[RunEvents, list[Event]]] = {}
         new_events: dict[str, list[Event]] = {}
         for choice in choices:
@@ -118,6 +122,24 @@ class Hub:
         for key in list(self._run_events)[:-max(MAX_CACHED, len(new_events))]:
             del self._run_events[key]
         return updates
+
+    def _about(self, active: Run | None) -> ActiveRun | None:
+        """What every viewer is told of the active run; None where there is none, or it cannot be read just now.
+
+        Its step is told once a second: who looks at this very run has it by its own status.
+        """
+        try:
+            status = active.stored_status() if active is not None else None
+        except RunError:
+            status = None
+        if active is None or status is None:
+            self._active_run = None
+            return None
+        known, now = self._active_run, time.monotonic()
+        same = known is not None and (known["name"], known["state"]) == (active.name, status.state)
+        if not same or now - self._active_at >= ACTIVE_SECONDS:
+            self._active_run, self._active_at = {"name": active.name, "state": status.state, "step": status.step}, now
+        return self._active_run
 
     def _refresh(self, run_events: RunEvents, surroundings: Surroundings) -> list[Event]:
         """The new events of a run; none where it cannot be read, and a snapshot as soon as it can be again."""
@@ -183,10 +205,3 @@ class Hub:
             viewer.queue.get_nowait()
         viewer.run, viewer.overflowed = run_events.id, False
         viewer.queue.put_nowait(event)
-
-
-def _about(active: Run | None) -> ActiveRun | None:
-    """What every viewer is told of the active run; None where there is none, or it cannot be read just now."""
-    with contextlib.suppress(RunError):
-        return {"name": active.name, "state": active.stored_status().state} if active is not None else None
-    return None

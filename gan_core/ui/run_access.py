@@ -111,8 +111,9 @@ class RunAccess:
     def _stop_elsewhere(self, run: Run, status: Status, lang: str) -> None:
         """Ask a run that the supervisor does not train to stop, and wait for its end: it is saved after it has answered."""
         seconds = stop_timeout(run, status)
-        self._send(run, "stop", lang, seconds)
-        self._wait_while(run, ACTIVE, seconds)
+        with self.supervisor.being_ended(run):
+            self._send(run, "stop", lang, seconds)
+            self._wait_while(run, ACTIVE, seconds)
 
 
 def is_same(run: Run, other: Run | None) -> bool:

@@ -58,7 +58,7 @@ class RunEvents:
 
     def __init__(self, run: Run | None, shows_nearest: bool = True, shown: Callable[[Any], Any] = lambda value: value) -> None:
         self.run, self._shows_nearest, self._shown = run, shows_nearest, shown
-        self.surroundings: Surroundings = {"worker": "none", "active": None, "active_run": None}
+        self.surroundings: Surroundings = {"worker": "none", "active": None, "active_run": None, "ending": []}
         self._reader = MetricsReader(run.path) if run is not None else None
         self._rows: list[list[Any]] = []
         self._quality: list[Measurement] = []

@@ -158,18 +158,23 @@ class GivenUp(TypedDict):
 
 
 class ActiveRun(TypedDict):
-    """The run that trains, or waits paused."""
+    """The run that trains, or waits paused, for those who look at another one. `step`: about once a second."""
 
     name: str
     state: str
+    step: int
 
 
 class Surroundings(TypedDict):
-    """The same for every run. `worker`: "none", "warming", "ready" or "busy"; `active`: the id of the active run."""
+    """The same for every run. `worker`: "none", "warming", "ready" or "busy"; `active`: the id of the active run.
+
+    `ending`: ids of the runs that are being saved and ended.
+    """
 
     worker: str
     active: str | None
     active_run: ActiveRun | None
+    ending: list[str]
 
 
 class StatusEvent(Surroundings):

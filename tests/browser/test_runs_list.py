@@ -21,7 +21,7 @@ def chosen(person, run: str, lang: str = "en") -> None:
     rows.filter(has_text=run).click()
 
 
-def stopped(person, folder, lang: str = "en") -> str:
+def ended(person, folder, lang: str = "en") -> str:
     """A run that has made some steps and was stopped in the list."""
     person.start()
     run = person.page.evaluate("ganPlayground.run")
@@ -45,7 +45,7 @@ def asked(person, name: str, lang: str):
 def test_resume_beside_an_active_run_asks_and_goes_on_in_its_place(playground, visit, lang):
     person = visit(playground.url, locale=LOCALES[lang])
     page = person.page
-    first = stopped(person, playground.folder, lang)
+    first = ended(person, playground.folder, lang)
     person.start()
     second = page.evaluate("ganPlayground.run")
 
@@ -63,8 +63,8 @@ def test_resume_beside_an_active_run_asks_and_goes_on_in_its_place(playground, v
     asked(person, second, lang).get_by_role("button", name=text("dialog.instead_go", lang)).click()
     person.until("first => ganPlayground.run === first && ganPlayground.state === 'running'", first)
     page.locator("#sample-grid").wait_for()  # the Train view is open
-    ended = Run.open(playground.folder / second).status()
-    assert ended.state == "stopped" and ended.checkpoint_step == ended.step > 0
+    status = Run.open(playground.folder / second).status()
+    assert status.state == "stopped" and status.checkpoint_step == status.step > 0
 
     # Over the stopped run that is shown.
     chosen(person, second, lang)
@@ -92,3 +92,61 @@ def test_a_start_in_place_of_a_run_that_could_not_be_saved_says_so(playground, v
     assert toast.evaluate(title) == f'"{text("errors.not_saved_title")}"'
     person.until("first => ganPlayground.run !== first && ganPlayground.state === 'running'", first)
     assert Run.open(playground.folder / first).status().state == "failed" and person.errors == []
+
+
+ROW = """run => document.querySelector(`#runs input[value="${run}"]`).closest("label").textContent.trim().split("\\n")[1]"""
+
+
+def row(person, run: str) -> list[str]:
+    """The facts of a run in the list: its state, its step, and so on."""
+    return person.page.evaluate(ROW, run).split(" \u00b7 ")
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_row_of_the_run_that_trains_follows_it_without_asking(playground, visit, lang):
+    person = visit(playground.url, locale=LOCALES[lang])
+    page = person.page
+    person.start()
+    run = page.evaluate("ganPlayground.run")
+    for shown in (run, "starter-digits"):  # the run itself is shown, or another one
+        chosen(person, shown, lang)
+        page.locator("#btn-show:enabled").click()
+        person.until("shown => ganPlayground.run === shown", shown)
+        page.get_by_role("tab", name=text("tabs.runs", lang)).click()
+        page.locator("#runs label", has_text=run).filter(has_text=text("states.running", lang)).wait_for()
+        asked = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        state, step, *rest = row(person, run)
+        for _ in range(2):
+            person.until(f"([run, step]) => ({ROW})(run).split(' \u00b7 ')[1] !== step", [run, step])
+            again = row(person, run)
+            assert again[0] == state and again[2:] == rest and again[1] != step
+            digits = [int("".join(c for c in one if c.isdigit())) for one in (step, again[1])]
+            assert digits[0] < digits[1]
+            step = again[1]
+        assert [url for url in asked if "queue" in url or "control" in url] == []
+    assert person.errors == []
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_while_a_run_is_being_saved_bar_and_list_say_so(playground, visit, lang):
+    person, other = (visit(playground.url, locale=LOCALES[lang]) for _ in range(2))
+    saving = text("states.saving", lang)
+    person.start()
+    run, pid = person.page.evaluate("[ganPlayground.run, ganPlayground.store.status.pid]")
+    other.until("run => ganPlayground.run === run", run)
+    chosen(person, run, lang)
+    person.page.locator("#btn-stop-run:enabled").wait_for()
+    os.kill(pid, signal.SIGSTOP)  # as in a step that takes long
+    try:
+        person.page.locator("#btn-stop-run").click()
+        for one in (person, other):
+            one.page.locator("#run-state", has_text=saving).locator("span > span:not([aria-hidden])", has_text=saving).wait_for()
+        person.until(f"([run, saving]) => ({ROW})(run).startsWith(saving)", [run, saving])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    other.wait_state("stopped")
+    stopped = text("states.stopped", lang)
+    other.until("said => document.querySelector('#run-state .gan-words > span').textContent === said", stopped)
+    person.until(f"([run, said]) => ({ROW})(run).startsWith(said)", [run, stopped])
+    assert person.errors == other.errors == []

@@ -158,9 +158,14 @@ def test_a_run_whose_steps_are_slow_is_saved_and_no_other_one_is_ended(superviso
         (run.path / "slowly").touch()
         until(lambda: (run.path / "in-a-step").exists(), "a slow step")
         assert supervisor.stop(0.1, other.path) is None and run.pending_commands() == [] and run.status().state == "running"
-        assert supervisor.stop(1.0, run.path).id == run.id
+        stopping = threading.Thread(target=supervisor.stop, args=(1.0, run.path))
+        stopping.start()
+        until(lambda: [one.id for one in supervisor.ending()] == [run.id], "the stop to be known")
+        assert run.status().state == "running", "it is in a step, and everybody may know that it is being saved"
+        stopping.join()
         status = run.status()
         assert (status.state, status.error) == ("stopped", None) and status.checkpoint_step == status.step > 0
+        assert supervisor.ending() == []
     finally:
         worker.kill()
 

@@ -300,6 +300,33 @@ def test_everybody_gets_a_snapshot_then_the_same_events_with_the_same_ids(catalo
     asyncio.run(story())
 
 
+def test_who_looks_at_another_run_is_told_the_active_ones_step_once_a_second_and_its_state_at_once(catalogue, monkeypatch):
+    other, active = make_run(catalogue.folder, steps=1), make_run(catalogue.folder, steps=1)
+    clock = [100.0]
+    monkeypatch.setattr("gan_core.ui.hub.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(catalogue.supervisor, "active", lambda: active)
+    hub = Hub(catalogue)
+
+    def told(step, state="running"):
+        status = active.stored_status()
+        status.step, status.state = step, state
+        active.write_status(status)
+        events = [json.loads(text) for name, text in hub._poll({other.id})[other.id][1] if name == "status"]
+        return [event["active_run"] for event in events]
+
+    assert told(1) == [{"name": active.name, "state": "running", "step": 1}]
+    clock[0] += 0.9
+    assert told(7) == [], "nothing is sent for it"
+    clock[0] += 0.2
+    assert told(9) == [{"name": active.name, "state": "running", "step": 9}]
+    assert told(11, "paused") == [{"name": active.name, "state": "paused", "step": 11}]
+    with catalogue.supervisor.being_ended(active):
+        (event,) = [json.loads(text) for name, text in hub._poll({other.id})[other.id][1] if name == "status"]
+        assert event["ending"] == [active.id]
+    monkeypatch.setattr(catalogue.supervisor, "active", lambda: None)
+    assert told(11, "stopped") == [None]
+
+
 def test_who_follows_the_shown_run_is_taken_along_when_another_is_shown(catalogue):
     first = make_run(catalogue.folder, steps=1)
 

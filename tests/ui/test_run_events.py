@@ -16,7 +16,7 @@ from gan_core.training.pixel_range import grid, png
 from gan_core.ui import words
 from gan_core.ui.run_events import MAX_MARKS, MAX_MEASUREMENTS, SERIES, RunEvents, _subsample, _thin
 
-AROUND = {"worker": "ready", "active": None, "active_run": None}
+AROUND = {"worker": "ready", "active": None, "active_run": None, "ending": []}
 
 
 def look(feed, around=AROUND):

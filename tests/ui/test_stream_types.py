@@ -14,7 +14,7 @@ from gan_core.runs.status import Status
 from gan_core.ui.run_events import RunEvents
 from gan_core.ui.stream_types import EVENTS, PublicStatus, RunSnapshot
 
-AROUND = {"worker": "ready", "active": None, "active_run": None}
+AROUND = {"worker": "ready", "active": None, "active_run": None, "ending": []}
 
 
 def faults(value: Any, hint: Any, where: str = "") -> list[str]:

@@ -24,10 +24,13 @@ SHOW_WITH_RUN = "(run, lang, now) => { ganPage.call('showRun', now); return [run
 MOST = 200  # runs in the list, the most recently changed first
 
 
-def card(run: Run, lang: str) -> str:
-    """Two lines about a run: its name; state, step, data set, preset and the day it was made."""
+def card(run: Run, lang: str, ending: bool = False) -> str:
+    """Two lines about a run: its name; state, step, data set, preset and the day it was made. ending: whether it is being saved.
+
+    web/runs/rows.js writes state and step of the second line anew.
+    """
     status = run.status()
-    state = "starter" if run.kind == "starter" else status.state
+    state = "saving" if ending else "starter" if run.kind == "starter" else status.state
     preset = words.label(f"presets.{run.preset}.name", lang, "")
     config = run.info.get("config")
     data = words.dataset(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
@@ -71,10 +74,10 @@ def _abilities(controls: Controls, listed: list[Run], lang: str) -> str:
 def _list_runs(controls: Controls, run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
     """The list, the text above it and the abilities; `now` stays chosen, else the shown run is."""
     catalogue = controls.catalogue
-    cards, listed = [], _listed_runs(catalogue)
+    cards, listed, ending = [], _listed_runs(catalogue), {one.path for one in controls.supervisor.ending()}
     for run in listed:
         with contextlib.suppress(RunError):  # it is being deleted
-            cards.append((catalogue.shown(card(run, lang)), run.id))
+            cards.append((catalogue.shown(card(run, lang, run.path in ending)), run.id))
     ids = {name for _, name in cards}
     # A choice is left alone: it may have changed since this was asked.
     choice: dict[str, Any] = {} if now in ids else {"value": run_id if run_id in ids else None}

@@ -29,7 +29,8 @@ import { append, copied, thinned } from "./lib/series.js";
  * @property {Stream.Kept[]} history
  * @property {Stream.FrameRule} frame_rule
  * @property {string | null} active id of the active run
- * @property {Stream.ActiveRun | null} active_run its name and state
+ * @property {Stream.ActiveRun | null} active_run its name, state and step
+ * @property {string[]} ending ids of the runs that are being saved and ended
  * @property {"" | "start"} pending what was pressed here and has not been answered
  * @property {Stream.Measurement[]} quality
  * @property {Record<string, number> | null} floor
@@ -43,8 +44,8 @@ export const store = {
   connection: "connecting", run: null, kind: "none", origin: "", name: "", preset: "", config: null, dataset_label: {},
   status: null, controls: {},
   worker: "none", silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null,
-  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, active_run: null, pending: "", quality: [], floor: null,
-  marks: [], given_up: null, moment: null,
+  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, active_run: null, ending: [], pending: "", quality: [],
+  floor: null, marks: [], given_up: null, moment: null,
 };
 
 /** @type {{ names: string[], listener: (detail?: any) => void }[]} */
@@ -89,7 +90,7 @@ export const reducers = {
     const isKept = run === store.run && event.history?.some(({ step }) => step === store.moment);
     Object.assign(store, {
       run, name, preset, kind, origin, config, dataset_label, status, worker, frame, real, latent, active,
-      active_run: event.active_run || null,
+      active_run: event.active_run || null, ending: event.ending || [],
       frame_rule: event.frame_rule, controls: event.controls || {}, silent: event.silent || 0,
       data: event.data || "images", about: event.about || null,
       series: copied(event.series), history: [...(event.history || [])], quality: [...(event.quality || [])],

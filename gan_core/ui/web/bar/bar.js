@@ -35,7 +35,7 @@ export function bar(root, signal) {
   colours.draw();
 }
 
-const USUAL_STATES = /** @type {const} */ (["starting", "running", "paused", "finished", "stopped"]);
+const USUAL_STATES = /** @type {const} */ (["starting", "running", "paused", "saving", "finished", "stopped"]);
 
 function pillView() {
   // Unseen, the words that a run usually has: what stands beside the pill stays where it is.

@@ -28,6 +28,7 @@ export function pillState() {
 function knownState(status, beginning) {
   const name = status.state;
   if (isSilent()) return { name, look: "failed", text: t("states.silent", { n: Math.round(store.silent) }) };
+  if (store.ending.includes(store.run ?? "")) return { name, look: "wait", text: t("states.saving") };
   if (name === "starting") {
     const text = status.restarting ? t("states.restarting") : status.progress ? progressShare(status.progress) : beginning;
     return { name, look: "wait", text };

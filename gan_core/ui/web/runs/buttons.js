@@ -3,6 +3,7 @@ import { h, nativeButton, setAttribute, setText } from "../dom.js";
 import { passOn } from "../focus.js";
 import { on, store } from "../store.js";
 import { t } from "../words.js";
+import { watchRows } from "./rows.js";
 
 const reason = h("p", { id: "runs-reason", role: "status" }); // a screen reader says it when it changes
 
@@ -13,7 +14,7 @@ let replacing = null;
 export const chosenReplacement = () => replacing;
 
 /** What may be done with a run depends on it. */
-const situation = () => `${store.active} ${store.status?.state}`;
+const situation = () => [store.active, store.active_run?.state, store.status?.state, ...store.ending].join();
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export function runReason(root, signal) {
@@ -25,6 +26,7 @@ export function runReason(root, signal) {
     // A list that is open is read anew; any other one is read when it is opened.
     if (changed && reason.checkVisibility()) nativeButton("btn-refresh")?.click();
   }, signal);
+  watchRows(signal);
   passOn("btn-stop-run", () => ["btn-resume-run", "btn-refresh"].map(nativeButton));
 }
 

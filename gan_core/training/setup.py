@@ -18,6 +18,7 @@ from ..messages import Misfit, is_whole, one_line
 from ..networks.layers import BatchNorm2d
 from ..networks.pair import build_pair
 from ..networks.spectral_norm import spectral_norm_
+from .adam import Adam
 
 Array: TypeAlias = torch.Tensor | np.ndarray
 Shape = tuple[int, ...]
@@ -46,11 +47,11 @@ def build_networks(config: TrainConfig, shape: Shape, classes: int) -> tuple[nn.
         return fresh_networks(config.networks, config.latent_dim, shape, classes, config.spectral_norm)
 
 
-def create_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+def create_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> Adam:
     """Fused Adam with its state from the start, so that a state dict has the same names before and after step 1."""
     cuda = next(network.parameters()).is_cuda
     rate = torch.tensor(lr, device="cuda") if cuda else lr  # a tensor may change under a captured graph
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True, capturable=cuda)
+    optimizer = Adam(network.parameters(), lr=rate, betas=betas, fused=True, capturable=cuda)
     for parameter in network.parameters():
         optimizer.state[parameter] = {"step": torch.zeros((), device=parameter.device),
                                       "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}

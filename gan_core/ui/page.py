@@ -31,17 +31,36 @@ class Page(gr.Blocks):
             raise gr.Error(words.text("errors.no_door", lang), print_exception=False)
         if doors.caller_role(headers) < role:
             raise gr.Error(words.text("errors.no_role", lang), print_exception=False)
+        if getattr(event, "fn", None) is None:  # it happens in the browser alone
+            raise gr.Error(words.text("errors.no_door", lang), print_exception=False)
         if headers is not None:
             traverse(inputs, lambda file: _refuse_address(file, lang), is_file_obj)
         try:
             return await super().process_api(block_fn, inputs, *args, **kwargs)
         except InvalidPathError:  # its text names folders of this machine
             raise gr.Error(words.text("errors.no_address", lang), print_exception=False) from None
+        except UnfitValues as error:  # a program is told in gradio's words which argument is wrong
+            of_page = getattr(event, "api_visibility", "private") == "private"
+            sentence = words.text("errors.form", lang) if of_page else self.shown(str(error.__cause__))
+            raise gr.Error(sentence, print_exception=False) from None
         except gr.Error as error:
             error.message = self.shown(error.message)
             raise
         except Exception as error:  # gradio would show its text, too
             raise gr.Error(words.text("errors.unexpected", lang, message=self.shown(str(error)))) from error
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """As gradio's. Raises UnfitValues for what the event's components do not hold, which gradio says in words of its own."""
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except InvalidPathError:
+            raise
+        except Exception as error:
+            raise UnfitValues from error
+
+
+class UnfitValues(Exception):
+    """What was sent are not values of the event's components."""
 
 
 def _headers(request: Any) -> Mapping[str, str] | None:

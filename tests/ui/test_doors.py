@@ -227,3 +227,50 @@ def test_an_upload_beyond_what_is_kept_is_refused_before_it_is_read(page):
 def test_a_picture_still_goes_up(http):
     reply = http.post("/gradio_api/upload", files={"files": ("a.png", io.BytesIO(b"\x89PNG" + bytes(100_000)))})
     assert reply.status_code == 200 and reply.json()[0].endswith("a.png")
+
+
+@pytest.fixture
+def said(http, page):
+    """What an event answers, by either way of asking: the error's sentence, or None; nothing of it is a traceback in the log."""
+    def said(name, *data, lang="en"):
+        headers = {"Accept-Language": lang}
+        at_once = http.post(f"/gradio_api/run/{name}", json={"data": list(data)}, headers=headers)
+        queued = http.post(f"/gradio_api/call/{name}", json={"data": list(data)}, headers=headers)
+        if queued.status_code != 200:
+            return at_once.json().get("error")
+        text = http.get(f"/gradio_api/call/{name}/{queued.json()['event_id']}").text
+        error = json.loads(text.partition("data: ")[2].partition("\n")[0])["error"] if "event: error" in text else None
+        assert at_once.json().get("error") == error
+        return error
+    return said
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_a_run_that_the_list_does_not_have_is_one_sentence(said, capfd, lang):
+    unknown, none = words.text("errors.unknown_run", lang, name="made-up"), words.text("runs.not_resumed_none", lang)
+    for door in ("stop-run", "resume-run"):
+        assert said(door, "", lang, "made-up", lang=lang) == unknown
+        for choice in (None, "", 7, ["made-up"], {"path": "made-up"}):
+            assert said(door, "", lang, choice, lang=lang) == none, "no choice means no run, and never the default one"
+    assert said("let-go", "", lang, "made-up", lang=lang) == words.text("errors.attach_gone", lang)
+    for run in ("", "made-up", {}, [1]):
+        assert said("list-runs", run, lang, run, lang=lang) is None
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_what_happens_in_the_browser_alone_is_no_door_of_the_server(said, page, capfd, lang):
+    alone = [fn for fn in page.demo.fns.values() if fn.fn is None]
+    assert "stop-run-enabled" in {fn.api_name for fn in alone} and len(alone) > 20
+    for fn in alone:
+        assert said(fn.api_name, *[""] * len(fn.inputs), lang=lang) == words.text("errors.no_door", lang), fn.api_name
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_what_are_no_values_of_the_form_is_one_sentence(said, capfd, lang):
+    for door, data in (("button-start", ["", lang, "quick", "no-preset"]), ("button-start", []), ("stop-run", []),
+                       ("fill-preset", ["no-preset", "digits"]), ("fill-preset", ["quick", "no-data"]), ("button-pause", [{}])):
+        assert said(door, *data, lang=lang) == words.text("errors.form", lang), door
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert "needed: 2" in said("step", "both"), "a program is told what is wrong with its call"

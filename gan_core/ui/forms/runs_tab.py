@@ -120,35 +120,41 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     def read_abilities(run_id: str, lang: str) -> str:
         return _abilities(controls, _listed_runs(catalogue), lang)
 
-    def list_runs(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
-        return _list_runs(controls, run_id, lang, now)
+    def list_runs(run_id: str, lang: str, now: Any) -> tuple[Any, str, str]:
+        return _list_runs(controls, run_id, lang, now if isinstance(now, str) else None)
 
-    def resume_run(run_id: str, lang: str, now: str | None) -> Any:
-        controls.resume(now or "", lang)
+    def of_choice(now: Any, lang: str) -> str:
+        """The chosen run; none must not mean the default one."""
+        if not isinstance(now, str) or not now:
+            raise Refusal("runs.not_resumed_none", lang)
+        return now
+
+    def resume_run(run_id: str, lang: str, now: Any) -> Any:
+        controls.resume(of_choice(now, lang), lang)
         return gr.Tabs(selected="train")
 
-    def stop_run(run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:
-        if not now:
-            raise Refusal("runs.not_resumed_none", lang)
-        controls.stop(now, lang)
+    def stop_run(run_id: str, lang: str, now: Any) -> tuple[Any, str, str]:
+        controls.stop(of_choice(now, lang), lang)
         return list_runs(run_id, lang, now)
 
     def attach_run(run_id: str, lang: str, text: str) -> tuple[Any, Any, str, str]:
         run = controls.attach(text, lang)
         return *list_runs(run.id, lang, None), ""
 
-    def detach_run(run_id: str, lang: str, now: str | None) -> tuple[Any, Any, str]:
-        controls.detach(now or "", lang)
+    def detach_run(run_id: str, lang: str, now: Any) -> tuple[Any, Any, str]:
+        controls.detach(of_choice(now, lang), lang)
         return list_runs(run_id, lang, None)
 
     inputs, outputs = [run_box, lang_box, chosen], [chosen, about, abilities]
     source = {"js": containers.WITH_RUN, **QUEUED}
-    events = {door: listen(show_refusals(list_runs), inputs, outputs, api_name=door, **source)
+    # Unprocessed: gradio refuses in words of its own what is not in its list, which is soon an old one.
+    choice = {**source, "preprocess": False}
+    events = {door: listen(show_refusals(list_runs), inputs, outputs, api_name=door, **choice)
              for door, listen in (("list-runs", tab.select), ("refresh-runs", refresh.click))}
     events |= {door: listen(show_refusals(attach_run), [run_box, lang_box, place], [*outputs, place], api_name=door, **source)
               for door, listen in (("attach", attach.click), ("attach-submit", place.submit))}
-    events["stop-run"] = stop.click(show_refusals(stop_run), inputs, outputs, api_name="stop-run", **source)
-    events["let-go"] = detach.click(show_refusals(detach_run), inputs, outputs, api_name="let-go", **source)
+    events["stop-run"] = stop.click(show_refusals(stop_run), inputs, outputs, api_name="stop-run", **choice)
+    events["let-go"] = detach.click(show_refusals(detach_run), inputs, outputs, api_name="let-go", **choice)
     for door, listen in ((f"{door}-enabled", event.success) for door, event in events.items()):
         listen(None, [chosen, abilities], buttons, js=ENABLE, api_name=door, api_visibility="private")
     chosen.input(None, [chosen, abilities], buttons, js=ENABLE, api_name="choose-run", api_visibility="private")
@@ -157,4 +163,4 @@ def build(t: Callable[[str], Any], controls: Controls, run_box: gr.Textbox, lang
     changed.success(None, [chosen, abilities], buttons, js=ENABLE, api_name="read-abilities-enabled", api_visibility="private")
     show.click(lambda: gr.Tabs(selected="train"), None, tabs, api_name="show-tab", **QUEUED)
     show.click(None, chosen, None, js=containers.call("showRun"), api_name="show-run", api_visibility="private")
-    resume.click(show_refusals(resume_run), inputs, tabs, js=SHOW_WITH_RUN, api_name="resume-run", **QUEUED)
+    resume.click(show_refusals(resume_run), inputs, tabs, api_name="resume-run", **{**choice, "js": SHOW_WITH_RUN})

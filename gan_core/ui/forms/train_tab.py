@@ -27,7 +27,7 @@ def show_refusals(action: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(run_id: str, lang: str, *values: Any) -> Any:
         lang = lang if lang in words.LANGUAGES else "en"
         try:
-            return action(run_id or "", lang, *values)
+            return action(run_id if isinstance(run_id, str) else "", lang, *values)
         except Refusal as refusal:
             raise gr.Error(str(refusal), title=words.text("errors.title", lang), duration=8, print_exception=False) from refusal
     return wrapped

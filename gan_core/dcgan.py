@@ -118,8 +118,10 @@ class DCGAN:
                     told.call("on_epoch_end", epoch, logs=means)
                     if self.stop_training:
                         break
-        finally:  # whoever interrupts keeps what was learned until then
+        except BaseException:  # whoever interrupts keeps what was learned until then
             self._pair.write_weights()
+            raise
+        finally:
             self._fitting = False
         told.call("on_train_end", logs=means)
         return History({name: list(values) for name, values in self.history.items()})

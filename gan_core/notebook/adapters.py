@@ -189,19 +189,17 @@ def _sigmoid_of(D: nn.Module, shape: tuple[int, int, int]) -> str:
     """The name of the sigmoid at D's end, "" where there is none. Raises ValueError for one that cannot be left out."""
     if isinstance(D, CourseDiscriminator):
         return ""
-    noise = _rows(D, *shape)
-    x = torch.cat([noise, HUGE * noise])
     ran: list[tuple[str, torch.Tensor]] = []
     layers = [(name, module) for name, module in D.named_modules() if isinstance(module, nn.Sigmoid)]
     hooks = [module.register_forward_hook(lambda _, __, made, name=name: ran.append((name, made))) for name, module in layers]
     try:
-        made = D(x)
+        made, end = _traced(D, _rows(D, *shape))
     finally:
         for hook in hooks:
             hook.remove()
     if ran and torch.equal(ran[-1][1].flatten(), made.flatten()):
         return ran[-1][0]
-    if end := _traced(D, x)[1]:
+    if end:
         raise ValueError(f"the discriminator ends in a {end}; return what goes into it, without {end}(...): the loss takes "
                          "logits and applies the sigmoid itself.")
     return ""

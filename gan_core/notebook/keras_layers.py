@@ -132,10 +132,14 @@ def _dense(config: Config, weights: list[np.ndarray]) -> nn.Module:
     return Dense(inputs, outputs, bias=config["use_bias"])
 
 
-def _window(config: Config, kind: str, size: str) -> tuple[Pair, Pair, str]:
-    """(size, strides, padding) of a layer that slides a window over NHWC pictures."""
+def _require_channels_last(config: Config, kind: str) -> None:
     if config.get("data_format", "channels_last") != "channels_last":
         raise refuse(config, kind, "has its channels first; build the model with data_format=\"channels_last\".")
+
+
+def _window(config: Config, kind: str, size: str) -> tuple[Pair, Pair, str]:
+    """(size, strides, padding) of a layer that slides a window over NHWC pictures."""
+    _require_channels_last(config, kind)
     if config["padding"] not in ("same", "valid"):
         raise refuse(config, kind, f"has the padding {config['padding']!r}; give \"same\" or \"valid\".")
     return _pair(config[size]), _pair(config["strides"] or config[size]), config["padding"]
@@ -201,16 +205,16 @@ def _pooling(largest: bool) -> Callable[[Config, list[np.ndarray]], nn.Module]:
 
 
 def _upsampling(config: Config, weights: list[np.ndarray]) -> nn.Module:
+    _require_channels_last(config, "UpSampling2D")
     mode = config.get("interpolation", "nearest")
-    if mode not in ("nearest", "bilinear") or config.get("data_format", "channels_last") != "channels_last":
-        raise refuse(config, "UpSampling2D", f"has the interpolation {mode!r} or its channels first; give nearest or bilinear.")
+    if mode not in ("nearest", "bilinear"):
+        raise refuse(config, "UpSampling2D", f"has the interpolation {mode!r}; give nearest or bilinear.")
     return nn.Upsample(scale_factor=tuple(map(float, _pair(config["size"]))), mode=mode)
 
 
 def _borders(kind: str, sign: int, field: str) -> Callable[[Config, list[np.ndarray]], nn.Module]:
     def build(config: Config, weights: list[np.ndarray]) -> nn.Module:
-        if config.get("data_format", "channels_last") != "channels_last":
-            raise refuse(config, kind, "has its channels first; build the model with data_format=\"channels_last\".")
+        _require_channels_last(config, kind)
         (top, bottom), (left, right) = config[field]
         pads = [sign * side for side in (left, right, top, bottom)]
         return Function(lambda x: F.pad(x, pads), f"{kind} {pads}")

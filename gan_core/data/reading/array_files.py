@@ -13,7 +13,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, cast
@@ -87,8 +87,13 @@ def open_array(name: str, opening: Opening) -> ArrayFile | None:
     opening() opens the file at its beginning.
     """
     try:
-        with ExitStack() as stack:
-            head, opening = _unpacked(stack, opening)
+        head = _head(opening)
+        if kind_of(head) == "gzip":
+            opening = partial(_gunzipped, opening)
+            try:
+                head = _head(opening)
+            except BROKEN:
+                return None  # packed by something else
         opener = {"npy": _open_npy, "idx": _open_idx, "table": _open_table}.get(kind_of(head))
         array = None if opener is None else opener(name, opening)
     except BROKEN as error:
@@ -96,35 +101,23 @@ def open_array(name: str, opening: Opening) -> ArrayFile | None:
     return array if array is not None and array.dtype.itemsize else None
 
 
-def _unpacked(stack: ExitStack, opening: Opening) -> tuple[bytes, Opening]:
-    """(the first bytes, unpacked; how to open the unpacked file)."""
-    head = stack.enter_context(opening()).read(64)
-    if kind_of(head) != "gzip":
-        return head, opening
-
-    def unpacked() -> AbstractContextManager[ByteReader]:
-        inner = ExitStack()
-        packed = inner.enter_context(opening())
-        file = inner.enter_context(gzip.GzipFile(fileobj=cast(io.BufferedIOBase, packed)))
-        return _Closing(file, inner)
-
-    try:
-        return stack.enter_context(unpacked()).read(64), unpacked
-    except BROKEN:
-        return b"", opening
+def _head(opening: Opening) -> bytes:
+    with opening() as file:
+        return file.read(64)
 
 
-class _Closing:
-    """A reader that closes all that it was made of."""
+@contextlib.contextmanager
+def _gunzipped(opening: Opening) -> Iterator[ByteReader]:
+    with opening() as packed, gzip.GzipFile(fileobj=cast(io.BufferedIOBase, packed)) as file:
+        yield file
 
-    def __init__(self, file: ByteReader, stack: ExitStack) -> None:
-        self._file, self._stack = file, stack
 
-    def __enter__(self) -> ByteReader:
-        return self._file
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
+@contextlib.contextmanager
+def _behind(opening: Opening, skip: Callable[[ByteReader], object]) -> Iterator[ByteReader]:
+    """The file where `skip` has left it."""
+    with opening() as file:
+        skip(file)
+        yield file
 
 
 # .npy
@@ -135,12 +128,7 @@ def _open_npy(name: str, opening: Opening) -> ArrayFile:
         shape, fortran, dtype = _npy_header(file, name)
     if dtype.hasobject:
         raise DataError("array_objects", name=name)
-    def begin() -> AbstractContextManager[ByteReader]:
-        stack = ExitStack()
-        inner = stack.enter_context(opening())
-        _npy_header(inner, name)
-        return _Closing(inner, stack)
-
+    begin = partial(_behind, opening, lambda file: _npy_header(file, name))
     if fortran and len(shape) > 1:
         return ArrayFile(name, shape, dtype, lambda: _whole(begin, shape, dtype, name))
     return ArrayFile(name, shape, dtype, lambda: _slices(begin, shape, dtype, name))
@@ -173,16 +161,11 @@ def _npy_header(file: ByteReader, name: str) -> tuple[tuple[int, ...], bool, np.
 
 
 def _open_idx(name: str, opening: Opening) -> ArrayFile:
-    def begin() -> AbstractContextManager[ByteReader]:
-        stack = ExitStack()
-        file = stack.enter_context(opening())
-        _read_exactly(file, 4 + 4 * len(shape))
-        return _Closing(file, stack)
-
     with opening() as file:
         head = _read_exactly(file, 4)
         shape = struct.unpack(f">{head[3]}I", _read_exactly(file, 4 * head[3]))
     dtype = np.dtype(IDX_TYPES[head[2]])
+    begin = partial(_behind, opening, lambda file: _read_exactly(file, 4 + 4 * len(shape)))
     return ArrayFile(name, shape, dtype, lambda: _slices(begin, shape, dtype, name))
 
 

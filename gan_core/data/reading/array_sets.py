@@ -88,28 +88,27 @@ def load_arrays(arrays: Sequence[ArrayFile], names: Sequence[str], request: Data
     if not found:
         listed = ", ".join(f"{array.name} {array.shape}" for array in arrays[:4])
         raise DataError("array_none", what=what, shapes=listed)
-    shapes = sorted({one.shape for one in found}, key=lambda shape: (
+    shape = max({one.shape for one in found}, key=lambda shape: (
         sum(one.array.shape[0] for one in found if one.shape == shape), shape))
-    shape = shapes[-1]
     parts = [one for one in found if one.shape == shape]
     others = [array for array in arrays if all(array is not one.array for one in found)]
     total = sum(part.array.shape[0] for part in parts)
     if total > MAX_PICTURES:
         raise DataError("array_many", what=what, count=total, most=MAX_PICTURES)
-    labels = [_labels_of(part, others, len(parts), what) for part in parts]
+    size = request.size or (shape[1] if shape[1] == shape[2] and shape[1] in SIDES else DEFAULT_SIDE)
+    request = replace(request, size=size)
+    square = (min(shape[0], 3), min(shape[1:]), min(shape[1:]))  # alpha lies on a ground, and what is long is cut
+    memory.check_pictures(min(total, request.limit or total), output_shape(square, request), what)
+    surveys = [_survey(part, request) for part in parts]
+    labels = [survey.labels if part.label_column is not None else _labels_of(part.array, others, len(parts), what)
+              for part, survey in zip(parts, surveys, strict=True)]
     by_name = len(parts) > 1 and all(part is None for part in labels) and _are_classes(parts)
     if by_name:  # cat.npy, dog.npy
         labels = [np.full(part.array.shape[0], " ".join(_split(part.array.name))) for part in parts]
     classes, class_names = _classes(labels, names)
     picks = _picks(total, classes, request.limit)
-    size = request.size or (shape[1] if shape[1] == shape[2] and shape[1] in SIDES else DEFAULT_SIDE)
-    request = replace(request, size=size)
-    memory.check_pictures(len(picks), output_shape((3 if shape[0] == 4 else shape[0], *shape[1:]), request), what)
-    low, high = _range(parts, request)
-    scale, white = _scale(parts, low, high, what)
-    rows = _rows(parts, picks, scale, request)
-    channels = 3 if shape[0] == 4 else shape[0]
-    data = fit_slices(rows, len(picks), (channels, min(shape[1:]), min(shape[1:])), request)
+    scale, white = _scale(parts, min(survey.low for survey in surveys), max(survey.high for survey in surveys), what)
+    data = fit_slices(_rows(parts, picks, scale, request), len(picks), square, request)
     decisions = Decisions()
     if len(parts) > 1 and not by_name:
         decisions["merged"] = [part.array.name for part in parts]
@@ -178,20 +177,18 @@ def _label_column(array: ArrayFile, nameless: int) -> int | None:
 # Labels.
 
 
-def _labels_of(part: Pictures, others: Sequence[ArrayFile], parts: int, what: Message) -> np.ndarray | None:
-    """The labels (N,) of an array of pictures: in its own table, or another array as long; None where there are none.
+def _labels_of(pictures: ArrayFile, others: Sequence[ArrayFile], parts: int, what: Message) -> np.ndarray | None:
+    """The labels (N,) of an array of pictures: another array as long; None where there is none.
 
     Raises DataError for an array of labels that has another length than the only array of pictures.
     """
-    count = part.array.shape[0]
-    if part.label_column is not None:
-        return np.concatenate([rows[:, part.label_column] for rows in part.array.slices()])
+    count = pictures.shape[0]
     named = [one for one in others if LABEL_WORDS & set(_words(one.name)) and one.shape]
     fitting = [one for one in others if one.shape[:1] == (count,) and one.dtype.kind in "iufUSb" and (
         len(one.shape) == 1 or one.shape[1:] == (1,) or (len(one.shape) == 2 and one in named))]
-    fitting.sort(key=lambda one: (_split(one.name) != _split(part.array.name), one not in named))
+    fitting.sort(key=lambda one: (_split(one.name) != _split(pictures.name), one not in named))
     if parts > 1:
-        fitting = [one for one in fitting if _split(one.name) == _split(part.array.name)]
+        fitting = [one for one in fitting if _split(one.name) == _split(pictures.name)]
     elif named and not fitting:
         raise DataError("array_labels", what=what, labels=named[0].shape[0], pictures=count)
     if not fitting:
@@ -260,15 +257,25 @@ def _picks(total: int, classes: np.ndarray | None, limit: int) -> np.ndarray:
     return np.sort(spread([""] * total if classes is None else [str(k) for k in classes.tolist()])[:limit])
 
 
-def _range(parts: Sequence[Pictures], request: DataRequest) -> tuple[float, float]:
-    """The least and the greatest value of all pictures."""
-    low, high = math.inf, -math.inf
-    for part in parts:
-        for rows in part.array.slices():
-            values = part.convert(rows)
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
-            request.report_progress("reading", 0, 0, part.array.name)
-    return low, high
+@dataclass(frozen=True)
+class Survey:
+    """The least and the greatest value of an array's pictures; labels (N,) of a table's own column, else None."""
+
+    low: float
+    high: float
+    labels: np.ndarray | None
+
+
+def _survey(part: Pictures, request: DataRequest) -> Survey:
+    """Reads all of it once."""
+    low, high, labels = math.inf, -math.inf, []
+    for rows in part.array.slices():
+        values = part.convert(rows)
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+        if part.label_column is not None:
+            labels.append(rows[:, part.label_column])
+        request.report_progress("reading", 0, 0, part.array.name)
+    return Survey(low, high, np.concatenate(labels) if labels else None)
 
 
 def _scale(parts: Sequence[Pictures], low: float, high: float, what: Message) -> tuple[Callable[[np.ndarray], np.ndarray], int]:

@@ -37,6 +37,7 @@ export async function draw(p, place) {
 /** A Bokeh model by its name. @param {string} name @param {Record<string, any>} [values] */
 export const model = (name, values = {}) => new (window.Bokeh.Models.get(name))(values);
 
+const EDGE = 20; // CSS pixels above and below all values together: room for the mark of the best one
 const LETTERS = 11; // CSS pixels, where lines and borders have the widths below
 
 /** How much wider lines and borders are. @param {import("./stack.js").Size} size */
@@ -67,11 +68,14 @@ export function figure({ size, log = false, share = false, last = 0 }) {
   below.ticker.desired_num_ticks = 5;
   below.ticker.min_interval = 1; // steps are whole: no number twice while there is one measurement
   left.formatter = formatter(short);
-  if (!log) left.ticker.desired_num_ticks = 3;
+  left.ticker.desired_num_ticks = log ? Math.max(2, Math.min(6, Math.round(height / 40))) : 3; // more would overlap
   if (share) {
     p.y_range = model("Range1d", { start: -0.02, end: 1.02 });
     left.ticker = model("FixedTicker", { ticks: [0, 0.5, 1] });
-  } else Object.assign(p.y_range, { default_span: log ? 1 : 2, range_padding: 0.08, only_visible: true });
+  } else {
+    const range_padding = Math.max(0.08, EDGE / height);
+    Object.assign(p.y_range, { default_span: log ? 1 : 2, range_padding, only_visible: true });
+  }
   p.x_range.range_padding = 0.01;
   if (last) Object.assign(p.x_range, { follow: "end", follow_interval: last });
   return p;

@@ -151,7 +151,7 @@ def test_a_preset_chosen_beside_a_run_has_its_start_at_once(playground, visit):
                   "document.querySelector('#btn-start').click(); }")
     person.until("old => ganPlayground.run !== old && ganPlayground.step > 0", old)
     assert page.evaluate("[ganPlayground.store.preset, ganPlayground.store.config.dataset]") == ["grid", "grid"]
-    assert page.locator("#btn-begin").is_hidden()
+    page.locator("#btn-begin").wait_for(state="hidden")
     page.locator("#preset label", has_text=text("presets.ring.name")).click()
     begin = page.locator("#btn-begin")
     begin.wait_for()

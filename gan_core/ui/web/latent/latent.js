@@ -1,15 +1,15 @@
 // The slider bank: z = seed's z + sum of a_k d_k, sent as float32, and the picture and verdict that come back.
-// One request is on its way at a time; when it is back, the newest position is asked for.
 import { h } from "../dom.js";
 import { generatorShown, hasBoth } from "../generator.js";
 import { LatentPoint } from "../lib/latent.js";
+import { Newest } from "../lib/newest.js";
 import { playground } from "../playground.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
 import { Bank } from "./bank.js";
 import { VerdictMemory } from "./memory.js";
 import { DrivenPicture } from "./picture.js";
-import { NotReady, Refused, fetchDirections, fetchFake, fetchPicture, fetchSeed } from "./service.js";
+import { NotReady, Refused, fetchDirections, fetchFake, fetchPicture, fetchSeed, turnTo } from "./service.js";
 import { BankSettings } from "./settings.js";
 
 const FIRST_SEED = 7;
@@ -49,9 +49,8 @@ class Latent {
   /** @type {{ run: string, version: number } | null} of the directions that the bank has */
   #source = null;
   #dragging = false;
-  #busy = false;
   #memory = new VerdictMemory();
-  #requestTime = 0; // when the newest position was taken, 0 if it is on its way already
+  #position = new Newest((when) => this.#drive(when));
   #timer = 0;
 
   /** @param {HTMLElement} root @param {AbortSignal} signal */
@@ -86,7 +85,7 @@ class Latent {
   /** A new generator: a new picture at once, new directions only when no hand is on a slider. */
   async #refresh() {
     if (!store.run || !store.latent?.live) { this.#blank(); return; }
-    const run = this.#run = store.run;
+    const run = this.#run = turnTo(store.run);
     if (!this.#dragging) {
       try {
         const reply = await fetchDirections(run);
@@ -101,13 +100,18 @@ class Latent {
     this.#describe();
     this.#ask();
   }
+
   /** @param {string} run @param {Awaited<ReturnType<typeof fetchDirections>>} reply */
   async #adopt(run, { version, latent_dim, classes, directions }) {
     this.#settings.showClasses(classes || 0);
     const other = this.#source?.run !== run;
     if (!other && this.#source?.version === version && this.#point.dim === latent_dim) return;
     const changed = this.#point.adopt(directions, latent_dim), fresh = !this.#point.base;
-    if (fresh) this.#point.restart(await fetchSeed(run, this.#seed));
+    if (fresh) {
+      const base = await fetchSeed(run, this.#seed);
+      if (this.#run !== run) return; // another run was shown meanwhile, and its z is not of this length
+      this.#point.restart(base);
+    }
     this.#source = { run, version };
     if (other || changed || fresh) this.#build();
   }
@@ -120,14 +124,14 @@ class Latent {
 
   /** No generator to drive. */
   #blank() {
-    const same = this.#run === store.run;
+    const same = this.#source?.run === store.run;
     this.#picture.say(t(store.connection !== "open" ? "empty.server" : isIn("starting") ? "latent.starting" : "latent.empty"));
     this.#picture.showSentence(this.#picture.isEmpty || !store.run || !same);
     if (same) return;
     this.#picture.clear();
+    this.#run = this.#source = null;
     // Sliders of another run's generator stay while this one is about to have its own; nothing jumps at every Start.
     if (isIn("starting", "running")) return;
-    this.#run = this.#source = null;
     this.#bank.build(null, 0, this.#point.raw);
     this.#settings.describe("");
   }
@@ -146,7 +150,8 @@ class Latent {
     const run = this.#run, when = performance.now();
     this.#seed = seed;
     this.#settings.showSeed(seed);
-    const base = run ? await fetchSeed(run, seed).catch(() => null) : null;
+    if (!run) this.#point.base = null; // the next run's sliders begin at it
+    const base = run && await fetchSeed(run, seed).catch(() => null);
     if (base && this.#run === run) this.#restart(base, when);
   }
 
@@ -159,31 +164,26 @@ class Latent {
   }
 
   /** @param {number} [when] the position was taken, for the latency */
-  async #ask(when = performance.now()) {
-    this.#requestTime = when;
-    if (this.#busy) return;
-    this.#busy = true;
-    while (this.#requestTime && this.#point.base && this.#run && !this.#signal.aborted) {
-      const began = this.#requestTime;
-      this.#requestTime = 0;
-      try {
-        await this.#drive(this.#run, this.#point.z(this.#point.base));
-        playground.sliderLatencyMs = performance.now() - began;
-      } catch (error) {
-        if (error instanceof Refused) this.#complain(error.message);
-        else this.#later(error instanceof NotReady ? error.ms : AGAIN_MS);
-        break;
-      }
-    }
-    this.#busy = false;
-  }
+  #ask(when) { this.#position.ask(when); }
 
-  /** @param {string} run @param {Float32Array} z */
-  async #drive(run, z) {
-    const options = { ...this.#settings.options, of: generatorShown() }, reply = await fetchPicture(run, z, options);
-    const before = this.#memory.before(JSON.stringify([run, options, ...z]), reply.step, reply.verdict);
-    await this.#picture.show({ ...reply, before });
-    emit("driven", reply.point && { run, point: reply.point });
+  /** The picture of where the sliders stand, once they are this run's. @param {number} when */
+  async #drive(when) {
+    const run = this.#run, { base } = this.#point;
+    if (!run || !base || this.#source?.run !== run || this.#signal.aborted) return;
+    const options = { ...this.#settings.options, of: generatorShown() }, z = this.#point.z(base);
+    try {
+      const reply = await fetchPicture(run, z, options);
+      if (this.#run !== run) return;
+      const before = this.#memory.before(JSON.stringify([run, options, ...z]), reply.step, reply.verdict);
+      await this.#picture.show({ ...reply, before });
+      if (this.#run !== run) { this.#picture.clear(); return; }
+      emit("driven", reply.point && { run, point: reply.point });
+      playground.sliderLatencyMs = performance.now() - when;
+    } catch (error) {
+      if (this.#run !== run) return;
+      if (error instanceof Refused) this.#complain(error.message);
+      else this.#later(error instanceof NotReady ? error.ms : AGAIN_MS);
+    }
   }
 
   /** @param {number} ms */

@@ -43,6 +43,20 @@ export async function fetchDirections(run) {
   return (await ask(address("directions", { run }))).json();
 }
 
+let flight = new AbortController(), driven = "";
+
+/**
+ * From now on pictures are of this run: a request for another's is given up, so that it holds up nothing.
+ * @param {string} run
+ */
+export function turnTo(run) {
+  if (run !== driven) {
+    flight.abort();
+    flight = new AbortController();
+  }
+  return driven = run;
+}
+
 /**
  * The picture of z and the verdict on it; `point`: where it lies, for points.
  * @param {string} run
@@ -51,7 +65,7 @@ export async function fetchDirections(run) {
  */
 export async function fetchPicture(run, z, options) {
   const body = new Blob([/** @type {BlobPart} */ (z.buffer)]), headers = { "Content-Type": "application/octet-stream" };
-  const reply = await ask(address("z", { run, ...options }), { method: "POST", body, headers });
+  const reply = await ask(address("z", { run, ...options }), { method: "POST", body, headers, signal: flight.signal });
   const verdict = Number(reply.headers.get("X-Gan-Verdict"));
   const step = Number(reply.headers.get("X-Gan-Step"));
   const point = (reply.headers.get("X-Gan-Point") || "").split(",").map(Number);

@@ -67,6 +67,23 @@ class Misfit(Fault, ValueError):
     """Data, networks and settings that are each valid but do not go together."""
 
 
+class Explained(Exception):
+    """An error of one sentence. `fault`: the message behind it, None where it is said in English only."""
+
+    def __init__(self, sentence: Fault | str, fault: Any = None) -> None:
+        super().__init__(str(sentence))
+        self.fault = sentence.payload() if isinstance(sentence, Fault) else fault
+
+
+def reason_of(error: Exception) -> Message | str:
+    """Why something failed, as a value: the message behind the error's sentence, else the sentence."""
+    if isinstance(error, Fault):
+        return error.payload()
+    if isinstance(error, OSError):
+        return os_reason(error)
+    return getattr(error, "fault", None) or str(error)
+
+
 def message(key: str, /, **values: Any) -> Message:
     """A message that is no refusal, or a part of another one: takes the same values as `Fault`."""
     return {"key": key, "values": {name: _plain(value) for name, value in values.items()}}

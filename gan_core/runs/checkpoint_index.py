@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
+from ..messages import Explained, Fault, os_reason
 from .files import atomic_write, open_plain, sha256_of
 from .layout import BEST, LATEST, checkpoint_step
 
@@ -18,7 +19,7 @@ __all__ = ["BEST", "LATEST", "CheckpointError", "CheckpointPointer", "checkpoint
            "restore_best", "write_pointer"]
 
 
-class CheckpointError(ValueError):
+class CheckpointError(Explained, ValueError):
     """A file that is not, or would not be, a valid checkpoint; one sentence."""
 
 
@@ -72,13 +73,13 @@ def restore_best(folder: Path | str, left: int | None = None) -> int:
     folder = Path(folder)
     best = read_pointer(folder, BEST)
     if best is None:
-        raise CheckpointError("nothing has been measured yet, so there is no best checkpoint to go back to.")
+        raise CheckpointError(Fault("best_none"))
     try:
         sha256 = sha256_of(folder / best["file"])
     except OSError as error:
-        raise CheckpointError(f"the best checkpoint, {best['file']}, cannot be read ({error.strerror or error}).") from error
+        raise CheckpointError(Fault("best_unreadable", file=best["file"], reason=os_reason(error))) from error
     if sha256 != best["sha256"]:
-        raise CheckpointError(f"the best checkpoint, {best['file']}, is not the file that was saved: its checksum differs.")
+        raise CheckpointError(Fault("best_changed", file=best["file"]))
     left = _newest_step(folder, best["step"]) if left is None else left
     write_pointer(folder, best["file"], sha256, best["step"], restored=True, left=left)
     for path in folder.glob("step-*.safetensors"):

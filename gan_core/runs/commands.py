@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from ..messages import one_line
+from ..messages import Explained, one_line
 from ..registry import choose_one
 from . import layout
 from .files import atomic_write, read_json
@@ -23,7 +23,7 @@ from .status import SCHEMA
 COMMANDS = ("pause", "resume", "step", "save", "stop", "tune", "restore")
 
 
-class CommandError(RuntimeError):
+class CommandError(Explained, RuntimeError):
     """The worker refused a command or did not answer; one sentence."""
 
 

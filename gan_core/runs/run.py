@@ -17,7 +17,7 @@ from typing import Any, Self, cast
 
 from ..compute.processes import process_exists
 from ..config import TrainConfig
-from ..messages import Message
+from ..messages import Fault, Message, reason_of
 from . import commands, layout
 from .checkpoint_index import CheckpointError, restore_best
 from .commands import CommandError
@@ -157,7 +157,7 @@ class Run:
     def send(self, command: str, **args: Any) -> str:
         """Send a command to the worker; returns the command's id. Raises CommandError for an unknown command or a copy."""
         if self.kind == "remote":
-            raise CommandError(f"{self.name} is a copy of a run that lies elsewhere; it cannot be steered from here.")
+            raise CommandError(Fault("command_copy", run=self.name))
         return commands.write_command(self.path / layout.CONTROL, command, args)
 
     def wait(self, command_id: str, timeout: float = 3.0) -> Status:
@@ -172,13 +172,12 @@ class Run:
             answer = next((a for a in status.acknowledged if a.get("id") == command_id), None)
             if answer is not None:
                 if not answer["ok"]:
-                    raise CommandError(answer["message"])
+                    raise CommandError(answer["message"], answer.get("fault"))
                 return status
             if status.state not in ACTIVE:
-                raise CommandError(f"The run is {status.state}; no worker is there to obey.")
+                raise CommandError(Fault("command_ended", run=self.name))
             if withdrawn is not None:
-                end = "the command is withdrawn." if withdrawn else "it has taken the command and may still carry it out."
-                raise CommandError(f"The worker has not answered for {timeout:g} s; it may be busy or stuck; {end}")
+                raise CommandError(Fault(f"command_{'withdrawn' if withdrawn else 'unanswered'}", seconds=timeout))
             if time.monotonic() > deadline:  # one more look follows: the worker may have taken and answered it just now
                 withdrawn = commands.withdraw_command(self.path / layout.CONTROL, command_id)
                 continue
@@ -302,7 +301,7 @@ class Run:
         try:
             return restore_best(self.checkpoint_folder)
         except (CheckpointError, OSError) as error:
-            raise RunError(f"{self.name} stays as it is: {error}") from error
+            raise RunError(Fault("best_stays", run=self.name, reason=reason_of(error))) from error
 
 
 def _read_if_possible(path: Path) -> dict[str, Any] | None:

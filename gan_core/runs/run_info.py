@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from ..config import check_config_type
-from ..messages import one_line
+from ..messages import Explained, one_line
 
 
-class RunError(ValueError):
+class RunError(Explained, ValueError):
     """A folder that is not a run, or cannot be one; one sentence."""
 
 

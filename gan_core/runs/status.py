@@ -38,13 +38,18 @@ _ENABLED: dict[str, tuple[str, ...]] = {
 
 
 class Acknowledgement(TypedDict):
-    """The worker's answer to a command. `message` gives the reason where `ok` is false, and is "" otherwise."""
+    """The worker's answer to a command.
+
+    `message` gives the reason where `ok` is false, and is "" otherwise; `fault` is the message behind it where there is one, for
+    readers in other languages.
+    """
 
     id: str
     command: str
     ok: bool
     message: str
     step: int
+    fault: NotRequired[Message]
 
 
 class Best(TypedDict):

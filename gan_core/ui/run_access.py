@@ -17,6 +17,7 @@ from ..runs.run import CommandError, Run, RunError
 from ..runs.status import ACTIVE, Status
 from ..runs.supervisor import WorkerBusy
 from ..runs.worker_process import answer_timeout, stop_timeout
+from . import words
 from .refusal import WATCHED, Refusal, busy, not_now, unsaved
 from .run_catalogue import RunCatalogue
 
@@ -63,10 +64,14 @@ class RunAccess:
                 timeout = timeout if command == "pause" else min(timeout, LONGEST_ANSWER)
             run.wait(run.send(command, **args), timeout=timeout)
         except CommandError as error:
-            raise Refusal("errors.refused", lang, message=str(error)) from error
+            raise Refusal("errors.refused", lang, message=self._reason(error, lang)) from error
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         return run
+
+    def _reason(self, error: CommandError | RunError, lang: str) -> str:
+        """The sentence of an error in the caller's language, where it is said in that."""
+        return words.fault(self.catalogue.shown(error.fault), lang, str(error))
 
     def _refuse_local_path(self, dataset: str, key: str, lang: str) -> None:
         """Raise this Refusal where strangers reach the page and the data set names a path of this machine."""
@@ -98,7 +103,9 @@ class RunAccess:
             if new:
                 shutil.rmtree(run.path, ignore_errors=True)  # another start came first: the run was never used
             raise busy(error.run, lang) from error
-        except (OSError, RunError) as error:
+        except RunError as error:
+            raise Refusal("errors.unexpected", lang, message=self._reason(error, lang)) from error
+        except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         self._wait_while(run, ("starting",), ANSWER_TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""Executes the commands in a run's folder and acknowledges each: with "" where it was done, else with a sentence why not.
+"""Executes the commands in a run's folder and acknowledges each, with a sentence and the message behind it where it was not done.
 
 Training, saving and showing are left to the session that the commands act on.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+from ..messages import ENGLISH, Message, message, reason_of
 from ..runs.checkpoint import CheckpointError
 from ..runs.run import Run
 from ..runs.status import Acknowledgement
@@ -18,10 +19,12 @@ from .status_writer import StatusWriter
 
 INLINE = 1.0  # seconds of single steps before their command is acknowledged and the rest is made as by a running run
 ACKNOWLEDGED = 16  # acknowledgements that the status keeps
+MAX_STEPS = 10_000  # single steps of one command
 NAME_LENGTH = 40  # characters of a foreign value that an acknowledgement repeats
 INTERRUPTIONS = ("stop", "pause")  # they wait for no single steps
 
 Args = dict[str, Any]
+Refused: TypeAlias = Message | str | None  # why a command was not done: a message, or a sentence in English alone
 
 
 class Steerable(Protocol):
@@ -40,20 +43,20 @@ class Steerable(Protocol):
     def make_steps(self, network: str, limit: int = 0) -> int: ...
     def pause(self) -> None: ...
     def publish(self, state: str = "", **fields: Any) -> None: ...
-    def save(self) -> str: ...
+    def save(self) -> Message | None: ...
     def tune(self, changes: dict[str, Any]) -> None: ...
     def restore(self) -> None: ...
     def stop(self) -> None: ...
 
 
 class Commands:
-    """The commands of one session: for each a handler, (args) -> "" or a sentence."""
+    """The commands of one session: for each a handler, (args) -> why it was not done, else None."""
 
     def __init__(self, session: Steerable) -> None:
         self.session = session
         self._read: dict[Path, dict[str, Any]] = {}  # what the waiting files hold
         self._steps_refused = False  # for a pause that waits
-        self._handlers: dict[str, Callable[[Args], str]] = {
+        self._handlers: dict[str, Callable[[Args], Refused]] = {
             "pause": self._pause, "resume": self._resume, "step": self._step, "save": self._save, "stop": self._stop,
             "tune": self._tune, "restore": self._restore}
 
@@ -86,45 +89,47 @@ class Commands:
         if not isinstance(identity, str) or not isinstance(args, dict):
             return  # not written by this program: nobody waits for an answer
         if name == "step" and interruption:
-            self._acknowledge(identity, name, f"A {interruption} was asked for before these steps began.")
+            self._acknowledge(identity, name, message(f"command_overtaken_{interruption}"))
             self._steps_refused = True
             return
         handler = self._handlers.get(name) if isinstance(name, str) else None
-        message = f"{_short(name)!r} is no command of this worker." if handler is None else handler(args)
-        self._acknowledge(identity, _short(name), message)
+        refused = message("command_unknown", name=_short(name)) if handler is None else handler(args)
+        self._acknowledge(identity, _short(name), refused)
 
-    def _acknowledge(self, identity: str, name: str, message: str) -> None:
-        writer = self.session.status_writer
-        acknowledgement = Acknowledgement(id=identity, command=name, ok=not message, message=message,
+    def _acknowledge(self, identity: str, name: str, refused: Refused) -> None:
+        writer, sentence = self.session.status_writer, ENGLISH.sentence(refused) if isinstance(refused, dict) else refused or ""
+        acknowledgement = Acknowledgement(id=identity, command=name, ok=not sentence, message=sentence,
                                           step=self.session.step_count)
+        if isinstance(refused, dict):
+            acknowledgement["fault"] = refused
         writer.write(acknowledged=[*writer.status.acknowledged, acknowledgement][-ACKNOWLEDGED:])
 
-    def _pause(self, args: Args) -> str:
+    def _pause(self, args: Args) -> Refused:
         steps_refused, self._steps_refused = self._steps_refused, False
         if self.session.paused:
-            return "" if steps_refused else "It is paused already."
+            return None if steps_refused else message("command_paused")
         self.session.pause()
-        return ""
+        return None
 
-    def _resume(self, args: Args) -> str:
+    def _resume(self, args: Args) -> Refused:
         if not self.session.paused:
-            return "It is running already."
+            return message("command_running")
         self.session.paused = False
         self.session.publish("running")
-        return ""
+        return None
 
-    def _step(self, args: Args) -> str:
+    def _step(self, args: Args) -> Refused:
         """Single steps of a paused run: here for a second, the rest as by a running run that then pauses itself.
 
         So it is with the rest as soon as a stop or a pause waits, which then ends it.
         """
         session, network, count = self.session, args.get("network", "both"), args.get("count", 1)
         if not isinstance(network, str) or network not in NETWORKS:
-            return f"There is no network {_short(network)!r}; choose one of: {', '.join(NETWORKS)}."
-        if type(count) is not int or not 1 <= count <= 10_000:
-            return f"The count is {_short(count)!r}; give a whole number from 1 to 10,000."
+            return message("command_network", given=_short(network), names=list(NETWORKS))
+        if type(count) is not int or not 1 <= count <= MAX_STEPS:
+            return message("command_count", given=_short(count), most=MAX_STEPS)
         if not session.paused:
-            return "Single steps are for a paused run; pause it first."
+            return message("command_steps")
         session.begin_single_steps(network)
         started, done = time.monotonic(), 0
         while done < count and time.monotonic() - started < INLINE:
@@ -136,35 +141,35 @@ class Commands:
             session.publish("running")
         else:
             session.pause()
-        return ""
+        return None
 
-    def _save(self, args: Args) -> str:
-        message = self.session.save()
+    def _save(self, args: Args) -> Refused:
+        notice = self.session.save()
         self.session.publish()
-        return message
+        return notice
 
-    def _tune(self, args: Args) -> str:
+    def _tune(self, args: Args) -> Refused:
         """Change knobs at once, mark that on the curves and save, so that a kill takes no change back."""
         changes = args.get("changes")
         if not isinstance(changes, dict) or not changes:
-            return "There is nothing to change; give an object of field names and values."
+            return message("command_changes")
         try:
             self.session.tune({str(name): value for name, value in changes.items()})
         except ValueError as error:
-            return str(error)
-        return ""
+            return reason_of(error)
+        return None
 
-    def _restore(self, args: Args) -> str:
+    def _restore(self, args: Args) -> Refused:
         """Go back to the best measured generator and pause: whoever asks for that wants to change something first."""
         try:
             self.session.restore()
         except (CheckpointError, OSError) as error:
-            return f"{str(error)[:1].upper()}{str(error)[1:]}"
-        return ""
+            return message("command_restore", reason=reason_of(error))
+        return None
 
-    def _stop(self, args: Args) -> str:
+    def _stop(self, args: Args) -> Refused:
         self.session.stop()
-        return ""
+        return None
 
 
 def _interrupts(command: dict[str, Any]) -> bool:

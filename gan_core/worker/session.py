@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..data.types import Cancelled
-from ..messages import ENGLISH, message, os_reason
+from ..messages import Message, message, os_reason
 from ..runs import checkpoint
 from ..runs.run import Run
 from ..runs.status import Beliefs, Probe
@@ -246,8 +246,8 @@ class Session:
 
     # What commands do; see `commands.Steerable`.
 
-    def save(self) -> str:
-        """Write a checkpoint now; returns "" or the sentence that says why that failed."""
+    def save(self) -> Message | None:
+        """Write a checkpoint now; returns the notice that says why that failed, else None."""
         last = self.status_writer.status.checkpoint_step
         try:
             step = self.recorder.save(self.elapsed)
@@ -256,10 +256,10 @@ class Session:
             notice = message("notice_saving", reason=os_reason(error), kept=kept)
             self.recorder.checkpoints.record(time.monotonic())
             self.status_writer.set_notices("saving", notice)
-            return ENGLISH.sentence(notice)
+            return notice
         self.status_writer.set_notices("saving")
         self.status_writer.write(checkpoint_step=step)
-        return ""
+        return None
 
     def pause(self) -> None:
         """Pause at this step; its samples and networks are written before the state."""

@@ -251,7 +251,7 @@ def test_waiting_ends_with_the_acknowledgement_the_refusal_or_the_end_of_the_wor
     with pytest.raises(CommandError, match="has not answered"):
         run.wait("c", timeout=0.05)
     alive(run, state="stopped", pid=0)
-    with pytest.raises(CommandError, match="is stopped; no worker"):
+    with pytest.raises(CommandError, match="has ended; no worker"):
         run.wait("c", timeout=60)
 
 

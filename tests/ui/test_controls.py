@@ -8,6 +8,7 @@ import psutil
 import pytest
 from making import make_run
 
+from gan_core.messages import message
 from gan_core.runs import layout
 from gan_core.runs.run import Run, RunError
 from gan_core.runs.status import Status
@@ -118,6 +119,34 @@ def best_of(run, state):
 def test_the_way_back_is_the_workers_where_one_lives(catalogue, run, asked):
     best_of(run, "paused")
     assert Controls(catalogue).restore(run.id).id == run.id and asked == [("restore", {})]
+
+
+def test_what_the_worker_refuses_is_said_in_the_callers_language(catalogue, run, monkeypatch):
+    answers = iter([message("command_steps"), {"key": "a key of another version", "values": {}}, ["rubbish"], None])
+    status = run.stored_status()
+
+    def obey(run, command, **args):
+        answer = next(answers)
+        fault = {} if answer is None else {"fault": answer}
+        status.acknowledged = [{"id": "one", "command": command, "ok": False, "message": "Pause it first.", "step": 3, **fault}]
+        run.write_status(status)
+        return "one"
+
+    monkeypatch.setattr(Run, "send", obey)
+    said = []
+    for _ in range(4):
+        with pytest.raises(Refusal) as caught:
+            Controls(catalogue).single_steps("both", 1, run.id, "fr")
+        said.append(str(caught.value))
+    assert said == [words.text("fault.command_steps", "fr"), *["Pause it first."] * 3]
+
+
+def test_a_best_that_is_gone_is_said_in_the_callers_language(catalogue, run):
+    best_of(run, "stopped")
+    with pytest.raises(Refusal) as caught:
+        Controls(catalogue).restore(run.id, "fr")
+    nothing = words.text("fault.best_none", "fr")
+    assert str(caught.value) == words.text("fault.best_stays", "fr", run=run.name, reason=nothing)
 
 
 def test_an_ended_run_begins_a_new_life_paused_at_its_best(catalogue, run, asked, monkeypatch):

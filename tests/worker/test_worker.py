@@ -24,6 +24,7 @@ from PIL import Image
 from gan_core.compute.choices import cpu_has_bf16
 from gan_core.config import PRESETS, TrainConfig
 from gan_core.latent.view import load_live
+from gan_core.messages import ENGLISH
 from gan_core.networks.pair import build_pair
 from gan_core.runs import checkpoint, checkpoint_index, layout
 from gan_core.runs.metrics import MetricsReader
@@ -226,6 +227,7 @@ def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_
         with pytest.raises(CommandError) as caught:
             worker.request(command, **args)
         assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
+        assert ENGLISH.sentence(caught.value.fault) == str(caught.value), "for other languages as well"
     (worker.run.path / "control" / "00-x.json").write_bytes(b"{torn")
     (worker.run.path / "control" / "01-x.json").write_text('{"schema": 1, "id": "odd", "command": ["fly"], "args": 5}')
     until(lambda: not worker.run.pending_commands(), "strange commands to be thrown away", worker.process)

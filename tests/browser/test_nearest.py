@@ -17,7 +17,7 @@ from gan_core.data import loading
 from gan_core.evaluation.feature_free import thumbnails
 from gan_core.runs.run import Run, list_runs
 from gan_core.training.trainer import Trainer
-from gan_core.ui.words import text
+from gan_core.ui.words import number, text
 from gan_core.worker.recorder import Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -260,10 +260,12 @@ def test_nothing_that_is_said_under_the_fakes_is_cut_off(few, visit, lang):
     # The longest of what it may say, in the past too.
     page.evaluate("""() => {
         const { quality } = ganPlayground.store;
-        for (const one of quality) one.coverage = 1;
+        for (const one of quality) Object.assign(one, { coverage: 1, nearest: 0.44 });
         quality.unshift({ ...quality[0], step: 0 });
         ganPlayground.emit('quality');
     }""")
+    close = text("headline.close", lang, n=number(0.44, lang))
+    assert close in page.locator("#headline .gan-long").text_content(), "copies are not praised by the share that they cover"
     for shown in ("", "?show=present"):
         for moment in ("End", "Home"):
             if shown and moment == "End":

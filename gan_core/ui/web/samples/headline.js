@@ -8,6 +8,7 @@ import { number, t } from "../words.js";
 
 const OLD = 0.1; // of the steps so far
 const SHARES = ["readable", "good", "coverage"]; // the first that a run has; else its leading distance
+const CLOSE = 0.7; // Nearest below it: fakes become copies of the data, and a share in their praise would praise the data
 
 export class Headline {
   #long = h("span", { class: "gan-long" });
@@ -22,7 +23,8 @@ export class Headline {
   }
 
   #draw() {
-    const { names, first = "" } = measures(), name = SHARES.find((share) => names.has(share)) ?? first;
+    const { names, first = "" } = measures(), close = (measuredAt("nearest", store.moment)?.value ?? 1) < CLOSE;
+    const name = close ? "nearest" : SHARES.find((share) => names.has(share)) ?? first;
     const measured = name ? measuredAt(name, store.moment) : null;
     setText(this.#long, measured ? said(name, measured.value) : "");
     setText(this.#short, measured ? said(name, measured.value, "_short") : "");
@@ -37,6 +39,7 @@ export class Headline {
 /** @param {string} name @param {number} value @param {"" | "_short"} length of the words */
 function said(name, value, length = "") {
   const headline = SHARES.includes(name) ? t(`headline.${name}${length}`, { n: percent(value) })
+    : name === "nearest" ? t(`headline.close${length}`, { n: writtenValue(name, value) })
     : `${t(`measures.${name}`)} ${writtenValue(name, value)}`;
   return hasBoth() && generatorShown() === "now" ? t(`headline.average${length}`, { headline }) : headline;
 }

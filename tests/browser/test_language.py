@@ -62,6 +62,47 @@ def fields(person) -> dict:
         kept: document.querySelector('#data-kept input').value, facts: document.getElementById('data-facts').textContent })""")
 
 
+@pytest.mark.parametrize("locale", ["fr-FR", "en-US"])
+def test_a_decimal_comma_is_read_where_a_fraction_is_meant(place, visit, locale):
+    person = visit(place.url, locale=locale)
+    page = person.page
+    page.click("#settings-face [data-key=next]")
+    opened(page)
+    rate, size = page.locator("#field-lr_d input"), page.locator("#field-batch_size input")
+    betas = page.locator("#field-betas_d :is(input, textarea)")
+
+    def typed(box, text):
+        box.fill("")
+        box.press_sequentially(text)
+        return box.input_value()
+
+    def pasted(box, text):
+        betas.fill(text)
+        betas.press("Control+A")
+        betas.press("Control+X")
+        betas.fill("0.5; 0.99")
+        box.fill("")
+        box.focus()
+        page.keyboard.press("Control+V")
+        return box.input_value()
+
+    assert [typed(rate, text) for text in ("0,0005", "0.0005", "0,25")] == ["0.0005", "0.0005", "0.25"]
+    assert [pasted(rate, text) for text in ("0,0007", " 0,5 ", "1\u202f234,5")] == ["0.0007", "0.5", "1234.5"]
+    typed(rate, "0,0005")
+    assert typed(size, "1,024") == pasted(size, "1,024") == "1024", "there a comma separates thousands"
+    assert pasted(size, "1,5") == "1.5"
+    refused = page.locator("#gan-notice", has_text="1.5")
+    refused.wait_for()
+    typed(size, "32")
+    refused.wait_for(state="hidden")
+    betas.fill("0,5; much")
+    refused = page.locator("#gan-notice", has_text="much")
+    refused.wait_for()
+    betas.fill("0,5; 0,99")
+    refused.wait_for(state="hidden")
+    assert person.errors == []
+
+
 def test_all_choices_for_the_next_run_survive_another_language(place, visit, tmp_path):
     person = visit(place.url)
     page = person.page

@@ -27,7 +27,8 @@ def test_the_command_lines_values_come_before_the_presets_and_after_the_persons(
 @pytest.mark.parametrize(("name", "value"), [
     ("seed", None), ("seed", 1.5), ("seed", -1), ("batch_size", 0), ("latent_dim", 2000), ("lr_d", -1), ("betas_d", "0.5"),
     ("betas_d", "a, b"), ("betas_g", "0.5, 1.0"), ("betas_g", "1 2 3"), ("ema_half_life", -1), ("device", "moon"),
-    ("spectral_norm", 1), ("augment", "all"), ("max_images", "many"), ("max_images", "1.5"), ("max_images", "-3"),
+    ("spectral_norm", 1), ("augment", "all"), ("max_images", "many"), ("max_images", "1.5"),
+    ("max_images", "1,5"), ("betas_d", "0,5,0,99"), ("max_images", "-3"),
     ("max_images", "\u00b2"), ("max_images", "9" * 5000)])
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(catalogue, name, value):
     values = [value if one == name else settings.to_widget(one, getattr(TrainConfig(), one)) for one in settings.ADVANCED]
@@ -36,12 +37,13 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(catalogue, nam
     assert "give" in str(caught.value) or "choose" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["0.5, 0.99", "0.5 0.99", "0.5;0.99", " 0.5 ,0.99 "])
+@pytest.mark.parametrize("text", ["0.5, 0.99", "0.5 0.99", "0.5;0.99", " 0.5 ,0.99 ", "0.5,0.99", "0,5; 0,99", "0,5 0,99"])
 def test_two_numbers_may_be_written_in_any_usual_way(text):
     assert TrainConfig(betas_d=settings.from_widget("betas_d", text)).betas_d == (0.5, 0.99)
 
 
-@pytest.mark.parametrize(("text", "number"), [("", 0), (" ", 0), ("0", 0), ("50", 50), ("5 000", 5000), ("5\u202f000", 5000)])
+@pytest.mark.parametrize(("text", "number"), [("", 0), (" ", 0), ("0", 0), ("50", 50), ("5 000", 5000), ("5\u202f000", 5000),
+                                              ("5,000", 5000), ("1,234,567", 1234567)])
 def test_an_empty_number_of_pictures_means_all(text, number):
     assert TrainConfig(max_images=settings.from_widget("max_images", text)).max_images == number
     assert settings.from_widget("max_images", settings.to_widget("max_images", number)) == number

@@ -5,6 +5,7 @@ It turns fields into components and their values into a config; which values are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -71,13 +72,21 @@ def to_widget(name: str, value: Any) -> Any:
     return ", ".join(f"{v:g}" for v in value) if isinstance(value, tuple) else value
 
 
+def split_pair(text: str) -> list[str] | None:
+    """The two numbers of "0.5, 0.999", "0.5 0.999", "0,5; 0,999" or "0,5 0,999"; None where they are not two."""
+    spaced = [part.strip(",") for part in text.replace(";", " ").split()]
+    decimal = len(spaced) > 1  # its commas, where something else separates the two
+    parts = [part for part in ([one.replace(",", ".") for one in spaced] if decimal else text.split(",")) if part]
+    return parts if len(parts) == 2 else None
+
+
 def from_widget(name: str, value: Any) -> Any:
     """A component's value as a config value; what cannot be parsed is returned as it is, for the config to refuse."""
     if FIELDS[name].type.startswith("tuple") and isinstance(value, str):
-        parts = [part for part in value.replace(";", ",").replace(" ", ",").split(",") if part]
-        return parts if len(parts) == 2 else value
+        return split_pair(value) or value
     if name == ALL and isinstance(value, str):
-        number = "".join(value.split())  # 5 000 is one number
+        number = "".join(value.split())  # 5 000 is one number, and so is 5,000
+        number = number.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", number) else number
         return int(number or 0) if not number or (number.isdecimal() and len(number) < 16) else value
     return "" if value is None else value
 
@@ -220,8 +229,9 @@ class Settings:
     def _component(self, name: str, value: Any, t: Callable[[str], Any], info: bool = True) -> Any:
         """The component that fits a field: a list for choices, a number, or text for a pair of numbers."""
         field = FIELDS[name]
+        classes = [marked for marked, holds in (("gan-live", name in LIVE), ("gan-whole", field.type == "int")) if holds]
         common = {"label": t(f"fields.{name}"), "info": t(f"fields.{name}.info") if info else None, "value": value,
-                  "interactive": True, "elem_id": f"field-{name}", "elem_classes": "gan-live" if name in LIVE else None}
+                  "interactive": True, "elem_id": f"field-{name}", "elem_classes": classes}
         if field.metadata["choices"] is not None:
             return gr.Dropdown(choices(name, t), **common)
         if field.type == "bool":
@@ -230,5 +240,5 @@ class Settings:
             return gr.Textbox(max_lines=1, placeholder=t("data.all"), **common)
         if field.type.startswith("tuple"):
             return gr.Textbox(max_lines=1, **common)
-        # No minimum or maximum: gradio would clip or complain in its own words; the config says what is allowed.
-        return gr.Number(precision=0 if field.type == "int" else None, **common)
+        # No minimum, maximum, precision: gradio would clip, round or complain in its own words; the config says what is allowed.
+        return gr.Number(**common)

@@ -3,6 +3,7 @@ import { bar } from "./bar/bar.js";
 import { curves } from "./curves/curves.js";
 import { pad } from "./data/pad.js";
 import { preview } from "./data/preview.js";
+import { watchDecimalCommas } from "./decimal_comma.js";
 import { flow } from "./flow.js";
 import { watchFocus } from "./focus.js";
 import { latent } from "./latent/latent.js";
@@ -26,6 +27,7 @@ mountParts({ bar, flow, grid: samples, real, curves, latent, faces, presets, kno
 watchChoices();
 watchButtons();
 watchKeyboard();
+watchDecimalCommas();
 watchFocus();
 watchPage();
 watchPresentation();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { translator } from "../../../gan_core/ui/web/lib/i18n.js";
 import { clock, formats, percent, signed } from "../../../gan_core/ui/web/lib/numbers.js";
+import { plainNumber } from "../../../gan_core/ui/web/lib/decimal.js";
 import { parsedPair } from "../../../gan_core/ui/web/lib/pair.js";
 
 test("placeholders are filled, also with 0 and twice, and unknown ones stay", () => {
@@ -38,8 +39,16 @@ test("a signed number has a real minus sign and no sign at 0", () => {
   assert.deepEqual([signed(1, "1.0"), signed(-1, "1.0"), signed(0, "0.0")], ["+1.0", "\u22121.0", "0.0"]);
 });
 
+test("a number is read in either language's way, and a comma of thousands is none of decimals", () => {
+  const fractions = { "0,0005": "0.0005", ",": ".", "-1,5": "-1.5", "\u22121,5": "-1.5", "1 234,5": "1234.5",
+    "1\u202f234,5": "1234.5", "1.234,5": "1234.5", "1,234.5": "1234.5", "1,234,567": "1234567", "2e-4": "2e-4", "0.5": "0.5" };
+  for (const [text, number] of Object.entries(fractions)) assert.equal(plainNumber(text, false), number, text);
+  const wholes = { ",": "", "5,000": "5000", "1,234,567": "1234567", "5 000": "5000", "1,5": "1.5", "7": "7" };
+  for (const [text, number] of Object.entries(wholes)) assert.equal(plainNumber(text, true), number, text);
+});
+
 test("a pair is read in either language's way", () => {
-  const ways = ["0.5, 0.999", "0.5 0.999", "0,5; 0,999", " 0.5 ;0.999 ", "0.5,0.999"];
+  const ways = ["0.5, 0.999", "0.5 0.999", "0,5; 0,999", " 0.5 ;0.999 ", "0.5,0.999", "0,5 0,999", "0.5 , 0.999"];
   for (const text of ways) assert.deepEqual(parsedPair(text), [0.5, 0.999]);
   assert.deepEqual(parsedPair(""), []);
   assert.ok(parsedPair("0.5, x").some(Number.isNaN));

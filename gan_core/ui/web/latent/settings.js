@@ -17,7 +17,8 @@ const LONG_NAME = 2; // letters; longer ones need a wider list
 
 export class BankSettings {
   #about = h("span", { class: "gan-mute" });
-  #seed = h("input", { type: "number", min: 0, max: 2147483647, step: 1, id: "latent-seed", class: "gan-seed" });
+  #seed = h("input", { type: "number", "data-whole": true, min: 0, max: 2147483647, step: 1, id: "latent-seed",
+    class: "gan-seed" });
   #class = h("select", { id: "latent-class", class: "gan-seed" });
   #classes = h("label", { class: "gan-row", hidden: true }, t("latent.class"), this.#class);
   #psi = h("input", { type: "range", min: 0, max: 1.5, step: 0.05, value: 1, id: "latent-psi" });

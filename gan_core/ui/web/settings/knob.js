@@ -115,6 +115,7 @@ export class Knob {
 function boxOf({ name, kind, choices = [], allowed }) {
   const [low, high] = allowed ?? [], id = `knob-${name}`;
   if (kind === "choice") return h("select", { id }, ...choices.map(([value, text]) => h("option", { value }, text)));
-  return h("input", { id, type: kind === "pair" ? "text" : "number", step: kind === "whole" ? 1 : "any", min: low, max: high,
-    autocomplete: "off" });
+  const whole = kind === "whole";
+  return h("input", { id, type: kind === "pair" ? "text" : "number", step: whole ? 1 : "any", "data-whole": whole,
+    min: low, max: high, autocomplete: "off" });
 }

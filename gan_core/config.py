@@ -206,6 +206,8 @@ def _checked(f: Any, value: Any) -> Any:
     about = f.metadata
     if f.name == "dataset":
         return _dataset(value)
+    if (f.name, value) == ("networks", registry.NOTEBOOK):
+        return value
     if about["choices"] is not None:
         if not isinstance(value, str) or value not in about["choices"]:
             raise ConfigError(f"{f.name} is {one_line(value)}; {registry.choose_one(value, about['choices'])}.",
@@ -249,6 +251,7 @@ def _number(f: Any, value: Any) -> int | float:
 
 
 LIVE = frozenset(f.name for f in fields(TrainConfig) if f.metadata["live"])  # may change while a run trains
+OF_FIT = frozenset({"batch_size", "max_steps", "max_minutes"})  # of these, what a notebook's fit was given: what an epoch is
 # heading -> fields, both in the order of TrainConfig; the data set has a place of its own
 FIELD_GROUPS: dict[str, tuple[str, ...]] = {
     group: tuple(f.name for f in fields(TrainConfig) if f.metadata["group"] == group)

@@ -6,8 +6,9 @@ It holds two networks and a history. What networks and arrays may be is left to 
 
 from __future__ import annotations
 
+import contextlib
 import os
-import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,20 @@ from matplotlib.figure import Figure
 
 from . import plots
 from .config import PRESETS, TrainConfig
+from .data.types import LoadedData
 from .messages import is_whole, one_line
 from .networks.course import course_discriminator, course_generator
 from .notebook.adapters import adapt
 from .notebook.arrays import as_images
 from .notebook.callbacks import CallbackList
 from .notebook.compile_arguments import read_adam, read_loss
+from .notebook.epochs import MakeStep, train_epochs
 from .runs import checkpoint
-from .runs.metrics import LOSSES, SERIES
+from .runs.metrics import SERIES
+from .runs.run import Run
+from .runs.run_info import Parent
 from .training.setup import MAX_SAMPLES
 from .training.trainer import Trainer
-
-with warnings.catch_warnings():  # that a notebook's bar is one of text where ipywidgets is not installed
-    warnings.simplefilter("ignore")
-    from tqdm.auto import tqdm
 
 
 class DCGAN:
@@ -60,6 +61,7 @@ class DCGAN:
         self._history: dict[str, list[float]] = {name: [] for name in SERIES}
         self._fitting = False
         self.trainer: Trainer | None = None
+        self.run: Run | None = None  # of the last fit that was given a folder of runs
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -86,38 +88,38 @@ class DCGAN:
         self.trainer = None
 
     def fit(self, x: Any, epochs: int = 1, batch_size: int = 32, callbacks: Any = None, seed: int = 0,
-            verbose: int | str = "auto") -> History:
+            verbose: int | str = "auto", run: str | Path | None = None) -> History:
         """Train for whole epochs of floor(N / batch_size) steps and return the history so far, a dict of lists.
 
         x: (N, H, W, C), (N, C, H, W) or, of grey pictures, (N, H, W), uint8 or float in [0, 1], rounded to 256 levels; with a
         generator that makes [-1, 1] also float in [-1, 1]. Calling it again goes on where the last call ended. callbacks: one or
         several as Keras has them, told after each batch and epoch of the four metrics. verbose: 0 silent, 1 or "auto" a bar, 2 a
-        line for each epoch. Raises ValueError, in a sentence, for anything else.
+        line for each epoch. run: a folder of runs, in which the fit is a run that a page on the same folder shows and steers
+        meanwhile (python playground.py --checkpoints FOLDER); `self.run` is that run. A stop there ends the fit after its step.
+        Raises ValueError, in a sentence, for anything else, and RunError, one too, where the folder trains another run already.
         """
         data = as_images(x, self._pair.shape, self._pair.signed)
         if not is_whole(epochs) or epochs < 1:
             raise ValueError(f"epochs is {one_line(epochs)}; give a whole number from 1.")
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose is {one_line(verbose)}; give 0 (silent), 1 or \"auto\" (a bar) or 2 (a line an epoch).")
-        trainer = self._prepare(data, self.config.replace(batch_size=batch_size, seed=seed))
-        steps = max(1, len(data) // self.config.batch_size)
+        facts: dict[str, Any] = {}
+        config, folder = self.config.replace(batch_size=batch_size, seed=seed), None
+        steps = max(1, len(data) // config.batch_size)
+        if run is not None:
+            from .worker.fit import check_folder  # at the first use: it imports what measures, which takes a second
+            folder = check_folder(run)
+            facts, loaded = self._facts(data, epochs * steps)
+        trainer = self._prepare(data, config, facts)
         told = CallbackList(callbacks, self, {"epochs": epochs, "steps": steps, "verbose": 0 if verbose == 0 else 1})
         self.stop_training, self._fitting, means = False, True, {}
         try:
-            told.call("on_train_begin")
-            with tqdm(total=epochs * steps, unit="step", dynamic_ncols=True, disable=verbose in (0, 2)) as bar:
-                for epoch in range(epochs):
-                    bar.set_description(f"epoch {epoch + 1}/{epochs}")
-                    told.call("on_epoch_begin", epoch)
-                    means = _epoch(trainer, steps, bar, told)
-                    self._pair.write_weights()
-                    for name in SERIES:
-                        self.history[name].append(means[name])
-                    if verbose == 2:
-                        print(f"epoch {epoch + 1}/{epochs}: " + ", ".join(f"{name} {means[name]:.4f}" for name in SERIES))
-                    told.call("on_epoch_end", epoch, logs=means)
-                    if self.stop_training:
-                        break
+            with contextlib.ExitStack() as stack:
+                make_step: MakeStep = trainer.step
+                if folder is not None:
+                    make_step = stack.enter_context(self._recorded(folder, trainer, loaded, epochs * steps, verbose != 0))
+                told.call("on_train_begin")
+                means = train_epochs(make_step, epochs, steps, verbose, told, self._end_epoch, lambda: self.stop_training)
         except BaseException:  # whoever interrupts keeps what was learned until then
             self._pair.write_weights()
             raise
@@ -126,14 +128,47 @@ class DCGAN:
         told.call("on_train_end", logs=means)
         return History({name: list(values) for name, values in self.history.items()})
 
-    def _prepare(self, data: torch.Tensor, config: TrainConfig) -> Trainer:
-        """A trainer for these images that goes on from the last one's state."""
+    def _end_epoch(self, means: Mapping[str, float]) -> None:
+        self._pair.write_weights()
+        for name in SERIES:
+            self.history[name].append(means[name])
+
+    def _prepare(self, data: torch.Tensor, config: TrainConfig, facts: Mapping[str, Any]) -> Trainer:
+        """A trainer for these images that goes on from the last one's state; facts: what its run's config says besides."""
         previous, self.config = self.trainer, config
         self._read_weights()
-        self.trainer = trainer = Trainer(config, images=data, networks=(self._pair.generator, self._pair.discriminator))
+        self.trainer = trainer = Trainer(config.replace(**facts), images=data,
+                                         networks=(self._pair.generator, self._pair.discriminator))
         if previous is not None:
             trainer.load_state_dict(previous.state_dict())
         return trainer
+
+    def _facts(self, data: torch.Tensor, steps: int) -> tuple[dict[str, Any], LoadedData]:
+        """What a run's config says of its networks, its pictures and its end, and what is known of the pictures."""
+        from .notebook.recognition import name_data, name_networks
+
+        facts, loaded = name_data(data)
+        end = steps + (0 if self.trainer is None else self.trainer.step_count)
+        return {**facts, "networks": name_networks(self._pair, self.latent_dim), "max_steps": end}, loaded
+
+    @contextlib.contextmanager
+    def _recorded(self, folder: Path, trainer: Trainer, loaded: LoadedData, steps: int, says: bool) -> Iterator[MakeStep]:
+        """Within it the steps are those of a new run in this folder, and the page may turn knobs, which stay turned."""
+        from .worker.fit import recorded_fit
+
+        parent: Parent | None = None
+        if self.run is not None and self.run.path.parent == folder and trainer.step_count:
+            parent = {"run": self.run.id, "step": trainer.step_count}
+        with recorded_fit(folder, trainer, loaded, steps, parent) as session:
+            self.run = session.run
+            if says:
+                print(f"This fit is the run {session.run.path}; to see it: python playground.py --checkpoints {folder}")
+            try:
+                yield session.step
+            finally:
+                self.config = self.config.replace(**session.status_writer.status.tuned)
+        if not session.complete and not self.stop_training:
+            print(f"Stopped on the page at step {trainer.step_count:,}; the run {session.run.path} is saved.")
 
     def generate(self, z: Any = 16, seed: int = 0) -> np.ndarray:
         """Generated images (N, H, W), in colour (N, H, W, 3), float32 in [0, 1].
@@ -250,23 +285,6 @@ def _check_path(path: Any) -> None:
 def _advised(error: OSError, path: Any, advice: str) -> OSError:
     """The same error with the path that was given, and what to do."""
     return type(error)(error.errno, f"{error.strerror or error}; {advice}", str(path))
-
-
-def _epoch(trainer: Trainer, steps: int, bar: tqdm, told: CallbackList) -> dict[str, float]:
-    """{metric: its mean over these steps}; the callbacks are told of each step's own."""
-    sums = torch.zeros(len(SERIES), dtype=torch.float64)
-    for step in range(steps):
-        told.call("on_train_batch_begin", step)
-        metrics = trainer.step()
-        values = torch.stack([metrics[name].detach() for name in SERIES]).cpu()
-        sums += values
-        if told:
-            told.call("on_train_batch_end", step, logs=dict(zip(SERIES, values.tolist(), strict=True)))
-        bar.update()
-        if step % 10 == 0 or step == steps - 1:
-            means = dict(zip(SERIES, (sums / (step + 1)).tolist(), strict=True))
-            bar.set_postfix({name: f"{means[name]:.3f}" for name in LOSSES}, refresh=False)
-    return means
 
 
 def _draw_z(count: int, latent_dim: int, seed: int) -> torch.Tensor:

@@ -88,6 +88,9 @@ class LossEntry(Entry):
     below_zero: Mapping[str, str] = field(default_factory=dict)
 
 
+# Networks and arrays of a notebook that no name here stands for: a config of its run says so, and nobody chooses them.
+NOTEBOOK = "notebook"
+
 NETWORKS: dict[str, Networks] = {
     "course": Networks("gan_core.networks.course:build", "the course's DCGAN: 28x28 grey in [0, 1], 1,176,578 parameters",
                        sides=(28,), channels=(1,), conditional=False),
@@ -198,6 +201,8 @@ class DatasetNameError(ValueError):
 def split_dataset(name: str) -> tuple[str, str]:
     """("quickdraw", "sheep,cat") of "quickdraw:sheep,cat": the entry and its argument. Raises DatasetNameError in a sentence."""
     kind, colon, argument = name.partition(":")
+    if name == NOTEBOOK:
+        return NOTEBOOK, ""
     if kind not in DATASETS:
         raise DatasetNameError(f"dataset is {name[:80]!r}; {choose_one(kind, DATASETS)}.", "unknown")
     entry = DATASETS[kind]
@@ -226,7 +231,7 @@ def reads_local_path(name: str) -> bool:
     Raises ValueError in a sentence for what is no data set.
     """
     kind, argument = split_dataset(name)
-    local = DATASETS[kind].local_path
+    local = kind in DATASETS and DATASETS[kind].local_path
     return _imported(local)(argument) if isinstance(local, str) else local
 
 
@@ -237,7 +242,7 @@ def is_offered(name: str) -> bool:
     """
     with contextlib.suppress(ValueError):
         kind, _ = split_dataset(name)
-        return DATASETS[kind].group != "own" and not DATASETS[kind].local_path
+        return kind in DATASETS and DATASETS[kind].group != "own" and not DATASETS[kind].local_path
     return False
 
 

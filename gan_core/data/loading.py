@@ -33,6 +33,8 @@ def load(config: TrainConfig, on_progress: Callable[[Progress], None] = lambda p
     Raises DataError; Cancelled once `is_cancelled` returns True.
     """
     request = request_for(config, on_progress, is_cancelled)
+    if request.name == registry.NOTEBOOK:
+        raise DataError("notebook_data")
     try:
         source: Callable[[DataRequest], LoadedData] = registry.resolve(registry.DATASETS, request.name)
         return source(request)
@@ -44,6 +46,8 @@ def load(config: TrainConfig, on_progress: Callable[[Progress], None] = lambda p
 def works_offline(config: TrainConfig) -> bool:
     """Whether `load` needs no network now. It looks at files and loads no data."""
     request = request_for(config)
+    if request.name not in registry.DATASETS:
+        return False  # a notebook's own arrays
     return not registry.DATASETS[request.name].download or bool(_module(request.name).is_downloaded(request))
 
 

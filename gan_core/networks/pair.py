@@ -11,8 +11,11 @@ from ..messages import Misfit
 def build_pair(name: str, latent_dim: int, shape: tuple[int, ...], classes: int = 0) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator) for data of `shape`, (2,) or (C, H, W), with weights from torch's global random generator.
 
-    Raises KeyError for an unknown name, and Misfit, a ValueError, for a shape or classes that the registry's row does not accept.
+    Raises KeyError for an unknown name, and Misfit, a ValueError, for a shape or classes that the registry's row does not accept,
+    and for networks that only their notebook has.
     """
+    if name == registry.NOTEBOOK:
+        raise Misfit("notebook_networks")
     build = registry.resolve(registry.NETWORKS, name)
     row = registry.NETWORKS[name]
     reason = row.misfit(shape, bool(classes))

@@ -26,7 +26,7 @@ from .files import atomic_write, folder_name, new_folder, read_json
 from .frames import Frame
 from .json_types import fits, type_hints
 from .metrics import MetricsReader, Record
-from .run_info import Parent, RunError, RunInfo, check_arguments, runs_folder
+from .run_info import Parent, RunError, RunInfo, check_arguments, is_revivable, runs_folder
 from .status import ACTIVE, SCHEMA, Status, controls
 
 __all__ = ["CommandError", "Frame", "MetricsReader", "Run", "RunError", "RunInfo", "Status", "controls", "folder_name",
@@ -56,7 +56,7 @@ class Run:
         Raises RunError where the folder cannot be made, ConfigError for what is no TrainConfig; nothing is left behind then.
         """
         check_arguments(config, name, preset)
-        stem = folder_name(name) or folder_name(preset) or "run"
+        stem = folder_name(name) or folder_name(preset) or kind
         folder, exists = runs_folder(folder), False
         path = folder / stem
         try:
@@ -70,7 +70,7 @@ class Run:
             run = cls(path, info)
             run.write_status(Status())
         except Exception as error:
-            if exists:  # the disk is full, or `parent` is nothing that JSON can hold: leave no half of a run
+            if exists:  # the disk is full, or `parent` is no JSON: leave no half of a run
                 shutil.rmtree(path, ignore_errors=True)
             if not isinstance(error, OSError):
                 raise
@@ -151,6 +151,10 @@ class Run:
             return (self.path / layout.STATUS).stat().st_mtime
         except OSError:
             return 0.0
+
+    def controls(self, status: Status | None) -> dict[str, bool]:
+        """Which controls are enabled in this status: {"start": bool, "pause": bool, ...}."""
+        return controls(status, self.kind, is_revivable(self.info))
 
     # Commands.
 

@@ -7,6 +7,7 @@
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from .. import registry
 from ..config import check_config_type
 from ..messages import Explained, one_line
 
@@ -23,7 +24,7 @@ class Parent(TypedDict):
 
 
 class RunInfo(TypedDict):
-    """config.json. `kind`: "run", "starter" or "remote"; `created`: unix seconds; `config`: a TrainConfig as a dict.
+    """config.json. `kind`: "run", "notebook", "starter" or "remote"; `created`: unix seconds; `config`: a TrainConfig as a dict.
 
     `origin`: the address of a remote run, without its password.
     """
@@ -37,6 +38,12 @@ class RunInfo(TypedDict):
     config: dict[str, Any]
     parent: Parent | None
     origin: NotRequired[str]
+
+
+def is_revivable(info: RunInfo) -> bool:
+    """Whether a worker can begin another life of this run: neither its networks nor its data are a notebook's alone."""
+    config = info.get("config", {})
+    return registry.NOTEBOOK not in (config.get("networks"), config.get("dataset"))
 
 
 def check_arguments(config: Any, name: Any, preset: Any) -> None:

@@ -25,6 +25,8 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 STATES = tuple(TRANSITIONS)
 
+STEERED = ("run", "notebook")  # kinds of run that a process trains here, and that take commands
+
 CONTROLS = ("start", "pause", "resume", "step", "reset", "save", "restore")
 _ENABLED: dict[str, tuple[str, ...]] = {
     "none": ("start", "step"),
@@ -132,6 +134,7 @@ class Status:
     restarting: str = ""  # while torchrun restarts the processes: the state of the run before
     notice: str = ""
     notices: list[Message] = field(default_factory=list)  # the same for other languages
+    kernel: bool = False  # a notebook trains it: the process holds more than the run and is never killed
     error: Failure | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,10 +162,15 @@ class Status:
         self.state = state
 
 
-def controls(status: Status | None, kind: str = "run") -> dict[str, bool]:
-    """Which controls are enabled for a run: {"start": bool, "pause": bool, ...}. None: there is no run."""
-    state = "none" if status is None or kind in ("starter", "remote", "reading") else status.state
+def controls(status: Status | None, kind: str = "run", revivable: bool = True) -> dict[str, bool]:
+    """Which controls are enabled for a run: {"start": bool, "pause": bool, ...}. None: there is no run.
+
+    revivable: whether a worker can begin another life of the run once it has ended.
+    """
+    state = "none" if status is None or kind not in STEERED else status.state
     enabled = set(_ENABLED[state])
+    if state in ENDED and not revivable:
+        enabled -= {"resume", "restore"}
     if state in ("stopped", "failed") and status is not None and status.checkpoint_step < 0:
         enabled.discard("resume")
     if status is None or status.best is None:

@@ -176,7 +176,7 @@ class Supervisor:
             status.state, status.error, status.host = "starting", None, platform.node()
             status.notice, status.notices = "", []
             status.pid, status.pid_started = process.pid, psutil.Process(process.pid).create_time()
-            status.launcher, status.restarting = 0, ""
+            status.launcher, status.restarting, status.kernel = 0, "", False
             run.write_status(status)
             if process.stdin is not None:
                 with contextlib.suppress(OSError):  # it has just died: the status names its pid, so every reader sees that

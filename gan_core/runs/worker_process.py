@@ -106,11 +106,14 @@ class StopDeadline:
 
 
 def kill_run(child: subprocess.Popen[str] | None, run: Run) -> None:
-    """Kill the processes of a run. A pid in the status of another host is not touched: here it is another process."""
+    """Kill the processes of a run. A pid in the status of another host is not touched: here it is another process.
+
+    Nor is a notebook's kernel, which holds more than the run.
+    """
     processes = process_tree(child.pid) if child is not None else []
     with contextlib.suppress(RunError, psutil.Error):
         status = run.stored_status()
-        if status.host in ("", platform.node()):
+        if status.host in ("", platform.node()) and not status.kernel:
             if process_exists(status.pid, status.pid_started):
                 processes += process_tree(status.pid)
             if process_exists(status.launcher, status.launcher_started) and is_launcher(psutil.Process(status.launcher)):

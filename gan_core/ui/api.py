@@ -16,6 +16,7 @@ import gradio as gr
 
 from ..config import PRESETS
 from ..runs.run import Run, RunError
+from ..runs.status import STEERED
 from .controls import Controls
 from .latent_service import LatentService, NotReady
 from .refusal import Refusal
@@ -53,7 +54,7 @@ def build(controls: Controls, latent_service: LatentService) -> None:
     def reset() -> dict:
         """End the shown run, saved and kept in the list, and begin a new one with the same settings."""
         run = controls.catalogue.default_run()
-        if run is None or run.kind != "run":
+        if run is None or run.kind not in STEERED:
             raise Refusal("empty.run")
         return _status(controls.reset(run.config, run.preset))
 

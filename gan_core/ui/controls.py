@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..config import LIVE, PRESETS, TrainConfig
-from ..runs import run as runs
+from ..config import LIVE, OF_FIT, PRESETS, TrainConfig
 from ..runs.run import Run, RunError
-from ..runs.status import ACTIVE, Status
+from ..runs.run_info import is_revivable
+from ..runs.status import ACTIVE, STEERED, Status
 from ..runs.supervisor import capacity_limit
 from . import words
 from .external_runs import PlaceError
@@ -37,7 +37,7 @@ class Controls(RunAccess):
         if not isinstance(overrides, dict):
             raise Refusal("errors.refused", lang, message="overrides must be a JSON object of field names and values.")
         config = validated(lambda: PRESETS[preset].replace(**{**self.defaults, **overrides}), lang, labels)
-        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
+        self._refuse_config(config, lang)
         return config
 
     def start(self, config: TrainConfig, preset: str, *, force: bool = False, paused: bool = False, lang: str = "en",
@@ -47,7 +47,7 @@ class Controls(RunAccess):
         `replaced`: the run that the caller takes for the active one; where another one is active by now, nothing is ended.
         `warn` is given a sentence where the one that was ended could not be saved: the new one begins nevertheless.
         """
-        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
+        self._refuse_config(config, lang)
         room = capacity_limit(config.processes, config.device)
         if room is not None:
             raise Refusal(f"errors.processes_{room[0]}", lang, n=config.processes, most=room[1])
@@ -93,7 +93,7 @@ class Controls(RunAccess):
     def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
         """Single steps of one network or both; without a run, a new one is made that stays paused."""
         run = self.catalogue.find_or_default(run_id)
-        if run is None or run.kind != "run":
+        if run is None or run.kind not in STEERED:
             run = self.start(config, preset, paused=True, lang=lang)
             self._wait_while(run, ("starting",), START_TIMEOUT * config.processes)  # each of them imports torch
             return self._send(run, "step", lang, network=network, count=count)
@@ -106,7 +106,7 @@ class Controls(RunAccess):
     def reset(self, config: TrainConfig, preset: str, *, paused: bool = False, run_id: str = "", lang: str = "en",
               warn: Warn = ignore) -> Run:
         """End the run, which is saved and kept, and begin a new one. `warn`: as in `start`."""
-        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)  # before the run is ended
+        self._refuse_config(config, lang)  # before the run is ended
         run = self._target(run_id, "reset", lang)
         status, active = run.status(), self.supervisor.active()
         force = status.state in ACTIVE
@@ -143,7 +143,7 @@ class Controls(RunAccess):
 
         run = self._find(run_id, lang)
         status = run.status()
-        if run.kind != "run" or status.state not in ("running", "paused"):
+        if run.kind not in STEERED or status.state not in ("running", "paused"):
             raise not_now(run, status.state, lang)
         try:
             requested = json.loads(changes)
@@ -154,6 +154,8 @@ class Controls(RunAccess):
         for name in requested:
             if name not in LIVE:
                 raise Refusal("errors.not_live", lang, field=label(str(name)[:40]), names=", ".join(map(label, sorted(LIVE))))
+            if status.kernel and name in OF_FIT:
+                raise Refusal("errors.of_fit", lang, field=label(name))
         now = run.config.replace(**status.tuned)
         new = validated(lambda: now.replace(**requested), lang, labels)
         if bool(new.ema_half_life) != bool(now.ema_half_life):
@@ -213,7 +215,7 @@ class Controls(RunAccess):
 
     def can_stop(self, run: Run, status: Status, active: Run | None) -> bool:
         """Whether `stop` can end this run now; `status`: its status, `active`: the supervisor's active run."""
-        return run.kind == "run" and (is_same(run, active) or runs.controls(status, run.kind)["save"])
+        return run.kind in STEERED and (is_same(run, active) or run.controls(status)["save"])
 
     def resume_refusal(self, run: Run, status: Status, active: Run | None, lang: str = "en") -> Refusal | None:
         """Why this run cannot be resumed now, or None; `status`: its status, `active`: the supervisor's active run."""
@@ -227,10 +229,10 @@ class Controls(RunAccess):
         """Why this run cannot be resumed whichever other one is active, or None."""
         if run.kind in WATCHED:
             return not_now(run, status.state, lang)
-        if not runs.controls(status, run.kind)["resume"]:
-            if run.kind == "run" and status.state in ("stopped", "failed"):
-                return Refusal("errors.no_checkpoint", lang)
-            return Refusal(f"runs.not_resumed_{status.state if run.kind == 'run' else run.kind}", lang)
+        if not run.controls(status)["resume"]:
+            if status.state in ("stopped", "failed") and run.kind in STEERED:
+                return Refusal("errors.no_checkpoint" if is_revivable(run.info) else "runs.not_resumed_notebook", lang)
+            return Refusal(f"runs.not_resumed_{status.state if run.kind in STEERED else run.kind}", lang)
         try:
             if status.state != "paused":
                 self._refuse_local_life(run, lang)

@@ -21,7 +21,7 @@ from typing import Any
 from ..runs import layout
 from ..runs.files import atomic_write, folder_name
 from ..runs.run import Run, RunError, RunInfo, list_runs, read_json
-from ..runs.status import ACTIVE
+from ..runs.status import ACTIVE, STEERED
 
 PLACES_FILE = ".attached.json"
 MIRRORS = ".mirrors"
@@ -51,7 +51,7 @@ class ExternalRun(Run):
         self.place = place
         stem = (folder_name(path.name) or "run")[:60]
         self.id = f"{stem}-at-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
-        if self.kind == "run" and not (os.access(path, os.W_OK) and os.access(path / layout.CONTROL, os.W_OK)):
+        if self.kind in STEERED and not (os.access(path, os.W_OK) and os.access(path / layout.CONTROL, os.W_OK)):
             self.kind = "reading"
 
 

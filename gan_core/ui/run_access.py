@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import registry
-from ..runs import run as runs
+from ..config import TrainConfig
 from ..runs.run import CommandError, Run, RunError
-from ..runs.status import ACTIVE, Status
+from ..runs.status import ACTIVE, STEERED, Status
 from ..runs.supervisor import WorkerBusy
 from ..runs.worker_process import answer_timeout, stop_timeout
 from . import words
@@ -44,8 +44,8 @@ class RunAccess:
         status = run.status()
         # Without a run a single step begins one, so `controls` allows it; these runs themselves take no command.
         fixed = run.kind in ("starter", *WATCHED)
-        if fixed or not runs.controls(status, run.kind).get(control):
-            if control == "restore" and status.best is None and run.kind == "run":
+        if fixed or not run.controls(status).get(control):
+            if control == "restore" and status.best is None and run.kind in STEERED:
                 raise Refusal("errors.no_best", lang)
             raise not_now(run, status.state, lang)
         return run
@@ -77,6 +77,12 @@ class RunAccess:
         """Raise this Refusal where strangers reach the page and the data set names a path of this machine."""
         if not self.local_paths and registry.reads_local_path(dataset):
             raise Refusal(key, lang)
+
+    def _refuse_config(self, config: TrainConfig, lang: str) -> None:
+        """Raise Refusal for a config with which no new run can begin here."""
+        if registry.NOTEBOOK in (config.networks, config.dataset):
+            raise Refusal("errors.notebook_only", lang)
+        self._refuse_local_path(config.dataset, "errors.no_local_paths", lang)
 
     def _refuse_local_life(self, run: Run, lang: str) -> None:
         """The same before a run begins a life, which reads the data again: whatever lies at the path by then."""

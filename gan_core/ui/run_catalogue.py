@@ -16,6 +16,7 @@ from .. import registry
 from ..data.types import data_folder
 from ..runs import layout
 from ..runs.run import Run, RunError, list_runs
+from ..runs.status import STEERED
 from ..runs.supervisor import PROJECT, Supervisor
 from .external_runs import ExternalRuns
 from .redaction import PathRedaction
@@ -58,7 +59,7 @@ class RunCatalogue:
 
     def own_runs(self) -> list[Run]:
         """The runs made here, the most recently changed first."""
-        return [run for run in list_runs(self.folder) if run.kind == "run"]
+        return [run for run in list_runs(self.folder) if run.kind in STEERED]
 
     def starters(self) -> list[Run]:
         """The shipped runs, by name."""
@@ -86,6 +87,6 @@ class RunCatalogue:
             with contextlib.suppress(RunError):
                 run = Run.open(path)
                 run.stored_status()
-                if run.kind == "run":
+                if run.kind in STEERED:
                     return run
         return None

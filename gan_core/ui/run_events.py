@@ -183,7 +183,7 @@ class RunEvents:
         return cast(PublicStatus, public)
 
     def _controls(self) -> dict[str, bool]:
-        return controls(self._status, self.run.kind if self.run is not None else "none")
+        return self.run.controls(self._status) if self.run is not None else controls(None)
 
     def _seconds_silent(self) -> float:
         """Whole seconds since the last new heartbeat, by this process's clock; 0 unless a live worker is silent for long."""

@@ -23,6 +23,7 @@ class PublicStatus(TypedDict):
     """`status.Status` without the fields that only processes need. `noticed`: language -> notices, as one text."""
 
     schema: int
+    kernel: bool
     state: str
     step: int
     images: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..data import storage
 from ..runs.run import Run
-from ..runs.status import ACTIVE
+from ..runs.status import ACTIVE, STEERED
 from .controls import Controls
 from .refusal import Refusal
 
@@ -19,7 +19,7 @@ def runs_using(controls: Controls, dataset: str, lang: str = "en") -> list[Run]:
     dependent = []
     for run in [*controls.catalogue.own_runs(), *controls.catalogue.external_runs.runs()]:
         config = run.info.get("config")
-        if run.kind == "run" and isinstance(config, dict) and config.get("dataset") == dataset:
+        if run.kind in STEERED and isinstance(config, dict) and config.get("dataset") == dataset:
             status = run.status()
             if status.state in ACTIVE:
                 raise Refusal("data.delete_busy", lang, run=run.name)

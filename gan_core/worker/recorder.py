@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict
 
 import torch
 
+from .. import registry
 from ..config import LIVE
 from ..evaluation import plane
 from ..networks.spectral_norm import state_without_spectral_norm
@@ -215,6 +216,8 @@ class Recorder:
     def write_live(self) -> None:
         """Both generators and the discriminator in float16, for sliders and verdicts; the newest two are kept."""
         started, trainer, config = time.monotonic(), self.trainer, self.trainer.config
+        if config.networks == registry.NOTEBOOK:
+            return  # no reader can build them
         networks = {"generator": trainer.G_ema, "discriminator": trainer.D} | ({"now": trainer.G} if trainer.averaged else {})
         tensors = {f"{part}.{name}": t.half() if t.is_floating_point() else t for part, network in networks.items()
                    for name, t in state_without_spectral_norm(network).items()}

@@ -18,13 +18,13 @@ from ..messages import Message, message, os_reason
 from ..runs import checkpoint
 from ..runs.run import Run
 from ..runs.status import Beliefs, Probe
-from ..training.trainer import Trainer
+from ..training.trainer import Metrics, Trainer
 from .best_checkpoint import BestCheckpoint
 from .commands import Commands
 from .coordinator import NETWORKS, Coordinator
 from .metrics_writer import Diverged
 from .recorder import Recorder
-from .startup import Startup, tuned_knobs
+from .startup import Prepared, Startup, tuned_knobs
 from .status_writer import StatusWriter
 
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
@@ -82,25 +82,32 @@ class Session:
             self.commands.execute_pending()
             if self.ending:
                 break
-            if self.paused:
-                self.coordinator.keep_alive()
-                if not self._measure_at_rest():
-                    time.sleep(POLL)
-                continue
             if self._finished():
                 self._end("finished")
                 return
-            self.make_steps(*(self.pending_steps or ("both", 0)))
-            if self.pending_steps and self.pending_steps[1] <= 0:
-                self.pause()
-                continue
-            self._report()
+            self._go_on()
         self._end("stopped")
+
+    def _go_on(self) -> None:
+        """Make some steps and report them or, where the run is paused, measure or wait for a moment."""
+        if self.paused:
+            self.coordinator.keep_alive()
+            if not self._measure_at_rest():
+                time.sleep(POLL)
+            return
+        self.make_steps(*(self.pending_steps or ("both", 0)))
+        if self.pending_steps and self.pending_steps[1] <= 0:
+            self.pause()
+            return
+        self._report()
 
     def _start(self) -> None:
         """Everything before the first step. Raises Cancelled for a stop meanwhile."""
+        self._adopt(Startup(self.run, self.status_writer, self.coordinator, self._threads, self._cancelled).prepare())
+
+    def _adopt(self, prepared: Prepared) -> None:
+        """Take the trainer over, with what measures it and what writes its results."""
         run, status = self.run, self.status_writer.status
-        prepared = Startup(run, self.status_writer, self.coordinator, self._threads, self._cancelled).prepare()
         self._trainer, self.thread_tuner, self.elapsed = prepared.trainer, prepared.thread_tuner, prepared.elapsed
         seqs = [frame.seq for frame in run.frames()]
         self.best = BestCheckpoint(run, self.trainer, self.status_writer.write, self.elapsed)
@@ -126,7 +133,12 @@ class Session:
 
     def _finished(self) -> bool:
         config = self.trainer.config
-        return 0 < config.max_steps <= self.trainer.step_count or 0 < config.max_minutes * 60 <= self.elapsed
+        return not self.paused and (0 < config.max_steps <= self.trainer.step_count
+                                    or 0 < config.max_minutes * 60 <= self.elapsed)
+
+    def steps_refusal(self, network: str) -> Message | None:
+        """Why single steps of this network, or "both", cannot be made now; None where they can."""
+        return None
 
     def begin_single_steps(self, network: str) -> None:
         """Single steps follow, and then a pause, which says what they did; those of quick presses are reported as one."""
@@ -168,7 +180,7 @@ class Session:
             self.pending_steps = (network, self.pending_steps[1] - count)
         return count
 
-    def _make_step(self, network: str) -> None:
+    def _make_step(self, network: str) -> Metrics:
         started = time.monotonic()
         metrics = getattr(self.trainer, NETWORKS[network])()
         seconds = time.monotonic() - started
@@ -176,6 +188,7 @@ class Session:
         self.recorder.add(metrics, self.elapsed)
         if network == "both" and (change := self.thread_tuner.record(self.trainer.config.batch_size, seconds)):
             self._record_threads(*change)
+        return metrics
 
     def _record_threads(self, old: int, new: int) -> None:
         """Another number of threads sums in another order: from this step on the run cannot be repeated bit for bit."""

@@ -25,9 +25,10 @@ class StatusWriter:
     """The status on disk. The heartbeat has its own thread, so that a long step does not look like a dead process."""
 
     def __init__(self, run: Run, restarting: str = "", launcher: psutil.Process | None = None,
-                 frozen: Callable[[], bool] = lambda: False) -> None:
+                 frozen: Callable[[], bool] = lambda: False, kernel: bool = False) -> None:
         """restarting: the state that the run was in when a process was lost; launcher: what would start a lost one again;
-        frozen: whether other processes, which this one waits for, do not answer; the heartbeat stops meanwhile."""
+        frozen: whether other processes, which this one waits for, do not answer; the heartbeat stops meanwhile. kernel: whether
+        a notebook trains the run."""
         self.run, self.status, self._frozen = run, run.stored_status(), frozen
         self._notices: dict[str, tuple[Message, ...]] = {}
         status, process = self.status, psutil.Process()
@@ -37,7 +38,7 @@ class StatusWriter:
         status.life, status.error, status.progress, status.notice, status.notices = status.life + 1, None, None, "", []
         status.host = platform.node()
         status.pid, status.pid_started = process.pid, process.create_time()
-        status.restarting = restarting
+        status.restarting, status.kernel = restarting, kernel
         status.launcher, status.launcher_started = (launcher.pid, launcher.create_time()) if launcher is not None else (0, 0.0)
         self._lock = threading.Lock()
         self._closed = threading.Event()

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ...config import FIELD_GROUPS, LIVE
+from ...config import FIELD_GROUPS, LIVE, OF_FIT
 from .. import words
 from ..refusal import FIELDS
 from .settings import choices
@@ -38,7 +38,8 @@ def knob(name: str, lang: str) -> dict[str, Any]:
 
 def table(lang: str) -> list[dict[str, Any]]:
     """The groups of the form that hold live fields, in its order, with their knobs."""
-    groups = {group: [knob(name, lang) for name in names if name in LIVE] for group, names in FIELD_GROUPS.items()}
+    groups = {group: [{**knob(name, lang), "of_fit": name in OF_FIT} for name in names if name in LIVE]
+              for group, names in FIELD_GROUPS.items()}
     return [{"group": group, "knobs": knobs} for group, knobs in groups.items() if knobs]
 
 

@@ -31,14 +31,14 @@ def card(run: Run, lang: str, ending: bool = False) -> str:
     """
     status = run.status()
     state = "saving" if ending else "starter" if run.kind == "starter" else status.state
-    preset = words.label(f"presets.{run.preset}.name", lang, "")
+    origin = words.text("runs.notebook", lang) if run.kind == "notebook" else words.label(f"presets.{run.preset}.name", lang, "")
     config = run.info.get("config")
     data = words.dataset(str(config.get("dataset", "")), lang) if isinstance(config, dict) else ""
     made = ""
     with contextlib.suppress(ValueError, OverflowError, OSError):  # no moment that the calendar knows
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.info.get("created", 0)))
     facts = [words.text(f"states.{state}", lang),
-             f"{words.text('runs.step', lang).lower()} {words.number(status.step, lang)}", data, preset, made]
+             f"{words.text('runs.step', lang).lower()} {words.number(status.step, lang)}", data, origin, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]
     if isinstance(run, ExternalRun):
         mark = "runs.reading" if run.kind in WATCHED else "runs.elsewhere"

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ...runs.status import STEERED
 from .. import containers, words
 from ..controls import Controls
 from ..preview_jobs import PreviewJobs
@@ -90,7 +91,7 @@ def _wire(controls: Controls, settings: Settings, buttons: dict[str, gr.Button],
     def stepper(network: str) -> Callable[..., None]:
         def step(run_id: str, lang: str, filled: str, preset: str, *values: Any) -> None:
             run = controls.catalogue.find_or_default(run_id)  # the form counts only where a new run begins
-            config = settings.config(lang, filled, preset, *values) if run is None or run.kind != "run" else run.config
+            config = settings.config(lang, filled, preset, *values) if run is None or run.kind not in STEERED else run.config
             controls.step(network, 1, config, preset, run_id, lang)
         return step
 

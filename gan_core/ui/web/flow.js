@@ -3,7 +3,7 @@ import { h, setAttribute, setText } from "./dom.js";
 import { percent } from "./lib/numbers.js";
 import { recentMean, until } from "./lib/series.js";
 import { toggleVerdicts, verdictsShown } from "./samples/verdicts.js";
-import { on, store } from "./store.js";
+import { isSteered, on, store } from "./store.js";
 import { strideChoice } from "./transport/steps.js";
 import { number, t } from "./words.js";
 
@@ -33,7 +33,7 @@ export function flow(root, signal) {
       { fakes: change(probe, "fake"), reals: change(probe, "real") });
     setAttribute(gap, "title", help ?? null);
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers
-    strideChoice.hidden = !store.controls.step || store.kind !== "run";
+    strideChoice.hidden = !store.controls.step || !isSteered();
   }
   root.append(h("div", { class: "gan-flow-row" }, strideChoice, line));
   on("snapshot metrics status moment", draw, signal);

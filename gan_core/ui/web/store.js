@@ -10,7 +10,7 @@ import { append, copied, thinned } from "./lib/series.js";
  * @typedef {object} State
  * @property {"connecting" | "open" | "gone"} connection
  * @property {string | null} run id of the shown run
- * @property {string} kind "none", "run", "starter", "reading" or "remote"
+ * @property {string} kind "none", "run", "notebook", "starter", "reading" or "remote"
  * @property {string} origin
  * @property {string} name of the run
  * @property {string} preset that the run began with, or ""
@@ -78,6 +78,12 @@ export function inForce(name) {
 
 /** @param {...string} states */
 export const isIn = (...states) => Boolean(store.status && states.includes(store.status.state));
+/** Whether a process of this folder trains the run, or did: it takes commands then. */
+export const isSteered = () => store.kind === "run" || store.kind === "notebook";
+/** Whether the networks are a notebook's own: no page can build them. */
+export const hasOwnNetworks = () => store.config?.networks === "notebook";
+/** Whether networks or pictures are a notebook's own, so that no other process can go on with the run. */
+export const isNotebooksOwn = () => hasOwnNetworks() || store.config?.dataset === "notebook";
 
 /**
  * What each event of the stream does to the store.

@@ -1,6 +1,6 @@
 // What the banner under the bar says.
 import { progressWords } from "../data/progress.js";
-import { store } from "../store.js";
+import { isIn, isNotebooksOwn, isSteered, store } from "../store.js";
 import { language, number, t } from "../words.js";
 import { isSilent } from "./pill.js";
 
@@ -15,14 +15,17 @@ export function bannerState(dismissed) {
   if (!status) return null;
   if (status.state === "failed" && status.error) return { look: "failed", text: failure(status, status.error) };
   const waiting = isSilent() ? t("banner.silent", { n: Math.round(store.silent) }) : beginning(status);
-  if (waiting) return { look: "wait", text: waiting, stop: kind === "run" };
+  if (waiting) return { look: "wait", text: waiting, stop: isSteered() };
   if (kind === "reading") return { look: "wait", text: t("banner.reading") };
   if (kind === "remote") return { look: "wait", text: t("banner.remote", { origin: store.origin || "" }) };
   if (status.notice && dismissed !== noticeKey()) {
     return { look: "wait", text: status.noticed?.[language] || status.notice, dismiss: true };
   }
-  return null;
+  return isLeft() ? { look: "wait", text: t("runs.not_resumed_notebook") } : null;
 }
+
+/** A run that was stopped, and that only its notebook can go on with. */
+const isLeft = () => isIn("stopped") && isNotebooksOwn();
 
 /** What a run waits for before its first step, "" where it waits for nothing. @param {Stream.Status} status */
 function beginning({ state, restarting, progress, processes, checkpoint_step }) {
@@ -39,6 +42,7 @@ function failure(status, { kind, message, step, said }) {
   const known = ERRORS.includes(kind) ? kind : "crashed", own = ["refused", "crashed"].includes(known) ? message : "";
   const reason = said?.[language] || own || t(`banner.${known}`);
   const resume = store.controls.resume && status.checkpoint_step >= 0
-    ? " " + t("banner.failed_resume", { step: number(status.checkpoint_step) }) : "";
+    ? " " + t("banner.failed_resume", { step: number(status.checkpoint_step) })
+    : isNotebooksOwn() ? " " + t("runs.not_resumed_notebook") : "";
   return t("banner.failed", { step: number(step ?? status.step), message: reason }) + resume;
 }

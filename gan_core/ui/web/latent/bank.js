@@ -1,6 +1,7 @@
 // The sliders: one for each direction, or one for each coordinate of z.
 import { h, setText } from "../dom.js";
 import { signed } from "../lib/numbers.js";
+import { hasOwnNetworks } from "../store.js";
 import { decimal, t } from "../words.js";
 import { recall, remember } from "../storage.js";
 
@@ -40,7 +41,8 @@ export class Bank {
   build(run, count, raw) {
     const held = this.#rows.findIndex(({ input }) => input === document.activeElement);
     this.#rows = Array.from({ length: count }, (_, k) => this.#row(k, run, raw));
-    this.element.replaceChildren(...this.#rows.map(({ element }) => element));
+    const note = count || !hasOwnNetworks() ? [] : [h("p", { class: "gan-mute" }, t("latent.notebook"))];
+    this.element.replaceChildren(...note, ...this.#rows.map(({ element }) => element));
     this.element.classList.toggle("raw", raw);
     this.element.scrollTop = 0;
     if (held >= 0) this.#rows[Math.min(held, count - 1)]?.input.focus(); // the keys stay with the slider

@@ -4,7 +4,7 @@ import { generatorShown, hasBoth } from "../generator.js";
 import { LatentPoint } from "../lib/latent.js";
 import { Newest } from "../lib/newest.js";
 import { playground } from "../playground.js";
-import { emit, isIn, on, store } from "../store.js";
+import { emit, hasOwnNetworks, isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
 import { Bank } from "./bank.js";
 import { VerdictMemory } from "./memory.js";
@@ -124,14 +124,14 @@ class Latent {
 
   /** No generator to drive. */
   #blank() {
-    const same = this.#source?.run === store.run;
-    this.#picture.say(t(store.connection !== "open" ? "empty.server" : isIn("starting") ? "latent.starting" : "latent.empty"));
+    const own = hasOwnNetworks(), away = store.connection !== "open", same = this.#source?.run === store.run;
+    this.#picture.say(own ? "" : t(away ? "empty.server" : isIn("starting") ? "latent.starting" : "latent.empty"));
     this.#picture.showSentence(this.#picture.isEmpty || !store.run || !same);
     if (same) return;
     this.#picture.clear();
     this.#run = this.#source = null;
     // Sliders of another run's generator stay while this one is about to have its own; nothing jumps at every Start.
-    if (isIn("starting", "running")) return;
+    if (isIn("starting", "running") && !own) return;
     this.#bank.build(null, 0, this.#point.raw);
     this.#settings.describe("");
   }

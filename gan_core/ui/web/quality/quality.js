@@ -3,7 +3,7 @@ import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
 import { h, setText } from "../dom.js";
 import { percent } from "../lib/numbers.js";
-import { inForce, isIn, store } from "../store.js";
+import { inForce, isIn, isSteered, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { qualityChart } from "./chart.js";
 import {
@@ -132,7 +132,7 @@ function emptySentence() {
   if (store.quality.length) return "";
   const share = store.config ? inForce("measure_share") : 0;
   if (share === 0) return t("quality.none");
-  if (store.kind !== "run" || !isIn("starting", "running", "paused")) return t("quality.never");
+  if (!isSteered() || !isIn("starting", "running", "paused")) return t("quality.never");
   const { count = FEWEST } = store.about ?? {};
   return count < FEWEST ? t("quality.few", { n: FEWEST }) : t("quality.empty", { n: percent(share || SHARE) });
 }

@@ -2,7 +2,7 @@
 import { formConfig, formValues } from "../data/request.js";
 import { h, nativeButton, segments, setText } from "../dom.js";
 import { differs } from "../lib/config.js";
-import { isIn, on, store } from "../store.js";
+import { isIn, isSteered, on, store } from "../store.js";
 import { t } from "../words.js";
 
 let arrived = false; // whether the first snapshot has been looked at
@@ -36,7 +36,7 @@ export function faces(root, signal) {
   function arrive() {
     if (arrived || store.connection !== "open" || !store.status) return;
     arrived = true;
-    if (store.kind === "run" && isIn("starting", "running", "paused")) now.click();
+    if (isSteered() && isIn("starting", "running", "paused")) now.click();
   }
   /** How many knobs stand otherwise than the shown run began with. */
   function count() {

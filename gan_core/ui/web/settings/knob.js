@@ -16,6 +16,7 @@ const SETTLE_MS = 350; // after the last move of a slider
  * @property {[value: string, text: string][]} [choices]
  * @property {import("../lib/scale.js").Slider | null} [slider]
  * @property {[low: number, high: number]} [allowed]
+ * @property {boolean} [of_fit] whether a notebook's fit is given it
  */
 
 export class Knob {
@@ -51,15 +52,17 @@ export class Knob {
     if (this.#slider && this.#scale) this.#watchSlider(this.#slider, this.#scale);
   }
 
-  /** @param {boolean} enabled */
-  draw(enabled) {
-    const { name } = this.#spec, waits = isPending(name), now = inForce(name), start = store.config?.[name];
+  /** @param {boolean} may */
+  draw(may) {
+    const { name, of_fit } = this.#spec, waits = isPending(name), now = inForce(name), start = store.config?.[name];
+    const given = of_fit && Boolean(store.status?.kernel), enabled = may && !given, changed = !same(now, start);
     this.#box.disabled = !enabled;
     if (this.#slider) this.#slider.disabled = !enabled;
     this.element.classList.toggle("gan-waits", waits);
-    this.element.classList.toggle("gan-changed", now !== undefined && !same(now, start));
-    setText(this.#was, waits ? t("knobs.waiting") : same(now, start) ? "" : t("knobs.was", { value: shownValue(start) }));
-    this.#back.hidden = waits || same(now, start) || !enabled;
+    this.element.classList.toggle("gan-changed", now !== undefined && changed);
+    const was = changed ? t("knobs.was", { value: shownValue(start) }) : "";
+    setText(this.#was, given ? t("knobs.of_fit") : waits ? t("knobs.waiting") : was);
+    this.#back.hidden = waits || !changed || !enabled;
     const value = waits ? pendingValue(name) : now;
     if (value !== undefined && !this.element.classList.contains("gan-moving")) this.#put(value, waits);
   }

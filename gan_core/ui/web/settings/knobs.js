@@ -2,7 +2,7 @@
 // belong to the form.
 import { markLines } from "../charts/marks.js";
 import { h, setText } from "../dom.js";
-import { isIn, on, store } from "../store.js";
+import { isIn, isSteered, on, store } from "../store.js";
 import { language, number, t } from "../words.js";
 import { Knob } from "./knob.js";
 import { confirmTuning, forgetTuning, onTuning } from "./tuning.js";
@@ -25,7 +25,7 @@ export function knobs(root, signal) {
   root.append(note, ...folds, log.title, log.list);
 
   function draw() {
-    const { kind, config } = store, enabled = kind === "run" && isIn("running", "paused") && store.connection === "open";
+    const { config } = store, enabled = isSteered() && isIn("running", "paused") && store.connection === "open";
     confirmTuning();
     for (const knob of all) knob.draw(enabled && Boolean(config));
     for (const fold of folds) {
@@ -33,7 +33,7 @@ export function knobs(root, signal) {
       fold.hidden = !config;
     }
     root.classList.toggle("gan-off", !enabled);
-    setText(note, t(enabled ? "knobs.help" : kind === "run" && isIn("starting") ? "knobs.starting" : "knobs.off"));
+    setText(note, t(enabled ? "knobs.help" : isSteered() && isIn("starting") ? "knobs.starting" : "knobs.off"));
     log.draw();
   }
   onTuning(draw);

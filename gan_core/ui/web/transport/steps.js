@@ -1,7 +1,7 @@
 // Single steps of a paused run: how many a press makes, and presses that come faster than their answers add up.
 import { control } from "../control.js";
 import { h } from "../dom.js";
-import { isIn, on, store } from "../store.js";
+import { isIn, isSteered, on, store } from "../store.js";
 import { number, t } from "../words.js";
 
 /** @type {Record<string, string>} */
@@ -27,7 +27,7 @@ let busy = false;
 
 /** What a press of a step's button means now, or null where it begins a new run, which needs the form. @param {string} id */
 export function stepsOf(id) {
-  if (!(id in NETWORKS) || store.kind !== "run" || !isIn("paused")) return null;
+  if (!(id in NETWORKS) || !isSteered() || !isIn("paused")) return null;
   return () => {
     const { run } = store, network = NETWORKS[id], count = Number(strideChoice.value), last = waiting.at(-1);
     if (last?.run === run && last.network === network) last.count += count; else waiting.push({ run, network, count });

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from starlette.middleware import Middleware
 
 from ..compute.processes import raise_open_files_limit
@@ -22,6 +21,7 @@ from .controls import Controls
 from .forms import runs_tab, train_tab
 from .forms.data_panel import FORM_CHANGED
 from .forms.settings import translation_key, translations
+from .gradio_import import gr
 from .guard import Guard
 from .hub import Hub
 from .latent_service import LatentService

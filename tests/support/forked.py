@@ -15,8 +15,10 @@ import signal
 import subprocess
 import sys
 import traceback
+from multiprocessing import reduction
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PRELOADED = "tests.support.forked_imports"  # as it is found from ROOT, where tests run
@@ -34,16 +36,20 @@ def context() -> ForkServerContext:
     return _context
 
 
-def _main(argv: list[str], code: str, output: Path, environment: dict[str, str]) -> None:
-    """In the new process: what `python -c code argv` would do."""
+def _main(command: list[str], environment: dict[str, str], output: Path, pipes: dict[int, int]) -> None:
+    """In the new process: what this command does. pipes: number of a standard stream => the file that it is."""
     assert PRELOADED in sys.modules, "the server hides what it could not import, and each process would be slow"
     os.setsid()
     for stream, path in ((0, os.devnull), (1, output), (2, os.devnull)):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
-    _show([sys.executable, "-c", code, *argv], environment)
+        os.dup2(pipes[stream] if stream in pipes else os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing has put an empty one in its place
+    _show(command, environment)
     os.chdir(ROOT)
-    sys.argv = ["-c", *argv]
-    exec(code, {"__name__": "__main__"})
+    if "torch.distributed.run" in command[:3]:
+        from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
+
+        subprocess_handler.Popen = _Rank
+    sys.exit(_run(command[1:]))
 
 
 def _show(command: list[str], environment: dict[str, str]) -> None:
@@ -88,36 +94,47 @@ class _Rank(subprocess.Popen):
 
 
 def _run(argv: list[str]) -> int:
-    """What `python argv` does in a process that has imported it all: its exit status."""
-    module = argv[1] if argv[0] == "-m" else None
-    sys.argv = argv[module is not None:]
+    """What `python argv` does in a process that has imported it all, "-c CODE", "-m MODULE" or a file: its exit status."""
+    way, what = argv[0], argv[1] if argv[0] in ("-c", "-m") else argv[0]
+    sys.argv = [way, *argv[2:]] if way in ("-c", "-m") else argv
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True) if module else runpy.run_path(argv[0], run_name="__main__")
+        if way == "-c":
+            exec(what, {"__name__": "__main__"})
+        elif way == "-m":
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(what, run_name="__main__")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
 
 
-def _torchrun(command: list[str], environment: dict[str, str]) -> None:
-    """In the new process: torchrun, whose processes are forked from it."""
-    from torch.distributed import run
-    from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
+class _Inherited:
+    """An open file's number, which is a number of the new process there."""
 
-    _show(command, environment)
-    subprocess_handler.Popen = _Rank
-    sys.argv = command[2:]
-    run.main(command[3:])
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __reduce__(self) -> tuple:
+        return _detach, (reduction.DupFd(self._number),)
 
 
-TORCHRUN = "import forked, sys; forked._torchrun(sys.argv[1:], dict(forked.os.environ))"
+def _detach(file: Any) -> int:
+    return file.detach()
 
 
 class Forked:
-    """A process as `subprocess.Popen` shows it: pid, poll, wait, kill, send_signal, returncode."""
+    """A process as `subprocess.Popen` shows it: pid, stdin, stdout, poll, wait, kill, send_signal, returncode."""
 
-    def __init__(self, argv: list[str], code: str, output: Path, environment: dict[str, str] | None = None) -> None:
-        self._process = context().Process(target=_main, args=(argv, code, output, dict(environment or os.environ)))
+    def __init__(self, command: list[str], environment: dict[str, str], output: Path, piped: set[int] = frozenset()) -> None:
+        """command: `python -c CODE ...`, `-m MODULE ...` or a file. piped: the standard streams, 0 and 1, that are pipes."""
+        ends = {stream: os.pipe()[::-1 if stream else 1] for stream in piped}  # stream => (the process's end, ours)
+        self.stdin, self.stdout = (open(ends[n][1], "wr"[n]) if n in ends else None for n in (0, 1))  # noqa: SIM115
+        pipes = {stream: _Inherited(theirs) for stream, (theirs, _) in ends.items()}
+        self._process = context().Process(target=_main, args=(command, environment, output, pipes))
         self._process.start()
+        for theirs, _ in ends.values():
+            os.close(theirs)
         self.pid: int = self._process.pid
 
     @property
@@ -143,18 +160,17 @@ class Forked:
 
 def started(argv: list[str], code: str = WORKER, output: Path = Path(os.devnull)) -> Forked | subprocess.Popen:
     """A process that runs `code` with these arguments, by default a worker; what it prints is added to the file `output`."""
+    command = [sys.executable, "-c", code, *argv]
     if AVAILABLE:
-        return Forked(argv, code, output)
+        return Forked(command, dict(os.environ), output)
     with output.open("ab") as file:
-        return subprocess.Popen([sys.executable, "-c", code, *argv], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file)
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file)
 
 
-def torchrun(command: list[str], environment: dict[str, str]) -> Forked | subprocess.Popen:
-    """A process that does what this command does, `python -m torch.distributed.run ...`, and forks the others."""
-    return Forked(command, TORCHRUN, Path(os.devnull), environment) if AVAILABLE else fresh(command, environment)
-
-
-def fresh(command: list[str], environment: dict[str, str]) -> subprocess.Popen:
-    """The command to the letter, each interpreter started anew."""
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, start_new_session=True)
+def popen(command: list[str], env: dict[str, str], stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL,
+          **options: Any) -> Forked | subprocess.Popen:
+    """subprocess.Popen in a new session, text in its pipes, for workers and torchrun; torchrun's processes are forked, too."""
+    if AVAILABLE:
+        piped = {stream for stream, what in enumerate((stdin, stdout)) if what == subprocess.PIPE}
+        return Forked(command, env, Path(os.devnull), piped)
+    return subprocess.Popen(command, env=env, stdin=stdin, stdout=stdout, **options)

@@ -3,9 +3,11 @@
 Most begin in a process that has imported torch already (`forked`); those with `fresh` are `python -m torch.distributed.run`.
 """
 
+import functools
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -50,7 +52,9 @@ class Group:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size),
                    "--max-restarts", str(restarts), *what, str(run.path), *more]
-        self.agent = (forked.fresh if fresh else forked.torchrun)(command, environment)
+        popen = functools.partial(subprocess.Popen, cwd=ROOT) if fresh else forked.popen
+        self.agent = popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, start_new_session=True)
 
     def status(self) -> Status:
         return self.run.stored_status()

@@ -29,6 +29,8 @@ from .page import Page
 from .preview_jobs import PreviewJobs
 from .run_catalogue import RunCatalogue
 
+QUEUE_INTERVAL = 0.02  # seconds between two looks for a new event
+
 
 class Playground:
     """One page over one folder of runs. `defaults`: config values for every new run, from the command line.
@@ -68,6 +70,8 @@ class Playground:
             demo.load(None, None, settings.kept, js=recall, api_name="recall-form", **quiet).then(
                 None, settings.inputs, None, js=FORM_CHANGED, api_name="preview-load", **quiet)
         demo.queue(max_size=64)
+        if hasattr(demo._queue, "sleep_when_free"):  # gradio's own 0.001 takes up to 4% of a core while nobody does anything
+            demo._queue.sleep_when_free = QUEUE_INTERVAL
         return demo
 
     def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,

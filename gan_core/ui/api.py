@@ -12,12 +12,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from ..config import PRESETS
 from ..runs.run import Run, RunError
 from ..runs.status import STEERED
 from .controls import Controls
+from .gradio_import import gr
 from .latent_service import LatentService, NotReady
 from .refusal import Refusal
 

@@ -10,9 +10,8 @@ import html
 import json
 from typing import Any
 
-import gradio as gr
-
 from .. import registry
+from .gradio_import import gr
 from .theme import theme
 from .web_files import web_files
 

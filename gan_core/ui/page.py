@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import gradio as gr
 from gradio.exceptions import InvalidPathError
 from gradio_client.utils import is_file_obj, is_http_url_like, traverse
 
 from . import doors, words
+from .gradio_import import gr
 
 
 class Page(gr.Blocks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gradio as gr
+from .gradio_import import gr
 
 SYSTEM = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")

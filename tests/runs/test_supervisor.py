@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import forked
 import psutil
@@ -17,6 +18,7 @@ import pytest
 
 from gan_core.compute.processes import is_running, process_identity
 from gan_core.config import PRESETS
+from gan_core.runs import supervisor as supervisor_module
 from gan_core.runs import worker_process
 from gan_core.runs.run import Run
 from gan_core.runs.status import Status
@@ -41,6 +43,12 @@ def workers_of(folder: Path) -> list[int]:
     """Pids of living workers whose status is in this folder."""
     pids = {run.stored_status().pid for run in map(Run.open, (p.parent for p in folder.glob("*/config.json")))} - {0}
     return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers and torchrun begin in processes that have imported torch; without it each interpreter starts anew."""
+    monkeypatch.setattr(supervisor_module, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": forked.popen}))
 
 
 @pytest.fixture
@@ -72,6 +80,7 @@ def test_a_warm_spare_takes_the_run_and_is_replaced_only_after_it_ends(superviso
     until(lambda: supervisor.spare != "none", "the next spare")
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.slow
 def test_a_spare_prepared_beside_a_run_takes_the_next_one_and_ends_where_nobody_begins_one(
         supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +105,7 @@ def test_a_spare_prepared_beside_a_run_takes_the_next_one_and_ends_where_nobody_
     assert second.status().state == "paused"
 
 
+@pytest.mark.usefixtures("quick")
 def test_twenty_people_press_start_at_once_and_one_wins(supervisor: Supervisor, tmp_path: Path) -> None:
     runs = [make(tmp_path) for _ in range(20)]
     barrier, outcomes = threading.Barrier(20), []
@@ -118,6 +128,7 @@ def test_twenty_people_press_start_at_once_and_one_wins(supervisor: Supervisor, 
     assert len(workers_of(tmp_path)) == 1
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.slow
 def test_a_worker_that_does_not_answer_is_killed_and_its_run_can_be_resumed(supervisor: Supervisor, tmp_path: Path) -> None:
     run = make(tmp_path)
@@ -282,6 +293,7 @@ def test_a_run_of_another_host_is_active_while_its_heart_beats_and_its_pid_is_ne
     assert supervisor.active() is None and not run.is_alive()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.slow
 def test_a_run_of_another_folder_trains_there_under_that_folders_lock(tmp_path: Path) -> None:
     supervisor, run = Supervisor(tmp_path / "own", threads=1), make(tmp_path / "theirs")
@@ -352,6 +364,7 @@ def test_a_run_of_two_processes_is_started_shown_stopped_and_leaves_none(supervi
     assert not [worker for worker in workers if worker.is_running()]
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.slow
 def test_two_processes_that_do_not_answer_are_killed_with_their_launcher(supervisor: Supervisor, tmp_path: Path) -> None:
     run, launcher = training_together(supervisor, tmp_path)
@@ -363,6 +376,7 @@ def test_two_processes_that_do_not_answer_are_killed_with_their_launcher(supervi
     assert len(gone) == 3 and not alive and run.status().state == "failed" and supervisor.active() is None
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", ["0", "1"])
 def test_one_frozen_process_of_two_is_ended_with_all_and_what_was_saved_goes_on(
@@ -379,6 +393,7 @@ def test_one_frozen_process_of_two_is_ended_with_all_and_what_was_saved_goes_on(
     assert run.status().step == saved and run.status().processes == 2
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.slow
 def test_a_run_that_starts_again_is_active_for_everybody_and_can_be_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
     run, launcher = training_together(supervisor, tmp_path)
@@ -413,6 +428,7 @@ def test_a_run_that_is_stopped_before_its_processes_have_begun_is_stopped_and_no
     until(lambda: run.status().state == "paused", "its first life")
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.slow
 def test_when_the_launcher_is_killed_its_processes_are_still_found_and_stopped(supervisor: Supervisor, tmp_path: Path) -> None:
     run, launcher = training_together(supervisor, tmp_path)

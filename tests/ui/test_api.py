@@ -9,7 +9,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from gan_core.runs.run import list_runs
-from gan_core.ui.app import Playground
+from gan_core.ui.app import QUEUE_INTERVAL, Playground
 
 SMALL = json.dumps({"batch_size": 2, "latent_dim": 8, "seed": 5})
 
@@ -30,6 +30,15 @@ def until(client, condition, seconds=60):
         assert time.monotonic() < deadline, state
         time.sleep(0.02)
     return state
+
+
+def test_while_nobody_does_anything_the_queue_of_events_rests(page):
+    """How often says the queue that is served; gradio's own looks a thousand times a second."""
+    playground, client = page
+    assert client.predict(api_name="/state")["run"], "it is answered by way of that queue"
+    queue = playground.demo._queue
+    assert queue.server_app is playground.demo.server_app and not queue.stopped
+    assert queue.sleep_when_free == QUEUE_INTERVAL >= 0.02
 
 
 @pytest.mark.slow

@@ -1,5 +1,9 @@
-"""Several processes as one worker: led, stopped, killed, restarted, resumed by fewer and by more. Real torchrun, real signals."""
+"""Several processes as one worker: led, stopped, killed, restarted, resumed by fewer and by more. Real torchrun, real signals.
 
+Most begin in a process that has imported torch already (`forked`); those with `fresh` are `python -m torch.distributed.run`.
+"""
+
+import functools
 import json
 import os
 import signal
@@ -9,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked
 import psutil
 import pytest
 import torch
@@ -34,9 +39,9 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 class Group:
-    """torchrun with one run; `before` is Python that each process runs first."""
+    """torchrun with one run; `before` is Python that each process runs first. fresh: each interpreter starts anew."""
 
-    def __init__(self, run: Run, size: int, *more: str, restarts: int = 0, before: str = "") -> None:
+    def __init__(self, run: Run, size: int, *more: str, restarts: int = 0, before: str = "", fresh: bool = False) -> None:
         self.run, self.size, self.life = run, size, run.stored_status().life + 1
         what = ["-m", "gan_core.worker"]
         if before:
@@ -45,11 +50,11 @@ class Group:
                               f"{before}\nsys.exit(main.main(sys.argv[1:]))\n")
             what = [str(script)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        self.agent = subprocess.Popen(
-            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size),
-             "--max-restarts", str(restarts), *what, str(run.path), *more],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True)
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size),
+                   "--max-restarts", str(restarts), *what, str(run.path), *more]
+        popen = functools.partial(subprocess.Popen, cwd=ROOT) if fresh else forked.popen
+        self.agent = popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, start_new_session=True)
 
     def status(self) -> Status:
         return self.run.stored_status()
@@ -81,10 +86,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Group]]:
     """Starts groups, and leaves no process behind."""
     groups: list[Group] = []
 
-    def go(run: Run | None = None, size: int = 2, *more: str, restarts: int = 0, before: str = "", **config: object) -> Group:
+    def go(run: Run | None = None, size: int = 2, *more: str, restarts: int = 0, before: str = "", fresh: bool = False,
+           **config: object) -> Group:
         if run is None:
             run = Run.create(PRESETS["quick"].replace(**{**SMALL, **config}), tmp_path, preset="quick")
-        groups.append(Group(run, size, *more, restarts=restarts, before=before))
+        groups.append(Group(run, size, *more, restarts=restarts, before=before, fresh=fresh))
         return groups[-1]
 
     yield go
@@ -170,7 +176,7 @@ def test_two_go_on_as_one_and_one_as_two_in_the_same_training(start) -> None:
 
 @pytest.mark.parametrize("rank", [1, 0])
 def test_a_process_killed_with_9_comes_back_and_the_run_goes_on_from_its_checkpoint(start, rank: int) -> None:
-    group = start(restarts=2)
+    group = start(restarts=2, fresh=rank == 1)
     group.until_step(20)
     saved = group.request("save").checkpoint_step
     group.until_step(saved + 20)
@@ -301,7 +307,7 @@ def test_without_restarts_a_killed_process_ends_the_run_in_words(start) -> None:
 
 @pytest.mark.parametrize("paused", [False, True])
 def test_a_signal_to_any_process_stops_all_saved(start, paused: bool) -> None:
-    group = start()
+    group = start(fresh=not paused)
     group.until_step(5)
     if paused:
         group.request("pause")

@@ -10,14 +10,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from ... import registry
 from ...config import FIELD_GROUPS, TrainConfig
 from ...data import loading, quickdraw, storage, uploads
 from ...data.types import DataError
 from .. import containers, words
 from ..controls import Controls
+from ..gradio_import import gr
 from ..preview_jobs import PreviewJobs
 from ..refusal import Refusal
 from ..upload_deletion import delete_upload, runs_using

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from ...runs.run import Run, RunError
 from .. import containers, words
 from ..controls import Controls
 from ..external_runs import ExternalRun
+from ..gradio_import import gr
 from ..refusal import WATCHED, Refusal
 from ..run_catalogue import RunCatalogue
 from .train_tab import QUEUED, show_refusals

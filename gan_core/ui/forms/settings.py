@@ -9,12 +9,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from ... import registry
 from ...config import FIELD_GROUPS, LIVE, PRESET_GROUPS, PRESETS, TrainConfig
 from .. import containers, words
 from ..controls import Controls
+from ..gradio_import import gr
 from ..preview_jobs import PreviewJobs
 from ..refusal import FIELDS, Refusal
 from .data_panel import ARGUMENTS, FORM_CHANGED, PICTURES, DataPanel, alert, check_networks, dataset_name, example_name, misfit

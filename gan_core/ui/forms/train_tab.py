@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from ...runs.status import STEERED
 from .. import containers, words
 from ..controls import Controls
+from ..gradio_import import gr
 from ..preview_jobs import PreviewJobs
 from ..refusal import Refusal
 from . import knobs

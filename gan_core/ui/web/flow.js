@@ -1,9 +1,10 @@
 // The line noise -> generator -> fake -> discriminator -> verdict.
 import { h, setAttribute, setText } from "./dom.js";
 import { percent } from "./lib/numbers.js";
-import { recentMean, until } from "./lib/series.js";
+import { recentMean } from "./lib/series.js";
+import { beliefOf } from "./samples/belief.js";
 import { toggleVerdicts, verdictsShown } from "./samples/verdicts.js";
-import { isSteered, on, store } from "./store.js";
+import { isIn, isSteered, on, store } from "./store.js";
 import { strideChoice } from "./transport/steps.js";
 import { number, t } from "./words.js";
 
@@ -22,12 +23,14 @@ export function flow(root, signal) {
     box("", "noise", t("flow.noise")), arrow(), box("g", "counterfeiter", t("flow.counterfeiter")),
     arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), verdictBox, gap);
 
-  function draw() {
-    const { series, moment, status } = store, probe = moment === null && status?.state === "paused" ? status.probe : null;
-    const past = moment === null ? series.d_fake : until(series, "d_fake", moment);
-    const mean = probe ? probe.after.fake : recentMean(past);
-    setText(verdict, probe?.before ? t("flow.verdict_step", { before: percent(probe.before.fake), n: percent(probe.after.fake) })
-      : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
+  let asked = "";
+  async function draw() {
+    const { moment } = store, probe = probeLooked();
+    const still = asked = probe || isGoing() ? "" : frameLooked();
+    // Batches of a second while it trains; where the page stands still, that frame's own fakes.
+    const mean = still ? (await beliefOf(JSON.parse(still))) ?? ofBatch() : recentMean(store.series.d_fake, batches());
+    if (still !== asked || moment !== store.moment) return; // something else is looked at by now
+    setText(verdict, probe ? probed(probe) : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
     setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
     const help = probe && t(probe.before ? "flow.help_gap_step" : "flow.help_gap",
       { fakes: change(probe, "fake"), reals: change(probe, "real") });
@@ -36,7 +39,7 @@ export function flow(root, signal) {
     strideChoice.hidden = !store.controls.step || !isSteered();
   }
   root.append(h("div", { class: "gan-flow-row" }, strideChoice, line));
-  on("snapshot metrics status moment", draw, signal);
+  on("snapshot metrics status moment frame", draw, signal);
   draw();
   function drawSwitch() {
     const [standing, other] = store.data === "points" ? [plainBox, verdictBox] : [verdictBox, plainBox];
@@ -48,6 +51,33 @@ export function flow(root, signal) {
   on("snapshot frame verdicts-shown", drawSwitch, signal);
   drawSwitch();
 }
+
+/** What single steps did, while the run waits where they led. */
+const probeLooked = () => (store.moment === null && isIn("paused") ? store.status?.probe ?? null : null);
+const isGoing = () => store.moment === null && isIn("running", "starting");
+
+/** What was found of the batch of the step that is looked at, where its frame says nothing; null where no batch does. */
+function ofBatch() {
+  const { series, moment, frame } = store;
+  return series.d_fake?.[series.step.lastIndexOf(moment ?? frame?.step ?? -1)] ?? null;
+}
+
+const FEWEST = 4, MOST = 20; // batches whose mean is read: one jumps too much
+
+/** How many steps are made in a second, in those bounds. */
+const batches = () =>
+  Math.min(MOST, Math.max(FEWEST, Math.round((store.status?.speed || 0) / (store.config?.batch_size || 1))));
+
+/** The frame on the page, as a text that differs where the frame does; "" where there is none. */
+function frameLooked() {
+  const { run, frame, history, moment, data, config } = store;
+  const looked = moment === null ? frame : history.find(({ step }) => step === moment);
+  return run && looked ? JSON.stringify({ run, seq: looked.seq, points: data === "points", single: !config?.ema_half_life }) : "";
+}
+
+/** @param {Stream.Probe} probe */
+const probed = ({ before, after }) => (before ? t("flow.verdict_step", { before: percent(before.fake), n: percent(after.fake) })
+  : t("flow.verdict", { n: percent(after.fake) }));
 
 /**
  * How far apart the discriminator keeps the two: with each of its updates its whole level wanders, so only the distance says

@@ -11,8 +11,6 @@ import { store } from "../store.js";
 export const CHARTS = { losses: { d_loss: "--dis", g_loss: "--gen" }, beliefs: { d_real: "--real", d_fake: "--gen" } };
 
 const MOST_POINTS = 1200; // of a line
-const RECENT = 200; // values whose average the legend shows
-
 /**
  * Every line as it is and smoothed: `NAME` what was measured, `NAME_drawn` and `NAME_smooth` with rare values far away at the
  * edge of the others, `NAME_above` and `NAME_below` that edge where there is one. On a logarithmic axis a loss of 0 or less has
@@ -73,9 +71,18 @@ const allLines = () => Object.entries(CHARTS).flatMap(([chart, lines]) => Object
 const placed = (columns, name, aboveZero) =>
   (columns[name] || []).map((value) => (value === null || (aboveZero && value <= 0) ? NaN : value));
 
-/** The newest smoothed value, undefined before the first. @param {string} name @param {number} weight */
-export function newestSmoothed(name, weight) {
-  return smoothed((store.series[name] || []).filter((value) => value !== null).slice(-RECENT), weight).at(-1);
+/**
+ * The newest value and the end of its smoothed line as it is drawn, wild values at the edge; null before the first.
+ * @param {string} chart
+ * @param {string} name
+ * @param {number} weight
+ * @returns {{ alone: number, line: number, step: number } | null}
+ */
+export function newestValues(chart, name, weight) {
+  const values = placed(store.series, name, false), at = values.findLastIndex(Number.isFinite);
+  if (at < 0) return null;
+  const { inside } = clipped(values, chart === "losses" ? usualRange(values) : null);
+  return { alone: values[at], line: smoothed(inside, weight)[at], step: Number(store.series.step[at]) };
 }
 
 /**

@@ -4,10 +4,10 @@ import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
 import { h, segments, setAttribute, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
-import { store } from "../store.js";
-import { decimal, t } from "../words.js";
+import { isIn, store } from "../store.js";
+import { decimal, number, t } from "../words.js";
 import { curveChart } from "./chart.js";
-import { CHARTS, belowZero, curveColumns, givenUpColumns, newestSmoothed } from "./columns.js";
+import { CHARTS, belowZero, curveColumns, givenUpColumns, newestValues } from "./columns.js";
 
 const RECENT_STEPS = 100; // ten steps of one network are two pixels of a long run
 const WEIGHT = 0.94; // of the past, in a curve's average, where the browser remembers no other
@@ -102,7 +102,10 @@ export class Losses {
     return box;
   }
 
-  /** Names with their newest values; each hides its lines. @param {string} kind */
+  /**
+   * Names with their newest values, of the line while it trains, else of the step alone; each hides its lines.
+   * @param {string} kind
+   */
   #legend(kind) {
     const keys = Object.entries(CHARTS[kind]).map(([name, colour]) => {
       const value = this.#values[name] = h("b", { class: "w4" });
@@ -124,9 +127,15 @@ export class Losses {
   }
 
   #drawNumbers() {
+    const going = isIn("running");
     for (const [name, element] of Object.entries(this.#values)) {
-      const value = newestSmoothed(name, this.#weight);
-      setText(element, value === undefined ? "" : decimal(value, 2));
+      const chart = Object.keys(CHARTS).find((one) => name in CHARTS[one]) ?? "";
+      const newest = newestValues(chart, name, this.#weight);
+      setText(element, newest ? decimal(going ? newest.line : newest.alone, 2) : "");
+      const told = newest && t(going ? "curves.value_line" : "curves.value_alone",
+        { line: decimal(newest.line, 2), alone: decimal(newest.alone, 2), step: number(newest.step) });
+      const key = /** @type {Element} */ (element.parentElement);
+      setAttribute(key, "title", [told, t("curves.hide")].filter(Boolean).join(" "));
     }
     for (const key of this.#pastKeys) key.draw();
     const said = belowZero(this.#belowZero[store.config?.loss], store.series.d_loss).map((why) => t(`curves.below_zero_${why}`));

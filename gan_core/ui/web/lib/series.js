@@ -45,9 +45,6 @@ export function last(values = []) {
   return null;
 }
 
-/** The values of the rows up to a step. @param {Columns} columns @param {string} name @param {number} step */
-export const until = (columns, name, step) => (columns[name] || []).filter((_, i) => Number(columns.step[i]) <= step);
-
 /**
  * The mean of the values among the last `rows` rows, else the newest one: a single batch jumps too much to be read.
  * @param {(number | null)[] | undefined} values

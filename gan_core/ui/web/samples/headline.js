@@ -3,11 +3,12 @@ import { h, setAttribute, setText } from "../dom.js";
 import { generatorShown, hasBoth } from "../generator.js";
 import { percent } from "../lib/numbers.js";
 import { floorOf, measuredAt, measures, writtenValue } from "../quality/measures.js";
-import { on, store } from "../store.js";
+import { isIn, on, store } from "../store.js";
 import { number, t } from "../words.js";
 
-const OLD = 0.1; // of the steps so far
+const OLD = 0.1; // of the steps so far, while it trains
 const SHARES = ["readable", "good", "coverage"]; // the first that a run has; else its leading distance
+const FEW = 400; // pictures: of half of them any fakes cover nearly all
 const CLOSE = 0.7; // Nearest below it: fakes become copies of the data, and a share in their praise would praise the data
 
 export class Headline {
@@ -23,12 +24,10 @@ export class Headline {
   }
 
   #draw() {
-    const { names, first = "" } = measures(), close = (measuredAt("nearest", store.moment)?.value ?? 1) < CLOSE;
-    const name = close ? "nearest" : SHARES.find((share) => names.has(share)) ?? first;
-    const measured = name ? measuredAt(name, store.moment) : null;
+    const name = leading(), measured = name ? measuredAt(name, store.moment) : null;
     setText(this.#long, measured ? said(name, measured.value) : "");
     setText(this.#short, measured ? said(name, measured.value, "_short") : "");
-    const shown = store.moment ?? store.status?.step ?? 0, old = measured && shown - measured.step > OLD * shown;
+    const old = measured && isOld(measured.step);
     setText(this.#step, old ? ` ${t("headline.old", { step: number(measured.step) })}` : "");
     this.element.classList.toggle("old", Boolean(old));
     this.element.classList.toggle("none", !measured);
@@ -36,10 +35,24 @@ export class Headline {
   }
 }
 
+/** The measure that is read: how near the fakes are to the data where these are few or copied, else a share, else a distance. */
+function leading() {
+  const { names, first = "" } = measures(), { about, data, moment } = store;
+  const few = data !== "points" && (about?.count ?? FEW) < FEW, nearest = measuredAt("nearest", moment)?.value ?? 1;
+  if (names.has("nearest") && (few || nearest < CLOSE)) return "nearest";
+  return SHARES.find((share) => names.has(share)) ?? first;
+}
+
+/** Whether a measurement is of another moment than what is shown; while it trains every one is, a little. @param {number} step */
+function isOld(step) {
+  const { moment, status } = store, shown = moment ?? status?.step ?? 0;
+  return shown - step > (moment === null && isIn("running", "starting") ? OLD * shown : 0);
+}
+
 /** @param {string} name @param {number} value @param {"" | "_short"} length of the words */
 function said(name, value, length = "") {
   const headline = SHARES.includes(name) ? t(`headline.${name}${length}`, { n: percent(value) })
-    : name === "nearest" ? t(`headline.close${length}`, { n: writtenValue(name, value) })
+    : name === "nearest" && value < CLOSE ? t(`headline.close${length}`, { n: writtenValue(name, value) })
     : `${t(`measures.${name}`)} ${writtenValue(name, value)}`;
   return hasBoth() && generatorShown() === "now" ? t(`headline.average${length}`, { headline }) : headline;
 }

@@ -181,7 +181,8 @@ class Run:
             if status.state not in ACTIVE:
                 raise CommandError(Fault("command_ended", run=self.name))
             if withdrawn is not None:
-                raise CommandError(Fault(f"command_{'withdrawn' if withdrawn else 'unanswered'}", seconds=timeout))
+                raise CommandError(Fault("command_withdrawn", seconds=timeout) if withdrawn
+                                   else Fault("command_unanswered", seconds=timeout))
             if time.monotonic() > deadline:  # one more look follows: the worker may have taken and answered it just now
                 withdrawn = commands.withdraw_command(self.path / layout.CONTROL, command_id)
                 continue

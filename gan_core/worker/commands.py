@@ -90,7 +90,8 @@ class Commands:
         if not isinstance(identity, str) or not isinstance(args, dict):
             return  # not written by this program: nobody waits for an answer
         if name == "step" and interruption:
-            self._acknowledge(identity, name, message(f"command_overtaken_{interruption}"))
+            self._acknowledge(identity, name, message("command_overtaken_stop") if interruption == "stop"
+                              else message("command_overtaken_pause"))
             self._steps_refused = True
             return
         handler = self._handlers.get(name) if isinstance(name, str) else None

@@ -81,6 +81,7 @@ class Beliefs(TypedDict):
 class Probe(TypedDict):
     """What single steps of a paused run have done, seen by fixed samples and by the generator as it is; `Trainer.probe`.
 
+    Those of one network count together, until another one or anything else moves.
     `network`: "discriminator", "generator" or "both"; "" where no single step has been made since the pause, with `before` None.
     """
 

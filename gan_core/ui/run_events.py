@@ -46,6 +46,7 @@ MAX_MARKS = 200  # marks in a snapshot, the newest
 MAX_GIVEN_UP = 600  # points of each series, and a quarter as many measurements, of what was given up at a return
 PNG = "data:image/png;base64,"
 SILENT_AFTER = 3.0  # seconds without a heartbeat before a living worker is called silent
+UNWATCHED = 10.0  # seconds between two looks after which silence counts from the second: nobody knows what was between
 Event = tuple[str, str]  # name, JSON
 RealData = str | RealPoints | None  # a picture as data URI, or points
 
@@ -66,7 +67,8 @@ class RunEvents:
         self._floor: dict[str, float] | None = None
         self._status: Status | None = None
         self._status_event: StatusEvent | None = None
-        self._heartbeat, self._heartbeat_at = -1, time.monotonic()
+        self._sign_of_life: tuple[Any, ...] = ()  # of the last look
+        self._alive_at = self._looked_at = time.monotonic()
         self._frame: Frame | None = None
         self._real: RealData = None
         self._real_stamp: tuple[int, int] | None = None  # of the file that `_real` comes from
@@ -186,14 +188,17 @@ class RunEvents:
         return self.run.controls(self._status) if self.run is not None else controls(None)
 
     def _seconds_silent(self) -> float:
-        """Whole seconds since the last new heartbeat, by this process's clock; 0 unless a live worker is silent for long."""
-        status = self._status
-        if status is None or status.state not in ACTIVE or status.heartbeat != self._heartbeat:
-            self._heartbeat, self._heartbeat_at = status.heartbeat if status is not None else -1, time.monotonic()
+        """Whole seconds since the last sign of life, by this process's clock; 0 unless a live worker is silent for long."""
+        status, now = self._status, time.monotonic()
+        unwatched, self._looked_at = now - self._looked_at > UNWATCHED, now
+        # A run that begins again has the heartbeat of its last life until its new worker has the status.
+        sign = (status.heartbeat, status.life, status.pid, status.state) if status is not None and status.state in ACTIVE else ()
+        if not sign or unwatched or sign != self._sign_of_life:
+            self._sign_of_life, self._alive_at = sign, now
             return 0
-        silent = time.monotonic() - self._heartbeat_at
+        silent = now - self._alive_at
         # A worker that is starting imports torch, which takes some seconds and is no fault.
-        return round(silent) if silent > (SILENT_AFTER if status.state != "starting" else 10 * SILENT_AFTER) else 0
+        return round(silent) if silent > (SILENT_AFTER if sign[-1] != "starting" else 10 * SILENT_AFTER) else 0
 
     def _latent(self) -> Latent:
         live = self._status.live if self._status is not None else 0

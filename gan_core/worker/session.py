@@ -29,7 +29,7 @@ from .status_writer import StatusWriter
 
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
 POLL = 0.02  # seconds between two looks for commands while paused
-BURST = 1.0  # seconds between two presses of which the page speaks as of one
+BURST = 1.0  # seconds after single steps in which more of them are expected
 SPEED_WINDOW = 4.0  # seconds of training over which images per second are measured
 
 
@@ -42,6 +42,7 @@ class Session:
         self.stop_requested = False
         self.pending_steps: tuple[str, int] | None = None
         self._single_steps: tuple[str, int, Beliefs | None] | None = None  # (network, step, probe) where they began
+        self._continued = True  # whether more of the same single steps would be reported together with the last
         self._probed = 0.0  # when the last single steps were over
         self.elapsed = 0.0  # seconds of training, earlier sessions included
         self._trainer: Trainer | None = None
@@ -141,12 +142,16 @@ class Session:
         return None
 
     def begin_single_steps(self, network: str) -> None:
-        """Single steps follow, and then a pause, which says what they did; those of quick presses are reported as one."""
+        """Single steps follow, and then a pause, which says what they did.
+
+        Those of one network are reported together, press after press: the effect of a single one is lost in the rounding.
+        """
         last = self.status_writer.status.probe  # of the networks as they are: nothing has moved since the pause
-        if last is not None and last["network"] == network and time.monotonic() - self._probed < BURST:
+        if last is not None and last["network"] == network and self._continued:
             self._single_steps = (network, self.step_count - last["steps"], last["before"])
         else:
             self._single_steps = (network, self.step_count, last and last["after"])
+        self._continued = True
 
     def _probe(self) -> Probe | None:
         """What the single steps before this pause did; None where the networks are not numbers any more."""
@@ -285,6 +290,7 @@ class Session:
         """Change knobs, mark that on the curves and save. Raises ValueError, one sentence, before anything changes."""
         changed = self.trainer.tune(**changes)
         if changed:
+            self._continued = False  # what follows is made with other knobs
             self.coordinator.broadcast_state(self.trainer)
             self._attempt("curves", lambda: self.recorder.mark("tune", changed, self.elapsed))
             self.save()

@@ -218,6 +218,37 @@ def test_silence_is_counted_by_our_own_clock_and_only_of_the_living(run, monkeyp
     assert look(feed) == {}
 
 
+def test_a_run_that_begins_again_is_silent_from_there_on_and_not_since_its_last_life(run, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("gan_core.ui.run_events.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(run, "status", run.stored_status)  # of whatever pids
+    feed, status = RunEvents(run), run.stored_status()
+    status.state, status.pid, status.heartbeat = "paused", 11, 500
+    run.write_status(status)
+    assert look(feed)["status"]["silent"] == 0
+
+    def silent(passed, **changes):
+        for name, value in changes.items():
+            setattr(status, name, value)
+        run.write_status(status)
+        for _ in range(passed):
+            now[0] += 1
+            look(feed)
+        return json.loads(feed.snapshot())["silent"]
+
+    assert silent(4) == 4
+    assert silent(1, state="starting", pid=12) == 0, "the supervisor's, with the last heartbeat of the life before"
+    assert silent(30) == 0 and silent(1) == 31, "it was counted from its start"
+    assert silent(1, life=status.life + 1, heartbeat=501) == 0
+    assert silent(1, state="running") == 0 and silent(5) == 5
+    assert silent(1, pid=13) == 0 and silent(1, life=status.life + 1) == 0
+
+    now[0] += 1396  # nobody looked at it
+    look(feed)
+    assert json.loads(feed.snapshot())["silent"] == 0
+    assert silent(4) == 4
+
+
 def test_no_run_at_all_is_a_state_too():
     feed = RunEvents(None)
     look(feed)

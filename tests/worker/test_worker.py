@@ -201,6 +201,36 @@ def test_a_change_of_threads_is_marked_with_its_step_and_outlives_the_worker(sta
     assert status.threads == 1 and not status.exact and status.step == 4
 
 
+# However soon the next press comes, it comes late.
+SLOW_PRESSES = "import sys; from gan_core.worker import main, session; session.BURST = 0.0; sys.exit(main.main(sys.argv[1:]))"
+
+
+def test_presses_of_one_button_are_reported_together_until_something_else_moves(start) -> None:
+    worker = start(paused=True, code=SLOW_PRESSES)
+    worker.until_state("paused")
+    run = worker.run
+    probe = run.stored_status().probe
+    for network in ("discriminator", "generator", "both", "generator"):
+        began = probe["after"]
+        for made, count in ((1, 1), (4, 3)):
+            worker.steps(count, network)
+            probe = run.stored_status().probe
+            assert (probe["network"], probe["steps"], probe["before"]) == (network, made, began)
+    worker.request("tune", changes={"lr_g": 0.0011})
+    assert run.stored_status().probe == probe, "what was reported is still true"
+    for made in (1, 2):
+        worker.steps(1, "generator")
+        assert (run.stored_status().probe["steps"], run.stored_status().probe["before"]) == (made, probe["after"])
+    step = run.stored_status().step
+    worker.request("resume")
+    until(lambda: run.stored_status().step > step + 2, "some steps", worker.process)
+    worker.request("pause")
+    assert run.stored_status().probe["network"] == ""
+    began = run.stored_status().probe["after"]
+    worker.steps(1, "generator")
+    assert (run.stored_status().probe["steps"], run.stored_status().probe["before"]) == (1, began)
+
+
 def test_a_single_step_moves_exactly_one_network_and_wrong_commands_are_refused_in_words(start) -> None:
     worker = start(paused=True)
     worker.until_state("paused")

@@ -6,11 +6,12 @@ import { beliefOf } from "./samples/belief.js";
 import { toggleVerdicts, verdictsShown } from "./samples/verdicts.js";
 import { isIn, isSteered, on, store } from "./store.js";
 import { strideChoice } from "./transport/steps.js";
-import { number, t } from "./words.js";
+import { number, pair, t } from "./words.js";
 
 /** @type {import("./mount.js").Part} */
 export function flow(root, signal) {
   const verdict = h("b", {}, t("flow.verdict_none")), gap = h("span", { class: "gan-gap" });
+  const made = h("span", { class: "gan-gap gan-made" });
   const box = (/** @type {string} */ look, /** @type {string} */ name, /** @type {Node | string} */ inner) =>
     h("span", { class: `gan-box ${look}`, "data-box": name, title: t(`flow.help_${name}`) }, inner);
   // A press shows the verdict on each picture; of points the plane shows it everywhere, and there is nothing to press.
@@ -21,7 +22,7 @@ export function flow(root, signal) {
     h("span", { class: "gan-arrow" }, "\u2192", word ? h("span", { class: "gan-word" }, ` ${word} \u2192`) : null);
   const line = h("div", { class: "gan-flow", role: "group", "aria-label": t("flow.label") },
     box("", "noise", t("flow.noise")), arrow(), box("g", "counterfeiter", t("flow.counterfeiter")),
-    arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), verdictBox, gap);
+    arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), verdictBox, gap, made);
 
   let asked = "";
   async function draw() {
@@ -32,9 +33,8 @@ export function flow(root, signal) {
     if (still !== asked || moment !== store.moment) return; // something else is looked at by now
     setText(verdict, probe ? probed(probe) : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
     setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
-    const help = probe && t(probe.before ? "flow.help_gap_step" : "flow.help_gap",
-      { fakes: change(probe, "fake"), reals: change(probe, "real") });
-    setAttribute(gap, "title", help ?? null);
+    setText(made, stepsMade(probe));
+    setAttribute(gap, "title", probe ? helpOf(probe) : null);
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers
     strideChoice.hidden = !store.controls.step || !isSteered();
   }
@@ -76,7 +76,7 @@ function frameLooked() {
 }
 
 /** @param {Stream.Probe} probe */
-const probed = ({ before, after }) => (before ? t("flow.verdict_step", { before: percent(before.fake), n: percent(after.fake) })
+const probed = ({ before, after }) => (before ? t("flow.verdict_step", beliefs(before, after, "fake"))
   : t("flow.verdict", { n: percent(after.fake) }));
 
 /**
@@ -85,10 +85,28 @@ const probed = ({ before, after }) => (before ? t("flow.verdict_step", { before:
  * @param {Stream.Probe} probe
  */
 function distance({ before, after }) {
-  const points = (/** @type {Stream.Beliefs} */ { real, fake }) => String(Math.round(100 * (real - fake))).replace("-", "\u2212");
-  return before ? t("flow.gap_step", { before: points(before), n: points(after) }) : t("flow.gap", { n: points(after) });
+  const points = (/** @type {Stream.Beliefs} */ { real, fake }) => 100 * (real - fake);
+  const minus = (/** @type {string} */ n) => n.replace("-", "\u2212");
+  const [from, n] = pair(points(before ?? after), points(after)).map(minus);
+  return before ? t("flow.gap_step", { before: from, n }) : t("flow.gap", { n });
+}
+
+/** @param {Stream.Probe | null | undefined} probe */
+const stepsMade = (probe) =>
+  (probe?.before ? t(probe.steps === 1 ? "flow.in_step" : "flow.in_steps", { n: number(probe.steps) }) : "");
+
+/** @param {Stream.Probe} probe */
+const helpOf = (probe) => t(probe.before ? "flow.help_gap_step" : "flow.help_gap",
+  { fakes: change(probe, "fake"), reals: change(probe, "real"), steps: stepsMade(probe) });
+
+/** In percent. @param {Stream.Beliefs} from @param {Stream.Beliefs} to @param {"real" | "fake"} kind */
+function beliefs(from, to, kind) {
+  const [before, n] = pair(100 * from[kind], 100 * to[kind]);
+  return { before, n };
 }
 
 /** @param {Stream.Probe} probe @param {"real" | "fake"} kind */
-const change = ({ before, after }, kind) =>
-  (before ? `${percent(before[kind])}% \u2192 ` : "") + `${percent(after[kind])}%`;
+function change({ before, after }, kind) {
+  const { before: from, n } = beliefs(before ?? after, after, kind);
+  return (before ? `${from}% \u2192 ` : "") + `${n}%`;
+}

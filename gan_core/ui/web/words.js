@@ -7,4 +7,4 @@ export const { language } = window.ganPage;
 const reply = await fetch(new URL(`words.${language}.json`, import.meta.url));
 if (!reply.ok) throw new Error(`The words of the page did not come: status ${reply.status}.`);
 export const { t, known, label } = translator(await reply.json());
-export const { number, decimal, short } = formats(language);
+export const { number, decimal, short, pair } = formats(language);

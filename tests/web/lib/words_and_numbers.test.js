@@ -30,6 +30,17 @@ test("percentages are whole and never leave 0 to 100", () => {
   assert.deepEqual([-1, 0, 0.005, 0.4949, 0.995, 2].map(percent), ["0", "0", "1", "49", "100", "100"]);
 });
 
+test("two numbers that differ do not look the same, or else they have a decimal", () => {
+  const english = formats("en"), french = formats("fr");
+  assert.deepEqual(english.pair(42.4, 46.6), ["42", "47"]);
+  assert.deepEqual(english.pair(50.12, 49.9), ["50.1", "49.9"]);
+  assert.deepEqual(english.pair(-0.31, 0.26), ["-0.3", "0.3"], "a gap whose sign turns");
+  assert.deepEqual(english.pair(50.01, 50.02), ["50.0", "50.0"]);
+  assert.deepEqual(english.pair(50.2, 50.2), ["50", "50"], "nothing has moved");
+  assert.deepEqual(english.pair(-0.04, 0.3), ["0.0", "0.3"], "never a minus before zeros");
+  assert.deepEqual(french.pair(50.12, 49.9), ["50,1", "49,9"]);
+});
+
 test("a clock shows hours from the first one on", () => {
   assert.deepEqual([undefined, -5, 0, 59.9, 60, 3599, 3600, 360000].map((s) => clock(s)),
     ["00:00", "00:00", "00:00", "00:59", "01:00", "59:59", "1:00:00", "100:00:00"]);

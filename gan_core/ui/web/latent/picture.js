@@ -2,7 +2,7 @@
 import { h, setText, swapImage } from "../dom.js";
 import { verdictName } from "../lib/latent.js";
 import { percent } from "../lib/numbers.js";
-import { t } from "../words.js";
+import { pair, t } from "../words.js";
 
 const NATIVE = { width: 28, height: 28 }; // of most pictures, until one is there
 
@@ -31,7 +31,8 @@ export class DrivenPicture {
     this.#image.classList.toggle("gan-smooth", point !== null);
     if (!Number.isFinite(verdict)) return;
     const n = percent(verdict);
-    const share = before === null ? t("latent.verdict", { n }) : t("latent.verdict_step", { before: percent(before), n });
+    const [from, now] = pair(100 * (before ?? verdict), 100 * verdict);
+    const share = before === null ? t("latent.verdict", { n }) : t("latent.verdict_step", { before: from, n: now });
     this.#judge(t(`latent.says_${verdictName(verdict)}`), share, n);
   }
 

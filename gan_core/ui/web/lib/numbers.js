@@ -4,13 +4,19 @@
 export function formats(language) {
   const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
   const significant = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+  /** With exactly so many decimals. @param {number} value @param {number} digits */
+  const decimal = (value, digits) => {
+    const shown = Number(value.toFixed(digits)) || 0; // never a minus before zeros
+    return shown.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  };
   return {
     /** Whole, with separators: 1,234,567. @param {number} value */
     number: (value) => whole.format(value),
-    /** With exactly so many decimals. @param {number} value @param {number} digits */
-    decimal: (value, digits) => {
-      const shown = Number(value.toFixed(digits)) || 0; // never a minus before zeros
-      return shown.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    decimal,
+    /** Two beside each other: whole, or with one decimal where they differ and would look the same. @param {number[]} values */
+    pair: (...values) => {
+      const [one, other] = values.map((value) => decimal(value, 0));
+      return one !== other || values[0] === values[1] ? [one, other] : values.map((value) => decimal(value, 1));
     },
     /** At most three significant digits. @param {number} value */
     short: (value) => significant.format(value),

@@ -92,7 +92,9 @@ class Person:
         self.page.wait_for_function(script, arg=arg, timeout=seconds * 1000)
 
     def until_step(self, least: int) -> None:
-        self.until("least => Number(document.getElementById('run-step').textContent.replace(/\\D/g, '')) >= least", least)
+        """Wait for training to come there: on a busy machine that takes its time."""
+        self.until("least => Number(document.getElementById('run-step').textContent.replace(/\\D/g, '')) >= least", least,
+                   seconds=120)
 
     def enabled(self) -> set[str]:
         return {name for name in CONTROLS if self.page.locator(f"#{name}").is_enabled()}

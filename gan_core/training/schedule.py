@@ -1,21 +1,11 @@
-"""What changes with the step by a formula: decay along half a cosine, and the reach of the averaged generator."""
+"""What is set anew at each step: the learning rate, and the averaged generator."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import nn
 
 EMA_RAMP = 0.05  # early on the average reaches back this share of the run, as in StyleGAN2-ADA [2006.06676]
-
-
-def cosine_decay(step: int, decay_steps: int, final: float) -> float:
-    """The share that is left at this step: half a cosine from 1 down to `final` over `decay_steps`; 0 of these keep 1."""
-    if not decay_steps:
-        return 1.0
-    progress = min(1.0, step / decay_steps)
-    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -18,13 +18,14 @@ from ..compute.choices import ComputeChoices, prepare_device, resolve
 from ..compute.cuda_graphs import GraphedUpdate
 from ..compute.distributed import ALONE, Team
 from ..config import LIVE, ConfigError, TrainConfig, check_config_type
+from ..decay import share_left
 from ..losses.adversarial import Loss, mean_realness, probability_real
 from ..networks.layers import Dropout
 from ..networks.spectral_norm import power_iterate_
 from . import setup, state
 from .batches import Batches
 from .penalties import DiscriminatorPass, SquaredGradients, penalty
-from .schedule import cosine_decay, set_learning_rate, update_average
+from .schedule import set_learning_rate, update_average
 from .setup import Array, forward, frozen_statistics
 
 Metrics = dict[str, torch.Tensor]
@@ -139,13 +140,13 @@ class Trainer:
     # The two updates may be captured as CUDA graphs: what changes with the step by numbers of Python stays outside them.
 
     def _train_discriminator(self, index: int) -> Metrics:
-        set_learning_rate(self.opt_D, self.config.lr_d * self._decayed(self.config.lr_final))
+        set_learning_rate(self.opt_D, self.config.lr_d * self._share_left("lr_d"))
         metrics = self._updates[0](index)
         self.images_seen += self.config.batch_size
         return metrics
 
     def _train_generator(self, index: int) -> Metrics:
-        set_learning_rate(self.opt_G, self.config.lr_g * self._decayed(self.config.lr_final))
+        set_learning_rate(self.opt_G, self.config.lr_g * self._share_left("lr_g"))
         metrics = self._updates[1](index)
         if self.averaged:
             update_average(self.G_ema, self.G, self.config.ema_half_life, index)
@@ -171,7 +172,7 @@ class Trainer:
             passed = self._discriminate(torch.cat([fake, real]), None if labels is None else torch.cat([labels, labels]), index)
             fake_logits, real_logits = passed.logits.chunk(2)
             d_loss = self.loss.d_loss(real_logits, fake_logits, real_noise, fake_noise)
-            total = d_loss + penalty(self.D, passed, self.batches, index, self._decayed(self.config.penalty_final))
+            total = d_loss + penalty(self.D, passed, self.batches, index, self._share_left("r1"))
         self.opt_D.zero_grad()
         total.backward()
         d_loss, real_logits, fake_logits = self._descend(self.D, self.opt_D, d_loss, real_logits, fake_logits)
@@ -222,10 +223,10 @@ class Trainer:
         return DiscriminatorPass(batch, inputs, labels, forward(self.D, inputs, labels))
 
     def _discriminator_input(self, x: torch.Tensor, player: str, index: int) -> torch.Tensor:
-        return self.batches.discriminator_input(x, player, index, self.config.instance_noise * self._decayed(0.0))
+        return self.batches.discriminator_input(x, player, index, self.config.instance_noise * self._share_left("instance_noise"))
 
-    def _decayed(self, final: float) -> float:
-        return cosine_decay(self.step_count, self.config.decay_steps, final)
+    def _share_left(self, name: str) -> float:
+        return share_left(vars(self.config), name, self.step_count)
 
     def _seed_dropout(self, player: str, index: int) -> None:
         for layers in self._dropouts:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from .. import decay
 from ..runs.frames import FRAME_RATIO, NEWEST_FRAMES, ROWS
 from ..runs.metrics import LOSSES, SERIES, MetricsReader, Record
 from ..runs.run import Run, RunError, controls, read_json
@@ -99,7 +100,7 @@ class RunEvents:
             if self._quality and self._floor is None:
                 self._floor = self.run.floor()
         status_event: StatusEvent = {"status": self._public_status(), "controls": self._controls(),
-                                     "silent": self._seconds_silent(), **surroundings}
+                                     "silent": self._seconds_silent(), "decayed": self._decayed(), **surroundings}
         if before is None:  # the first viewer gets a snapshot, which has the real data
             self._read_real()
             self._real_sent = self._real_stamp
@@ -144,6 +145,7 @@ class RunEvents:
                 "preset": info.get("preset", ""), "config": self._shown(config),
                 "dataset_label": self._shown({lang: words.dataset(dataset, lang) for lang in words.LANGUAGES}),
                 "status": self._public_status(), "controls": self._controls(), "silent": self._seconds_silent(),
+                "decayed": self._decayed(),
                 **self.surroundings, "series": _columns(_thin(self._rows)), "quality": _subsample(self._quality),
                 "floor": self._floor,
                 "marks": self._marks[-MAX_MARKS:], "given_up": self._given_up(),
@@ -186,6 +188,15 @@ class RunEvents:
 
     def _controls(self) -> dict[str, bool]:
         return self.run.controls(self._status) if self.run is not None else controls(None)
+
+    def _decayed(self) -> dict[str, float]:
+        """The values in force of the settings that fall with the step."""
+        config = self.run.info.get("config") if self.run is not None else None
+        if self._status is None or not isinstance(config, dict):
+            return {}
+        with contextlib.suppress(TypeError):  # of another program's run
+            return decay.in_force({**config, **self._status.tuned}, self._status.step)
+        return {}
 
     def _seconds_silent(self) -> float:
         """Whole seconds since the last sign of life, by this process's clock; 0 unless a live worker is silent for long."""

@@ -179,11 +179,15 @@ class Surroundings(TypedDict):
 
 
 class StatusEvent(Surroundings):
-    """The part that changes often. `silent`: seconds without a heartbeat."""
+    """The part that changes often.
+
+    `silent`: seconds without a heartbeat; `decayed`: values in force of the settings that fall with the step.
+    """
 
     status: PublicStatus | None
     controls: dict[str, bool]
     silent: float
+    decayed: dict[str, float]
 
 
 class MetricsEvent(TypedDict):

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from gan_core.config import LIVE, PRESETS, ConfigError, TrainConfig
+from gan_core.decay import in_force
 from gan_core.networks.layers import Dropout
+from gan_core.training import trainer as updates
 from gan_core.training.setup import frozen_statistics
 from gan_core.training.trainer import Trainer
 
@@ -197,6 +199,23 @@ def test_samples_are_the_averaged_generators_and_change_nothing():
         wanted = copy.deepcopy(t.G).eval()(z) * 255
     now = t.sample(z, generator="now")
     assert (now.float() - wanted).abs().max() <= 0.51 and not torch.equal(now, pictures) and t.G.training
+
+
+def test_each_update_is_made_with_what_the_page_says_is_in_force(monkeypatch):
+    falling = {"decay_steps": 4, "lr_final": 0.1, "penalty_final": 0.5, "lr_d": 0.002, "lr_g": 0.004, "r1": 1.0,
+               "instance_noise": 0.2}
+    t = Trainer(PRESETS["ring"].replace(batch_size=4, threads=1, precision="fp32", device="cpu", r2=0.0, **falling))
+    weights, noise = [], []
+    penalty, disguised = updates.penalty, t.batches.discriminator_input
+    monkeypatch.setattr(updates, "penalty", lambda *given: weights.append(given[-1]) or penalty(*given))
+    monkeypatch.setattr(t.batches, "discriminator_input", lambda *given: noise.append(given[-1]) or disguised(*given))
+    for step in range(6):
+        told = in_force(vars(t.config), step)
+        t.step()
+        used = {"lr_d": float(t.opt_D.param_groups[0]["lr"]), "lr_g": float(t.opt_G.param_groups[0]["lr"]),
+                "r1": weights[-1] * t.config.r1, "instance_noise": noise[-1]}
+        assert used == pytest.approx(told) and len(told) == 4
+    assert used == pytest.approx({"lr_d": 0.0002, "lr_g": 0.0004, "r1": 0.5, "instance_noise": 0.0})
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "course", "relativistic"])

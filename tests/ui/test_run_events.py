@@ -249,6 +249,23 @@ def test_a_run_that_begins_again_is_silent_from_there_on_and_not_since_its_last_
     assert silent(4) == 4
 
 
+def test_what_falls_with_the_step_comes_with_its_value_in_force_and_follows_the_knobs(tmp_path):
+    run = make_run(tmp_path, decay_steps=200, lr_final=0.02, lr_d=0.002, lr_g=0.001, r1=0.1, penalty_final=1.0)
+    feed, status = RunEvents(run), run.stored_status()
+
+    def told(step, **tuned):
+        status.step, status.tuned = step, tuned
+        run.write_status(status)
+        return look(feed)["status"]["decayed"]
+
+    assert told(0) == {"lr_d": 0.002, "lr_g": 0.001}, "the penalty keeps all its weight"
+    assert told(100) == pytest.approx({"lr_d": 0.00102, "lr_g": 0.00051})
+    assert told(18_245) == pytest.approx({"lr_d": 0.00004, "lr_g": 0.00002})
+    assert told(18_246, lr_d=0.02) == pytest.approx({"lr_d": 0.0004, "lr_g": 0.00002})
+    assert json.loads(feed.snapshot())["decayed"] == pytest.approx({"lr_d": 0.0004, "lr_g": 0.00002})
+    assert told(18_247, decay_steps=0) == {}
+
+
 def test_no_run_at_all_is_a_state_too():
     feed = RunEvents(None)
     look(feed)

@@ -6,7 +6,7 @@ import { emit, inForce, isIn, on, reducers, store } from "../../gan_core/ui/web/
 const STATUS = { state: "running", step: 10, tuned: { lr_d: 0.1 } };
 const SNAPSHOT = {
   run: "a", kind: "run", origin: "", config: { lr_d: 0.2, lr_g: 0.3 }, status: STATUS, controls: { pause: true },
-  worker: "busy", silent: 0, active: "a", series: { step: [1], d_loss: [0.5] }, quality: [], floor: null, marks: [],
+  worker: "busy", silent: 0, decayed: {}, active: "a", series: { step: [1], d_loss: [0.5] }, quality: [], floor: null, marks: [],
   data: "images", frame: null, real: "R", about: null, latent: { live: 1, latent_dim: 3 },
   history: [{ seq: 1, step: 100 }], frame_rule: { ratio: 1.08, newest: 1 },
 };
@@ -55,7 +55,7 @@ test("points make the data points, and bring their real ones", () => {
 });
 
 test("another state ends the waiting for a start; a heartbeat does not", () => {
-  const event = { controls: {}, worker: "busy", silent: 0, active: "a" };
+  const event = { controls: {}, worker: "busy", silent: 0, decayed: { lr_d: 0.1 }, active: "a" };
   store.pending = "start";
   reducers.status({ ...event, status: { ...STATUS, step: 11 } });
   assert.equal(store.pending, "start");

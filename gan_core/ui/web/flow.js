@@ -11,7 +11,7 @@ import { number, pair, t } from "./words.js";
 /** @type {import("./mount.js").Part} */
 export function flow(root, signal) {
   const verdict = h("b", {}, t("flow.verdict_none")), gap = h("span", { class: "gan-gap" });
-  const made = h("span", { class: "gan-gap gan-made" });
+  const made = h("span", { class: "gan-made" });
   const box = (/** @type {string} */ look, /** @type {string} */ name, /** @type {Node | string} */ inner) =>
     h("span", { class: `gan-box ${look}`, "data-box": name, title: t(`flow.help_${name}`) }, inner);
   // A press shows the verdict on each picture; of points the plane shows it everywhere, and there is nothing to press.

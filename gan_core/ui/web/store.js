@@ -20,6 +20,7 @@ import { append, copied, thinned } from "./lib/series.js";
  * @property {Record<string, boolean>} controls
  * @property {string} worker
  * @property {number} silent seconds
+ * @property {Record<string, number>} decayed values in force of the settings that fall with the step
  * @property {import("./lib/series.js").Columns} series
  * @property {"images" | "points"} data
  * @property {Stream.Frame | null} frame the newest
@@ -43,9 +44,9 @@ import { append, copied, thinned } from "./lib/series.js";
 export const store = {
   connection: "connecting", run: null, kind: "none", origin: "", name: "", preset: "", config: null, dataset_label: {},
   status: null, controls: {},
-  worker: "none", silent: 0, series: { step: [] }, data: "images", frame: null, real: null, about: null, latent: null,
-  history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, active_run: null, ending: [], pending: "", quality: [],
-  floor: null, marks: [], given_up: null, moment: null,
+  worker: "none", silent: 0, decayed: {}, series: { step: [] }, data: "images", frame: null, real: null, about: null,
+  latent: null, history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, active_run: null, ending: [], pending: "",
+  quality: [], floor: null, marks: [], given_up: null, moment: null,
 };
 
 /** @type {{ names: string[], listener: (detail?: any) => void }[]} */
@@ -92,11 +93,12 @@ export const isNotebooksOwn = () => hasOwnNetworks() || store.config?.dataset ==
 export const reducers = {
   snapshot(event) {
     const { run, name, preset, kind, origin, config, dataset_label, status, worker, frame, real, latent, active } = event;
+    const { decayed } = event;
     // Of the same run, after a lost connection or somebody's resume: whoever looks at a moment that is still kept stays there.
     const isKept = run === store.run && event.history?.some(({ step }) => step === store.moment);
     Object.assign(store, {
       run, name, preset, kind, origin, config, dataset_label, status, worker, frame, real, latent, active,
-      active_run: event.active_run || null, ending: event.ending || [],
+      decayed, active_run: event.active_run || null, ending: event.ending || [],
       frame_rule: event.frame_rule, controls: event.controls || {}, silent: event.silent || 0,
       data: event.data || "images", about: event.about || null,
       series: copied(event.series), history: [...(event.history || [])], quality: [...(event.quality || [])],

@@ -4,7 +4,7 @@ import { h, setText } from "../dom.js";
 import { parsedPair } from "../lib/pair.js";
 import { sliderScale } from "../lib/scale.js";
 import { inForce, store } from "../store.js";
-import { t } from "../words.js";
+import { number, short, t } from "../words.js";
 import { isPending, pendingValue, same, tune, wasRefused } from "./tuning.js";
 
 const SETTLE_MS = 350; // after the last move of a slider
@@ -24,6 +24,7 @@ export class Knob {
   #box;
   #was = h("span", { class: "gan-was" });
   #back;
+  #decayed = h("div", { class: "gan-decayed" }); // what is in force of a value that falls with the step
   /** @type {ReturnType<typeof sliderScale> | null} */
   #scale = null;
   /** @type {HTMLInputElement | null} */
@@ -48,7 +49,8 @@ export class Knob {
       this.#slider = h("input", { type: "range", min: 0, max: this.#scale.last, step: 1, "aria-label": label });
     }
     this.element = h("div", { class: "gan-knob", "data-knob": name, title: t(`fields.${name}.help`) },
-      h("label", { for: this.#box.id }, label), this.#box, this.#slider, h("div", { class: "gan-start" }, this.#was, this.#back));
+      h("label", { for: this.#box.id }, label), this.#box, this.#slider, this.#decayed,
+      h("div", { class: "gan-start" }, this.#was, this.#back));
     if (this.#slider && this.#scale) this.#watchSlider(this.#slider, this.#scale);
   }
 
@@ -62,6 +64,7 @@ export class Knob {
     this.element.classList.toggle("gan-changed", now !== undefined && changed);
     const was = changed ? t("knobs.was", { value: shownValue(start) }) : "";
     setText(this.#was, given ? t("knobs.of_fit") : waits ? t("knobs.waiting") : was);
+    setText(this.#decayed, decayedWords(name));
     this.#back.hidden = waits || !changed || !enabled;
     const value = waits ? pendingValue(name) : now;
     if (value !== undefined && !this.element.classList.contains("gan-moving")) this.#put(value, waits);
@@ -112,6 +115,13 @@ export class Knob {
       }, SETTLE_MS);
     });
   }
+}
+
+/** What the run uses of a value that falls with the step; "" of any other, and of one that waits. @param {string} name */
+function decayedWords(name) {
+  if (isPending(name) || !(name in store.decayed)) return "";
+  const end = inForce("decay_steps"), over = (store.status?.step ?? 0) >= end;
+  return t(over ? "knobs.fell" : "knobs.falls", { value: short(store.decayed[name]), step: number(end) });
 }
 
 /** @param {KnobSpec} spec */

@@ -5,6 +5,7 @@ import os
 import platform
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,14 @@ from gan_core.worker.metrics_writer import Diverged
 PICTURES = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8)
 PATIENCE = 90.0  # seconds; only a broken fit needs them
 LATENT = 5
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """As a kernel is; a job in the background ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def networks() -> dict[str, nn.Module]:
@@ -262,16 +271,16 @@ def test_a_second_interrupt_ends_it_at_once(tmp_path):
 def test_an_interrupted_pause_is_over(tmp_path):
     gan = small()
 
+    def interrupt() -> None:
+        until(lambda: gan.run.stored_status().state == "paused", "the fit to pause")
+        os.kill(os.getpid(), signal.SIGINT)
+
     def steer() -> None:
         gan.run.send("pause")
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        threading.Thread(target=interrupt, daemon=True).start()
 
-    before = signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            gan.fit(PICTURES, batch_size=8, verbose=0, callbacks=[At(1, steer)], run=tmp_path)
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(KeyboardInterrupt):
+        gan.fit(PICTURES, batch_size=8, verbose=0, callbacks=[At(1, steer)], run=tmp_path)
     assert gan.run.status().state == "stopped" and gan.run.status().checkpoint_step == 1
 
 

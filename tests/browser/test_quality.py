@@ -248,6 +248,20 @@ def test_beside_the_question_stands_what_was_measured_since_the_best_and_when(st
     assert person.errors == []
 
 
+def test_a_picture_of_the_best_that_was_thinned_away_meanwhile_is_replaced_by_the_next_nearest(standing, visit):
+    run = measured_run(standing.folder, 11)
+    for seq, step in ((1, 50), (2, 70), (3, 120)):
+        run.frame_path(seq, step).write_bytes(PNG)
+    person = visit(standing.url)
+    show(person, run)
+    person.page.route(f"**/frame?*run={run.id}*seq=2&*", lambda route: route.fulfill(status=404, body="gone"))
+    person.page.locator("#btn-restore:enabled").click()
+    captions = person.page.locator(".gan-before-after figcaption")
+    captions.filter(has_text="step 50").wait_for()
+    assert captions.all_inner_texts() == ["step 50", "step 120"]
+    person.until("() => [...document.querySelectorAll('dialog img')].every(one => one.naturalWidth)")
+
+
 @pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
 def test_a_loss_below_zero_is_explained_for_those_losses_that_can_be_there(standing, visit, measured, locale):
     person = visit(standing.url, locale=locale)

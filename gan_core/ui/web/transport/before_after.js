@@ -11,9 +11,30 @@ import { store } from "../store.js";
 import { number, t } from "../words.js";
 
 const SIDE = 150; // CSS pixels of a plane
+const REDRAWN = 4; // times, after a picture was gone
 
 /** Two pictures by the average, and two by the generator as it is where both were kept. @param {Stream.Best} best */
 export function beforeAfter(best) {
+  const box = h("div", { class: "gan-before-after" });
+  let left = REDRAWN;
+  const draw = () => {
+    const columns = compared(best, (gone) => {
+      store.history = store.history.filter(({ seq }) => seq !== gone);
+      if (left-- > 0) draw();
+    });
+    if (columns) box.replaceChildren(...columns);
+    return columns;
+  };
+  return draw() && box;
+}
+
+/**
+ * Its two columns; null where nothing has been kept since the best. A run that trains thins its frames: `missing` is told of one
+ * that is gone by now.
+ * @param {Stream.Best} best
+ * @param {(seq: number) => void} missing
+ */
+function compared(best, missing) {
   const newest = store.frame && { seq: store.frame.seq, step: store.frame.step };
   if (!newest || newest.step <= best.step) return null; // nothing has been kept since the best
   const then = closest(best.step, newest.seq);
@@ -21,13 +42,12 @@ export function beforeAfter(best) {
   const at = (/** @type {number} */ step) => t("samples.at_step", { step: number(step) });
   const title = (/** @type {string} */ word, /** @type {number} */ step) =>
     h("p", {}, h("b", {}, word), ` \u00b7 ${at(step)}`, h("br"), measuredIn(best, step, at));
-  const shown = (/** @type {Stream.Kept} */ frame, /** @type {string} */ of) => h("figure", {}, picture(frame, of),
+  const shown = (/** @type {Stream.Kept} */ frame, /** @type {string} */ of) => h("figure", {}, picture(frame, of, missing),
     h("figcaption", {}, hasBoth() ? `${t(`generator.${of}`)} \u00b7 ${at(frame.step)}` : at(frame.step)));
   const column = (/** @type {Stream.Kept} */ frame, /** @type {HTMLElement} */ head) =>
     h("div", {}, head, h("div", { class: "gan-pair" },
       ...(hasBoth() ? ["average", "now"] : ["average"]).map((of) => shown(frame, of))));
-  return h("div", { class: "gan-before-after" }, column(then, title(t("quality.best"), best.step)),
-    column(newest, title(t("dialog.newest"), newest.step)));
+  return [column(then, title(t("quality.best"), best.step)), column(newest, title(t("dialog.newest"), newest.step))];
 }
 
 /**
@@ -47,12 +67,15 @@ function closest(step, but) {
   return store.history.filter(({ seq }) => seq !== but).sort((a, b) => distance(a) - distance(b)).at(0);
 }
 
-/** @param {Stream.Kept} frame @param {string} of */
-function picture({ seq, step }, of) {
+/** @param {Stream.Kept} frame @param {string} of @param {(seq: number) => void} missing */
+function picture({ seq, step }, of, missing) {
   const src = frameAddress({ run: store.run, seq, of });
   if (store.data !== "points") {
     const { rows = 8, cols = 8 } = store.frame ?? {}, image = h("img", { alt: gridInWords(rows * cols, of, step), src });
-    image.onerror = () => image.removeAttribute("src"); // thinned away meanwhile, or older than the second generator
+    image.onerror = () => { // thinned away meanwhile, or older than the second generator
+      image.removeAttribute("src");
+      if (image.isConnected) missing(seq);
+    };
     return image;
   }
   const canvas = h("canvas", { role: "img", "aria-label": t("plane.alt", { step: number(step) }) });

@@ -329,7 +329,7 @@ def with_a_best(start, best: int, then: int) -> tuple[Worker, checkpoint.Checkpo
     """A paused worker whose best checkpoint is said to be `best`, `then` steps further on; the states there and here."""
     worker = start(paused=True)
     worker.until_state("paused")
-    with pytest.raises(CommandError, match="Nothing has been measured"):
+    with pytest.raises(CommandError, match="nothing has been measured"):
         worker.request("restore")
     worker.steps(best)
     there = worker.save()

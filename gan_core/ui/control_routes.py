@@ -105,7 +105,7 @@ class ControlRoutes:
             except Refusal as refusal:
                 return self._refused(409, str(refusal), lang)
             except RunError as error:  # its folder is damaged or gone
-                return self._refused(409, words.text("errors.unexpected", lang, message=str(error)), lang)
+                return self._refused(409, words.text("errors.unexpected", lang, message=self.controls.reason(error, lang)), lang)
             except DataError as error:
                 return self._refused(422, words.fault(self.controls.catalogue.shown(error.payload()), lang, str(error)), lang)
             return JSONResponse({"ok": True, **self.controls.catalogue.shown(answer)}, headers=NO_STORE)

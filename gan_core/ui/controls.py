@@ -185,7 +185,7 @@ class Controls(RunAccess):
         try:
             run.restore_best()
         except RunError as error:
-            raise Refusal("errors.refused", lang, message=self._reason(error, lang)) from error
+            raise Refusal("errors.refused", lang, message=self.reason(error, lang)) from error
         self._start_worker(run, True, lang)
         return run
 

@@ -64,12 +64,12 @@ class RunAccess:
                 timeout = timeout if command == "pause" else min(timeout, LONGEST_ANSWER)
             run.wait(run.send(command, **args), timeout=timeout)
         except CommandError as error:
-            raise Refusal("errors.refused", lang, message=self._reason(error, lang)) from error
+            raise Refusal("errors.refused", lang, message=self.reason(error, lang)) from error
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         return run
 
-    def _reason(self, error: CommandError | RunError, lang: str) -> str:
+    def reason(self, error: CommandError | RunError, lang: str) -> str:
         """The sentence of an error in the caller's language, where it is said in that."""
         return words.fault(self.catalogue.shown(error.fault), lang, str(error))
 
@@ -110,7 +110,7 @@ class RunAccess:
                 shutil.rmtree(run.path, ignore_errors=True)  # another start came first: the run was never used
             raise busy(error.run, lang) from error
         except RunError as error:
-            raise Refusal("errors.unexpected", lang, message=self._reason(error, lang)) from error
+            raise Refusal("errors.unexpected", lang, message=self.reason(error, lang)) from error
         except OSError as error:
             raise Refusal("errors.unexpected", lang, message=str(error)) from error
         self._wait_while(run, ("starting",), ANSWER_TIMEOUT)

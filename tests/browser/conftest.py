@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from golden import recording
 
 from gan_core.ui.words import text
 
@@ -144,6 +145,16 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests of a module."""
     server = Server(tmp_path_factory.mktemp("standing") / "checkpoints")
     yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
+    """(server, {name: run id}) with a finished run of points and one of classes, whose z are of other lengths."""
+    folder = tmp_path_factory.mktemp("school") / "checkpoints"
+    runs = {name: recording.unpacked(name, folder).name for name in recording.RUNS}
+    server = Server(folder)
+    yield server, runs
     server.stop()
 
 

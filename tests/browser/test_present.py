@@ -4,8 +4,6 @@ import os
 import signal
 
 import pytest
-from conftest import Server
-from golden import recording
 from test_reach import Walker
 
 from gan_core.ui.words import text
@@ -48,16 +46,6 @@ CHARTS = """() => [...document.querySelectorAll('.gan-plotbox')].filter(box => b
     return { kind: box.dataset.chart, height: Math.round(height), wide: Math.round(plot.width),
              letters: figures.map(one => parseFloat(one.below[0].major_label_text_font_size)) };
 })"""
-
-
-@pytest.fixture(scope="module")
-def school(tmp_path_factory):
-    """(server, {name: run id}) with a finished run of points and one of classes."""
-    folder = tmp_path_factory.mktemp("school") / "checkpoints"
-    runs = {name: recording.unpacked(name, folder).name for name in recording.RUNS}
-    server = Server(folder)
-    yield server, runs
-    server.stop()
 
 
 def look_at(person, run):

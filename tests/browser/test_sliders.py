@@ -3,21 +3,9 @@
 from itertools import product
 
 import pytest
-from conftest import Server
-from golden import recording
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 PICTURE = "#latent-image[src]:not([hidden])"
-
-
-@pytest.fixture(scope="module")
-def school(tmp_path_factory):
-    """(server, {name: run id}) with a run of points and one of classes, whose z are of other lengths."""
-    folder = tmp_path_factory.mktemp("sliders") / "checkpoints"
-    runs = {name: recording.unpacked(name, folder).name for name in recording.RUNS}
-    server = Server(folder)
-    yield server, runs
-    server.stop()
 
 
 def push(page):

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import forked
 import psutil
 import pytest
+from waiting import PATIENCE, until
 
 from gan_core.compute.processes import is_running, process_identity
 from gan_core.config import PRESETS
@@ -25,14 +26,6 @@ from gan_core.runs.status import Status
 from gan_core.runs.supervisor import HEARTBEAT_TIMEOUT, Supervisor, WorkerBusy, capacity_limit, worker_command
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for: {what}"
-        time.sleep(0.01)
 
 
 def make(folder: Path) -> Run:

@@ -6,7 +6,6 @@ import platform
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import psutil
 import pytest
 import torch
 from torch import nn
+from waiting import PATIENCE, until
 
 from gan_core import DCGAN
 from gan_core.config import OF_FIT, TrainConfig
@@ -30,7 +30,6 @@ from gan_core.worker import best_checkpoint, fit, session
 from gan_core.worker.metrics_writer import Diverged
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8)
-PATIENCE = 90.0  # seconds; only a broken fit needs them
 LATENT = 5
 
 
@@ -371,14 +370,6 @@ import test_fit
 test_fit.small().fit(test_fit.PICTURES, epochs=10**6, batch_size=8, verbose=0, run=sys.argv[1])
 print("the cell after it")
 """
-
-
-def until(condition: Callable[[], object], what: str, process: subprocess.Popen | None = None) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for: {what}"
-        assert process is None or process.poll() is None or condition(), f"the process ended before: {what}"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import psutil
 import pytest
 import torch
 from PIL import Image
+from waiting import PATIENCE, until
 
 from gan_core.compute.choices import cpu_has_bf16
 from gan_core.config import PRESETS, TrainConfig
@@ -35,16 +36,7 @@ from gan_core.worker import process as working
 from gan_core.worker.cli import Options
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0  # seconds; only a broken worker needs them
 SMALL = {"batch_size": 4, "latent_dim": 8, "threads": 1, "measure_share": 0.0}  # measuring has its own tests
-
-
-def until(condition: Callable[[], object], what: str, worker: subprocess.Popen | None = None) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for: {what}"
-        assert worker is None or worker.poll() is None or condition(), f"the worker ended ({worker.returncode}) before: {what}"
-        time.sleep(0.01)
 
 
 class Worker:

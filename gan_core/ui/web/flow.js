@@ -24,13 +24,12 @@ export function flow(root, signal) {
     box("", "noise", t("flow.noise")), arrow(), box("g", "counterfeiter", t("flow.counterfeiter")),
     arrow(t("flow.fake")), box("d", "expert", t("flow.expert")), arrow(), verdictBox, gap, made);
 
-  let asked = "";
+  let drawings = 0;
   async function draw() {
-    const { moment } = store, probe = probeLooked();
-    const still = asked = probe || isGoing() ? "" : frameLooked();
+    const { moment } = store, probe = probeLooked(), still = probe || isGoing() ? null : frameLooked(), drawing = ++drawings;
     // Batches of a second while it trains; where the page stands still, that frame's own fakes.
-    const mean = still ? (await beliefOf(JSON.parse(still))) ?? ofBatch() : recentMean(store.series.d_fake, batches());
-    if (still !== asked || moment !== store.moment) return; // something else is looked at by now
+    const mean = still ? (await beliefOf(still)) ?? ofBatch() : recentMean(store.series.d_fake, batches());
+    if (drawing !== drawings) return; // something else may be looked at by now
     setText(verdict, probe ? probed(probe) : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
     setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
     setText(made, stepsMade(probe));
@@ -68,11 +67,11 @@ const FEWEST = 4, MOST = 20; // batches whose mean is read: one jumps too much
 const batches = () =>
   Math.min(MOST, Math.max(FEWEST, Math.round((store.status?.speed || 0) / (store.config?.batch_size || 1))));
 
-/** The frame on the page, as a text that differs where the frame does; "" where there is none. */
+/** The frame on the page; null where there is none. */
 function frameLooked() {
   const { run, frame, history, moment, data, config } = store;
   const looked = moment === null ? frame : history.find(({ step }) => step === moment);
-  return run && looked ? JSON.stringify({ run, seq: looked.seq, points: data === "points", single: !config?.ema_half_life }) : "";
+  return run && looked ? { run, seq: looked.seq, points: data === "points", single: !config?.ema_half_life } : null;
 }
 
 /** @param {Stream.Probe} probe */

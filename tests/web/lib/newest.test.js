@@ -28,6 +28,20 @@ test("one is on its way at a time, and the newest comes next", async () => {
   assert.deepEqual(asked, [1, 3, 4]);
 });
 
+test("another wish in place of the one that is answered comes next, unless a newer one waits", async () => {
+  const { asked, ends, newest } = held();
+  newest.ask(1);
+  newest.instead(10);
+  ends[0].resolve();
+  await settled();
+  assert.deepEqual(asked, [1, 10]);
+  newest.ask(2);
+  newest.instead(20);
+  ends[1].resolve();
+  await settled();
+  assert.deepEqual(asked, [1, 10, 2]);
+});
+
 test("an answer that fails blocks nothing", async () => {
   const { asked, ends, newest } = held();
   const first = newest.ask(1);

@@ -163,8 +163,8 @@ class Latent {
     this.#ask(when);
   }
 
-  /** @param {number} [when] the position was taken, for the latency */
-  #ask(when) { this.#position.ask(when); }
+  /** When the position was taken, for the latency. */
+  #ask(when = performance.now()) { this.#position.ask(when); }
 
   /** The picture of where the sliders stand, once they are this run's. @param {number} when */
   async #drive(when) {

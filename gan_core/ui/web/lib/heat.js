@@ -10,6 +10,9 @@ const OPACITY = Uint8ClampedArray.from({ length: 256 }, (_, v) => {
   return (255 * DEEPEST) / (1 + (1 / p - 1) ** SHARPER);
 });
 
+/** The cells of an opinion: 255 * P(real), lowest row first. @param {string} values base64 */
+export const cellsOf = (values) => Uint8Array.from(atob(values), (byte) => byte.charCodeAt(0));
+
 /**
  * Rounded by a binomial filter, because a sure discriminator makes a coast of square cells.
  * @param {Uint8Array} cells

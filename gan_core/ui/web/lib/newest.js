@@ -1,32 +1,39 @@
 // One request at a time, and always one for the newest wish.
 
 /**
- * Runs `answer` for the newest call of `ask`: while one is on its way, calls add up to one more run after it, however it ended.
- * `answer` takes the time of that call, in ms, and handles its own errors.
+ * Answers the newest wish: while one is being answered, later ones replace each other, and the last is answered after it,
+ * however it ended. `answer` handles its own errors.
+ * @template Wish
  */
 export class Newest {
   #answer;
-  #asked = 0; // when the newest call was made, 0 if it is on its way already
+  /** @type {{ wish: Wish } | null} */
+  #waiting = null;
   #busy = false;
 
-  /** @param {(when: number) => Promise<void>} answer */
+  /** @param {(wish: Wish) => Promise<void>} answer */
   constructor(answer) {
     this.#answer = answer;
   }
 
-  /** @param {number} [when] */
-  async ask(when = performance.now()) {
-    this.#asked = when;
+  /** @param {Wish} wish */
+  async ask(wish) {
+    this.#waiting = { wish };
     if (this.#busy) return;
     this.#busy = true;
     try {
-      while (this.#asked) {
-        const began = this.#asked;
-        this.#asked = 0;
-        await this.#answer(began);
+      while (this.#waiting) {
+        const { wish: next } = this.#waiting;
+        this.#waiting = null;
+        await this.#answer(next);
       }
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** In place of the wish that is being answered, unless a newer one waits. @param {Wish} wish */
+  instead(wish) {
+    this.#waiting ??= { wish };
   }
 }

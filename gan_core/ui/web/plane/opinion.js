@@ -1,5 +1,5 @@
 // Layer: the discriminator's opinion as a map.
-import { FINER, opacities } from "../lib/heat.js";
+import { FINER, cellsOf, opacities } from "../lib/heat.js";
 import { contextOf } from "./canvas.js";
 
 /**
@@ -9,7 +9,7 @@ import { contextOf } from "./canvas.js";
  * @param {string} colour #rrggbb
  */
 export function paintOpinion(map, { size, values }, colour) {
-  const cells = Uint8Array.from(atob(values), (byte) => byte.charCodeAt(0)), fine = size * FINER;
+  const cells = cellsOf(values), fine = size * FINER;
   const context = contextOf(map), image = context.createImageData(fine, fine);
   const [r, g, b] = (colour.match(/[0-9a-f]{2}/gi) || []).map((two) => parseInt(two, 16));
   opacities(cells, size).forEach((opacity, i) => {

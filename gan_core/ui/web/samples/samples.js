@@ -2,6 +2,7 @@
 import { progressWords } from "../data/progress.js";
 import { h, pixelRatio, pressSegment, segments, setAttribute, setText, stacked, swapImage } from "../dom.js";
 import { chooseGenerator, generatorShown, hasBoth } from "../generator.js";
+import { Newest } from "../lib/newest.js";
 import { zoom } from "../lib/zoom.js";
 import { Stage } from "../plane/stage.js";
 import { frameShown } from "../playground.js";
@@ -42,11 +43,10 @@ class Samples {
     (name) => chooseGenerator(/** @type {import("../generator.js").GeneratorName} */ (name)));
   #history = new HistorySlider(() => this.#look());
   #stage;
-  /** @type {FrameRequest | null} */
-  #request = null;
+  /** @type {Newest<FrameRequest>} */
+  #wanted = new Newest((request) => this.#answer(request));
   /** @type {FrameRequest | null} */
   #current = null;
-  #busy = false;
 
   /** @param {HTMLElement} root @param {AbortSignal} signal */
   constructor(root, signal) {
@@ -98,13 +98,13 @@ class Samples {
     if (this.#history.chosen || !frame) return;
     const of = generatorShown();
     if (current && current.live && current.seq === frame.seq && current.run === run && current.of === of) return;
-    this.#show({ ...frame, run, live: true, of });
+    this.#wanted.ask({ ...frame, run, live: true, of });
   }
 
   /** Another moment, or another generator, is to be shown. */
   #look() {
     const { chosen } = this.#history, { run } = store, of = generatorShown();
-    if (chosen) this.#show({ ...chosen, run, live: false, of });
+    if (chosen) this.#wanted.ask({ ...chosen, run, live: false, of });
     else {
       this.#current = null;
       this.#showNewest();
@@ -112,24 +112,15 @@ class Samples {
     this.#drawHistory();
   }
 
-  /** One at a time; the newest is the one that counts. @param {FrameRequest} request */
-  async #show(request) {
-    this.#request = request;
-    if (this.#busy) return;
-    this.#busy = true;
-    while (this.#request) {
-      /** @type {FrameRequest} */
-      const next = this.#request;
-      this.#request = null;
-      try {
-        await this.#draw(next);
-      } catch { // a picture of the history that has been thinned away, or a torn connection: the old one stays
-        if (!next.live && next.of === "now") this.#request ??= { ...next, of: "average" }; // all that older runs have kept
-        else if (next.live) setTimeout(() => this.#showNewest(), AGAIN_MS);
-        else store.history = store.history.filter(({ seq }) => seq !== next.seq);
-      }
+  /** @param {FrameRequest} request */
+  async #answer(request) {
+    try {
+      await this.#draw(request);
+    } catch { // a picture of the history that has been thinned away, or a torn connection: the old one stays
+      if (!request.live && request.of === "now") this.#wanted.instead({ ...request, of: "average" }); // all that older runs kept
+      else if (request.live) setTimeout(() => this.#showNewest(), AGAIN_MS);
+      else store.history = store.history.filter(({ seq }) => seq !== request.seq);
     }
-    this.#busy = false;
   }
 
   /** @param {FrameRequest} request */

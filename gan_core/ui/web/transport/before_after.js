@@ -16,11 +16,13 @@ const REDRAWN = 4; // times, after a picture was gone
 /** Two pictures by the average, and two by the generator as it is where both were kept. @param {Stream.Best} best */
 export function beforeAfter(best) {
   const box = h("div", { class: "gan-before-after" });
-  let left = REDRAWN;
+  /** @type {Set<number>} */
+  const gone = new Set();
   const draw = () => {
-    const columns = compared(best, (gone) => {
-      store.history = store.history.filter(({ seq }) => seq !== gone);
-      if (left-- > 0) draw();
+    const columns = compared(best, gone, (seq) => {
+      if (gone.has(seq) || gone.size === REDRAWN) return;
+      gone.add(seq);
+      draw();
     });
     if (columns) box.replaceChildren(...columns);
     return columns;
@@ -32,12 +34,13 @@ export function beforeAfter(best) {
  * Its two columns; null where nothing has been kept since the best. A run that trains thins its frames: `missing` is told of one
  * that is gone by now.
  * @param {Stream.Best} best
+ * @param {Set<number>} gone
  * @param {(seq: number) => void} missing
  */
-function compared(best, missing) {
+function compared(best, gone, missing) {
   const newest = store.frame && { seq: store.frame.seq, step: store.frame.step };
   if (!newest || newest.step <= best.step) return null; // nothing has been kept since the best
-  const then = closest(best.step, newest.seq);
+  const then = closest(best.step, new Set([...gone, newest.seq]));
   if (!then) return null;
   const at = (/** @type {number} */ step) => t("samples.at_step", { step: number(step) });
   const title = (/** @type {string} */ word, /** @type {number} */ step) =>
@@ -61,10 +64,14 @@ function measuredIn({ name, step: best }, step, at) {
   return measured.step === step ? value : `${value} (${at(measured.step)})`;
 }
 
-/** Of the other kept frames the nearest to a step: older ones stand further apart. @param {number} step @param {number} but */
+/**
+ * Of the other kept frames the nearest to a step: older ones stand further apart.
+ * @param {number} step
+ * @param {Set<number>} but
+ */
 function closest(step, but) {
   const distance = (/** @type {Stream.Kept} */ frame) => Math.abs(frame.step - step);
-  return store.history.filter(({ seq }) => seq !== but).sort((a, b) => distance(a) - distance(b)).at(0);
+  return store.history.filter(({ seq }) => !but.has(seq)).sort((a, b) => distance(a) - distance(b)).at(0);
 }
 
 /** @param {Stream.Kept} frame @param {string} of @param {(seq: number) => void} missing */

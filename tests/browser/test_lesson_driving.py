@@ -22,7 +22,7 @@ LISTEN = """() => {
     ganPlayground.on('driven', () => { window.shown = window.answer; });
 }"""
 # The steps at which the shown charts have a line across them, a list for each chart.
-LINES = """() => Bokeh.documents.flatMap(one => one.roots())
+LINES = """() => (window.Bokeh?.documents ?? []).flatMap(one => one.roots())
     .map(plot => (plot.renderers || []).filter(one => one.glyph.type === 'VSpan' && one.data_source.data.said)
         .flatMap(one => [...one.data_source.data.step]))
     .filter(steps => steps.length)"""

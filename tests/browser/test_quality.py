@@ -118,7 +118,7 @@ def test_marks_are_lines_on_the_curves_and_a_list_in_words(standing, visit, meas
     page.click("#settings-face [data-key=now]")
     assert page.locator(".gan-log li").all_inner_texts() == ["step 80\nBack to the best\nDisguises moved → none",
                                                              "step 50\nExpert's learning rate 0.002 → 0.0005"]
-    person.until("""() => Bokeh.documents.flatMap(d => d.roots()).flatMap(p => p.renderers || [])
+    person.until("""() => (window.Bokeh?.documents ?? []).flatMap(d => d.roots()).flatMap(p => p.renderers || [])
         .filter(r => r.glyph.type === 'VSpan' && [...r.data_source.data.step].includes(50)).length >= 4""")  # two in each chart
     assert page.locator("#knob-lr_d").input_value() == "0.0005" and not page.locator("#knob-lr_d").is_enabled()
     assert page.locator("[data-knob=lr_d] .gan-was").inner_text() == text("knobs.was", value="0.002")
@@ -322,7 +322,7 @@ def test_a_triangle_at_the_edge_of_a_chart_points_to_where_the_value_lies(standi
     run.metrics_path(1).write_text("".join(json.dumps(record) + "\n" for record in records))
     person = visit(standing.url)
     show(person, run, "losses")
-    marked = """() => Bokeh.documents.flatMap(d => d.roots()).flatMap(p => p.renderers || [])
+    marked = """() => (window.Bokeh?.documents ?? []).flatMap(d => d.roots()).flatMap(p => p.renderers || [])
         .filter(({ glyph }) => glyph.type === 'Scatter' && glyph.y?.field?.startsWith('d_loss'))
         .map(({ glyph, data_source: { data } }) => [glyph.marker.value,
             [...data.step].filter((_, i) => Number.isFinite(data[glyph.y.field][i]))])"""

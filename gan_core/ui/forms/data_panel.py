@@ -29,6 +29,9 @@ FORM_CHANGED = containers.call("formChanged")
 # Asks for confirmation and waits until the upload is deleted or kept; gradio awaits the promise of a `js=`.
 DELETE = "async (lang, question) => [ganPage.language, await ganPage.call('askToDelete', question)]"
 QUEUED: dict[str, Any] = {"queue": True, "concurrency_limit": 4, "show_progress": "hidden", "api_visibility": "private"}
+# What changes the list of uploads is done one after the other. Else the answer of an older question comes last: a list without
+# the upload that was dropped meanwhile, which then is not chosen. To keep an upload of 250 MB takes less than a second.
+IN_ORDER = {**QUEUED, "concurrency_limit": 1, "concurrency_id": "uploads"}
 
 
 WITH_INPUT = ("quickdraw", "folder", "zip", "drawn")  # the form has an input for what follows their names
@@ -134,13 +137,14 @@ class DataPanel:
             event(None, form, None, js=FORM_CHANGED, api_name=f"preview-{name}", queue=False, api_visibility="private")
         with_language = containers.WITH_LANGUAGE
         self.upload.upload(self._keep, [lang, self.upload], [self.kept, self.upload, self.notice], js=with_language,
-                           api_name="keep-upload", **QUEUED)
+                           api_name="keep-upload", **IN_ORDER)
         self.kind.input(self._known, [lang, self.kind, self.kept], [self.kept, self.notice], js=with_language,
-                        api_name="list-uploads", **QUEUED)
-        self.recalled.change(self._recall, [lang, self.recalled], self.kept, js=with_language, api_name="recall-upload", **QUEUED)
+                        api_name="list-uploads", **IN_ORDER)
+        self.recalled.change(self._recall, [lang, self.recalled], self.kept, js=with_language, api_name="recall-upload",
+                             **IN_ORDER)
         question = self.delete.click(self._question, [lang, self.kept], [self.question, self.notice], js=with_language,
                                      api_name="ask-delete-data", **QUEUED)
-        question.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **QUEUED)
+        question.success(self._left, [lang, self.question], self.kept, js=DELETE, api_name="ask-delete-data-shown", **IN_ORDER)
 
     def _keep(self, lang: str, files: list[str] | None) -> tuple[Any, Any, str]:
         """Store uploaded files as a new upload; an error is shown beside the input."""

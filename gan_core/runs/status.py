@@ -33,7 +33,7 @@ _ENABLED: dict[str, tuple[str, ...]] = {
     "starting": ("reset",),
     "running": ("pause", "reset", "save", "restore"),
     "paused": ("resume", "step", "reset", "save", "restore"),
-    "finished": ("start", "reset", "restore"),
+    "finished": ("start", "resume", "reset", "restore"),  # a resume says for how long
     "stopped": ("start", "resume", "reset", "restore"),
     "failed": ("start", "resume", "reset", "restore"),
 }
@@ -172,7 +172,7 @@ def controls(status: Status | None, kind: str = "run", revivable: bool = True) -
     enabled = set(_ENABLED[state])
     if state in ENDED and not revivable:
         enabled -= {"resume", "restore"}
-    if state in ("stopped", "failed") and status is not None and status.checkpoint_step < 0:
+    if state in ENDED and status is not None and status.checkpoint_step < 0:
         enabled.discard("resume")
     if status is None or status.best is None:
         enabled.discard("restore")

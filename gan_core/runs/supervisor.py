@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -160,15 +161,18 @@ class Supervisor:
         """
         return active or (None if run.path.parent == self.folder else self.active_in(run.path.parent))
 
-    def start(self, run: Run, paused: bool = False) -> None:
-        """Give a run to the spare worker, to a new one, or to torchrun. Raises WorkerBusy where another run is active."""
+    def start(self, run: Run, paused: bool = False, changes: dict[str, Any] | None = None) -> None:
+        """Give a run to the spare worker, to a new one, or to torchrun. Raises WorkerBusy where another run is active.
+
+        changes: {live field: value}, in force before the run's next step.
+        """
         with self._lock:
             active = self.rival(run, self.active())
             if active is not None:
                 raise WorkerBusy(active)
             self._reap_current()
             processes = run.info.get("config", {}).get("processes", 1)
-            process = self._launch(run, processes, paused) if processes > 1 else self._take_spare()
+            process = self._launch(run, processes, paused, changes or {}) if processes > 1 else self._take_spare()
             # Until the worker has the run, the supervisor writes its status, so that the page shows "starting" at once.
             status = run.stored_status()
             if status.state not in ACTIVE:
@@ -180,7 +184,8 @@ class Supervisor:
             run.write_status(status)
             if process.stdin is not None:
                 with contextlib.suppress(OSError):  # it has just died: the status names its pid, so every reader sees that
-                    process.stdin.write(json.dumps({"run": str(run.path.resolve()), "paused": paused}) + "\n")
+                    request = {"run": str(run.path.resolve()), "paused": paused, "changes": changes or {}}
+                    process.stdin.write(json.dumps(request) + "\n")
                     process.stdin.close()
             self._current = (run, process)
             threading.Thread(target=self._await_end, args=(process,), daemon=True).start()
@@ -192,10 +197,11 @@ class Supervisor:
             process = self._spawn("--idle", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return process
 
-    def _launch(self, run: Run, processes: int, paused: bool) -> subprocess.Popen[str]:
+    def _launch(self, run: Run, processes: int, paused: bool, changes: dict[str, Any]) -> subprocess.Popen[str]:
         """Start torchrun with the run's processes; the spare is ended first, because they need its memory."""
         self._end_spare(0.0)
-        return self._spawn(str(run.path.resolve()), *(["--paused"] if paused else []), processes=processes)
+        assigned = [part for name, value in changes.items() for part in ("--set", f"{name}={value}")]
+        return self._spawn(str(run.path.resolve()), *(["--paused"] if paused else []), *assigned, processes=processes)
 
     def _await_end(self, process: subprocess.Popen[str]) -> None:
         """Warm the next spare once no run is active, and not before: it takes 800 MB and a core."""

@@ -9,13 +9,14 @@ import asyncio
 import functools
 import inspect
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
 from ..config import PRESETS
 from ..runs.run import Run, RunError
 from ..runs.status import STEERED
-from .controls import Controls
+from .controls import Controls, Extension
 from .gradio_import import gr
 from .latent_service import LatentService, NotReady
 from .refusal import Refusal
@@ -41,6 +42,13 @@ def build(controls: Controls, latent_service: LatentService) -> None:
     def resume() -> dict:
         """Go on with the shown run: at once where it is paused, from its last checkpoint where it was stopped or failed."""
         return _status(controls.resume())
+
+    def extend(steps: int, minutes: float) -> dict:
+        """Go on with the shown run, which has finished, for so many more steps or minutes, whichever is over first.
+
+        steps: a whole number, minutes: a number; 0 where one does not count, and 0 and 0 to train until it is stopped.
+        """
+        return _status(controls.resume(extension=_extension(steps, minutes)))
 
     def step(network: str, count: int) -> dict:
         """Make single steps of a paused run. network: "discriminator", "generator" or "both"; count: 1 to 10,000.
@@ -74,7 +82,8 @@ def build(controls: Controls, latent_service: LatentService) -> None:
         """
         return await _generate(controls, latent_service, seed, count)
 
-    calls: tuple[Callable[..., Any], ...] = (start, pause, resume, step, reset, save, *_steering(controls), state, generate)
+    calls: tuple[Callable[..., Any], ...] = (start, pause, resume, extend, step, reset, save, *_steering(controls), state,
+                                             generate)
     for call in calls:
         gr.api(_with_gradio_errors(call, controls.catalogue.shown), api_name=call.__name__, queue=False)
 
@@ -113,6 +122,14 @@ async def _generate(controls: Controls, latent_service: LatentService, seed: int
 
 def _status(run: Run) -> dict[str, Any]:
     return {"run": run.id, **run.status().to_dict()}
+
+
+def _extension(steps: Any, minutes: Any) -> Extension:
+    if type(steps) is not int or steps < 0:
+        raise Refusal("errors.refused", message=f"steps is {steps}; give a whole number of more steps, 0 or above.")
+    if type(minutes) not in (int, float) or not 0 <= minutes < math.inf:
+        raise Refusal("errors.refused", message=f"minutes is {minutes}; give a number of more minutes, 0 or above.")
+    return Extension(steps, minutes)
 
 
 def _object(text: str) -> dict[str, Any]:

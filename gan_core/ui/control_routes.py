@@ -6,6 +6,7 @@ A refusal is one sentence in the language of the request. `controls` defines wha
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..data import uploads
 from ..data.types import DataError
 from ..runs.run import RunError
 from . import words
-from .controls import Controls
+from .controls import Controls, Extension
 from .doors import CONTROLS, EVENT_BODY
 from .forms import data_panel
 from .json_body import BodyError, read_json
@@ -54,13 +55,14 @@ class ControlRoutes:
         return {}
 
     def resume(self, body: Body, lang: str) -> dict[str, Any]:
-        """{"run", "instead_of"} -> {"warnings"}: go on with a run; the run `instead_of` is saved and stopped for it.
+        """{"run", "instead_of", "steps", "minutes"} -> {"warnings"}: go on with a run; `instead_of` is saved and stopped for it.
 
-        Where another one is active by now nothing is ended. warnings: sentences, where that run could not be saved.
+        steps, minutes: of a finished run, how much longer it trains; 0 where they do not count. Where another run is active by
+        now nothing is ended. warnings: sentences, where that run could not be saved.
         """
         warnings: list[str] = []
-        instead_of = _run(body, lang, "instead_of")
-        self.controls.resume(_run(body, lang), lang, instead_of, warn=warnings.append)
+        instead_of, extension = _run(body, lang, "instead_of"), _extension(body, lang)
+        self.controls.resume(_run(body, lang), lang, instead_of, warn=warnings.append, extension=extension)
         return {"warnings": warnings}
 
     def restore(self, body: Body, lang: str) -> dict[str, Any]:
@@ -128,6 +130,18 @@ def _run(body: Body, lang: str, name: str = "run") -> str:
     if not isinstance(run, str):
         raise _wrong_type(f"errors.{name}_type", run, lang)
     return run
+
+
+def _extension(body: Body, lang: str) -> Extension | None:
+    """What "steps" and "minutes" say; None where neither is there. Raises BodyError for what is no such number."""
+    if "steps" not in body and "minutes" not in body:
+        return None
+    steps, minutes = body.get("steps", 0), body.get("minutes", 0)
+    if type(steps) is not int or steps < 0:
+        raise _wrong_type("errors.steps_type", steps, lang)
+    if type(minutes) not in (int, float) or not 0 <= minutes < math.inf:
+        raise _wrong_type("errors.minutes_type", minutes, lang)
+    return Extension(steps, minutes)
 
 
 def _wrong_type(key: str, given: object, lang: str) -> BodyError:

@@ -6,18 +6,26 @@ Runs are controlled through the supervisor and their command folders. Buttons an
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..config import LIVE, OF_FIT, PRESETS, TrainConfig
+from ..runs import limits
 from ..runs.run import Run, RunError
 from ..runs.run_info import is_revivable
-from ..runs.status import ACTIVE, STEERED, Status
+from ..runs.status import ACTIVE, ENDED, STEERED, Status
 from ..runs.supervisor import capacity_limit
 from . import words
 from .external_runs import PlaceError
 from .refusal import FIELDS, WATCHED, Refusal, busy, not_now, unsaved, validated
 from .run_access import ANSWER_TIMEOUT, START_TIMEOUT, RunAccess, Warn, ignore, is_same
 from .run_catalogue import RunCatalogue
+
+
+class Extension(NamedTuple):
+    """For how many more steps or minutes a finished run goes on, whichever is over first; 0 and 0: until it is stopped."""
+
+    steps: int = 0
+    minutes: float = 0.0
 
 
 class Controls(RunAccess):
@@ -71,9 +79,11 @@ class Controls(RunAccess):
         """Pause within one step."""
         return self._send(self._target(run_id, "pause", lang), "pause", lang)
 
-    def resume(self, run_id: str = "", lang: str = "en", instead_of: str = "", warn: Warn = ignore) -> Run:
+    def resume(self, run_id: str = "", lang: str = "en", instead_of: str = "", warn: Warn = ignore,
+               extension: Extension | None = None) -> Run:
         """Continue: at once where the run is paused, else in a new life from its last checkpoint.
 
+        `extension`: for how much longer a run that has finished trains, without which it is not resumed; no other run takes one.
         `instead_of`: the id of the run that may be saved and stopped for it; another one that is active is not. `warn`: as in
         `start`.
         """
@@ -83,12 +93,29 @@ class Controls(RunAccess):
         replaced = self.replaceable(run, status, active)
         if refusal is not None and (replaced is None or replaced.id != instead_of):
             raise refusal
+        changes = self._extended(run, status, extension, lang)
         if status.state == "paused":
             return self._send(run, "resume", lang)
         if replaced is not None:
             self._end(replaced, lang, warn)
-        self._start_worker(run, False, lang)
+        self._start_worker(run, False, lang, changes=changes)
         return run
+
+    def _extended(self, run: Run, status: Status, extension: Extension | None, lang: str) -> dict[str, Any]:
+        """{live field: value} with which a finished run goes on, {} for any other one. Raises Refusal."""
+        if status.state != "finished":
+            if extension is not None:
+                raise Refusal("errors.not_finished", lang, name=run.name)
+            return {}
+        if extension is None:
+            raise Refusal("errors.how_long", lang, name=run.name)
+
+        def changed() -> TrainConfig:
+            now = run.config.replace(**status.tuned)
+            return now.replace(**limits.extension(now, status.step, status.elapsed, **extension._asdict()))
+
+        new = validated(changed, lang, labels=True)
+        return {name: getattr(new, name) for name in limits.LIMITS}
 
     def step(self, network: str, count: int, config: TrainConfig, preset: str, run_id: str = "", lang: str = "en") -> Run:
         """Single steps of one network or both; without a run, a new one is made that stays paused."""
@@ -230,7 +257,7 @@ class Controls(RunAccess):
         if run.kind in WATCHED:
             return not_now(run, status.state, lang)
         if not run.controls(status)["resume"]:
-            if status.state in ("stopped", "failed") and run.kind in STEERED:
+            if status.state in ENDED and run.kind in STEERED:
                 return Refusal("errors.no_checkpoint" if is_revivable(run.info) else "runs.not_resumed_notebook", lang)
             return Refusal(f"runs.not_resumed_{status.state if run.kind in STEERED else run.kind}", lang)
         try:

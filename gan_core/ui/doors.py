@@ -37,7 +37,7 @@ def caller_role(headers: Mapping[str, str] | None) -> Role:
 EVENTS: dict[str, Role] = {
     # API names, for programs.
     **dict.fromkeys(("state", "generate"), Role.WATCHER),
-    **dict.fromkeys(("start", "pause", "resume", "step", "reset", "save", "tune", "restore"), Role.DRIVER),
+    **dict.fromkeys(("start", "pause", "resume", "extend", "step", "reset", "save", "tune", "restore"), Role.DRIVER),
     # The row of buttons, and the events by which the page's scripts learn the outcome.
     **dict.fromkeys((f"button-{name}{end}" for name in ("start", "start-force", "step", "step-d", "step-g", "reset-confirm",
                                                         "reset-paused") for end in ("", "-accepted", "-failed")), Role.DRIVER),

@@ -101,10 +101,10 @@ class RunAccess:
         if self.supervisor.stop(expected=active.path) is not None and (lost := unsaved(active, lang)) is not None:
             warn(str(lost))
 
-    def _start_worker(self, run: Run, paused: bool, lang: str, new: bool = False) -> None:
+    def _start_worker(self, run: Run, paused: bool, lang: str, new: bool = False, changes: dict[str, Any] | None = None) -> None:
         self._refuse_local_life(run, lang)
         try:
-            self.supervisor.start(run, paused)
+            self.supervisor.start(run, paused, changes)
         except WorkerBusy as error:
             if new:
                 shutil.rmtree(run.path, ignore_errors=True)  # another start came first: the run was never used

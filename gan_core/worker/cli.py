@@ -6,8 +6,9 @@ It imports no torch and makes nothing: `new_run` reads the options of a new run,
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from .. import registry
 from ..argument_parser import ArgumentParser
@@ -18,7 +19,8 @@ from .shutdown import INTERRUPTED
 ABOUT = """Train a GAN in this process, without a page; a page over the same folder shows it live and steers it.
 
   python -m gan_core.worker --new --preset steady --minutes 10
-  python -m gan_core.worker checkpoints/steady-20260101-120000-ab12    goes on with a run"""
+  python -m gan_core.worker checkpoints/steady-20260101-120000-ab12    goes on with a run
+  python -m gan_core.worker checkpoints/steady-20260101-120000-ab12 --steps 20000 --set lr_d=0.001"""
 FIELDS = {f.name: f for f in fields(TrainConfig)}
 
 
@@ -29,15 +31,17 @@ class Options:
     run: Path | None = None
     new: bool = False
     idle: bool = False
-    # Of a new run, as text: `new_run` reads them and refuses what is out of range.
+    # Of a new run.
     preset: str | None = None
     dataset: str | None = None
+    name: str | None = None
+    checkpoints: Path | None = None
+    # Of a new run, or changed in one that exists; as text, which `assignments` reads.
     minutes: str | None = None
     steps: str | None = None
     assignments: tuple[str, ...] = ()  # FIELD=VALUE
-    name: str | None = None
-    checkpoints: Path | None = None
     # Of any run.
+    changes: dict[str, Any] = field(default_factory=dict)  # {live field: value}, checked: in force before the next step
     logs: tuple[str, ...] = ()
     threads: int = 0  # for runs that leave it open; 0 measures
     paused: bool = False
@@ -50,6 +54,11 @@ def parse(argv: list[str] | None = None) -> Options:
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="the folder of a run that is to begin or to go on")
     parser.add_argument("--new", action="store_true", help="make a run first, from these:")
     for_new_runs = _add_new_run_options(parser)
+    for_runs = [
+        parser.add_argument("--minutes", metavar="M", help="finish after so many minutes of training in all; 0 for no end"),
+        parser.add_argument("--steps", metavar="N", help="finish after so many steps in all; 0 for no end"),
+        parser.add_argument("--set", metavar="FIELD=VALUE", action="append",
+                            help="any other field, of a run that exists one that may change; may be repeated")]
     parser.add_argument("--log", metavar="NAME", action="append", default=[],
                         help=f"also tell {' or '.join(INTEGRATIONS)} what happens; may be repeated")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads for runs that leave it open; 0 measures")
@@ -64,6 +73,9 @@ def parse(argv: list[str] | None = None) -> Options:
     for action in for_new_runs:
         if not args.new and getattr(args, action.dest) is not None:
             parser.error(f"{action.option_strings[0]} is for a run that is made now; write --new as well")
+    for action in for_runs:
+        if args.idle and getattr(args, action.dest) is not None:
+            parser.error(f"{action.option_strings[0]} is for a run; write --new or a run folder in place of --idle")
     return Options(run=args.run, new=args.new, idle=args.idle, preset=args.preset, dataset=args.dataset, minutes=args.minutes,
                    steps=args.steps, assignments=tuple(args.set or ()), name=args.name, checkpoints=args.checkpoints,
                    logs=tuple(args.log), threads=args.threads, paused=args.paused)
@@ -72,9 +84,6 @@ def parse(argv: list[str] | None = None) -> Options:
 def _add_new_run_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [parser.add_argument("--preset", metavar="NAME", help="one of the presets below (default: one that fits the data)"),
             parser.add_argument("--dataset", metavar="NAME", help="one of the data sets below (default: the preset's)"),
-            parser.add_argument("--minutes", metavar="M", help="finish after so many minutes of training"),
-            parser.add_argument("--steps", metavar="N", help="finish after so many steps"),
-            parser.add_argument("--set", metavar="FIELD=VALUE", action="append", help="any other field; may be repeated"),
             parser.add_argument("--name", metavar="TEXT", help="what the run is called (default: after its preset)"),
             parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")]
 

@@ -24,8 +24,9 @@ from ..training import setup
 from ..training.trainer import Trainer
 from ..training.trial import trainer_builder
 from . import cli
+from .assignments import OptionError, as_arguments, live_changes
 from .cli import Options
-from .new_run import OptionError, new_run_path
+from .new_run import new_run_path
 from .process import open_run, refuse_busy, train_run
 from .progress import ProgressDisplay, open_streams, say
 from .shutdown import Shutdown
@@ -65,6 +66,8 @@ def train(options: Options, team: Team = ALONE) -> int:
             _refuse_busy(run, options)
         if not _has_readable_config(run):
             return train_run(run.path, options, shutdown, team)  # it fails, and writes the reason into the run's status
+        if not options.new and not _has_changed_already(run):
+            options = dataclasses.replace(options, changes=live_changes(run, options))
         if run.config.processes > 1 and team.size == 1 and "RANK" not in os.environ and os.name == "posix":
             os.execv(sys.executable, _torchrun_command(run, options))  # torchrun takes this process's place
         with ProgressDisplay(run, lambda: shutdown.interrupted):
@@ -103,16 +106,25 @@ def _has_readable_config(run: Run) -> bool:
         return False
 
 
+def _has_changed_already(run: Run) -> bool:
+    """Whether torchrun has started this process again, and the one before it had come so far that the changes are saved."""
+    status = run.stored_status()
+    return distributed.restart_count() > 0 and (status.state != "starting" or bool(status.restarting))
+
+
 def _torchrun_command(run: Run, options: Options) -> list[str]:
     arguments = [part for name in options.logs for part in ("--log", name)] + ["--paused"] * options.paused
     arguments += ["--threads", str(options.threads)] * bool(options.threads)
+    arguments += [] if options.new else as_arguments(options)  # what a new run is made from stands in its config
     return worker_command(str(run.path), *arguments, processes=run.config.processes)
 
 
 # A spare worker.
 
 def wait_for_run(options: Options) -> int:
-    """Warm up, print "ready", and train the run that one line on stdin names: {"run": path, "paused": bool}.
+    """Warm up, print "ready", and train the run that one line on stdin names: {"run": path, "paused": bool, "changes": {}}.
+
+    changes: live fields that are in force from its next step on.
 
     Ends with status 0 at the end of stdin: the page is gone, or needs no spare any more.
     """
@@ -126,10 +138,10 @@ def wait_for_run(options: Options) -> int:
         return 0
     try:
         request = json.loads(line)
-        path, paused = Path(request["run"]), bool(request.get("paused"))
+        path, paused, changes = Path(request["run"]), bool(request.get("paused")), dict(request.get("changes") or {})
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         raise RunError(f'The line on stdin is {line.strip()[:40]!r}; write {{"run": PATH, "paused": false}}.') from None
-    return train_run(path, dataclasses.replace(options, idle=False, run=path, paused=paused), Shutdown())
+    return train_run(path, dataclasses.replace(options, idle=False, run=path, paused=paused, changes=changes), Shutdown())
 
 
 def warm_up(threads: int) -> None:

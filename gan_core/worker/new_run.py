@@ -10,7 +10,7 @@ import json
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import psutil
 
@@ -19,7 +19,8 @@ from ..config import PRESETS, ConfigError, TrainConfig
 from ..runs.files import atomic_write, runs_folder
 from ..runs.run import Run, RunError, read_json
 from ..runs.supervisor import Supervisor, capacity_limit
-from .cli import FIELDS, Options
+from .assignments import OptionError, assignments
+from .cli import Options
 from .progress import say
 from .summary import greeting
 
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from ..compute.distributed import Team
 
 LAUNCHED = ".launched.json"
-BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-
-
-class OptionError(ValueError):
-    """The options ask for something that cannot be trained; one sentence."""
 
 
 class Launch(TypedDict):
@@ -101,7 +97,7 @@ def create_run(options: Options, processes: int = 1) -> Run:
 
 def config_from(options: Options) -> tuple[TrainConfig, str]:
     """(config, preset) that the options describe. Raises OptionError or ConfigError, each one sentence."""
-    changes = _changes(options)
+    changes = assignments(options)
     preset = options.preset or _default_preset(changes.get("dataset", ""))
     if preset not in PRESETS:
         raise OptionError(f"There is no preset {preset!r}; {registry.choose_one(preset, PRESETS)}.")
@@ -114,35 +110,11 @@ def config_from(options: Options) -> tuple[TrainConfig, str]:
     return config, preset
 
 
-def _changes(options: Options) -> dict[str, Any]:
-    """{field: value} that the options change in the preset; of several --set for one field the last counts."""
-    by_option = {name: value for name, value in (("dataset", options.dataset), ("max_minutes", options.minutes),
-                                                 ("max_steps", options.steps)) if value is not None}
-    assigned: dict[str, Any] = {}
-    for text in options.assignments:
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        if not equals:
-            raise OptionError(f"--set {text} has no value; write --set FIELD=VALUE, such as --set batch_size=32.")
-        if name in by_option:
-            raise OptionError(f"{name} is given twice, by its option and by --set {text}; give it once.")
-        assigned[name] = _value(name, value.strip())
-    return by_option | assigned
-
-
 def _default_preset(dataset: str) -> str:
     """The first preset whose networks make such data."""
     kind = dataset.partition(":")[0]
     points = kind in registry.DATASETS and registry.DATASETS[kind].points
     return next(name for name, config in PRESETS.items() if registry.NETWORKS[config.networks].points == points)
-
-
-def _value(name: str, text: str) -> Any:
-    """A field's value from text: booleans and pairs (two numbers with a comma) are parsed, the config parses the rest."""
-    kind = str(FIELDS[name].type) if name in FIELDS else "str"
-    if kind == "bool":
-        return BOOLEANS.get(text.lower(), text)
-    return [part.strip() for part in text.strip("()[]").split(",")] if kind.startswith("tuple") else text
 
 
 # Several processes.

@@ -105,7 +105,7 @@ def _lead(run: Run, options: Options, coordinator: Coordinator, shutdown: Shutdo
         status_writer.write(processes=coordinator.team.size)
         if holder:
             raise Fault("busy", run=holder)
-        session = Session(run, status_writer, options.threads, paused, coordinator)
+        session = Session(run, status_writer, options.threads, paused, coordinator, options.changes)
         shutdown.on_request(session.stop)
         followers = FollowerProcesses(run, options.logs, lambda notice: status_writer.set_notices(f"logging {notice}", notice))
         session.train_to_end()

@@ -16,6 +16,7 @@ from typing import Any
 from ..data.types import Cancelled
 from ..messages import Message, message, os_reason
 from ..runs import checkpoint
+from ..runs.limits import reached_limits
 from ..runs.run import Run
 from ..runs.status import Beliefs, Probe
 from ..training.trainer import Metrics, Trainer
@@ -36,8 +37,11 @@ SPEED_WINDOW = 4.0  # seconds of training over which images per second are measu
 class Session:
     """What one worker process does with a run, from the first look at its folder to the last status."""
 
-    def __init__(self, run: Run, status_writer: StatusWriter, threads: int, paused: bool, coordinator: Coordinator) -> None:
+    def __init__(self, run: Run, status_writer: StatusWriter, threads: int, paused: bool, coordinator: Coordinator,
+                 changes: dict[str, Any] | None = None) -> None:
+        """changes: live fields that are in force from the first step of this session on."""
         self.run, self.status_writer, self.paused, self.coordinator = run, status_writer, paused, coordinator
+        self._changes = changes or {}
         self.commands = Commands(self)
         self.stop_requested = False
         self.pending_steps: tuple[str, int] | None = None
@@ -78,6 +82,8 @@ class Session:
             self.coordinator.end(0)  # as in `_end`: SIGTERM may be torchrun's, because another process is gone
             self.status_writer.write("stopped", progress=None)
             return
+        if self._changes:
+            self.tune(self._changes)
         self._write_first_outputs()
         while not self.ending:
             self.commands.execute_pending()
@@ -133,9 +139,7 @@ class Session:
             self.save()
 
     def _finished(self) -> bool:
-        config = self.trainer.config
-        return not self.paused and (0 < config.max_steps <= self.trainer.step_count
-                                    or 0 < config.max_minutes * 60 <= self.elapsed)
+        return not self.paused and bool(reached_limits(self.trainer.config, self.trainer.step_count, self.elapsed))
 
     def steps_refusal(self, network: str) -> Message | None:
         """Why single steps of this network, or "both", cannot be made now; None where they can."""

@@ -55,8 +55,10 @@ def _last_message(run: Run, status: Status) -> str:
             message += f" Best {status.best['name']} {status.best['value']:.4g} at step {status.best['step']:,}."
     if status.notice:
         message += f"\n{status.notice}"
-    if status.state != "finished" and status.checkpoint_step >= 0:
-        message += f"\nresume with: python -m gan_core.worker {_quoted(run.path)}"
+    if status.checkpoint_step >= 0:
+        finished = status.state == "finished"
+        message += f"\n{'go on' if finished else 'resume'} with: python -m gan_core.worker {_quoted(run.path)}"
+        message += f" --steps {2 * status.step}" * finished
     return message
 
 

@@ -105,9 +105,10 @@ def test_numbers_out_of_range_are_refused_with_the_range(page, args, word):
 
 def test_every_name_of_the_contract_is_there_and_documented(page):
     named = page[1].view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/start", "/pause", "/resume", "/step", "/reset", "/save", "/state", "/generate",
+    assert set(named) == {"/start", "/pause", "/resume", "/step", "/reset", "/save", "/state", "/generate", "/extend",
                           "/tune", "/restore"}
     assert [p["parameter_name"] for p in named["/start"]["parameters"]] == ["preset", "overrides"]
     assert [p["parameter_name"] for p in named["/step"]["parameters"]] == ["network", "count"]
     assert [p["parameter_name"] for p in named["/tune"]["parameters"]] == ["changes"] and named["/restore"]["parameters"] == []
+    assert [p["parameter_name"] for p in named["/extend"]["parameters"]] == ["steps", "minutes"]
     assert [p["parameter_name"] for p in named["/generate"]["parameters"]] == ["seed", "count"]

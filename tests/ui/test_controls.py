@@ -155,7 +155,7 @@ def test_an_ended_run_begins_a_new_life_paused_at_its_best(catalogue, run, asked
         Controls(catalogue).restore(run.id)  # the status says so, but the file is gone
     begun = []
     monkeypatch.setattr(Run, "restore_best", lambda self: 1)
-    monkeypatch.setattr(catalogue.supervisor, "start", lambda run, paused: begun.append((run.id, paused)))
+    monkeypatch.setattr(catalogue.supervisor, "start", lambda run, paused, changes: begun.append((run.id, paused)))
     assert Controls(catalogue).restore(run.id).id == run.id and begun == [(run.id, True)] and asked == []
 
 
@@ -299,9 +299,8 @@ def test_the_list_says_why_a_run_cannot_be_resumed_and_which_one_can_be_stopped(
     no_checkpoint = words.text("errors.no_checkpoint", lang)
     assert told(controls, make_run(catalogue.folder, steps=1, state="failed"), lang) == (False, no_checkpoint)
     starter = make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1)
-    finished = saved(make_run(catalogue.folder, steps=1))
-    for one, name in ((starter, "starter"), (finished, "finished")):
-        assert told(controls, one, lang) == (False, words.text(f"runs.not_resumed_{name}", lang))
+    assert told(controls, starter, lang) == (False, words.text("runs.not_resumed_starter", lang))
+    assert told(controls, make_run(catalogue.folder, steps=1), lang) == (False, no_checkpoint), "finished, and not saved"
     for state in ("starting", "running"):
         status = run.stored_status()
         status.state = state
@@ -345,7 +344,8 @@ def lives(catalogue, monkeypatch):
         return left(Run.open(expected), "stopped")
 
     monkeypatch.setattr(type(catalogue.supervisor), "stop", stop)
-    monkeypatch.setattr(type(catalogue.supervisor), "start", lambda self, run, paused=False: done.append(("begun", run.path)))
+    monkeypatch.setattr(type(catalogue.supervisor), "start",
+                        lambda self, run, paused=False, changes=None: done.append(("begun", run.path)))
     return done
 
 
@@ -372,7 +372,7 @@ def test_a_run_goes_on_instead_of_the_one_that_is_named_and_of_no_other(catalogu
 def test_nothing_is_stopped_for_a_run_that_cannot_go_on(catalogue, run, lives, tmp_path):
     named(catalogue, run)
     controls = Controls(catalogue)
-    cannot = [make_run(catalogue.folder, steps=1, state="failed"), saved(make_run(catalogue.folder, steps=1)),
+    cannot = [make_run(catalogue.folder, steps=1, state="failed"), make_run(catalogue.folder, steps=1),
               make_run(catalogue.folder.parent / "shipped", kind="starter", steps=1)]
     away = tmp_path / "away"
     busy, idle = make_run(away, steps=1), saved(make_run(away, steps=1, state="stopped"))
@@ -391,7 +391,7 @@ def test_a_run_that_begins_between_the_question_and_the_answer_is_named(catalogu
     other, third = (saved(make_run(catalogue.folder, steps=1, state="stopped")) for _ in range(2))
     monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, expected: None)  # the third one is active by now
 
-    def start(self, run, paused=False):
+    def start(self, run, paused=False, changes=None):
         raise WorkerBusy(third)
 
     monkeypatch.setattr(type(catalogue.supervisor), "start", start)

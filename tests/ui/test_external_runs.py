@@ -288,7 +288,7 @@ def test_stop_and_reset_of_a_run_elsewhere_ask_that_run_and_end_no_other(catalog
 
     monkeypatch.setattr(type(catalogue.supervisor), "stop", lambda self, timeout: done.append("own"))
     monkeypatch.setattr(Run, "wait", ends)
-    monkeypatch.setattr(type(catalogue.supervisor), "start", lambda self, run, paused=False: done.append("start"))
+    monkeypatch.setattr(type(catalogue.supervisor), "start", lambda self, run, paused=False, changes=None: done.append("start"))
     controls = Controls(catalogue)
     controls.stop(opened.id)
     assert done == [away / "first"]

@@ -51,23 +51,31 @@ def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
 
 
 def _abilities(controls: Controls, listed: list[Run], lang: str) -> str:
-    """JSON, id of a run -> what may be done with it now: {"resume", "stop", "detach", "reason", "instead"}.
+    """JSON, id of a run -> what may be done with it now: {"resume", "stop", "detach", "reason", "instead", "finished"}.
 
     reason: why it cannot be resumed, or what that asks first, or ""; instead: {"id", "name"} of the run that would be stopped for
-    it, or null.
+    it, or null; finished: its {"name", "step"} where it has finished, and is asked for how much longer it goes on, or null.
     """
     able, active = {}, controls.supervisor.active()
     for run in listed:
         with contextlib.suppress(RunError):
-            status = run.status()
-            refusal, replaced = controls.resume_refusal(run, status, active, lang), controls.replaceable(run, status, active)
-            able[run.id] = {"resume": refusal is None or replaced is not None, "stop": controls.can_stop(run, status, active),
-                            "detach": isinstance(run, ExternalRun), "reason": str(refusal or ""), "instead": None}
-            if replaced is not None:
-                state = words.text(f"states.{replaced.stored_status().state}", lang).lower()
-                able[run.id] |= {"instead": {"id": replaced.id, "name": replaced.name},
-                                 "reason": words.text("runs.resumed_instead", lang, name=replaced.name, state=state)}
+            able[run.id] = _abilities_of(run, controls, active, lang)
     return json.dumps(able)
+
+
+def _abilities_of(run: Run, controls: Controls, active: Run | None, lang: str) -> dict[str, Any]:
+    """What may be done with one run now, as in `_abilities`. Raises RunError where it is gone."""
+    status = run.status()
+    refusal, replaced = controls.resume_refusal(run, status, active, lang), controls.replaceable(run, status, active)
+    able = {"resume": refusal is None or replaced is not None, "stop": controls.can_stop(run, status, active),
+            "detach": isinstance(run, ExternalRun), "reason": str(refusal or ""), "instead": None, "finished": None}
+    if able["resume"] and status.state == "finished":
+        able |= {"finished": {"name": run.name, "step": status.step}, "reason": words.text("runs.resumed_longer", lang)}
+    if replaced is not None:
+        state = words.text(f"states.{replaced.stored_status().state}", lang).lower()
+        able |= {"instead": {"id": replaced.id, "name": replaced.name},
+                 "reason": words.text("runs.resumed_instead", lang, name=replaced.name, state=state)}
+    return able
 
 
 def _list_runs(controls: Controls, run_id: str, lang: str, now: str | None) -> tuple[Any, str, str]:

@@ -43,6 +43,12 @@ export function nativeButton(id) {
   return found instanceof HTMLButtonElement || !found ? found : found.querySelector("button");
 }
 
+/** Writes a label of gradio's in place: the text stays gradio's. @param {HTMLElement} element @param {string} label */
+export function relabel(element, label) {
+  const text = [...element.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.nodeValue?.trim());
+  if (text && text.nodeValue?.trim() !== label) text.nodeValue = label;
+}
+
 /**
  * Writes into one of gradio's text boxes as a person would: gradio learns of it by the event.
  * @param {string} id @param {string} text

@@ -8,10 +8,11 @@ import { watchRows } from "./rows.js";
 const reason = h("p", { id: "runs-reason", role: "status" }); // a screen reader says it when it changes
 
 /** @typedef {import("../transport/instead.js").Rival} Rival */
-/** @type {{ run: string, rival: Rival } | null} */
-let replacing = null;
-/** The chosen run and the one that would be stopped to resume it, null where none is in its way. */
-export const chosenReplacement = () => replacing;
+/** @typedef {import("../transport/go_on.js").Finished} Finished */
+/** @type {{ run: string, rival: Rival | null, finished: Finished | null } | null} */
+let asking = null;
+/** The chosen run, where it is asked before it is resumed: the one that would be stopped for it, and whether it has finished. */
+export const chosenQuestion = () => asking;
 
 /** What may be done with a run depends on it. */
 const situation = () => [store.active, store.active_run?.state, store.status?.state, ...store.ending].join();
@@ -33,11 +34,12 @@ export function runReason(root, signal) {
 /**
  * What gradio is to do with the buttons: show, resume, stop, detach.
  * @param {string | null} run the chosen one
- * @param {string} abilities JSON, by run: {resume, stop, detach, reason, instead}
+ * @param {string} abilities JSON, by run: {resume, stop, detach, reason, instead, finished}
  */
 export function runButtons(run, abilities) {
   const able = JSON.parse(abilities)[run ?? ""], resume = nativeButton("btn-resume-run");
-  replacing = run && able?.instead ? { run, rival: able.instead } : null;
+  asking = run && (able?.instead || able?.finished)
+    ? { run, rival: able.instead, finished: able.finished && { run, ...able.finished } } : null;
   setText(reason, able ? able.reason : t("runs.not_resumed_none"));
   if (resume) setAttribute(resume, "aria-describedby", reason.textContent ? reason.id : null);
   const enabled = [Boolean(able), able?.resume, able?.stop, able?.detach];

@@ -1,14 +1,15 @@
 // The native buttons: enabled from the stream for every viewer, and what happens before a press goes to gradio.
 // The server refuses illegal moves anyway; this only keeps a person from trying them.
 import { control, prepare } from "../control.js";
-import { nativeButton, setAttribute } from "../dom.js";
+import { nativeButton, relabel, setAttribute } from "../dom.js";
 import { passOn } from "../focus.js";
-import { chosenReplacement } from "../runs/buttons.js";
+import { chosenQuestion } from "../runs/buttons.js";
 import { chooseRun } from "../storage.js";
 import { emit, isIn, on, store } from "../store.js";
 import { number, short, t } from "../words.js";
 import { beforeAfter } from "./before_after.js";
 import { ask } from "./dialog.js";
+import { askToGoOn } from "./go_on.js";
 import { askToResume, rivalOfShown } from "./instead.js";
 import { keyOf, withKey } from "./keys.js";
 import { forgetSteps, stepsOf } from "./steps.js";
@@ -23,6 +24,7 @@ const PLACED = ["start", "pause", "resume"]; // those that take each other's pla
 export function placedButtons() {
   const { pause, resume, start } = store.controls;
   if (pause) return ["btn-pause"];
+  if (resume && isIn("finished")) return ["btn-start", "btn-resume"];
   if (resume) return start ? ["btn-resume", "btn-start"] : ["btn-resume"];
   return [isIn("starting") ? "btn-pause" : "btn-start"];
 }
@@ -37,19 +39,23 @@ function draw() {
     const enabled = reachable && Boolean(store.controls[means]) && !(store.pending === "start" && means === "start");
     if (button.disabled === enabled) button.disabled = !enabled;
     setAttribute(button, "aria-disabled", String(!enabled));
-    if (PLACED.includes(means)) {
-      const place = placed.indexOf(id);
-      setAttribute(button, "data-place", place < 0 ? "none" : place ? "second" : "first");
-    }
+    if (PLACED.includes(means)) putInPlace(button, placed.indexOf(id));
     hint(button, id);
     if (id === "btn-start") setAttribute(button, "data-note", store.worker === "warming" && enabled ? t("states.warming") : null);
     watch(button);
   }
 }
 
+/** @param {HTMLButtonElement} button @param {number} place among the placed ones, -1 where it has none */
+function putInPlace(button, place) {
+  setAttribute(button, "data-place", place < 0 ? "none" : place ? "second" : "first");
+}
+
 /** What a press does, and which key does the same. @param {HTMLButtonElement} button @param {string} id */
 function hint(button, id) {
-  const sentence = t(`transport.hint_${id.slice(4).replace("-", "_")}`), key = button.dataset.place === "second" ? "" : keyOf(id);
+  const name = id === "btn-resume" && isIn("finished") ? "go_on" : id.slice(4).replace("-", "_");
+  if (id === "btn-resume") relabel(button, t(`transport.${name}`));
+  const sentence = t(`transport.hint_${name}`), key = button.dataset.place === "second" ? "" : keyOf(id);
   setAttribute(button, "title", withKey(sentence, key));
   setAttribute(button, "aria-keyshortcuts", key ? key === " " ? "Space" : key.toUpperCase() : null);
 }
@@ -103,14 +109,21 @@ const questions = {
   "btn-restore": () => askToRestore,
   "btn-start": () => (store.active && store.active !== store.run ? askToTakeOver : null),
   "btn-resume": () => {
-    const rival = rivalOfShown();
-    return rival && (() => askToResume(store.run, rival));
+    const { run, name, status } = store, finished = isIn("finished") && { run, name, step: status?.step ?? 0 };
+    return askedToResume(run, rivalOfShown(), finished || null);
   },
   "btn-resume-run": () => {
-    const chosen = chosenReplacement();
-    return chosen && (() => askToResume(chosen.run, chosen.rival));
+    const chosen = chosenQuestion();
+    return chosen && askedToResume(chosen.run, chosen.rival, chosen.finished);
   },
 };
+
+/** @typedef {import("./go_on.js").Finished} Finished */
+/** @param {string | null} run @param {import("./instead.js").Rival | null} rival @param {Finished | null} finished */
+function askedToResume(run, rival, finished) {
+  if (finished) return () => askToGoOn(finished, rival);
+  return rival && (() => askToResume(run, rival));
+}
 
 async function askToReset() {
   prepare(); // while somebody reads the question

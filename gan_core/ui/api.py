@@ -43,13 +43,6 @@ def build(controls: Controls, latent_service: LatentService) -> None:
         """Go on with the shown run: at once where it is paused, from its last checkpoint where it was stopped or failed."""
         return _status(controls.resume())
 
-    def extend(steps: int, minutes: float) -> dict:
-        """Go on with the shown run, which has finished, for so many more steps or minutes, whichever is over first.
-
-        steps: a whole number, minutes: a number; 0 where one does not count, and 0 and 0 to train until it is stopped.
-        """
-        return _status(controls.resume(extension=_extension(steps, minutes)))
-
     def step(network: str, count: int) -> dict:
         """Make single steps of a paused run. network: "discriminator", "generator" or "both"; count: 1 to 10,000.
 
@@ -82,8 +75,7 @@ def build(controls: Controls, latent_service: LatentService) -> None:
         """
         return await _generate(controls, latent_service, seed, count)
 
-    calls: tuple[Callable[..., Any], ...] = (start, pause, resume, extend, step, reset, save, *_steering(controls), state,
-                                             generate)
+    calls: tuple[Callable[..., Any], ...] = (start, pause, resume, step, reset, save, *_steering(controls), state, generate)
     for call in calls:
         gr.api(_with_gradio_errors(call, controls.catalogue.shown), api_name=call.__name__, queue=False)
 
@@ -102,7 +94,14 @@ def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
         """Back to the shown run's best measured state, and pause there; an ended run begins a new life for it."""
         return _status(controls.restore())
 
-    return tune, restore
+    def extend(steps: int, minutes: float) -> dict:
+        """Go on with the shown run, which has finished, for so many more steps or minutes, whichever is over first.
+
+        steps: a whole number, minutes: a number; 0 where one does not count, and 0 and 0 to train until it is stopped.
+        """
+        return _status(controls.resume(extension=_extension(steps, minutes)))
+
+    return tune, restore, extend
 
 
 async def _generate(controls: Controls, latent_service: LatentService, seed: int, count: int) -> dict[str, Any]:

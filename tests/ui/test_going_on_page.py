@@ -65,8 +65,9 @@ def test_without_an_answer_or_of_another_run_nothing_begins(catalogue, begun, la
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
-@pytest.mark.parametrize(("body", "key"), [({"steps": given}, "errors.steps_type") for given in (-1, 1.5, True, "", "5", None, [1])]
-                         + [({"minutes": given}, "errors.minutes_type") for given in (-0.1, math.inf, math.nan, True, "", None)])
+@pytest.mark.parametrize(("body", "key"), [
+    *(({"steps": given}, "errors.steps_type") for given in (-1, 1.5, True, "", "5", None, [1])),
+    *(({"minutes": given}, "errors.minutes_type") for given in (-0.1, math.inf, math.nan, True, "", None))])
 def test_an_answer_that_is_no_such_number_is_one_sentence(catalogue, begun, body, key, lang):
     run, preview_jobs = finished(catalogue), PreviewJobs()
     try:

@@ -75,8 +75,8 @@ def test_a_link_that_leads_to_itself_is_one_sentence(tmp_path, capsys, monkeypat
     assert "is not a run folder" in reply and reply.count("\n") == 1
 
 
-@pytest.mark.parametrize("argv", [[], ["--new", "a-run"], ["--idle", "a-run"], ["a-run", "--preset", "quick"], ["--idle", "--minutes", "5"], ["--wings"],
-                                  ["--new", "--threads", "-2"]])
+@pytest.mark.parametrize("argv", [[], ["--new", "a-run"], ["--idle", "a-run"], ["a-run", "--preset", "quick"], ["--wings"],
+                                  ["--idle", "--minutes", "5"], ["--new", "--threads", "-2"]])
 def test_a_command_line_without_sense_is_one_sentence(capsys, argv) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.parse(argv)

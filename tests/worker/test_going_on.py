@@ -32,8 +32,8 @@ def tensors_of(run: Run) -> dict[str, bytes]:
 
 
 def marks_of(run: Run) -> list[dict]:
-    lines = [json.loads(line) for path in sorted((run.path / "metrics").glob("*.jsonl")) for line in path.read_text().splitlines()]
-    return [line["mark"] for line in lines if "mark" in line]
+    lines = [line for path in sorted((run.path / "metrics").glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [record["mark"] for record in map(json.loads, lines) if "mark" in record]
 
 
 @pytest.mark.slow

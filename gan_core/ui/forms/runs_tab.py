@@ -54,7 +54,7 @@ def _abilities(controls: Controls, listed: list[Run], lang: str) -> str:
     """JSON, id of a run -> what may be done with it now: {"resume", "stop", "detach", "reason", "instead", "finished"}.
 
     reason: why it cannot be resumed, or what that asks first, or ""; instead: {"id", "name"} of the run that would be stopped for
-    it, or null; finished: its {"name", "step"} where it has finished, and is asked for how much longer it goes on, or null.
+    it, or null; finished: its {"step"} where it has finished, which is asked for how much longer it goes on, or null.
     """
     able, active = {}, controls.supervisor.active()
     for run in listed:
@@ -70,7 +70,7 @@ def _abilities_of(run: Run, controls: Controls, active: Run | None, lang: str) -
     able = {"resume": refusal is None or replaced is not None, "stop": controls.can_stop(run, status, active),
             "detach": isinstance(run, ExternalRun), "reason": str(refusal or ""), "instead": None, "finished": None}
     if able["resume"] and status.state == "finished":
-        able |= {"finished": {"name": run.name, "step": status.step}, "reason": words.text("runs.resumed_longer", lang)}
+        able |= {"finished": {"step": status.step}, "reason": words.text("runs.resumed_longer", lang)}
     if replaced is not None:
         state = words.text(f"states.{replaced.stored_status().state}", lang).lower()
         able |= {"instead": {"id": replaced.id, "name": replaced.name},

@@ -109,8 +109,8 @@ const questions = {
   "btn-restore": () => askToRestore,
   "btn-start": () => (store.active && store.active !== store.run ? askToTakeOver : null),
   "btn-resume": () => {
-    const { run, name, status } = store, finished = isIn("finished") && { run, name, step: status?.step ?? 0 };
-    return askedToResume(run, rivalOfShown(), finished || null);
+    const { run, status } = store;
+    return askedToResume(run, rivalOfShown(), isIn("finished") ? { run, step: status?.step ?? 0 } : null);
   },
   "btn-resume-run": () => {
     const chosen = chosenQuestion();

@@ -8,13 +8,13 @@ import { ask } from "./dialog.js";
 
 const UNITS = ["steps", "minutes"];
 
-/** @typedef {{ run: string | null, name: string, step: number }} Finished a run that has finished, and where */
+/** @typedef {{ run: string | null, step: number }} Finished a run that has finished, and where */
 
 /** @typedef {import("./instead.js").Rival} Rival */
 /** @param {Finished} finished @param {Rival | null} rival the run that would be stopped for it */
-export async function askToGoOn({ run, name, step }, rival) {
+export async function askToGoOn({ run, step }, rival) {
   prepare(); // while somebody reads the question
-  const amount = new Amount(step), text = [t("dialog.go_on_text", { name, step: number(step) })];
+  const amount = new Amount(step), text = [t("dialog.go_on_text", { step: number(step) })];
   if (rival) text.push(t("dialog.restore_instead", { name: rival.name }));
   const labels = [t("dialog.go_on_go"), t("dialog.go_on_open")];
   const choice = await ask(t("dialog.go_on_title"), text.join(" "), labels, amount.element);

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -25,13 +24,13 @@ from .commands import Commands
 from .coordinator import NETWORKS, Coordinator
 from .metrics_writer import Diverged
 from .recorder import Recorder
+from .speed_meter import SpeedMeter
 from .startup import Prepared, Startup, tuned_knobs
 from .status_writer import StatusWriter
 
 REPORT = 0.125  # seconds between reports while training: metrics and status at 8 Hz
 POLL = 0.02  # seconds between two looks for commands while paused
 BURST = 1.0  # seconds after single steps in which more of them are expected
-SPEED_WINDOW = 4.0  # seconds of training over which images per second are measured
 
 
 class Session:
@@ -311,21 +310,3 @@ class Session:
         self._attempt("curves", lambda: self.recorder.mark_restored(changes, self.elapsed))
         self._single_steps = None  # they were of the state that has been left
         self.pause()
-
-
-class SpeedMeter:
-    """Images per second over the last SPEED_WINDOW seconds."""
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[float, int]] = deque()  # (seconds, images seen until then)
-
-    def add(self, now: float, images: int) -> float | None:
-        """The speed up to `now`, when so many images have been seen in all; None for the first call."""
-        self._recent.append((now, images))
-        while now - self._recent[0][0] > SPEED_WINDOW:
-            self._recent.popleft()
-        then, before = self._recent[0]
-        return (images - before) / (now - then) if now > then else None
-
-    def clear(self) -> None:
-        self._recent.clear()

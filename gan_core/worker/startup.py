@@ -60,7 +60,8 @@ class Startup:
         notices += self._record_data(loaded, config, trained_before=saved is not None)
         choices, thread_tuner = self._choose(config, earlier, loaded)
         if earlier and earlier.device != choices.device:
-            notices.append(message("notice_device", before=earlier.device, now=choices.device))
+            notices.append(message("notice_device", before=earlier.device, now=choices.device) if earlier.device not in devices()
+                           else message("notice_device_again", before=earlier.device, now=choices.device))
             status.exact = False
         trainer = Trainer(config, loaded.data, loaded.labels, choices=choices, team=self.team)
         self.coordinator.start(trainer)
@@ -100,12 +101,16 @@ class Startup:
                 loaded: LoadedData) -> tuple[ComputeChoices, ThreadTuner]:
         """An earlier session's choices where its device is here, else measured ones, and what adapts the threads meanwhile.
 
-        Several processes divide the cores of their machine and keep that number: each step waits for the slowest of them.
+        A run that has trained elsewhere goes on with what is here, whatever device its config names; where that one is here
+        again it is used again. Several processes divide the cores of their machine and keep that number: each step waits for the
+        slowest of them.
         """
         threads, several = config.threads or self._threads, self.team.size > 1
         if several:
             threads = threads or max(1, cores() // self.team.local_size)
-        if earlier and earlier.device in devices():
+        if earlier and config.device not in ("auto", *devices()):
+            config = config.replace(device="auto")
+        if earlier and earlier.device in devices() and config.device in ("auto", earlier.device):
             choices = dataclasses.replace(earlier, threads=threads) if several else earlier
         else:
             share = config.replace(batch_size=max(1, config.batch_size // self.team.size))

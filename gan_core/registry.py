@@ -86,6 +86,7 @@ class LossEntry(Entry):
     """
 
     below_zero: Mapping[str, str] = field(default_factory=dict)
+    relative: bool = False  # whether only the distance between a real sample and a fake counts, as the loss itself says
 
 
 # Networks and arrays of a notebook that no name here stands for: a config of its run says so, and nobody chooses them.
@@ -109,13 +110,14 @@ LOSSES: dict[str, LossEntry] = {
     "saturating": LossEntry("gan_core.losses.adversarial:SATURATING",
         "the original minimax, -softplus(D(g)): see why nobody uses it", below_zero={"g_loss": "logarithm"}),
     "relativistic": LossEntry("gan_core.losses.adversarial:RELATIVISTIC",
-        "softplus(-(D(x) - D(g))) and its mirror: each real beside a fake"),
+        "softplus(-(D(x) - D(g))) and its mirror: each real beside a fake", relative=True),
     "hinge": LossEntry("gan_core.losses.adversarial:HINGE",
         "relu(1 - D(x)) + relu(1 + D(g)) against -D(g)", below_zero={"g_loss": "score"}),
     "least-squares": LossEntry("gan_core.losses.adversarial:LEAST_SQUARES",
         "squared distance of the logits to +1 and -1"),
     "wasserstein": LossEntry("gan_core.losses.adversarial:WASSERSTEIN",
-        "D(g) - D(x) against -D(g): wants a gradient penalty", below_zero={"d_loss": "distance", "g_loss": "score"}),
+        "D(g) - D(x) against -D(g): wants a gradient penalty", below_zero={"d_loss": "distance", "g_loss": "score"},
+        relative=True),
     "course": LossEntry("gan_core.losses.adversarial:COURSE",
         "the course's binary cross-entropy: fakes labelled 1, reals 0, noise on labels"),
 }

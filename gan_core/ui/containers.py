@@ -78,8 +78,8 @@ def bar() -> gr.HTML:
 
 
 def flow() -> gr.HTML:
-    """Noise, generator, fake, discriminator, verdict, in one line."""
-    return part("flow")
+    """Noise, generator, fake, discriminator, verdict, in one line; it comes with the names of the relative losses."""
+    return part("flow", json.dumps([name for name, entry in registry.LOSSES.items() if entry.relative]))
 
 
 def samples() -> gr.HTML:

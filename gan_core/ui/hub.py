@@ -138,7 +138,8 @@ class Hub:
         known, now = self._active_run, time.monotonic()
         same = known is not None and (known["name"], known["state"]) == (active.name, status.state)
         if not same or now - self._active_at >= ACTIVE_SECONDS:
-            self._active_run, self._active_at = {"name": active.name, "state": status.state, "step": status.step}, now
+            self._active_run, self._active_at = ActiveRun(name=active.name, preset=active.preset, state=status.state,
+                                                          step=status.step), now
         return self._active_run
 
     def _refresh(self, run_events: RunEvents, surroundings: Surroundings) -> list[Event]:

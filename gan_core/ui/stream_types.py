@@ -162,6 +162,7 @@ class ActiveRun(TypedDict):
     """The run that trains, or waits paused, for those who look at another one. `step`: about once a second."""
 
     name: str
+    preset: str
     state: str
     step: int
 

@@ -57,6 +57,27 @@ def test_a_list_that_was_left_with_escape_opens_again(place, visit):
         choices.first.wait_for(state="detached")
 
 
+def test_what_stands_there_of_the_choice_before_is_faint_until_the_new_ones_own_is_here(place, visit):
+    person = visit(place.url)
+    page, facts, held = person.page, person.page.locator("#data-facts"), []
+    person.until("() => document.getElementById('data-preview').dataset.state === 'ready'")
+    before = facts.inner_text()
+    assert "28" in before and facts.is_visible() and not page.locator("#data-preview.old").count()
+    holding = True
+    page.route("**/gan/data", lambda route: held.append(route) if holding else route.continue_())
+    choose(person, "ring")
+    page.locator("#data-preview.old").wait_for()
+    assert facts.text_content() == before and not facts.is_visible(), "it says nothing of the points"
+    while not held:
+        page.wait_for_timeout(50)
+    holding = False
+    for route in held:
+        route.continue_()
+    person.until("before => document.getElementById('data-facts').textContent !== before", before)
+    facts.wait_for(state="visible")
+    assert not page.locator("#data-preview.old").count() and "28" not in facts.inner_text() and person.errors == []
+
+
 def choose(person, kind, lang="en"):
     page = person.page
     page.click("#dataset input")

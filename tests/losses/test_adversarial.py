@@ -177,6 +177,11 @@ def test_only_paired_losses_of_the_generator_look_at_reals():
         assert bool(used) == loss.paired, name
 
 
+def test_the_rows_say_which_losses_are_relative():
+    assert {name for name, entry in registry.LOSSES.items() if entry.relative} == {
+        name for name in registry.LOSSES if registry.resolve(registry.LOSSES, name).relative} != set()
+
+
 @pytest.mark.parametrize("name", registry.LOSSES)
 def test_a_loss_can_be_negative_where_its_row_says_so_and_nowhere_else(name):
     loss, below = registry.resolve(registry.LOSSES, name), registry.LOSSES[name].below_zero

@@ -45,6 +45,11 @@ def card(run: Run, lang: str, ending: bool = False) -> str:
     return "\n".join(lines)
 
 
+def _title(run: Run, lang: str) -> str:
+    """What the Train view calls a run: the name that a person gave it, else its preset's."""
+    return run.name if run.name != run.id else words.label(f"presets.{run.preset}.name", lang, run.name)
+
+
 def _listed_runs(catalogue: RunCatalogue) -> list[Run]:
     """The runs of the list, in its order."""
     return [*catalogue.own_runs()[:MOST], *catalogue.external_runs.runs()[:MOST], *catalogue.starters()]
@@ -73,7 +78,8 @@ def _abilities_of(run: Run, controls: Controls, active: Run | None, lang: str) -
         able |= {"finished": {"step": status.step}, "reason": words.text("runs.resumed_longer", lang)}
     if replaced is not None:
         state = words.text(f"states.{replaced.stored_status().state}", lang).lower()
-        able |= {"instead": {"id": replaced.id, "name": replaced.name},
+        step = f"{words.text('runs.step', lang).lower()} {words.number(replaced.stored_status().step, lang)}"
+        able |= {"instead": {"id": replaced.id, "name": f"{_title(replaced, lang)} ({step})"},
                  "reason": words.text("runs.resumed_instead", lang, name=replaced.name, state=state)}
     return able
 

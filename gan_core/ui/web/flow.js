@@ -10,6 +10,7 @@ import { number, pair, t } from "./words.js";
 
 /** @type {import("./mount.js").Part} */
 export function flow(root, signal) {
+  const relative = /** @type {string[]} */ (JSON.parse(root.dataset.flow ?? "[]"));
   const verdict = h("b", {}, t("flow.verdict_none")), gap = h("span", { class: "gan-gap" });
   const made = h("span", { class: "gan-made" });
   const box = (/** @type {string} */ look, /** @type {string} */ name, /** @type {Node | string} */ inner) =>
@@ -33,7 +34,8 @@ export function flow(root, signal) {
     setText(verdict, probe ? probed(probe) : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
     setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
     setText(made, stepsMade(probe));
-    setAttribute(gap, "title", probe ? helpOf(probe) : null);
+    const help = probe && [helpOf(probe), relative.includes(store.config?.loss) ? t("flow.help_relative") : ""];
+    setAttribute(gap, "title", help && help.filter(Boolean).join(" "));
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers
     strideChoice.hidden = !store.controls.step || !isSteered();
   }

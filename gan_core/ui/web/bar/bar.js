@@ -8,7 +8,7 @@ import { remember } from "../storage.js";
 import { isIn, on, store } from "../store.js";
 import { showRun } from "../stream.js";
 import { keysButton } from "../transport/keys_list.js";
-import { label, language, number, t } from "../words.js";
+import { language, number, runTitle, t } from "../words.js";
 import { bannerState, noticeKey } from "./banner.js";
 import { machine, machineHelp } from "./machine.js";
 import { pillState } from "./pill.js";
@@ -62,9 +62,8 @@ function shownView() {
   return {
     element: h("span", { class: "gan-shown" }, name, back),
     draw() {
-      const { run, preset, active } = store;
-      const given = store.name !== run; // by a person; a run that nobody named is known by its preset
-      setText(name, given ? store.name : label(`presets.${preset}.name`, store.name));
+      const { run, active } = store;
+      setText(name, runTitle(run, store));
       name.title = run ? store.name : "";
       back.hidden = !active || active === run;
     },

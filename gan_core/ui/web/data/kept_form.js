@@ -1,5 +1,6 @@
 // The choices of the form over a change of language, which loads the page anew: gradio then fills the form as it was built.
 import { keepOnce, takeOnce } from "../storage.js";
+import { keepStride } from "../transport/steps.js";
 import { keepStrokes } from "./pad.js";
 import { formInputs } from "./request.js";
 
@@ -11,6 +12,7 @@ export function keepForm() {
   const form = formInputs();
   if (form) keepOnce(KEY, form);
   keepStrokes();
+  keepStride();
 }
 
 /**

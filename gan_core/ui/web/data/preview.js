@@ -7,7 +7,7 @@ import { t } from "../words.js";
 import { classesOf, leftOutOf, decisionsOf, sizeOf } from "./facts.js";
 import { drawList, isReady, loadSets } from "./list.js";
 import { Panel } from "./panel.js";
-import { currentAnswer, formValues, isBusy, send } from "./request.js";
+import { currentAnswer, formValues, hasChanged, isBusy, send } from "./request.js";
 import { Work } from "./work.js";
 
 const HOLD_MS = 350; // so long the old picture stays: what is quicker shows no progress at all
@@ -31,7 +31,11 @@ export function preview(root, signal) {
     if (currentAnswer().state === "ready" && !isReady(formValues().kind)) list();
     view.draw(currentAnswer());
   }, signal);
-  on("form", () => { panel.draw(); panel.reveal(); }, signal);
+  on("form", () => {
+    view.drawAge();
+    panel.draw();
+    panel.reveal();
+  }, signal);
   on("page", () => { panel.draw(); drawList(specs.groups); }, signal);
   on("colours", () => view.recolour(), signal);
   view.draw(currentAnswer());
@@ -51,10 +55,19 @@ class Preview {
   elements = [this.#box, this.#sentence, this.#again, this.#misfit];
   /** @type {ReadyAnswer | null} */
   #answer = null;
+  /** @type {Answer | null} */
+  #drawn = null; // what picture and sentence say
   #hold = 0;
 
   constructor() {
     new ResizeObserver(() => this.#resize()).observe(this.#box);
+  }
+
+  /** Picture and sentence of another choice say nothing of this one: they are faint until its own are here. */
+  drawAge() {
+    const old = hasChanged() || this.#drawn !== currentAnswer();
+    this.#box.classList.toggle("old", old);
+    this.#sentence.classList.toggle("old", old);
   }
 
   /** @param {Answer} answer */
@@ -63,11 +76,21 @@ class Preview {
     this.#box.dataset.state = state;
     this.#misfit.hidden = !answer.misfit;
     setText(this.#misfit, answer.misfit || "");
-    if (isBusy(answer)) { this.#drawWork(answer); return; }
-    clearTimeout(this.#hold);
-    this.#hold = 0;
-    if (state === "ready") { this.#drawReady(/** @type {ReadyAnswer} */ (answer)); return; }
+    if (isBusy(answer)) this.#drawWork(answer);
+    else {
+      clearTimeout(this.#hold);
+      this.#hold = 0;
+      if (state === "ready") this.#drawReady(/** @type {ReadyAnswer} */ (answer));
+      else this.#drawNone(answer);
+    }
+    this.drawAge();
+  }
+
+  /** @param {Answer} answer one without data to show */
+  #drawNone(answer) {
+    const { state } = answer;
     this.#answer = null;
+    this.#drawn = answer;
     const open = state === "open", sentence = answer.sentence || "";
     if (open) setText(this.#hint, sentence);
     if (open) this.#only(this.#hint);
@@ -109,6 +132,8 @@ class Preview {
       [sizeOf(about), classesOf(about, most), decisionsOf(about), leftOutOf(about)].filter(Boolean).join(". ");
     this.#say(said(MOST_NAMES), true);
     this.#sentence.title = said(Infinity);
+    this.#drawn = answer;
+    this.drawAge();
   }
 
   /** @param {HTMLElement | null} shown */

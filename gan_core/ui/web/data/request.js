@@ -25,11 +25,14 @@ let answer = { state: "none" };
 /** @type {Record<string, any> | null} */
 let config = null;
 let round = 0, timer = 0;
+let asked = ""; // the form that the last question was about, as JSON
 const browser = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export const currentAnswer = () => answer;
 /** @param {Answer} one */
 export const isBusy = ({ state }) => BUSY.includes(state);
+/** Whether the form holds something else than what the last question, and so its answer, was about. */
+export const hasChanged = () => JSON.stringify(form) !== asked;
 export const hasForm = () => form !== null;
 /** What the form names, each "" before gradio has filled it. @returns {{ preset: string, kind: string, upload: string }} */
 export const formValues = () => ({ preset: form?.[0] ?? "", kind: form?.[1] ?? "", upload: form?.[4] ?? "" });
@@ -52,6 +55,7 @@ export function formChanged(...values) {
 export async function send(look = false) {
   const mine = ++round;
   clearTimeout(timer);
+  asked = JSON.stringify(form);
   try {
     const reply = await post({ values: form, look });
     if (mine !== round) return;

@@ -4,7 +4,7 @@ import { control, prepare } from "../control.js";
 import { openTrainView } from "../present.js";
 import { isIn, store } from "../store.js";
 import { showRun } from "../stream.js";
-import { t } from "../words.js";
+import { number, runTitle, t } from "../words.js";
 import { ask } from "./dialog.js";
 
 /** @typedef {{ id: string, name: string }} Rival the run that would be stopped */
@@ -12,7 +12,9 @@ import { ask } from "./dialog.js";
 /** The active run, where it keeps the shown one from being begun anew. @returns {Rival | null} */
 export function rivalOfShown() {
   const { run, active, active_run } = store, ended = isIn("stopped", "failed", "finished");
-  return ended && active && active_run && active !== run ? { id: active, name: active_run.name } : null;
+  if (!ended || !active || !active_run || active === run) return null;
+  const step = `${t("runs.step").toLowerCase()} ${number(active_run.step)}`;
+  return { id: active, name: `${runTitle(active, active_run)} (${step})` };
 }
 
 /** @param {string | null} run @param {Rival} rival */

@@ -1,6 +1,7 @@
 // Single steps of a paused run: how many a press makes, and presses that come faster than their answers add up.
 import { control } from "../control.js";
 import { h } from "../dom.js";
+import { keepOnce, takeOnce } from "../storage.js";
 import { isIn, isSteered, on, store } from "../store.js";
 import { number, t } from "../words.js";
 
@@ -13,6 +14,10 @@ const said = t("transport.stride");
 /** The choice of how many; seen while steps can be made. */
 export const strideChoice = h("select", { id: "step-stride", class: "gan-seed", title: said, "aria-label": said },
   ...STRIDES.map((count) => h("option", { value: count }, `\u00d7${number(count)}`)));
+
+const KEPT = "gan.stride"; // over a change of language
+strideChoice.value = String(takeOnce(KEPT) ?? STRIDES[0]);
+export const keepStride = () => keepOnce(KEPT, Number(strideChoice.value));
 
 let pointed = false; // by a mouse or a finger: then the keys are the page's again after the choice
 strideChoice.addEventListener("pointerdown", () => { pointed = true; });

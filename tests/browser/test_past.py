@@ -22,6 +22,12 @@ MOMENT = "ganPlayground.store.moment"
 AT = "step => document.querySelector('.gan-at').textContent.replace(/\\D/g, '') === String(step)"  # beside the fakes
 
 
+# Whatever stands in the line noise - generator - verdict stands inside its card.
+LINE_FITS = """() => { const card = document.getElementById('gan-stage').getBoundingClientRect();
+    return [...document.querySelectorAll('.gan-flow-row *')].filter((one) => one.checkVisibility())
+        .every((one) => one.getBoundingClientRect().right <= card.right && one.getBoundingClientRect().left >= card.left); }"""
+
+
 def back(person) -> int:
     """An early moment of the fakes, on the page."""
     slider = person.page.get_by_label(text("samples.history"))
@@ -51,6 +57,10 @@ def test_who_goes_on_sees_what_comes_of_it_and_who_looks_at_the_past_stays_there
     person.until("held => ganPlayground.store.status.checkpoint_step >= held", held)
     other.wait_state("paused")
     moment = back(other)
+    for width, height in ((1440, 900), (1366, 610), (1280, 720), (820, 1180), (390, 844), (360, 640)):
+        other.page.set_viewport_size({"width": width, "height": height})
+        other.until(LINE_FITS)
+    other.page.set_viewport_size({"width": 1440, "height": 900})
 
     back(person)
     for press in ("btn-step", "btn-step-g"):  # one looks back, and then at the next step

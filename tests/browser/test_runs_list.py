@@ -1,6 +1,7 @@
 """The list of runs in a real browser: going on with one run in place of another, and what a row says while it is open."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -33,10 +34,15 @@ def ended(person, folder, lang: str = "en") -> str:
     return run
 
 
-def asked(person, name: str, lang: str):
-    """The dialog that names this run; its safe button has the focus."""
+def asked(person, folder, run: str, lang: str):
+    """The dialog that names this run, as its preset and about its step; its safe button has the focus."""
     dialog = person.page.locator("dialog[open]")
-    dialog.get_by_role("heading", name=text("dialog.instead_title", lang, name=name)).wait_for()
+    dialog.wait_for()
+    name = f"{text('presets.quick.name', lang)} \\({text('runs.step', lang).lower()} (.+)\\)"
+    title = re.escape(text("dialog.instead_title", lang, name="@")).replace("@", name)
+    named = re.fullmatch(title, dialog.locator("h2").inner_text())
+    said = int("".join(filter(str.isdigit, named[1])))
+    assert 0 < said <= Run.open(folder / run).stored_status().step
     assert dialog.get_by_role("button", name=text("dialog.cancel", lang)).evaluate("one => one === document.activeElement")
     return dialog
 
@@ -55,12 +61,12 @@ def test_resume_beside_an_active_run_asks_and_goes_on_in_its_place(playground, v
     person.until("said => document.getElementById('runs-reason').textContent === said", said)
     page.locator("#btn-resume-run:enabled").focus()
     page.keyboard.press("Enter")
-    asked(person, second, lang)
+    asked(person, playground.folder, second, lang)
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog", state="detached")
     assert person.state() == "running" and page.evaluate("ganPlayground.run") == second
     page.keyboard.press("Enter")
-    asked(person, second, lang).get_by_role("button", name=text("dialog.instead_go", lang)).click()
+    asked(person, playground.folder, second, lang).get_by_role("button", name=text("dialog.instead_go", lang)).click()
     person.until("first => ganPlayground.run === first && ganPlayground.state === 'running'", first)
     page.locator("#sample-grid").wait_for()  # the Train view is open
     status = Run.open(playground.folder / second).status()
@@ -71,7 +77,7 @@ def test_resume_beside_an_active_run_asks_and_goes_on_in_its_place(playground, v
     page.locator("#btn-show:enabled").click()
     person.until("second => ganPlayground.run === second && ganPlayground.state === 'stopped'", second)
     page.locator("#btn-resume:enabled").click()
-    asked(person, first, lang).get_by_role("button", name=text("dialog.instead_go", lang)).click()
+    asked(person, playground.folder, first, lang).get_by_role("button", name=text("dialog.instead_go", lang)).click()
     person.until("second => ganPlayground.run === second && ganPlayground.state === 'running'", second)
     assert Run.open(playground.folder / first).status().state == "stopped"
     assert page.locator(".toast-body").count() == 0 and person.errors == []

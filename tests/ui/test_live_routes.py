@@ -314,12 +314,12 @@ def test_who_looks_at_another_run_is_told_the_active_ones_step_once_a_second_and
         events = [json.loads(text) for name, text in hub._poll({other.id})[other.id][1] if name == "status"]
         return [event["active_run"] for event in events]
 
-    assert told(1) == [{"name": active.name, "state": "running", "step": 1}]
+    assert told(1) == [{"name": active.name, "preset": active.preset, "state": "running", "step": 1}]
     clock[0] += 0.9
     assert told(7) == [], "nothing is sent for it"
     clock[0] += 0.2
-    assert told(9) == [{"name": active.name, "state": "running", "step": 9}]
-    assert told(11, "paused") == [{"name": active.name, "state": "paused", "step": 11}]
+    assert told(9) == [{"name": active.name, "preset": active.preset, "state": "running", "step": 9}]
+    assert told(11, "paused") == [{"name": active.name, "preset": active.preset, "state": "paused", "step": 11}]
     with catalogue.supervisor.being_ended(active):
         (event,) = [json.loads(text) for name, text in hub._poll({other.id})[other.id][1] if name == "status"]
         assert event["ending"] == [active.id]

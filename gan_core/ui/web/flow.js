@@ -37,6 +37,7 @@ export function flow(root, signal) {
     const help = probe && [helpOf(probe), relative.includes(store.config?.loss) ? t("flow.help_relative") : ""];
     setAttribute(gap, "title", help && help.filter(Boolean).join(" "));
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers
+    line.classList.toggle("past", moment !== null && isIn("paused")); // room for its step beside the choice of how many
     strideChoice.hidden = !store.controls.step || !isSteered();
   }
   root.append(h("div", { class: "gan-flow-row" }, strideChoice, line));

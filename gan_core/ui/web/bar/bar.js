@@ -1,7 +1,7 @@
 // The bar on top: state, step and facts of the shown run, the banner under it, language and colours.
 import { control } from "../control.js";
 import { keepForm } from "../data/kept_form.js";
-import { h, setText, smallButton } from "../dom.js";
+import { h, setAttribute, setText, smallButton } from "../dom.js";
 import { clock } from "../lib/numbers.js";
 import { presentButton } from "../present.js";
 import { remember } from "../storage.js";
@@ -51,6 +51,9 @@ function pillView() {
       element.dataset.look = look;
       document.documentElement.dataset.look = look;
       setText(word, text);
+      const polled = store.polled && store.connection === "open";
+      element.classList.toggle("gan-polled", polled);
+      setAttribute(element, "title", polled ? t("bar.polled") : null);
     },
   };
 }

@@ -1,7 +1,7 @@
 // The bar on top: state, step and facts of the shown run, the banner under it, language and colours.
 import { control } from "../control.js";
 import { keepForm } from "../data/kept_form.js";
-import { h, setAttribute, setText, smallButton } from "../dom.js";
+import { h, setAttribute, setLive, setText, smallButton } from "../dom.js";
 import { clock } from "../lib/numbers.js";
 import { presentButton } from "../present.js";
 import { remember } from "../storage.js";
@@ -67,7 +67,7 @@ function shownView() {
     draw() {
       const { run, preset, active } = store;
       const given = store.name !== run; // by a person; a run that nobody named is known by its preset
-      setText(name, given ? store.name : label(`presets.${preset}.name`, store.name));
+      setLive(name, given ? store.name : label(`presets.${preset}.name`, store.name));
       name.title = run ? store.name : "";
       back.hidden = !active || active === run;
     },
@@ -84,11 +84,11 @@ function factsView() {
     element,
     draw() {
       const status = store.status || /** @type {Partial<Stream.Status>} */ ({});
-      setText(step, number(status.step || 0));
-      setText(images, number(status.images || 0));
-      setText(speed, number(isIn("running") ? status.speed || 0 : 0));
-      setText(elapsed, clock(status.elapsed));
-      setText(computer, machine(status));
+      setLive(step, number(status.step || 0));
+      setLive(images, number(status.images || 0));
+      setLive(speed, number(isIn("running") ? status.speed || 0 : 0));
+      setLive(elapsed, clock(status.elapsed));
+      setLive(computer, machine(status));
       const help = machineHelp(status);
       if (computer.title !== help) computer.title = help;
     },

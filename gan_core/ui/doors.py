@@ -94,7 +94,7 @@ PATHS: dict[tuple[str, str], Door] = {
     # Our own routes.
     **{("GET", PREFIX + path): _LOOK for path in ("directions", "seed", "frame", "bokeh.js", "bokeh-api.js", "data/sets")},
     ("GET", PREFIX + "assets/{version}/{name:path}"): _LOOK,
-    ("GET", PREFIX + "stream"): _STREAM,
+    **{("GET", PREFIX + path): _STREAM for path in ("stream", "events")},  # an answer with events waits for one
     ("POST", PREFIX + "z"): Door(Role.WATCHER, body=16 << 10),
     ("POST", PREFIX + "data"): Door(Role.WATCHER, body=FORM_BODY),
     **{("POST", f"{PREFIX}control/{name}"): Door(role, body=EVENT_BODY) for name, role in CONTROLS.items()},

@@ -1,4 +1,4 @@
-"""The live routes under /gradio_api/gan/: the event stream, the sliders' pictures, the history, Bokeh's own scripts.
+"""The live routes under /gradio_api/gan/: the events of a run, the sliders' pictures, the history, Bokeh's own scripts.
 
 It turns requests into calls of the hub and the latent service, and their results into HTTP.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import math
 from collections.abc import Callable
 from functools import cache
@@ -29,7 +30,7 @@ from .run_pictures import WrongKindError, read_grid, read_nearest, read_points
 
 PREFIX = "/gradio_api/gan/"  # under server-side rendering gradio's proxy forwards only what begins with /gradio_api/
 MAX_BODY = 16 * 1024  # bytes; 1,024 numbers take 4,096
-PING_SECONDS = 10  # seconds
+PING_SECONDS = 2  # a page that hears nothing for two of them asks whether the stream is held back
 NO_STORE = {"Cache-Control": "no-store"}
 NEAREST_PLACES = f"{NEAREST}-places"
 SCRIPTS = {"bokeh.js": "bokeh.min.js", "bokeh-api.js": "bokeh-api.min.js"}
@@ -42,13 +43,21 @@ class LiveRoutes:
         self.catalogue, self.hub, self.latent_service = catalogue, hub, latent_service
 
     async def stream(self, request: Request) -> Response:
-        """Server-sent events: a snapshot at once, then every change."""
+        """Server-sent events: what came after the event `cursor`, or a snapshot, at once; then every change."""
+        run, cursor = request.query_params.get("run", ""), request.query_params.get("cursor", "")
+
         async def events() -> Any:
-            async for name, text, identity in self.hub.watch(request.query_params.get("run", "")):
+            yield _ping()  # there may be no news, and a page wants to know whether it is heard
+            async for name, text, identity in self.hub.watch(run, cursor):
                 yield ServerSentEvent(data=text, event=name, id=identity)
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-        return EventSourceResponse(events(), headers=headers, ping=PING_SECONDS,
-                                   ping_message_factory=lambda: ServerSentEvent(comment="ping"))
+        return EventSourceResponse(events(), headers=headers, ping=PING_SECONDS, ping_message_factory=_ping)
+
+    async def events(self, request: Request) -> Response:
+        """The same events in one answer, for a page whose stream something on the way holds back."""
+        events = await self.hub.events(request.query_params.get("run", ""), request.query_params.get("cursor", ""))
+        rows = (f"[{json.dumps(name)}, {json.dumps(identity)}, {text}]" for name, text, identity in events)
+        return Response(f'{{"events": [{", ".join(rows)}]}}', media_type="application/json", headers=NO_STORE)
 
     async def z(self, request: Request) -> Response:
         """The picture of one z and the verdict on it; `label`: its class, for a conditional run; `of`: by which generator."""
@@ -152,10 +161,15 @@ class LiveRoutes:
 def routes(catalogue: RunCatalogue, hub: Hub, latent_service: LatentService) -> list[Route]:
     """What `launch(app_kwargs={"routes": ...})` takes."""
     live = LiveRoutes(catalogue, hub, latent_service)
-    by_get = {"stream": live.stream, "directions": live.directions, "seed": live.seed, "frame": live.frame,
+    by_get = {"stream": live.stream, "events": live.events, "directions": live.directions, "seed": live.seed, "frame": live.frame,
              **{name: live.script for name in SCRIPTS}}
     return [*(Route(PREFIX + name, live.with_status(handler), methods=["GET"]) for name, handler in by_get.items()),
             Route(PREFIX + "z", live.with_status(live.z), methods=["POST"])]
+
+
+def _ping() -> ServerSentEvent:
+    """An event and no comment, because a browser tells its page of events only; without an id, so that it is no cursor."""
+    return ServerSentEvent(data="{}", event="ping")
 
 
 def _number(request: Request, name: str, default: str) -> float:

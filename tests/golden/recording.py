@@ -255,7 +255,8 @@ class Stream:
                 if name in ("event", "data", "id"):
                     event[name] = value
                 elif not name and event:
-                    self._events.put((event["event"], event["id"], json.loads(event["data"])))
+                    if event["event"] != "ping":  # it only says that the stream gets through
+                        self._events.put((event["event"], event["id"], json.loads(event["data"])))
                     event = {}
 
     def until(self, *names: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import threading
 import zlib
 
 import numpy as np
@@ -368,6 +369,169 @@ def test_a_viewer_too_slow_for_its_events_is_given_a_fresh_snapshot(catalogue):
         await hub._task
 
     asyncio.run(story())
+
+
+def grow(run, step):
+    with open(run.metrics_path(1), "a") as file:
+        file.write(json.dumps({"step": step, "d_loss": 1.0}) + "\n")
+
+
+def test_who_asks_by_the_last_id_gets_what_the_stream_sends_and_nothing_twice(catalogue):
+    run = make_run(catalogue.folder)
+
+    async def story():
+        hub = Hub(catalogue)
+        watching = hub.watch()
+        (first,) = await take(watching, 1)
+        by_request, streamed, cursor = [], [], first.identity
+        for step in range(4, 9):
+            grow(run, step)
+            streamed += await take(watching, 1)
+            if step % 2:  # who asks less often gets more at once
+                news = await hub.events("", cursor)
+                by_request, cursor = by_request + news, news[-1].identity
+        assert [json.loads(event.text)["series"]["step"] for event in streamed] == [[4], [5], [6], [7], [8]]
+        assert by_request == streamed[:4], "the very texts and ids"
+        for k, event in enumerate(streamed[:-1]):
+            assert await hub.events(run.id, event.identity) == streamed[k + 1:]
+        assert await hub.events("", first.identity) == streamed
+        assert await hub.events("", streamed[-1].identity) == [], "after a second without news"
+        resumed = hub.watch("", streamed[2].identity)
+        assert await take(resumed, 2) == streamed[3:], "a stream that was cut goes on where it was"
+        grow(run, 9)
+        assert await take(resumed, 1) == await take(watching, 1)
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+
+
+def test_a_page_that_only_asks_keeps_the_hub_looking_and_hears_of_news_while_it_waits(catalogue):
+    run = make_run(catalogue.folder)
+
+    async def story():
+        hub = Hub(catalogue)
+        ((name, text, cursor),) = await hub.events()
+        assert name == "snapshot" and json.loads(text)["run"] == run.id and json.loads(text)["boot"] == hub.boot
+        waiting = asyncio.create_task(hub.events("", cursor))
+        await asyncio.sleep(0)
+        grow(run, 4)
+        ((name, text, identity),) = await waiting
+        assert name == "metrics" and json.loads(text)["series"]["step"] == [4]
+        looks = hub._poll
+        seen = []
+        hub._poll = lambda choices: seen.append(choices) or looks(choices)
+        pages = [asyncio.create_task(hub.events("", identity)) for _ in range(50)]
+        assert await asyncio.gather(*pages) == [[]] * 50
+        assert len(seen) < 20 and all(choices == {""} for choices in seen), "fifty pages cost the looks of one"
+        hub._asked = dict.fromkeys(hub._asked, 0.0)  # nobody has asked for long
+        await hub._task
+        assert not hub._shown, "a run that nobody looks at costs nothing"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("stale", ["another server", "another run", "too old", "of the future", "nonsense"])
+def test_a_cursor_that_is_not_known_here_gets_the_whole_run(catalogue, monkeypatch, stale):
+    other = make_run(catalogue.folder, steps=1)
+    run = make_run(catalogue.folder, steps=1)
+    monkeypatch.setattr("gan_core.ui.event_log.MAX_EVENTS", 3)
+
+    async def story():
+        hub = Hub(catalogue)
+        ((_, _, first),) = await hub.events()
+        last = first
+        for step in range(2, 7):
+            grow(run, step)
+            ((name, _, last),) = await hub.events("", last)
+            assert name == "metrics"
+        ((_, _, of_other),) = await hub.events(other.id)
+        boot, _, number = last.partition(f".{run.id}.")
+        cursors = {"another server": [f"{boot[::-1]}x.{run.id}.{number}"], "another run": [of_other], "too old": [first],
+                   "of the future": [f"{boot}.{run.id}.{int(number) + 1000}"],
+                   "nonsense": ["x", f"{boot}.{run.id}.", f"{boot}.{run.id}.-1", f"{boot}.{run.id}." + "9" * 5000,
+                                f"{boot}.{run.id}.\N{SUPERSCRIPT TWO}", f"{boot}.{run.id}.\N{ARABIC-INDIC DIGIT TWO}"]}
+        for step, cursor in enumerate(cursors[stale], start=7):
+            ((name, text, identity),) = await hub.events("", cursor)
+            whole = json.loads(text)
+            assert name == "snapshot" and whole["run"] == run.id and whole["series"]["step"][-1] == step - 1
+            ((name, _, _),) = await take(hub.watch("", cursor), 1)
+            assert name == "snapshot", "of the stream, too"
+            grow(run, step)
+            assert [event.name for event in await hub.events("", identity)] == ["metrics"], "from there it goes on"
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+
+
+def test_another_run_that_is_shown_meanwhile_comes_as_a_whole(catalogue):
+    first = make_run(catalogue.folder, steps=1)
+
+    async def story():
+        hub = Hub(catalogue)
+        ((_, _, cursor),) = await hub.events()
+        ((_, _, staying),) = await hub.events(first.id)
+        second = make_run(catalogue.folder, steps=2)
+        ((name, text, cursor),) = await hub.events("", cursor)
+        assert name == "snapshot" and json.loads(text)["run"] == second.id
+        assert await hub.events(first.id, staying) == []
+        grow(second, 3)
+        assert [event.name for event in await hub.events("", cursor)] == ["metrics"]
+        ((name, text, _),) = await hub.events("no such run", cursor)
+        assert name == "metrics" or json.loads(text)["run"] == second.id
+        assert "no such run" not in hub._asked, "names that a caller invents are not looked for again"
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("way", ["watch", "events"])
+def test_a_page_that_leaves_while_it_is_let_in_takes_nobodys_events_along(catalogue, way):
+    run = make_run(catalogue.folder, steps=1)
+
+    async def story():
+        hub, inside, gone = Hub(catalogue), threading.Event(), threading.Event()
+        watching, poll = hub.watch(), hub._poll
+        await take(watching, 1)
+
+        def held(choices):
+            if choices == {run.id}:  # by whom leaves: the other one has chosen none
+                grow(run, 2)
+            updates = poll(choices)
+            if choices == {run.id}:
+                inside.set()
+                gone.wait(20)
+            return updates
+
+        hub._poll = held
+        leaving = asyncio.create_task(anext(hub.watch(run.id)) if way == "watch" else hub.events(run.id))
+        assert await asyncio.to_thread(inside.wait, 20)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        gone.set()
+        ((name, text, _),) = await take(watching, 1)
+        assert name == "metrics" and json.loads(text)["series"]["step"] == [2]
+        assert hub.viewers == 1
+        hub.closed = True
+        await hub._task
+
+    asyncio.run(story())
+
+
+def test_the_answer_to_a_request_is_one_whole_object_with_what_the_stream_sends(client, catalogue):
+    run = make_run(catalogue.folder)
+    reply = client.get(f"{AT}events")
+    assert reply.headers["content-type"] == "application/json" and reply.headers["cache-control"] == "no-store"
+    assert int(reply.headers["content-length"]) == len(reply.content)
+    ((name, cursor, snapshot),) = reply.json()["events"]
+    assert name == "snapshot" and snapshot["run"] == run.id and cursor.startswith(f"{snapshot['boot']}.{run.id}.")
+    grow(run, 4)
+    ((name, cursor, event),) = client.get(f"{AT}events?run={run.id}&cursor={cursor}").json()["events"]
+    assert name == "metrics" and event["series"]["step"] == [4]
+    assert client.get(f"{AT}events?cursor={cursor}").json() == {"events": []}
 
 
 def header(width, height):

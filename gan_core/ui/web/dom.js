@@ -18,9 +18,22 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
+/** @type {WeakMap<Element, string>} what was written, which a browser's translation may have replaced since */
+const written = new WeakMap();
+
 /** Writes only what is new: each write is a mutation that wakes observers. @param {Element} element @param {string} text */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if ((written.get(element) ?? element.textContent) !== text) element.textContent = text;
+  written.set(element, text);
+}
+
+/**
+ * A text that moves while a run trains. A browser that translates the page leaves it alone: its translation would come too late.
+ * @param {HTMLElement} element @param {string} text
+ */
+export function setLive(element, text) {
+  if (element.translate) element.translate = false;
+  setText(element, text);
 }
 
 /** null removes it. @param {Element} element @param {string} name @param {string | null} value */
@@ -43,8 +56,12 @@ export function nativeButton(id) {
   return found instanceof HTMLButtonElement || !found ? found : found.querySelector("button");
 }
 
-/** Writes a label of gradio's in place: the text stays gradio's. @param {HTMLElement} element @param {string} label */
+/**
+ * Writes a label of gradio's in place: the text stays gradio's, and no translation takes its place.
+ * @param {HTMLElement} element @param {string} label
+ */
 export function relabel(element, label) {
+  if (element.translate) element.translate = false;
   const text = [...element.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.nodeValue?.trim());
   if (text && text.nodeValue?.trim() !== label) text.nodeValue = label;
 }

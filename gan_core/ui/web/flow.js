@@ -1,5 +1,5 @@
 // The line noise -> generator -> fake -> discriminator -> verdict.
-import { h, setAttribute, setText } from "./dom.js";
+import { h, setAttribute, setLive } from "./dom.js";
 import { percent } from "./lib/numbers.js";
 import { recentMean } from "./lib/series.js";
 import { beliefOf } from "./samples/belief.js";
@@ -31,9 +31,9 @@ export function flow(root, signal) {
     // Batches of a second while it trains; where the page stands still, that frame's own fakes.
     const mean = still ? (await beliefOf(still)) ?? ofBatch() : recentMean(store.series.d_fake, batches());
     if (drawing !== drawings) return; // something else may be looked at by now
-    setText(verdict, probe ? probed(probe) : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
-    setText(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
-    setText(made, stepsMade(probe));
+    setLive(verdict, probe ? probed(probe) : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
+    setLive(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
+    setLive(made, stepsMade(probe));
     const help = probe && [helpOf(probe), relative.includes(store.config?.loss) ? t("flow.help_relative") : ""];
     setAttribute(gap, "title", help && help.filter(Boolean).join(" "));
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers

@@ -31,14 +31,20 @@ export function takeOnce(key) {
   } catch { return null; }
 }
 
-/** The run that this tab has chosen to look at, or null for the one that everybody is shown. */
-export function chosenRun() {
-  try { return sessionStorage.getItem(RUN); } catch { return null; }
+/** For this tab, over any number of loadings. @param {string} key */
+export function recallHere(key) {
+  try { return sessionStorage.getItem(key); } catch { return null; }
 }
 
-/** @param {string | null} run */
-export function chooseRun(run) {
+/** @param {string} key @param {string | null} value null forgets it */
+export function rememberHere(key, value) {
   try {
-    if (run) sessionStorage.setItem(RUN, run); else sessionStorage.removeItem(RUN);
+    if (value) sessionStorage.setItem(key, value); else sessionStorage.removeItem(key);
   } catch { /* not remembered */ }
 }
+
+/** The run that this tab has chosen to look at, or null for the one that everybody is shown. */
+export const chosenRun = () => recallHere(RUN);
+
+/** @param {string | null} run */
+export const chooseRun = (run) => rememberHere(RUN, run);

@@ -1,14 +1,15 @@
 // The store: the last snapshot with everything that came after it, and who is told when it changes. Only stream.js feeds it.
-// Events: those of the stream, and "connection", "pending", "page" (gradio has changed the page), "colours", "driven",
-// "moment" (another step of the past is looked at, or none), "live" (the newest is to be looked at again), "generator" (pictures
-// are of the other one of the two), "present" (presentation mode is on, or off), "verdicts" (those of the grid on the page, or
-// null) and "nearest" (what was found for it).
+// Events: those of the stream, and "connection" (events come by another way, or not at all), "pending", "page" (gradio has
+// changed the page), "colours", "driven", "moment" (another step of the past is looked at, or none), "live" (the newest is to be
+// looked at again), "generator" (pictures are of the other one of the two), "present" (presentation mode is on, or off),
+// "verdicts" (those of the grid on the page, or null) and "nearest" (what was found for it).
 import { kept } from "./lib/history.js";
 import { append, copied, thinned } from "./lib/series.js";
 
 /**
  * @typedef {object} State
  * @property {"connecting" | "open" | "gone"} connection
+ * @property {boolean} polled whether events come by short requests, because something holds the stream back
  * @property {string | null} run id of the shown run
  * @property {string} kind "none", "run", "notebook", "starter", "reading" or "remote"
  * @property {string} origin
@@ -42,8 +43,8 @@ import { append, copied, thinned } from "./lib/series.js";
 
 /** @type {State} */
 export const store = {
-  connection: "connecting", run: null, kind: "none", origin: "", name: "", preset: "", config: null, dataset_label: {},
-  status: null, controls: {},
+  connection: "connecting", polled: false, run: null, kind: "none", origin: "", name: "", preset: "", config: null,
+  dataset_label: {}, status: null, controls: {},
   worker: "none", silent: 0, decayed: {}, series: { step: [] }, data: "images", frame: null, real: null, about: null,
   latent: null, history: [], frame_rule: { ratio: 1, newest: 0 }, active: null, active_run: null, ending: [], pending: "",
   quality: [], floor: null, marks: [], given_up: null, moment: null,

@@ -1,7 +1,7 @@
 // The bar on top: state, step and facts of the shown run, the banner under it, language and colours.
 import { control } from "../control.js";
 import { keepForm } from "../data/kept_form.js";
-import { h, setText, smallButton } from "../dom.js";
+import { h, setAttribute, setLive, setText, smallButton } from "../dom.js";
 import { clock } from "../lib/numbers.js";
 import { presentButton } from "../present.js";
 import { remember } from "../storage.js";
@@ -51,6 +51,9 @@ function pillView() {
       element.dataset.look = look;
       document.documentElement.dataset.look = look;
       setText(word, text);
+      const polled = store.polled && store.connection === "open";
+      element.classList.toggle("gan-polled", polled);
+      setAttribute(element, "title", polled ? t("bar.polled") : null);
     },
   };
 }
@@ -63,7 +66,7 @@ function shownView() {
     element: h("span", { class: "gan-shown" }, name, back),
     draw() {
       const { run, active } = store;
-      setText(name, runTitle(run, store));
+      setLive(name, runTitle(run, store));
       name.title = run ? store.name : "";
       back.hidden = !active || active === run;
     },
@@ -80,11 +83,11 @@ function factsView() {
     element,
     draw() {
       const status = store.status || /** @type {Partial<Stream.Status>} */ ({});
-      setText(step, number(status.step || 0));
-      setText(images, number(status.images || 0));
-      setText(speed, number(isIn("running") ? status.speed || 0 : 0));
-      setText(elapsed, clock(status.elapsed));
-      setText(computer, machine(status));
+      setLive(step, number(status.step || 0));
+      setLive(images, number(status.images || 0));
+      setLive(speed, number(isIn("running") ? status.speed || 0 : 0));
+      setLive(elapsed, clock(status.elapsed));
+      setLive(computer, machine(status));
       const help = machineHelp(status);
       if (computer.title !== help) computer.title = help;
     },

@@ -2,7 +2,7 @@
 import { model } from "../charts/bokeh.js";
 import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
-import { h, segments, setAttribute, setText } from "../dom.js";
+import { h, segments, setAttribute, setLive, setText } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { isIn, store } from "../store.js";
 import { decimal, number, t } from "../words.js";
@@ -131,7 +131,7 @@ export class Losses {
     for (const [name, element] of Object.entries(this.#values)) {
       const chart = Object.keys(CHARTS).find((one) => name in CHARTS[one]) ?? "";
       const newest = newestValues(chart, name, this.#weight);
-      setText(element, newest ? decimal(going ? newest.line : newest.alone, 2) : "");
+      setLive(element, newest ? decimal(going ? newest.line : newest.alone, 2) : "");
       const told = newest && t(going ? "curves.value_line" : "curves.value_alone",
         { line: decimal(newest.line, 2), alone: decimal(newest.alone, 2), step: number(newest.step) });
       const key = /** @type {Element} */ (element.parentElement);

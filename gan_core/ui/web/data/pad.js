@@ -1,7 +1,7 @@
 // The pad on which points are drawn by hand: strokes, undo, clear. The server keeps the points, their name goes into the form,
 // and what becomes of them is shown where all data are.
 import { control } from "../control.js";
-import { fillBox, h, pixelRatio, setText, smallButton, token } from "../dom.js";
+import { fillBox, h, pixelRatio, setLive, smallButton, token } from "../dom.js";
 import { along } from "../lib/strokes.js";
 import { contextOf } from "../plane/canvas.js";
 import { keepOnce, takeOnce } from "../storage.js";
@@ -65,7 +65,7 @@ class Pad {
     for (const [x, y] of drawn) context.fillRect(x * side - size / 2, (1 - y) * side - size / 2, size, size);
     this.#undo.disabled = this.#clear.disabled = !strokes.length;
     const sentence = drawn.length < MOST ? "data.pad_points" : "data.pad_full";
-    setText(this.#count, drawn.length ? t(sentence, { n: number(drawn.length) }) : "");
+    setLive(this.#count, drawn.length ? t(sentence, { n: number(drawn.length) }) : "");
   }
 
   /** @param {Stroke[]} next */

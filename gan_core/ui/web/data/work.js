@@ -1,5 +1,5 @@
 // How far the data are: a sentence, a bar, a count, and a way to cancel.
-import { h, setText, smallButton } from "../dom.js";
+import { h, setLive, smallButton } from "../dom.js";
 import { percent } from "../lib/numbers.js";
 import { t } from "../words.js";
 import { progressCount, progressShare } from "./progress.js";
@@ -17,8 +17,8 @@ export class Work {
 
   /** @param {import("./request.js").Answer} answer one that is waiting or working */
   draw({ state, progress }) {
-    setText(this.#sentence, progress ? progressShare(progress) : t(state === "waiting" ? "data.waiting" : "data.begins"));
-    setText(this.#count, progress ? progressCount(progress) : "");
+    setLive(this.#sentence, progress ? progressShare(progress) : t(state === "waiting" ? "data.waiting" : "data.begins"));
+    setLive(this.#count, progress ? progressCount(progress) : "");
     const share = progress && progress.total > 0 ? percent(progress.done / progress.total) : null;
     this.#bar.classList.toggle("unknown", share === null);
     this.#fill.style.width = share === null ? "" : `${share}%`;

@@ -1,5 +1,5 @@
 // The sliders: one for each direction, or one for each coordinate of z.
-import { h, setText } from "../dom.js";
+import { h, setLive, setText } from "../dom.js";
 import { signed } from "../lib/numbers.js";
 import { hasOwnNetworks } from "../store.js";
 import { decimal, t } from "../words.js";
@@ -57,7 +57,7 @@ export class Bank {
   #put(k) {
     const value = this.#values.get(k), { input, number } = this.#rows[k], shown = Math.abs(value) < UNSEEN ? 0 : value;
     input.value = String(value);
-    setText(number, signed(shown, decimal(Math.abs(shown), 1)));
+    setLive(number, signed(shown, decimal(Math.abs(shown), 1)));
   }
 
   /** @param {number} k @param {string | null} run @param {boolean} raw */

@@ -1,5 +1,5 @@
 // The picture that the sliders drive, and the discriminator's verdict on it.
-import { h, setText, swapImage } from "../dom.js";
+import { h, setLive, setText, swapImage } from "../dom.js";
 import { verdictName } from "../lib/latent.js";
 import { percent } from "../lib/numbers.js";
 import { pair, t } from "../words.js";
@@ -54,8 +54,8 @@ export class DrivenPicture {
 
   /** @param {string} words @param {string} share @param {string} n percent */
   #judge(words, share, n) {
-    setText(this.#words, words);
-    setText(this.#share, share);
+    setLive(this.#words, words);
+    setLive(this.#share, share);
     this.#fill.style.width = `${n}%`;
     this.#meter.setAttribute("aria-valuenow", n);
   }

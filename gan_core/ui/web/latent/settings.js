@@ -1,5 +1,5 @@
 // The line over the sliders: seed, class, truncation, and buttons.
-import { h, setText } from "../dom.js";
+import { h, setLive, setText } from "../dom.js";
 import { seedOf } from "../lib/latent.js";
 import { store } from "../store.js";
 import { decimal, t } from "../words.js";
@@ -39,7 +39,7 @@ export class BankSettings {
     this.#seed.addEventListener("change", () => actions.plant(seedOf(this.#seed.value)));
     this.#class.addEventListener("change", (event) => actions.changed(event.timeStamp));
     this.#psi.addEventListener("input", (event) => {
-      setText(this.#psiValue, decimal(Number(this.#psi.value), 2));
+      setLive(this.#psiValue, decimal(Number(this.#psi.value), 2));
       actions.changed(event.timeStamp);
     });
   }
@@ -63,7 +63,7 @@ export class BankSettings {
     this.#seed.placeholder = `#${index + 1}`;
     if (!this.#classes.hidden) this.#class.value = String(label);
     this.#psi.value = "1";
-    setText(this.#psiValue, decimal(1, 2));
+    setLive(this.#psiValue, decimal(1, 2));
   }
 
   /** @param {string} text */

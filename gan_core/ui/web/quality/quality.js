@@ -1,7 +1,7 @@
 // The measures of the averaged generator over the steps: what leads, the other charts below it, and the newest numbers in words.
 import { givenUpKey } from "../charts/given_up.js";
 import { ChartStack } from "../charts/stack.js";
-import { h, setText } from "../dom.js";
+import { h, setLive, setText } from "../dom.js";
 import { percent } from "../lib/numbers.js";
 import { inForce, isIn, isSteered, store } from "../store.js";
 import { number, short, t } from "../words.js";
@@ -69,13 +69,13 @@ export class Quality {
 
   #drawNumbers() {
     this.#drawKeys();
-    for (const [name, { value }] of Object.entries(this.#keys)) setText(value, writtenValue(name, newest(name)));
+    for (const [name, { value }] of Object.entries(this.#keys)) setLive(value, writtenValue(name, newest(name)));
     const floor = floorOf(measures().first), { step: [step], value: [value] } = bestColumns();
     this.#pastKey.draw();
     this.#floorKey.hidden = floor === null;
     this.#bestKey.hidden = step === undefined;
-    setText(this.#floor, floor === null ? "" : short(floor));
-    setText(this.#best, step === undefined ? "" : t("quality.best_at", { value: short(value), step: number(step) }));
+    setLive(this.#floor, floor === null ? "" : short(floor));
+    setLive(this.#best, step === undefined ? "" : t("quality.best_at", { value: short(value), step: number(step) }));
     this.#tell(this.#focus);
   }
 

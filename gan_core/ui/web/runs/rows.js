@@ -12,6 +12,8 @@ export function watchRows(signal) {
 
 function draw() {
   const { active, active_run, ending, run, status } = store, list = document.getElementById("runs");
+  // A translation would put its own texts in the place of those that gradio writes into.
+  if (list?.translate) list.translate = false;
   if (!list?.checkVisibility()) return;
   for (const id of new Set([...(active ? [active] : []), ...ending])) {
     const isShown = id === run && isIn("starting", "running", "paused");

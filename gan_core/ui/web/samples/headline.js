@@ -1,5 +1,5 @@
 // One number beside the fakes that says how far they have come, while losses and beliefs stand still in a balanced game.
-import { h, setAttribute, setText } from "../dom.js";
+import { h, setAttribute, setLive } from "../dom.js";
 import { generatorShown, hasBoth } from "../generator.js";
 import { percent } from "../lib/numbers.js";
 import { floorOf, measuredAt, measures, writtenValue } from "../quality/measures.js";
@@ -25,10 +25,10 @@ export class Headline {
 
   #draw() {
     const name = leading(), measured = name ? measuredAt(name, store.moment) : null;
-    setText(this.#long, measured ? said(name, measured.value) : "");
-    setText(this.#short, measured ? said(name, measured.value, "_short") : "");
+    setLive(this.#long, measured ? said(name, measured.value) : "");
+    setLive(this.#short, measured ? said(name, measured.value, "_short") : "");
     const old = measured && isOld(measured.step);
-    setText(this.#step, old ? ` ${t("headline.old", { step: number(measured.step) })}` : "");
+    setLive(this.#step, old ? ` ${t("headline.old", { step: number(measured.step) })}` : "");
     this.element.classList.toggle("old", Boolean(old));
     this.element.classList.toggle("none", !measured);
     setAttribute(this.element, "title", measured ? explained(name, measured) : null);

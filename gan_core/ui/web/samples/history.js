@@ -1,5 +1,5 @@
 // The slider over the kept frames of the run, and the button back to the newest.
-import { h, setText } from "../dom.js";
+import { h, setLive } from "../dom.js";
 import { emit, store } from "../store.js";
 import { number, t } from "../words.js";
 
@@ -39,7 +39,7 @@ export class HistorySlider {
 
   /** @param {number | null} step that is on the page */
   showStep(step) {
-    setText(this.#step, step === null ? "" : t("samples.at_step", { step: number(step) }));
+    setLive(this.#step, step === null ? "" : t("samples.at_step", { step: number(step) }));
   }
 
   draw() {

@@ -1,6 +1,6 @@
 // Each fake above the real picture nearest to it, where a run learns few: the switch, what is said beside it, and what the worker
 // found for the very grid on the page.
-import { h, setAttribute, setText } from "../dom.js";
+import { h, setAttribute, setLive } from "../dom.js";
 import { recall, remember } from "../storage.js";
 import { emit, on, store } from "../store.js";
 import { number, t } from "../words.js";
@@ -58,8 +58,8 @@ export class NearestLine {
     this.element.hidden = !isOffered();
     setAttribute(this.#switch, "aria-pressed", String(shown));
     this.#told.classList.toggle("off", !shown);
-    setText(this.#reals, t("nearest.real", { of: number(of) }));
-    setText(this.#copies, typeof found === "string" ? t(`nearest.${found}`)
+    setLive(this.#reals, t("nearest.real", { of: number(of) }));
+    setLive(this.#copies, typeof found === "string" ? t(`nearest.${found}`)
       : t("nearest.copies", { n: distances.filter(isCopy).length, of: distances.length }));
   }
 }

@@ -1,6 +1,6 @@
 // One knob of the run that trains now: its box, its slider, what it began with, and the way back there.
 import { shownValue } from "../charts/marks.js";
-import { h, setText } from "../dom.js";
+import { h, setLive, setText } from "../dom.js";
 import { parsedPair } from "../lib/pair.js";
 import { sliderScale } from "../lib/scale.js";
 import { inForce, store } from "../store.js";
@@ -64,7 +64,7 @@ export class Knob {
     this.element.classList.toggle("gan-changed", now !== undefined && changed);
     const was = changed ? t("knobs.was", { value: shownValue(start) }) : "";
     setText(this.#was, given ? t("knobs.of_fit") : waits ? t("knobs.waiting") : was);
-    setText(this.#decayed, decayedWords(name));
+    setLive(this.#decayed, decayedWords(name));
     this.#back.hidden = waits || !changed || !enabled;
     const value = waits ? pendingValue(name) : now;
     if (value !== undefined && !this.element.classList.contains("gan-moving")) this.#put(value, waits);

@@ -8,13 +8,16 @@ import signal
 import sys
 import time
 
+from gan_core.surroundings import prepare
 from gan_core.ui.command_line import arguments, listening_fault
+from gan_core.ui.gradio_folders import folder_fault
 
 NEEDED = ("gradio", "torch", "torchvision", "numpy", "matplotlib", "safetensors", "sse_starlette", "bokeh", "scipy", "mlxtend",
           "PIL", "psutil", "platformdirs", "tqdm", "filelock", "fsspec", "httpx", "charset_normalizer")
 
 
 def main() -> None:
+    prepare()
     args = arguments()
     source = "--host" if args.host else "GRADIO_SERVER_NAME"
     if fault := listening_fault(args.host or os.environ.get(source, "127.0.0.1"), args.port, source):
@@ -22,6 +25,8 @@ def main() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"Not installed yet: {', '.join(missing)}. Run `pip install -r requirements.txt` and start again.")
+    if fault := folder_fault(args.share):
+        sys.exit(fault)
     # The handler takes no lock, and the loop below waits only briefly: the system may deliver the signal to another thread, and
     # Python then runs the handler when the main thread wakes up.
     signals: list[int] = []

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 
 from gan_core.compute import autotune
-from gan_core.compute.choices import cores
+from gan_core.compute.cores import cores
 from gan_core.compute.thread_tuner import ThreadTuner
 from gan_core.config import PRESETS
 from gan_core.training import setup

@@ -30,6 +30,7 @@ from .runs import checkpoint
 from .runs.metrics import SERIES
 from .runs.run import Run
 from .runs.run_info import Parent
+from .surroundings import printable
 from .training.setup import MAX_SAMPLES
 from .training.trainer import Trainer
 
@@ -162,13 +163,14 @@ class DCGAN:
         with recorded_fit(folder, trainer, loaded, steps, parent) as session:
             self.run = session.run
             if says:
-                print(f"This fit is the run {session.run.path}; to see it: python playground.py --checkpoints {folder}")
+                print(printable(f"This fit is the run {session.run.path}; to see it: python playground.py "
+                                f"--checkpoints {folder}"))
             try:
                 yield session.step
             finally:
                 self.config = self.config.replace(**session.status_writer.status.tuned)
         if not session.complete and not self.stop_training:
-            print(f"Stopped on the page at step {trainer.step_count:,}; the run {session.run.path} is saved.")
+            print(printable(f"Stopped on the page at step {trainer.step_count:,}; the run {session.run.path} is saved."))
 
     def generate(self, z: Any = 16, seed: int = 0) -> np.ndarray:
         """Generated images (N, H, W), in colour (N, H, W, 3), float32 in [0, 1].

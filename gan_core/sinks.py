@@ -3,8 +3,10 @@
 import sys
 
 from .integrations.processes import main
+from .surroundings import prepare
 
 __all__ = ["main"]
 
 if __name__ == "__main__":
+    prepare()
     sys.exit(main())

@@ -25,8 +25,8 @@ HEAVY = {"torch", "torchvision", "safetensors", "mlxtend", "pandas", "matplotlib
 LIGHT = ("__init__", "registry", "config", "messages", "remote", "sinks", "data", "integrations", "ui",
          "runs/__init__", "runs/run", "runs/status", "runs/metrics", "runs/files", "runs/frames", "runs/checkpoint_index",
          "runs/commands", "runs/data_summary", "runs/layout", "runs/supervisor", "runs/worker_note", "runs/worker_process",
-         "runs/remote", "compute/__init__", "compute/processes", "worker/__init__", "worker/cli", "worker/new_run",
-         "worker/progress", "worker/shutdown", "worker/summary")
+         "runs/remote", "surroundings", "compute/__init__", "compute/cgroups", "compute/cores", "compute/processes",
+         "worker/__init__", "worker/cli", "worker/new_run", "worker/progress", "worker/shutdown", "worker/summary")
 
 
 @functools.cache

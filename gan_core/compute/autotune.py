@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import torch
 
 from ..config import TrainConfig
-from .choices import ComputeChoices, cores, devices, has_bf16, resolve
+from .choices import ComputeChoices, devices, has_bf16, resolve
+from .cores import cores
 from .thread_tuner import thread_counts
 
 BUDGET, THREADS_BUDGET = 0.8, 0.3  # seconds, about: no measurement begins later; threads are measured last, on their budget

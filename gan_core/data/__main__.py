@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from ..surroundings import prepare
 from . import storage
 from .types import data_folder
 
@@ -73,4 +74,5 @@ def _confirm() -> bool:
 
 
 if __name__ == "__main__":
+    prepare()
     sys.exit(main())

@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ..messages import ByteSize, byte_size, message, os_reason
+from ..runs.file_lock import FileLock, Held
 from .http import TICK, ConnectionCut, FetchFailed, Response, open_response
 from .partial_file import Note, PartialFile, note_path
 from .types import DataError, DataRequest
@@ -89,9 +88,11 @@ def _lock(path: Path, request: DataRequest) -> Iterator[None]:
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     while True:
         try:
-            lock.acquire(timeout=TICK)
+            lock.acquire(TICK)
             break
-        except Timeout:
+        except Held as held:
+            if held.marker is not None:  # nobody here could tell when it ends
+                raise DataError("locked", file=path.name, pid=held.pid, host=held.host, lock=held.marker) from held
             request.report_progress("downloading", 0, 0, path.name)
     try:
         yield

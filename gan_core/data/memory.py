@@ -8,12 +8,14 @@ from pathlib import Path
 
 import psutil
 
+from ..compute.cgroups import own_groups
 from ..messages import Value, byte_size
 from .types import DataError
 
 RESERVE = 256 << 20  # bytes left to networks, optimizers and other programs
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_GROUPS = Path("/proc/self/cgroup")
+# The limit, the usage, and the pages in memory.stat that the kernel can reclaim, by the version of control groups.
+FILES = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+         2: ("memory.max", "memory.current", "inactive_file")}
 LABEL_BYTES = 8
 
 
@@ -48,24 +50,9 @@ def available_bytes() -> int:
 
 def _left_in_groups() -> Iterator[int]:
     """The bytes that each control group above this process leaves, of version 2 and of version 1."""
-    try:
-        lines = OWN_GROUPS.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if number == "0" and not controllers:
-            root, names = CGROUPS, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            root, names = CGROUPS / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        # Inside a container the path is the host's and only the root exists: missing folders are skipped.
-        group = root / path.strip("/")
-        for folder in [group, *group.parents]:
-            if folder.is_relative_to(root) and (left := _left(folder, *names)) is not None:
-                yield left
+    for version, folder in own_groups("memory"):
+        if (left := _left(folder, *FILES[version])) is not None:
+            yield left
 
 
 def _left(folder: Path, limit_file: str, usage_file: str, cache_key: str) -> int | None:

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from ..runs.file_lock import FileLock, Held
 from . import array_cache, torchvision_sets, uploads
 from .reading import archive
 from .types import data_folder
@@ -111,7 +110,7 @@ def _files(dataset: str) -> list[Path]:
     paths: list[Path] = []
     for base in bases:
         if base.is_dir() and not base.is_symlink():
-            paths += [path for path in sorted(base.rglob("*")) if not path.name.endswith(".lock")]
+            paths += [path for path in sorted(base.rglob("*")) if not path.suffixes[-2:].count(".lock")]
         else:  # of a link the link itself
             paths += [base.with_name(base.name + suffix) for suffix in DOWNLOAD_SUFFIXES]
     return [path for path in paths if path.is_symlink() or path.is_file()]
@@ -124,7 +123,7 @@ def _download_locks(files: list[Path]) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         for lock in sorted(lock for lock in locks if lock.exists()):
             try:
-                held.enter_context(FileLock(lock).acquire(timeout=0))
-            except Timeout as error:
+                held.enter_context(FileLock(lock).acquire())
+            except Held as error:
                 raise Busy("it is being downloaded") from error
         yield

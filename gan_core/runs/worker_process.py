@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from ..compute.cores import cores
 from ..compute.processes import is_launcher, is_running, process_exists, process_tree
 from ..messages import Fault
 from .run import Run, RunError
@@ -39,7 +40,7 @@ def capacity_limit(processes: int, device: str) -> tuple[str, int] | None:
     The page calls this before torch is imported, so it counts device files; the worker checks again with torch.
     """
     cards = 0 if device == "cpu" else graphics_cards()
-    limit = cards or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    limit = cards or cores()
     return None if processes <= limit else ("cards" if cards else "cores", limit)
 
 

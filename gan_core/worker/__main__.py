@@ -2,7 +2,10 @@
 
 import sys
 
-from .main import main
+from ..surroundings import prepare
 
 if __name__ == "__main__":
+    prepare()  # before torch is imported
+    from .main import main
+
     sys.exit(main())

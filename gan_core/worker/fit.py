@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
 import psutil
 import torch
 
@@ -27,6 +26,7 @@ from ..config import OF_FIT
 from ..data.types import LoadedData
 from ..messages import Fault, Message, message, one_line
 from ..runs import checkpoint, layout
+from ..runs.file_lock import FileLock, Held
 from ..runs.run import Run, RunError
 from ..runs.run_info import Parent
 from ..runs.status import ENDED, Failure, Status
@@ -97,15 +97,18 @@ def _check_storable(trainer: Trainer) -> None:
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Within it this process holds the folder's lock: one run trains in a folder. Raises RunError where another one has it."""
-    lock = filelock.FileLock(folder / layout.WORKER_LOCK)
+    lock = FileLock(folder / layout.WORKER_LOCK)
     try:
-        lock.acquire(timeout=LOCK_TIMEOUT)
-    except filelock.Timeout as error:
+        lock.acquire(LOCK_TIMEOUT)
+    except Held as error:
         note = read_worker_note(folder)
         who = f"{note['run']} is" if note is not None else "another run is"
         by = f" by process {note['pid']} on {note.get('host') or platform.node()}" if note is not None else ""
         raise RunError(f"In {folder} {who} being trained already{by}; stop it there or on a page that shows it, or give another "
-                       "folder with run=.") from error
+                       f"folder with run=.{error.hint}") from error
+    except OSError as error:
+        raise RunError(f"The folder {folder} cannot be locked ({error.strerror or error}), and without a lock two processes "
+                       "might train in it; give another folder with run=.") from error
     try:
         yield
     finally:

@@ -12,7 +12,6 @@ import traceback
 from pathlib import Path
 from typing import cast
 
-import filelock
 import psutil
 
 from ..compute import distributed
@@ -21,6 +20,7 @@ from ..compute.processes import SERVER_VARIABLE, is_launcher, process_exists
 from ..integrations.processes import FollowerProcesses
 from ..messages import Fault
 from ..runs import layout
+from ..runs.file_lock import FileLock, Held
 from ..runs.run import Run, RunError, RunInfo, read_json
 from ..runs.status import ACTIVE, ENDED, SCHEMA, Failure, Status
 from ..runs.worker_note import WorkerNote, read_worker_note, write_worker_note
@@ -70,8 +70,8 @@ def _record_refusal(path: Path, sentence: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if read_json(path / layout.CONFIG).get("schema") != SCHEMA:
             return  # of another version, which may have written more into the status than this one knows
-    run, lock = Run(path, cast(RunInfo, {})), filelock.FileLock(path.parent / layout.WORKER_LOCK)
-    with contextlib.suppress(OSError, RunError, filelock.Timeout), lock.acquire(timeout=0):
+    run, lock = Run(path, cast(RunInfo, {})), FileLock(path.parent / layout.WORKER_LOCK)
+    with contextlib.suppress(OSError, RunError, Held), lock.acquire():
         status = run.stored_status()
         if status.state in ACTIVE:
             message = sentence.replace(str(path), path.name)
@@ -97,14 +97,14 @@ def _lead(run: Run, options: Options, coordinator: Coordinator, shutdown: Shutdo
         if previous.state in ENDED and (previous.error is None or previous.error["kind"] not in RESTARTABLE):
             return int(previous.state == "failed")
         paused = _was_paused(previous, paused)
-    lock = filelock.FileLock(run.path.parent / layout.WORKER_LOCK)
-    holder = _acquire(lock, run)
+    lock = FileLock(run.path.parent / layout.WORKER_LOCK)
+    busy = _acquire(lock, run)
     run.discard_commands()
     status_writer, followers = _open_status(run, paused), None
     try:
         status_writer.write(processes=coordinator.team.size)
-        if holder:
-            raise Fault("busy", run=holder)
+        if busy is not None:
+            raise busy
         session = Session(run, status_writer, options.threads, paused, coordinator, options.changes)
         shutdown.on_request(session.stop)
         followers = FollowerProcesses(run, options.logs, lambda notice: status_writer.set_notices(f"logging {notice}", notice))
@@ -139,32 +139,41 @@ def _was_paused(previous: Status, default: bool) -> bool:
 
 def refuse_busy(run: Run) -> None:
     """Raise RunError as `_held_by` does where a worker holds the folder; before a process is begun for this run."""
-    lock = filelock.FileLock(run.path.parent / layout.WORKER_LOCK)
+    lock = FileLock(run.path.parent / layout.WORKER_LOCK)
     try:
-        lock.acquire(timeout=LOCK_TIMEOUT)
-    except filelock.Timeout:
-        _held_by(run)
+        lock.acquire(LOCK_TIMEOUT)
+    except Held as held:
+        _held_by(run, held)
+    except OSError as error:
+        raise _unlockable(run, error) from error
     else:
         lock.release()
 
 
-def _acquire(lock: filelock.BaseFileLock, run: Run) -> str:
-    """Take the lock, so that one worker trains per folder; "" or, where it is held, what `_held_by` says.
+def _acquire(lock: FileLock, run: Run) -> Fault | None:
+    """Take the lock, so that one worker trains per folder; None or, where it is held, what `_held_by` says.
 
     The lock ends with the process that holds it, however that ends.
     """
     try:
-        lock.acquire(timeout=10.0 if distributed.restart_count() else LOCK_TIMEOUT)
-    except filelock.Timeout:
-        return _held_by(run)
+        lock.acquire(10.0 if distributed.restart_count() else LOCK_TIMEOUT)
+    except Held as held:
+        return _held_by(run, held)
+    except OSError as error:
+        raise _unlockable(run, error) from error
     write_worker_note(run.path.parent, WorkerNote(
         run=run.path.name, pid=os.getpid(), pid_started=psutil.Process().create_time(), host=platform.node(),
         server=os.environ.get(SERVER_VARIABLE, "")))
-    return ""
+    return None
 
 
-def _held_by(run: Run) -> str:
-    """The run that the lock's holder trains, where somebody waits for this one's status to say so.
+def _unlockable(run: Run, error: OSError) -> RunError:
+    return RunError(f"The folder {run.path.parent} cannot be locked ({error.strerror or error}), and without a lock two "
+                    "processes might train in it; give one that can be written to, or copy the run there.")
+
+
+def _held_by(run: Run, held: Held) -> Fault:
+    """That the lock's holder trains another run, where somebody waits for this one's status to say so.
 
     Raises RunError where it is this very run, whose status and commands are the holder's, and where nobody waits: nothing of
     the run may change then.
@@ -178,11 +187,13 @@ def _held_by(run: Run) -> str:
         trained, pid, host = True, note["pid"], note.get("host") or host
     if trained:
         raise RunError(f"{run.name} is being trained already by process {pid} on {host or platform.node()}; "
-                       "stop it there or on a page that shows it, then start this again.")
+                       f"stop it there or on a page that shows it, then start this again.{held.hint}")
     holder = "another run" if note is None else note["run"]
+    busy = Fault("busy", run=holder) if held.marker is None else \
+        Fault("busy_unseen", run=holder, pid=held.pid, host=held.host, lock=held.marker.name)
     if not waiting:
-        raise RunError(str(Fault("busy", run=holder)))
-    return holder
+        raise RunError(str(busy))
+    return busy
 
 
 def _waits_for_this_process(status: Status) -> bool:

@@ -21,6 +21,7 @@ from ..config import TrainConfig
 from ..runs.metrics import LOSSES
 from ..runs.run import Run, RunError
 from ..runs.status import Progress, Status
+from ..surroundings import ESCAPED, printable
 
 POLL = 0.25  # seconds between two looks at the run's folder
 LINE_INTERVAL = 60.0  # seconds between two lines where stderr is no terminal
@@ -45,7 +46,7 @@ def say(text: str, error: bool = False) -> None:
     """Print if that is possible: a closed pipe, a terminal that is gone or a full disk does not end the training."""
     stream = sys.stderr if error else sys.stdout
     try:
-        print(text, file=stream, flush=True)
+        print(printable(text, stream), file=stream, flush=True)
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as null:
             os.dup2(null.fileno(), stream.fileno())  # the stream still holds the text, and writes it when the process ends
@@ -111,7 +112,9 @@ class ProgressDisplay:
     def __init__(self, run: Run, interrupted: Callable[[], bool]) -> None:
         self.run, self.interrupted, self.config = run, interrupted, run.config
         self._streams = [os.dup(1), os.dup(2)]
-        self._err = open(self._streams[1], "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115, closed in __exit__
+        encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+        self._err = open(self._streams[1], "w", encoding=encoding, errors=ESCAPED,  # noqa: SIM115, closed in __exit__
+                         closefd=False)
         self._bar = None
         if self._err.isatty():
             self._bar = tqdm(total=1, file=self._err, leave=False, bar_format=NO_BAR)

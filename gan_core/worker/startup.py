@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..compute import autotune
-from ..compute.choices import ComputeChoices, cores, devices
+from ..compute.choices import ComputeChoices, devices
+from ..compute.cores import cores
 from ..compute.thread_tuner import ThreadTuner
 from ..config import LIVE, TrainConfig
 from ..data import loading
@@ -111,7 +112,9 @@ class Startup:
         if earlier and config.device not in ("auto", *devices()):
             config = config.replace(device="auto")
         if earlier and earlier.device in devices() and config.device in ("auto", earlier.device):
-            choices = dataclasses.replace(earlier, threads=threads) if several else earlier
+            # Here there may be fewer cores than there were then.
+            number = threads if several else earlier.threads if threads else min(earlier.threads, cores())
+            choices = dataclasses.replace(earlier, threads=number)
         else:
             share = config.replace(batch_size=max(1, config.batch_size // self.team.size))
             choices = autotune.choose(share, trainer_builder(loaded.data, loaded.labels), threads)

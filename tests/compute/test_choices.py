@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gan_core.compute import choices
-from gan_core.compute.choices import ComputeChoices, cores, devices, resolve, retain_freed_memory
+from gan_core.compute.choices import ComputeChoices, devices, resolve, retain_freed_memory
 
 
 def test_what_a_person_chose_is_kept() -> None:
@@ -31,7 +31,7 @@ def test_auto_takes_bf16_only_where_the_processor_has_it(monkeypatch, units: boo
 def test_a_device_that_is_not_here_is_refused_with_those_that_are() -> None:
     with pytest.raises(ValueError, match="cuda is not available on this machine; choose one of: "):
         resolve("cuda")
-    assert resolve("auto").device == devices()[0] in {"cpu", "mps"} and cores() >= 1
+    assert resolve("auto").device == devices()[0] in {"cpu", "mps"}
 
 
 def test_bf16_reaches_the_products_and_leaves_the_weights() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gan_core.compute import cgroups
 from gan_core.data import memory
 from gan_core.data.types import DataError
 
@@ -53,8 +54,8 @@ V2, V1 = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usa
     ("0::/a\n", [("a", 1000, 1500, 0, V2)], 0),
 ])
 def test_limits_of_control_groups(tmp_path, monkeypatch, lines, groups, left):
-    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(cgroups, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(cgroups, "OWN_GROUPS", tmp_path / "own")
     (tmp_path / "own").write_text(lines)
     for name, *rest in groups:
         group(tmp_path / "cgroup" / name, *rest)
@@ -62,5 +63,5 @@ def test_limits_of_control_groups(tmp_path, monkeypatch, lines, groups, left):
 
 
 def test_without_groups_the_machine_is_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "missing")
+    monkeypatch.setattr(cgroups, "OWN_GROUPS", tmp_path / "missing")
     assert memory.available_bytes() > 1 << 20

@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PRELOADED = "tests.support.forked_imports"  # as it is found from ROOT, where tests run
-WORKER = "import sys; from gan_core.worker.__main__ import main; sys.exit(main(sys.argv[1:]))"
+WORKER = "import sys; from gan_core.worker.main import main; sys.exit(main(sys.argv[1:]))"
 AVAILABLE = sys.platform == "linux"  # elsewhere a fork of a process with so many libraries in it is not safe
 _context: ForkServerContext | None = None
 

@@ -8,4 +8,4 @@ import torch.distributed.run  # noqa: F401
 
 import gan_core.training.adam
 import gan_core.training.trainer
-import gan_core.worker.__main__  # noqa: F401
+import gan_core.worker.main  # noqa: F401

@@ -6,7 +6,6 @@ memory holds the array of the result and a few dozen pictures.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ...compute.cores import cores
 from ...messages import Message, message
 from ...runs.data_summary import Decisions
 from .. import memory
@@ -206,7 +206,7 @@ class _Decoder:
 
     def __init__(self, opener: Opener, request: DataRequest, side: int) -> None:
         self._opener, self._request, self._side = opener, request, side
-        self._workers = max(1, min(4, os.cpu_count() or 1))
+        self._workers = min(4, cores())
         self._pool = ThreadPoolExecutor(self._workers, "pictures")
         self._stopped = threading.Event()
 

@@ -61,7 +61,8 @@ def keep(run: Run, folder: Path | str) -> Run:
     atomic_write(run.path / layout.STATUS, json.dumps(status.to_dict()).encode())
     info: RunInfo = {**run.info, "id": path.name, "kind": "run"}
     atomic_write(run.path / layout.CONFIG, json.dumps(info, indent=1).encode())
-    (run.path / LOCK).unlink(missing_ok=True)
+    for lock in run.path.glob(f"{LOCK}*"):
+        lock.unlink(missing_ok=True)
     path.rmdir()  # it reserved the name; Windows cannot move a folder over another one
     run.path.rename(path)
     return Run.open(path)

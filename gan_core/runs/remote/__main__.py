@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ...surroundings import prepare
 from ..run import Run, RunError
 from ..status import ACTIVE
 from . import POLL_INTERVAL, Mirror, find, keep, push, redact_url
@@ -113,4 +114,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    prepare()
     sys.exit(main())

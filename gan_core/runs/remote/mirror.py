@@ -15,10 +15,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import filelock
-
 from .. import layout
 from ..checkpoint_index import CheckpointError, read_pointer
+from ..file_lock import FileLock, Held
 from ..files import atomic_write, folder_name, replace
 from ..run import Run, RunError
 from ..status import Status
@@ -54,10 +53,10 @@ class Mirror:
         try:
             for folder in layout.SUBFOLDERS:
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.path / LOCK, timeout=60):
+            with FileLock(self.path / LOCK).acquire(60):
                 return self._refresh()
-        except filelock.Timeout as error:
-            raise RemoteError(f"{self.path} is being fetched by another process; wait for its end.") from error
+        except Held as error:
+            raise RemoteError(f"{self.path} is being fetched by another process; wait for its end.{error.hint}") from error
         except OSError as error:
             raise RunError(f"{self.path} cannot be written ({error.strerror or error}); choose another folder.") from error
         finally:
@@ -110,7 +109,7 @@ class Mirror:
 
     def _clear(self) -> None:
         for path in (*self.path.glob("*"), *(file for folder in layout.SUBFOLDERS for file in (self.path / folder).glob("*"))):
-            if path.is_file() and path.name != LOCK:
+            if path.is_file() and not path.name.startswith(LOCK):
                 path.unlink(missing_ok=True)
 
     # What a status refers to, in an order that is safe for readers.

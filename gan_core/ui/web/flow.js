@@ -34,8 +34,7 @@ export function flow(root, signal) {
     setLive(verdict, probe ? probed(probe) : mean === null ? t("flow.verdict_none") : t("flow.verdict", { n: percent(mean) }));
     setLive(gap, probe ? distance(probe) : moment === null ? "" : t("samples.at_step", { step: number(moment) }));
     setLive(made, stepsMade(probe));
-    const help = probe && [helpOf(probe), relative.includes(store.config?.loss) ? t("flow.help_relative") : ""];
-    setAttribute(gap, "title", help && help.filter(Boolean).join(" "));
+    setAttribute(gap, "title", probe ? helpOf(probe, relative.includes(store.config?.loss)) : null);
     line.classList.toggle("probed", Boolean(probe)); // room for two numbers
     line.classList.toggle("past", moment !== null && isIn("paused")); // room for its step beside the choice of how many
     strideChoice.hidden = !store.controls.step || !isSteered();
@@ -97,9 +96,10 @@ function distance({ before, after }) {
 const stepsMade = (probe) =>
   (probe?.before ? t(probe.steps === 1 ? "flow.in_step" : "flow.in_steps", { n: number(probe.steps) }) : "");
 
-/** @param {Stream.Probe} probe */
-const helpOf = (probe) => t(probe.before ? "flow.help_gap_step" : "flow.help_gap",
-  { fakes: change(probe, "fake"), reals: change(probe, "real"), steps: stepsMade(probe) });
+/** @param {Stream.Probe} probe @param {boolean} relative whether the loss is */
+const helpOf = (probe, relative) => [t(probe.before ? "flow.help_gap_step" : "flow.help_gap",
+  { fakes: change(probe, "fake"), reals: change(probe, "real"), steps: stepsMade(probe) }),
+...(relative ? [t("flow.help_relative")] : [])].join(" ");
 
 /** In percent. @param {Stream.Beliefs} from @param {Stream.Beliefs} to @param {"real" | "fake"} kind */
 function beliefs(from, to, kind) {

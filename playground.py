@@ -46,7 +46,7 @@ def main() -> None:
     except Refusal as error:
         sys.exit(f"--attach: {error}")
     try:
-        playground.launch(args.host, args.port, args.share, args.open)
+        playground.launch(args.host, args.port, args.share, args.open, allowed=args.allow_host)
     except OSError as error:
         sys.exit(f"The page cannot be served: {error}")
     while not signals:

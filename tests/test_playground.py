@@ -63,7 +63,8 @@ def test_help_documents_every_flag(capsys):
     with pytest.raises(SystemExit):
         playground.arguments(["--help"])
     sentence = capsys.readouterr().out
-    for flag in ("--host", "--port", "--share", "--open", "--checkpoints", "--attach", "--device", "--threads", "--seed"):
+    for flag in ("--host", "--port", "--share", "--open", "--allow-host", "--checkpoints", "--attach", "--device", "--threads",
+                 "--seed"):
         assert flag in sentence
 
 
@@ -97,7 +98,7 @@ def test_ctrl_c_while_the_page_is_loaded_ends_it_too(tmp_path):
     code = ("import signal, sys, types, playground\n"
             "class Loading(types.ModuleType):\n"
             "    def __getattr__(self, name): signal.raise_signal(signal.SIGINT); return type(name, (Exception,), {})\n"
-            "page = types.SimpleNamespace(launch=lambda *_: print('served'), close=lambda: print('closed'))\n"
+            "page = types.SimpleNamespace(launch=lambda *_, **__: print('served'), close=lambda: print('closed'))\n"
             "app = types.ModuleType('app'); app.Playground = lambda *_: page\n"
             "sys.modules.update({'gan_core.ui.app': app, 'gan_core.ui.controls': Loading('controls')})\n"
             f"sys.argv[1:] = ['--checkpoints', {str(tmp_path)!r}]; playground.main()")

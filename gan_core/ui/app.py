@@ -75,13 +75,17 @@ class Playground:
         return demo
 
     def launch(self, host: str | None = None, port: int | None = None, share: bool | None = None,
-               inbrowser: bool = False, quiet: bool = False) -> None:
-        """Serve, and return while the server runs. None leaves gradio's own environment variables in force."""
+               inbrowser: bool = False, quiet: bool = False, allowed: frozenset[str] = frozenset()) -> None:
+        """Serve, and return while the server runs. None leaves gradio's own environment variables in force.
+
+        allowed: names by which the page answers, as of `hosts.allowed_names`.
+        """
         raise_open_files_limit()
         bypass_for_this_machine(host or os.environ.get("GRADIO_SERVER_NAME", ""))  # gradio asks its own page whether it is there
         # Strangers must not read this machine's folders.
         self.catalogue.public = exposure.is_public(host, share)
         self.controls.local_paths = not self.catalogue.public
+        hosts = exposure.answered_hosts(allowed, host, share)
         routes = [*live_routes.routes(self.catalogue, self.hub, self.latent_service),
                   *preview_routes.routes(self.controls, self.preview_jobs),
                   *control_routes.routes(self.controls, self.preview_jobs), *web_files.routes()]
@@ -89,7 +93,7 @@ class Playground:
             server_name=host, server_port=port, share=share, inbrowser=inbrowser, quiet=quiet,
             prevent_thread_lock=True, theme=containers.theme(), i18n=self.i18n, ssr_mode=False,
             run_history=False, show_error=True, max_file_size=MAX_UPLOAD, state_session_capacity=500, footer_links=[],
-            app_kwargs={"routes": routes, "middleware": [Middleware(Guard), Middleware(containers.HeadMiddleware)]})
+            app_kwargs={"routes": routes, "middleware": [Middleware(Guard, hosts=hosts), Middleware(containers.HeadMiddleware)]})
         # After the page is served, because both take seconds of processor time.
         self.supervisor.warm()
         self.latent_service.start()

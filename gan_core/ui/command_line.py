@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from ..argument_parser import ArgumentParser
+from .hosts import allowed_names
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -16,6 +17,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on; 0.0.0.0 lets others in (default: this machine only)")
     parser.add_argument("--port", help="port (default: GRADIO_SERVER_PORT, else the first free one from 7860)")
     parser.add_argument("--share", action="store_true", default=None, help="make a public link; whoever has it controls the page")
+    parser.add_argument("--allow-host", action="append", metavar="NAME",
+                        help="answer by this name, too, as a proxy's; * for any; may be repeated")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="where runs live (default: ./checkpoints)")
     parser.add_argument("--attach", action="append", metavar="PATH", help="a run elsewhere, or a folder of runs; may be repeated")
@@ -27,6 +30,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         text = getattr(args, name)
         if text is not None:
             setattr(args, name, _whole(parser, f"--{name}", str(text), low, high))
+    try:
+        args.allow_host = allowed_names(args.allow_host)
+    except ValueError as error:
+        parser.error(str(error))
     if args.port is None and "GRADIO_SERVER_PORT" in os.environ:  # gradio itself reads it, and would fail with a traceback
         _whole(parser, "GRADIO_SERVER_PORT", os.environ["GRADIO_SERVER_PORT"], 1, 65535)
     return args

@@ -1,6 +1,7 @@
 """The ASGI middleware in front of all routes, gradio's and ours: admits what `doors` opens, and limits its rate and size.
 
-It counts concurrent requests, streams and uploads, and limits the bytes and seconds of a body. Events are checked in `page`.
+A request by another name than the page's is refused first. It counts concurrent requests, streams and uploads, and limits the
+bytes and seconds of a body. Events are checked in `page`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from starlette.responses import JSONResponse
 
 from . import doors, words
 from .doors import Door
+from .hosts import Hosts, host_name
 
 # Concurrent: (from one address, in all). A school's 200 viewers may share one address, and behind the tunnel of a public link
 # everyone has this machine's. A viewer keeps one stream open, and a second one while an event is answered: 450 streams leave
@@ -29,10 +31,14 @@ MIN_BODY_RATE = 10_000  # bytes a second
 
 
 class Guard:
-    """`launch(app_kwargs={"middleware": [Middleware(Guard), ...]})`, before all others. `limits` as LIMITS."""
+    """`launch(app_kwargs={"middleware": [Middleware(Guard), ...]})`, before all others.
 
-    def __init__(self, app: Any, limits: dict[str, tuple[int, int]] | None = None, body_grace: float = BODY_GRACE) -> None:
-        self.app, self.limits, self.body_grace = app, limits or LIMITS, body_grace
+    limits: as LIMITS. hosts: the names by which it answers, None for any.
+    """
+
+    def __init__(self, app: Any, limits: dict[str, tuple[int, int]] | None = None, body_grace: float = BODY_GRACE,
+                 hosts: Hosts | None = None) -> None:
+        self.app, self.limits, self.body_grace, self.hosts = app, limits or LIMITS, body_grace, hosts
         self._counts: Counter[tuple[str, str]] = Counter()  # by (kind, address), and by (kind, "") for all addresses
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -43,6 +49,10 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = Headers(scope=scope)
+        if self.hosts is not None and not self.hosts.admit(headers.getlist("host")):
+            name = next((host_name(header) for header in headers.getlist("host") if not self.hosts.admit([header])), "")
+            await _refuse(scope, send, 403, "host_unknown" if name else "host_missing", host=name[:253])
+            return
         door = doors.find(scope["method"], get_route_path(scope) or "/")
         kind = "stream" if door and door.stream else "upload" if door and door.body > doors.EVENT_BODY else "request"
         address = (scope.get("client") or ("?",))[0]
@@ -115,9 +125,9 @@ class _BoundedRequest:
             await _refuse(scope, send, *self.refusal)
 
 
-async def _refuse(scope: Any, send: Any, status: int, key: str, headers: dict[str, str] | None = None) -> None:
+async def _refuse(scope: Any, send: Any, status: int, key: str, headers: dict[str, str] | None = None, **values: str) -> None:
     """One sentence in the browser's language; gradio's page and client read it from `detail`."""
-    sentence = words.text(f"errors.{key}", words.match_language(Headers(scope=scope).get("accept-language", "")))
+    sentence = words.text(f"errors.{key}", words.match_language(Headers(scope=scope).get("accept-language", "")), **values)
     response = JSONResponse({"detail": sentence}, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
     async def disconnected() -> Any:

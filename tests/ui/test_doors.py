@@ -99,7 +99,7 @@ docs  redoc  mcp/  gradio_api/mcp/  gradio_api/mcp/sse  nobody
 def test_no_other_spelling_opens_one(page, path):
     for method in ("GET", "POST"):
         with socket.create_connection(("127.0.0.1", page.demo.server_port), 30) as link:  # a client would tidy the path up
-            link.sendall(f"{method} /{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            link.sendall(f"{method} /{path} HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
             reply = b"".join(iter(lambda: link.recv(65536), b""))
         assert reply.startswith((b"HTTP/1.1 404", b"HTTP/1.1 403")), reply[:300]
         assert b"root:" not in reply
@@ -220,7 +220,8 @@ def test_the_largest_drawing_and_the_fullest_form_pass(http):
 
 def test_an_upload_beyond_what_is_kept_is_refused_before_it_is_read(page):
     with socket.create_connection(("127.0.0.1", page.demo.server_port), 30) as link:
-        link.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: {doors.UPLOAD_BODY + 1}\r\n\r\n".encode())
+        length = doors.UPLOAD_BODY + 1
+        link.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: [::1]\r\nContent-Length: {length}\r\n\r\n".encode())
         assert link.recv(65536).startswith(b"HTTP/1.1 413")
 
 

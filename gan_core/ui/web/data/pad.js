@@ -7,6 +7,7 @@ import { contextOf } from "../plane/canvas.js";
 import { keepOnce, takeOnce } from "../storage.js";
 import { on } from "../store.js";
 import { number, t } from "../words.js";
+import { formValues } from "./request.js";
 
 const SETTLE_MS = 350; // after the hand rests
 const MOST = 3000; // points in all
@@ -25,6 +26,7 @@ export function pad(root, signal) {
   const view = new Pad();
   root.append(...view.elements);
   on("colours", () => view.draw(), signal);
+  on("form", () => view.keepUnknown(), signal);
   view.draw();
 }
 
@@ -66,6 +68,11 @@ class Pad {
     this.#undo.disabled = this.#clear.disabled = !strokes.length;
     const sentence = drawn.length < MOST ? "data.pad_points" : "data.pad_full";
     setLive(this.#count, drawn.length ? t(sentence, { n: number(drawn.length) }) : "");
+  }
+
+  /** Keep what is drawn here where the form has no name for it: another language may come before it was kept. */
+  keepUnknown() {
+    if (strokes.length && !this.#stroke && formValues().kind === "drawn" && !formValues().drawing) this.#change(strokes);
   }
 
   /** @param {Stroke[]} next */

@@ -34,8 +34,12 @@ export const isBusy = ({ state }) => BUSY.includes(state);
 /** Whether the form holds something else than what the last question, and so its answer, was about. */
 export const hasChanged = () => JSON.stringify(form) !== asked;
 export const hasForm = () => form !== null;
-/** What the form names, each "" before gradio has filled it. @returns {{ preset: string, kind: string, upload: string }} */
-export const formValues = () => ({ preset: form?.[0] ?? "", kind: form?.[1] ?? "", upload: form?.[4] ?? "" });
+/**
+ * What the form names, each "" before gradio has filled it.
+ * @returns {{ preset: string, kind: string, upload: string, drawing: string }}
+ */
+export const formValues = () =>
+  ({ preset: form?.[0] ?? "", kind: form?.[1] ?? "", upload: form?.[4] ?? "", drawing: form?.[5] ?? "" });
 
 /** All values in the form's own order, null before gradio has filled it. */
 export const formInputs = () => form;

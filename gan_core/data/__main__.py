@@ -7,6 +7,10 @@ import sys
 import time
 
 from ..surroundings import prepare
+
+if __name__ == "__main__":
+    prepare()  # before numpy is imported
+
 from . import storage
 from .types import data_folder
 
@@ -74,5 +78,4 @@ def _confirm() -> bool:
 
 
 if __name__ == "__main__":
-    prepare()
     sys.exit(main())

@@ -6,6 +6,7 @@ It opens no picture and follows no name out of its folders. Whether a run still 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from . import array_cache, torchvision_sets, uploads
 from .reading import archive
 from .types import data_folder
 
+LOCK = re.compile(r"\.lock(\.\d+)?$")  # names of locks, see runs/file_lock.py
+LOCK_TIMEOUT = 0.2  # seconds; whoever asks whether a disk has locks holds one for a moment
 NAMES = {"zip": archive.NAME, "drawn": uploads.DRAWING}  # patterns of uploads and drawings: no dot, no separator
 UPLOAD_SUFFIXES = {"zip": (".zip", ".json"), "drawn": (".points.json",)}  # its files; without the first it does not exist
 DOWNLOAD_SUFFIXES = ("", ".json", ".part", ".part.json")  # the file, its note, what was fetched so far and the note of that
@@ -110,7 +113,7 @@ def _files(dataset: str) -> list[Path]:
     paths: list[Path] = []
     for base in bases:
         if base.is_dir() and not base.is_symlink():
-            paths += [path for path in sorted(base.rglob("*")) if not path.suffixes[-2:].count(".lock")]
+            paths += [path for path in sorted(base.rglob("*")) if not LOCK.search(path.name)]
         else:  # of a link the link itself
             paths += [base.with_name(base.name + suffix) for suffix in DOWNLOAD_SUFFIXES]
     return [path for path in paths if path.is_symlink() or path.is_file()]
@@ -123,7 +126,7 @@ def _download_locks(files: list[Path]) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         for lock in sorted(lock for lock in locks if lock.exists()):
             try:
-                held.enter_context(FileLock(lock).acquire())
+                held.enter_context(FileLock(lock).acquire(LOCK_TIMEOUT))
             except Held as error:
-                raise Busy("it is being downloaded") from error
+                raise Busy(f"it is being downloaded.{error.hint}".removesuffix(".")) from error
         yield

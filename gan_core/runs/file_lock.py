@@ -27,6 +27,7 @@ from .files import read_plain
 # What `flock` raises where a disk has no locks; the last three mean the same on some systems.
 UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, getattr(errno, "ENOTSUP", errno.EOPNOTSUPP)}
 POLL = 0.05  # seconds
+WRITING = 2.0  # seconds for which an empty file is one whose maker is about to write into it
 MAX_OWNER = 4096  # bytes
 
 
@@ -60,6 +61,11 @@ class FileLock:
                 self._native.acquire(timeout=timeout)
             except filelock.Timeout as error:
                 raise Held(self.path) from error
+            # A disk over a network may have had no locks when another process came.
+            _, held = self._newest()
+            if held is not None:
+                self._native.release()
+                raise held
             return self
         deadline = time.monotonic() + timeout
         while (held := self._take()) is not None:
@@ -82,26 +88,40 @@ class FileLock:
     def __exit__(self, *exception: object) -> None:
         self.release()
 
-    def _take(self) -> Held | None:
-        """Make the next numbered file, unless the newest one's holder may live."""
+    @property
+    def is_numbered(self) -> bool:
+        """Whether a numbered file is held in place of the system's lock."""
+        return self._marker is not None
+
+    def _newest(self) -> tuple[int, Held | None]:
+        """(the number of the newest numbered file, why its holder may live); 0 where there is none."""
         start = f"{self.path.name}."
         ends = [name.removeprefix(start) for name in os.listdir(self.path.parent) if name.startswith(start)]
         number = max((int(end) for end in ends if end.isdecimal()), default=0)
+        if not number:
+            return 0, None
         newest = self.path.with_name(f"{self.path.name}.{number}")
-        if number:
-            try:
-                owner = _read_owner(newest)
-            except FileNotFoundError:
-                return Held(self.path)  # it has just been released: look again
-            if not _is_dead(owner):
-                return Held(self.path, None if _is_here(owner) else newest, owner)
+        try:
+            owner = _read_owner(newest)
+            is_new = not owner and time.time() - newest.stat().st_mtime < WRITING
+        except FileNotFoundError:
+            return number, Held(self.path)  # it has just been released: look again
+        if is_new:
+            return number, Held(self.path)  # its holder is writing into it
+        return number, None if _is_dead(owner) else Held(self.path, None if _is_here(owner) else newest, owner)
+
+    def _take(self) -> Held | None:
+        """Make the next numbered file, unless the newest one's holder may live."""
+        number, held = self._newest()
+        if held is not None:
+            return held
         marker = self.path.with_name(f"{self.path.name}.{number + 1}")
         try:
             descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             return Held(self.path)  # another process was first
-        self._owner = json.dumps({**_place(), "pid": os.getpid(), "pid_started": psutil.Process().create_time(),
-                                  "token": uuid.uuid4().hex}).encode()
+        self._owner = json.dumps({**_place(), "pid": os.getpid(), "ticks": _start_ticks(os.getpid()),
+                                  "pid_started": psutil.Process().create_time(), "token": uuid.uuid4().hex}).encode()
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(self._owner)
@@ -162,11 +182,24 @@ def _is_here(owner: dict[str, Any]) -> bool:
 
 
 def _is_dead(owner: dict[str, Any]) -> bool:
-    """Whether its holder has certainly ended: this machine was started anew since then, or has no such process."""
-    if any(owner.get(name) != _place()[name] for name in ("host", "machine")):
+    """Whether its holder has certainly ended: this machine, since this start of it, has no such process.
+
+    Another start proves nothing: containers and copies of a virtual machine may share name and address.
+    """
+    if not _is_here(owner):
         return False
     try:
         pid, started = int(owner["pid"]), float(owner["pid_started"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return False
-    return owner.get("boot") != _place()["boot"] or (_is_here(owner) and not process_exists(pid, started))
+    ticks = owner.get("ticks")
+    # Not by the time of day where it can be helped: a clock that is set moves the start of every process.
+    return _start_ticks(pid) != ticks if isinstance(ticks, int) else not process_exists(pid, started)
+
+
+def _start_ticks(pid: int) -> int | None:
+    """When a process began, in ticks since the start of the machine (Linux only); None where there is none."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -103,6 +103,8 @@ class Hub:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WAIT_SECONDS
+        if choice not in self._shown and choice and await asyncio.to_thread(self.catalogue.find, choice) is None:
+            choice = ""  # without a look, for which all viewers would wait: anybody can ask for a run that is not there
         shown = self._shown.get(choice)
         if shown is None:
             shown, _ = (await self._look_now({choice})).get(choice, (None, []))

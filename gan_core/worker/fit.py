@@ -34,6 +34,7 @@ from ..runs.worker_note import WorkerNote, read_worker_note, write_worker_note
 from ..training.trainer import Metrics, Trainer
 from .coordinator import Coordinator
 from .failures import failure_of
+from .process import has_living_worker
 from .session import Session
 from .startup import Prepared
 from .status_writer import StatusWriter
@@ -100,6 +101,9 @@ def _held(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / layout.WORKER_LOCK)
     try:
         lock.acquire(LOCK_TIMEOUT)
+        if lock.is_numbered and has_living_worker(folder):  # it took the disk's own lock, when there were locks
+            lock.release()
+            raise Held(lock.path)
     except Held as error:
         note = read_worker_note(folder)
         who = f"{note['run']} is" if note is not None else "another run is"

@@ -147,7 +147,10 @@ def refuse_busy(run: Run) -> None:
     except OSError as error:
         raise _unlockable(run, error) from error
     else:
+        numbered = lock.is_numbered
         lock.release()
+        if numbered and has_living_worker(run.path.parent):
+            _held_by(run, Held(lock.path))
 
 
 def _acquire(lock: FileLock, run: Run) -> Fault | None:
@@ -161,6 +164,9 @@ def _acquire(lock: FileLock, run: Run) -> Fault | None:
         return _held_by(run, held)
     except OSError as error:
         raise _unlockable(run, error) from error
+    if lock.is_numbered and has_living_worker(run.path.parent):  # it took the disk's own lock, when there were locks
+        lock.release()
+        return _held_by(run, Held(lock.path))
     write_worker_note(run.path.parent, WorkerNote(
         run=run.path.name, pid=os.getpid(), pid_started=psutil.Process().create_time(), host=platform.node(),
         server=os.environ.get(SERVER_VARIABLE, "")))
@@ -170,6 +176,17 @@ def _acquire(lock: FileLock, run: Run) -> Fault | None:
 def _unlockable(run: Run, error: OSError) -> RunError:
     return RunError(f"The folder {run.path.parent} cannot be locked ({error.strerror or error}), and without a lock two "
                     "processes might train in it; give one that can be written to, or copy the run there.")
+
+
+def has_living_worker(folder: Path) -> bool:
+    """Whether another process of this machine trains in a folder of runs, by its note and the run's status."""
+    note = read_worker_note(folder)
+    if note is None or note["pid"] == os.getpid() or note.get("host") not in (None, platform.node()):
+        return False
+    with contextlib.suppress(RunError):
+        active = Run.open(folder / note["run"]).stored_status().state in ACTIVE
+        return active and process_exists(note["pid"], note["pid_started"])
+    return False
 
 
 def _held_by(run: Run, held: Held) -> Fault:

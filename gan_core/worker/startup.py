@@ -113,8 +113,7 @@ class Startup:
             config = config.replace(device="auto")
         if earlier and earlier.device in devices() and config.device in ("auto", earlier.device):
             # Here there may be fewer cores than there were then.
-            number = threads if several else earlier.threads if threads else min(earlier.threads, cores())
-            choices = dataclasses.replace(earlier, threads=number)
+            choices = dataclasses.replace(earlier, threads=threads or min(earlier.threads, cores()))
         else:
             share = config.replace(batch_size=max(1, config.batch_size // self.team.size))
             choices = autotune.choose(share, trainer_builder(loaded.data, loaded.labels), threads)

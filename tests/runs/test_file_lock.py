@@ -4,17 +4,23 @@ import contextlib
 import errno
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from gan_core.config import PRESETS
 from gan_core.data.download import fetch
 from gan_core.data.types import DataError, DataRequest
 from gan_core.runs import file_lock, layout
 from gan_core.runs.file_lock import FileLock, Held
+from gan_core.runs.run import Run
+from gan_core.runs.status import Status
+from gan_core.runs.worker_note import write_worker_note
 from gan_core.runs.worker_process import worker_command
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +104,7 @@ def test_of_processes_that_race_for_a_dead_ones_lock_one_trains_at_a_time(disk, 
 def leave(path, **owner):
     """The marker of another holder than this process."""
     marker = path.with_name(f"{path.name}.1")
-    marker.write_text(json.dumps({**file_lock._place(), "pid": 2**22 + 5, "pid_started": 1.0, "token": "t", **owner}))
+    marker.write_text(json.dumps({**file_lock._place(), "pid": 2**22 + 5, "pid_started": 1.0, "ticks": 1, "token": "t", **owner}))
     return marker
 
 
@@ -121,7 +127,7 @@ def test_who_looked_before_another_took_it_is_too_late(lockless, monkeypatch, tm
     FileLock(tmp_path / "lock").acquire().release()
 
 
-@pytest.mark.parametrize("owner", [{}, {"boot": "an earlier one", "pid": os.getpid()}])
+@pytest.mark.parametrize("owner", [{}, {"pid": os.getpid()}, {"ticks": None}, {"ticks": None, "pid": os.getpid()}])
 def test_a_holder_that_has_certainly_ended_is_followed(lockless, tmp_path, owner):
     marker = leave(tmp_path / "lock", **owner)
     with FileLock(tmp_path / "lock").acquire():
@@ -131,6 +137,7 @@ def test_a_holder_that_has_certainly_ended_is_followed(lockless, tmp_path, owner
 
 
 @pytest.mark.parametrize("owner", [{"host": "far"}, {"machine": "0123"}, {"machine": "0123", "boot": "another"},
+                                   {"boot": "an earlier one, or another machine's of the same name and address"},
                                    {"pids": "pid:[1]"}, {"pid": "x"}, {"pid_started": None}])
 def test_a_holder_that_cannot_be_seen_keeps_the_lock_and_its_file_is_named(lockless, tmp_path, owner):
     marker = leave(tmp_path / "lock", **owner)
@@ -141,9 +148,30 @@ def test_a_holder_that_cannot_be_seen_keeps_the_lock_and_its_file_is_named(lockl
     FileLock(tmp_path / "lock").acquire().release()
 
 
+def test_a_clock_that_is_set_ends_no_holder(lockless, monkeypatch, tmp_path):
+    marker = leave(tmp_path / "lock", pid=os.getpid(), ticks=file_lock._start_ticks(os.getpid()), pid_started=1.0)
+    with pytest.raises(Held) as caught:
+        FileLock(tmp_path / "lock").acquire(0.1)
+    assert caught.value.marker is None and marker.exists()
+
+
+def test_a_disk_that_has_locks_only_now_and_then_admits_no_second_one(monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        refuse(patch, "ENOLCK")
+        first = FileLock(tmp_path / "lock").acquire()
+    with pytest.raises(Held):
+        FileLock(tmp_path / "lock").acquire(0.1)
+    first.release()
+    FileLock(tmp_path / "lock").acquire().release()
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", "[1]", "[" * 10_000, "{}"])
 def test_a_damaged_file_keeps_the_lock_and_is_named(lockless, tmp_path, text):
     (tmp_path / "lock.7").write_text(text)
+    with pytest.raises(Held) as new:
+        FileLock(tmp_path / "lock").acquire(0.1)
+    assert new.value.marker is None, "it may be about to be written"
+    os.utime(tmp_path / "lock.7", (0, 0))
     with pytest.raises(Held) as caught:
         FileLock(tmp_path / "lock").acquire(0.1)
     assert caught.value.hint.endswith(f"delete {tmp_path / 'lock.7'}.")
@@ -182,6 +210,20 @@ def test_a_run_trains_on_a_disk_without_locks_and_a_second_one_is_refused_meanwh
         (tmp_path / ".worker.lock.1").unlink()
     found = worker(*arguments)
     assert found.returncode == 0 and " finished at step 2 " in found.stdout, found.stderr
+    assert not list(tmp_path.glob(".worker.lock.*"))
+
+
+def test_a_worker_from_when_the_disk_had_locks_keeps_its_folder(monkeypatch, tmp_path):
+    run = Run.create(PRESETS["quick"].replace(max_steps=2), tmp_path)
+    with holder(tmp_path / "another") as process:
+        run.write_status(Status(state="running", pid=process.pid, pid_started=psutil.Process(process.pid).create_time()))
+        write_worker_note(tmp_path, {"run": run.path.name, "pid": process.pid, "host": platform.node(), "server": "",
+                                     "pid_started": psutil.Process(process.pid).create_time()})
+        refuse(monkeypatch, "ENOLCK")
+        found = worker("--new", "--preset", "quick", "--steps", "2", "--checkpoints", str(tmp_path))
+        assert found.returncode == 2 and f"{run.name} is being trained already" in found.stderr, found.stderr
+        refused = worker(str(run.path))
+        assert refused.returncode == 2 and f"by process {process.pid}" in refused.stderr
     assert not list(tmp_path.glob(".worker.lock.*"))
 
 

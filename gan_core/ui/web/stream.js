@@ -122,7 +122,7 @@ function quiet() {
 function startPolling() {
   stopPolling ??= poll(() => ask("events"), (rows) => {
     setPolled(true);
-    reach();
+    if (cursor || rows.length) reach(); // an empty answer before the first snapshot is nothing to be shown
     for (const [name, id, event] of rows) receive(name, id, event);
   }, lost);
 }
@@ -172,7 +172,7 @@ function receive(name, id, event) {
   if (!isNews(id, cursor, name === "snapshot")) return;
   cursor = id;
   // A chosen run that is gone (deleted, another server) must not hold this browser.
-  if (name === "snapshot" && chosenRun() && "run" in event && event.run !== chosenRun()) chooseRun(null);
+  if (name === "snapshot" && chosenRun() && "run" in event && event.run !== chosenRun()) chooseRun(tied = null);
   reach();
   reducers[name](event);
   emit(name, event);

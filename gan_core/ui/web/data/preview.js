@@ -63,7 +63,7 @@ class Preview {
     new ResizeObserver(() => this.#resize()).observe(this.#box);
   }
 
-  /** Picture and sentence of another choice say nothing of this one: they are faint until its own are here. */
+  /** Picture and sentence of another choice say nothing of this one: until its own are here it is faint, and they are hidden. */
   drawAge() {
     const old = hasChanged() || this.#drawn !== currentAnswer();
     this.#box.classList.toggle("old", old);

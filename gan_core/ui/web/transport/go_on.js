@@ -44,9 +44,9 @@ class Amount {
     });
   }
 
-  /** As the server takes it, which refuses in words what is no such number. */
+  /** As the server takes it, which refuses in words what is no such number; 0 would be no end, for which there is a button. */
   get value() {
-    const text = this.#number.value, given = text === "" ? text : Number(text);
-    return { [this.#unit.value]: given };
+    const given = Number(this.#number.value);
+    return { [this.#unit.value]: given === 0 ? this.#number.value : given };
   }
 }

@@ -43,6 +43,8 @@ def _main(command: list[str], environment: dict[str, str], output: Path, pipes: 
     for stream, path in ((0, os.devnull), (1, output), (2, os.devnull)):
         os.dup2(pipes[stream] if stream in pipes else os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing has put an empty one in its place
+    # The server's are of files that can be sought, and a pipe cannot.
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
     _show(command, environment)
     os.chdir(ROOT)
     if "torch.distributed.run" in command[:3]:

@@ -80,6 +80,7 @@ def test_another_process_is_kept_out_until_the_holder_ends_however_it_ends(disk,
         pass
 
 
+@pytest.mark.slow
 @two_disks
 def test_of_processes_that_race_for_a_dead_ones_lock_one_trains_at_a_time(disk, tmp_path):
     path, inside = tmp_path / "lock", tmp_path / "inside"
@@ -198,6 +199,7 @@ def worker(*arguments):
     return subprocess.run(worker_command("--threads", "1", *arguments), cwd=ROOT, capture_output=True, text=True, timeout=100)
 
 
+@pytest.mark.slow
 @two_disks
 def test_a_run_trains_on_a_disk_without_locks_and_a_second_one_is_refused_meanwhile(disk, tmp_path):
     arguments = ("--new", "--preset", "quick", "--steps", "2", "--checkpoints", str(tmp_path))
@@ -213,6 +215,7 @@ def test_a_run_trains_on_a_disk_without_locks_and_a_second_one_is_refused_meanwh
     assert not list(tmp_path.glob(".worker.lock.*"))
 
 
+@pytest.mark.slow
 def test_a_worker_from_when_the_disk_had_locks_keeps_its_folder(monkeypatch, tmp_path):
     run = Run.create(PRESETS["quick"].replace(max_steps=2), tmp_path)
     with holder(tmp_path / "another") as process:

@@ -9,7 +9,6 @@ import asyncio
 import functools
 import inspect
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -99,7 +98,10 @@ def _steering(controls: Controls) -> tuple[Callable[..., dict], ...]:
 
         steps: a whole number, minutes: a number; 0 where one does not count, and 0 and 0 to train until it is stopped.
         """
-        return _status(controls.resume(extension=_extension(steps, minutes)))
+        extension = Extension(steps, minutes)
+        if extension.fault is not None:
+            raise Refusal(extension.fault[0], given=extension.fault[1])
+        return _status(controls.resume(extension=extension))
 
     return tune, restore, extend
 
@@ -121,14 +123,6 @@ async def _generate(controls: Controls, latent_service: LatentService, seed: int
 
 def _status(run: Run) -> dict[str, Any]:
     return {"run": run.id, **run.status().to_dict()}
-
-
-def _extension(steps: Any, minutes: Any) -> Extension:
-    if type(steps) is not int or steps < 0:
-        raise Refusal("errors.refused", message=f"steps is {steps}; give a whole number of more steps, 0 or above.")
-    if type(minutes) not in (int, float) or not 0 <= minutes < math.inf:
-        raise Refusal("errors.refused", message=f"minutes is {minutes}; give a number of more minutes, 0 or above.")
-    return Extension(steps, minutes)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ A refusal is one sentence in the language of the request. `controls` defines wha
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -136,12 +135,10 @@ def _extension(body: Body, lang: str) -> Extension | None:
     """What "steps" and "minutes" say; None where neither is there. Raises BodyError for what is no such number."""
     if "steps" not in body and "minutes" not in body:
         return None
-    steps, minutes = body.get("steps", 0), body.get("minutes", 0)
-    if type(steps) is not int or steps < 0:
-        raise _wrong_type("errors.steps_type", steps, lang)
-    if type(minutes) not in (int, float) or not 0 <= minutes < math.inf:
-        raise _wrong_type("errors.minutes_type", minutes, lang)
-    return Extension(steps, minutes)
+    extension = Extension(body.get("steps", 0), body.get("minutes", 0))
+    if extension.fault is not None:
+        raise _wrong_type(*extension.fault, lang)
+    return extension
 
 
 def _wrong_type(key: str, given: object, lang: str) -> BodyError:

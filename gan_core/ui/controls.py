@@ -6,6 +6,7 @@ Runs are controlled through the supervisor and their command folders. Buttons an
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NamedTuple
 
 from ..config import LIVE, OF_FIT, PRESETS, TrainConfig
@@ -26,6 +27,15 @@ class Extension(NamedTuple):
 
     steps: int = 0
     minutes: float = 0.0
+
+    @property
+    def fault(self) -> tuple[str, Any] | None:
+        """(a sentence's key, what was given) where a caller from outside gave what is no such number."""
+        if type(self.steps) is not int or self.steps < 0:
+            return "errors.steps_type", self.steps
+        if type(self.minutes) not in (int, float) or not 0 <= self.minutes < math.inf:
+            return "errors.minutes_type", self.minutes
+        return None
 
 
 class Controls(RunAccess):

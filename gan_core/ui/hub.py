@@ -108,9 +108,7 @@ class Hub:
         shown = self._shown.get(choice)
         if shown is None:
             shown, _ = (await self._look_now({choice})).get(choice, (None, []))
-        # A name that no run has is not looked for again and again: a caller can invent any number of them.
-        watched = choice if shown is None or shown.id == choice else ""
-        self._asked[watched] = loop.time() + ASKED_SECONDS
+        self._asked[choice] = loop.time() + ASKED_SECONDS
         self._keep_looking()
         while True:
             looked = self._looked
@@ -122,7 +120,7 @@ class Hub:
                 return found or []
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(looked.wait(), deadline - loop.time())
-            shown = self._shown.get(watched)
+            shown = self._shown.get(choice)
 
     def _after(self, run_events: RunEvents, cursor: str) -> list[Sent] | None:
         """The events after a cursor; None where it is of another run or server, or too old."""

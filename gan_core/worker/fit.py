@@ -34,12 +34,10 @@ from ..runs.worker_note import WorkerNote, read_worker_note, write_worker_note
 from ..training.trainer import Metrics, Trainer
 from .coordinator import Coordinator
 from .failures import failure_of
-from .process import has_living_worker
+from .process import acquire_folder_lock
 from .session import Session
 from .startup import Prepared
 from .status_writer import StatusWriter
-
-LOCK_TIMEOUT = 1.0  # seconds; a process that has just been ended may take a while
 
 
 def check_folder(value: Any) -> Path:
@@ -100,10 +98,7 @@ def _held(folder: Path) -> Iterator[None]:
     """Within it this process holds the folder's lock: one run trains in a folder. Raises RunError where another one has it."""
     lock = FileLock(folder / layout.WORKER_LOCK)
     try:
-        lock.acquire(LOCK_TIMEOUT)
-        if lock.is_numbered and has_living_worker(folder):  # it took the disk's own lock, when there were locks
-            lock.release()
-            raise Held(lock.path)
+        acquire_folder_lock(lock)
     except Held as error:
         note = read_worker_note(folder)
         who = f"{note['run']} is" if note is not None else "another run is"

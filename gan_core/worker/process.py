@@ -141,16 +141,13 @@ def refuse_busy(run: Run) -> None:
     """Raise RunError as `_held_by` does where a worker holds the folder; before a process is begun for this run."""
     lock = FileLock(run.path.parent / layout.WORKER_LOCK)
     try:
-        lock.acquire(LOCK_TIMEOUT)
+        acquire_folder_lock(lock)
     except Held as held:
         _held_by(run, held)
     except OSError as error:
         raise _unlockable(run, error) from error
     else:
-        numbered = lock.is_numbered
         lock.release()
-        if numbered and has_living_worker(run.path.parent):
-            _held_by(run, Held(lock.path))
 
 
 def _acquire(lock: FileLock, run: Run) -> Fault | None:
@@ -159,14 +156,11 @@ def _acquire(lock: FileLock, run: Run) -> Fault | None:
     The lock ends with the process that holds it, however that ends.
     """
     try:
-        lock.acquire(10.0 if distributed.restart_count() else LOCK_TIMEOUT)
+        acquire_folder_lock(lock, 10.0 if distributed.restart_count() else LOCK_TIMEOUT)
     except Held as held:
         return _held_by(run, held)
     except OSError as error:
         raise _unlockable(run, error) from error
-    if lock.is_numbered and has_living_worker(run.path.parent):  # it took the disk's own lock, when there were locks
-        lock.release()
-        return _held_by(run, Held(lock.path))
     write_worker_note(run.path.parent, WorkerNote(
         run=run.path.name, pid=os.getpid(), pid_started=psutil.Process().create_time(), host=platform.node(),
         server=os.environ.get(SERVER_VARIABLE, "")))
@@ -178,7 +172,18 @@ def _unlockable(run: Run, error: OSError) -> RunError:
                     "processes might train in it; give one that can be written to, or copy the run there.")
 
 
-def has_living_worker(folder: Path) -> bool:
+def acquire_folder_lock(lock: FileLock, timeout: float = LOCK_TIMEOUT) -> None:
+    """Take the lock of a folder of runs. Raises Held, and OSError of the disk.
+
+    A worker that lives here may have taken the disk's own lock when there were locks, which a numbered file does not see.
+    """
+    lock.acquire(timeout)
+    if lock.is_numbered and _has_living_worker(lock.path.parent):
+        lock.release()
+        raise Held(lock.path)
+
+
+def _has_living_worker(folder: Path) -> bool:
     """Whether another process of this machine trains in a folder of runs, by its note and the run's status."""
     note = read_worker_note(folder)
     if note is None or note["pid"] == os.getpid() or note.get("host") not in (None, platform.node()):

@@ -38,7 +38,7 @@ def asked(person, folder, run: str, lang: str):
     """The dialog that names this run, as its preset and about its step; its safe button has the focus."""
     dialog = person.page.locator("dialog[open]")
     dialog.wait_for()
-    name = f"{text('presets.quick.name', lang)} \\({text('runs.step', lang).lower()} (.+)\\)"
+    name = f"{text('presets.quick.name', lang)} \\({text('samples.at_step', lang, step='(.+)')}\\)"
     title = re.escape(text("dialog.instead_title", lang, name="@")).replace("@", name)
     named = re.fullmatch(title, dialog.locator("h2").inner_text())
     said = int("".join(filter(str.isdigit, named[1])))

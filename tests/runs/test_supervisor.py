@@ -1,5 +1,6 @@
 """Starting, handing over and ending real workers. What a worker does with its run is tested in test_worker."""
 
+import contextlib
 import json
 import os
 import platform
@@ -338,7 +339,13 @@ def training_together(supervisor: Supervisor, folder: Path) -> tuple[Run, psutil
 
 
 def ranks(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children(recursive=True) if "gan_core.worker" in child.cmdline()]
+    """The living processes that train, of this launcher."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was asked, and so trains nothing
+            if "gan_core.worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.mark.slow

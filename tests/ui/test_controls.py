@@ -292,7 +292,7 @@ def test_the_list_says_why_a_run_cannot_be_resumed_and_which_one_can_be_stopped(
     paused = words.text("states.paused", lang).lower()
     assert told(controls, stopped, lang) == (False, words.text("runs.resumed_instead", lang, name=run.name, state=paused))
     able = json.loads(runs_tab._abilities(controls, [stopped], lang))[stopped.id]
-    shown = f"{words.text('presets.quick.name', lang)} ({words.text('runs.step', lang).lower()} 1)"
+    shown = f"{words.text('presets.quick.name', lang)} ({words.text('samples.at_step', lang, step='1')})"
     assert able["instead"] == {"id": run.id, "name": shown}, "whoever presses is asked whether to stop this one"
     with pytest.raises(Refusal) as caught:
         controls.resume(stopped.id, lang)

@@ -358,8 +358,7 @@ def test_a_viewer_too_slow_for_its_events_is_given_a_fresh_snapshot(catalogue):
         step = 1
         while not viewer.overflowed:
             step += 1
-            with open(run.metrics_path(1), "a") as file:
-                file.write(json.dumps({"step": step, "d_loss": 1.0}) + "\n")
+            grow(run, step)
             hub._send(hub._poll({""}))
         assert step > QUEUE_SIZE
         hub._send(hub._poll({""}))

@@ -1,7 +1,6 @@
 """A run that exists, from the command line: it goes on beyond its end, and with other knobs."""
 
 import json
-import shutil
 from pathlib import Path
 
 import forked
@@ -119,4 +118,3 @@ def test_a_process_that_torchrun_starts_again_changes_nothing_twice(tmp_path, mo
     monkeypatch.setattr(main, "_refuse_busy", lambda *_: None)
     main.train(cli.parse([str(run.path), "--steps", "600"]))
     assert given == {"max_steps": 600}, "the one before it had not come so far"
-    shutil.rmtree(run.path)

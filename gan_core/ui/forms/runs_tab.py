@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...runs.run import Run, RunError
+from ...runs.status import Status
 from .. import containers, words
 from ..controls import Controls
 from ..external_runs import ExternalRun
@@ -37,12 +38,16 @@ def card(run: Run, lang: str, ending: bool = False) -> str:
     with contextlib.suppress(ValueError, OverflowError, OSError):  # no moment that the calendar knows
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.info.get("created", 0)))
     facts = [words.text(f"states.{state}", lang),
-             f"{words.text('runs.step', lang).lower()} {words.number(status.step, lang)}", data, origin, made]
+             _at_step(status, lang), data, origin, made]
     lines = [run.name, " · ".join(fact for fact in facts if fact)]
     if isinstance(run, ExternalRun):
         mark = "runs.reading" if run.kind in WATCHED else "runs.elsewhere"
         lines.append(words.text(mark, lang, path=run.info.get("origin") or run.path))
     return "\n".join(lines)
+
+
+def _at_step(status: Status, lang: str) -> str:
+    return words.text("samples.at_step", lang, step=words.number(status.step, lang))
 
 
 def _title(run: Run, lang: str) -> str:
@@ -77,9 +82,9 @@ def _abilities_of(run: Run, controls: Controls, active: Run | None, lang: str) -
     if able["resume"] and status.state == "finished":
         able |= {"finished": {"step": status.step}, "reason": words.text("runs.resumed_longer", lang)}
     if replaced is not None:
-        state = words.text(f"states.{replaced.stored_status().state}", lang).lower()
-        step = f"{words.text('runs.step', lang).lower()} {words.number(replaced.stored_status().step, lang)}"
-        able |= {"instead": {"id": replaced.id, "name": f"{_title(replaced, lang)} ({step})"},
+        now = replaced.stored_status()
+        state = words.text(f"states.{now.state}", lang).lower()
+        able |= {"instead": {"id": replaced.id, "name": f"{_title(replaced, lang)} ({_at_step(now, lang)})"},
                  "reason": words.text("runs.resumed_instead", lang, name=replaced.name, state=state)}
     return able
 

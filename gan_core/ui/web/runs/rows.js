@@ -30,7 +30,7 @@ function write(list, id, state, step) {
   const lines = text.data.split("\n"), facts = lines[1]?.split(BETWEEN) ?? [];
   if (facts.length < 2) return;
   if (state) facts[0] = t(`states.${state}`);
-  if (step !== undefined) facts[1] = `${t("runs.step").toLowerCase()} ${number(step)}`;
+  if (step !== undefined) facts[1] = t("samples.at_step", { step: number(step) });
   const written = [lines[0], facts.join(BETWEEN), ...lines.slice(2)].join("\n");
   if (written !== text.data) text.data = written;
 }

@@ -51,7 +51,10 @@ function putInPlace(button, place) {
   setAttribute(button, "data-place", place < 0 ? "none" : place ? "second" : "first");
 }
 
-/** What a press does, and which key does the same. @param {HTMLButtonElement} button @param {string} id */
+/**
+ * What it is called where that changes, what a press does, and which key does the same.
+ * @param {HTMLButtonElement} button @param {string} id
+ */
 function hint(button, id) {
   const name = id === "btn-resume" && isIn("finished") ? "go_on" : id.slice(4).replace("-", "_");
   if (id === "btn-resume") relabel(button, t(`transport.${name}`));

@@ -13,7 +13,7 @@ import { ask } from "./dialog.js";
 export function rivalOfShown() {
   const { run, active, active_run } = store, ended = isIn("stopped", "failed", "finished");
   if (!ended || !active || !active_run || active === run) return null;
-  const step = `${t("runs.step").toLowerCase()} ${number(active_run.step)}`;
+  const step = t("samples.at_step", { step: number(active_run.step) });
   return { id: active, name: `${runTitle(active, active_run)} (${step})` };
 }
 
